@@ -1,0 +1,65 @@
+"""Read handwritten digits with classical machine learning.
+
+The names below are imported when first used, so that ``import mnist_svm`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnist_svm.datasets.idx import read_idx, write_idx
+    from mnist_svm.datasets.load import Dataset, load_dataset
+    from mnist_svm.errors import MnistSvmError
+    from mnist_svm.imaging.deskew import Deskew
+    from mnist_svm.modelfile import Model, load_model, save_model
+    from mnist_svm.recipes import RECIPES
+    from mnist_svm.recognizer import Recognizer
+    from mnist_svm.report import evaluate
+    from mnist_svm.training import train_model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RECIPES",
+    "Dataset",
+    "Deskew",
+    "MnistSvmError",
+    "Model",
+    "Recognizer",
+    "evaluate",
+    "load_dataset",
+    "load_model",
+    "read_idx",
+    "save_model",
+    "train_model",
+    "write_idx",
+]
+
+_HOMES = {
+    "RECIPES": "recipes",
+    "Dataset": "datasets.load",
+    "Deskew": "imaging.deskew",
+    "MnistSvmError": "errors",
+    "Model": "modelfile",
+    "Recognizer": "recognizer",
+    "evaluate": "report",
+    "load_dataset": "datasets.load",
+    "load_model": "modelfile",
+    "read_idx": "datasets.idx",
+    "save_model": "modelfile",
+    "train_model": "training",
+    "write_idx": "datasets.idx",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

@@ -1,0 +1,36 @@
+"""The command line: each module parses, calls the library and prints. No numerics here."""
+
+from __future__ import annotations
+
+import click
+
+from mnist_svm import __version__
+from mnist_svm.cli.evaluate import evaluate_command
+from mnist_svm.cli.fetch import fetch_command
+from mnist_svm.cli.info import info_command
+from mnist_svm.cli.outcome import OutcomeGroup
+from mnist_svm.cli.predict import predict_command
+from mnist_svm.cli.train import train_command
+
+
+@click.group(
+    cls=OutcomeGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="mnist-svm")
+def cli() -> None:
+    """Read handwritten digits with a support vector machine.
+
+    \b
+    Examples:
+      mnist-svm train                       train on MNIST, write mnist-svm.joblib
+      mnist-svm eval                        accuracy and confusion matrix on the test set
+      mnist-svm predict images_test/*.png   read digits from pictures
+
+    Exit codes: 0 all done, 1 the job failed in whole or in part, 2 wrong usage,
+    130 interrupted.
+    """
+
+
+for command in (fetch_command, train_command, evaluate_command, predict_command, info_command):
+    cli.add_command(command)

@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+DEFAULT_MODEL = "mnist-svm.joblib"
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    envvar="MNIST_SVM_DATA",
+    default="data",
+    show_default=True,
+    show_envvar=True,
+    help="Where data sets live.",
+)
+
+data_option = click.option(
+    "--data",
+    default="mnist",
+    show_default=True,
+    metavar="NAME|FOLDER",
+    help="A data set of the catalog, or a folder with IDX files named as MNIST's are.",
+)
+
+model_option = click.option(
+    "-m",
+    "--model",
+    type=click.Path(),
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="The model file to use.",
+)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for machines."
+)
+
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=-1),
+    default=-1,
+    show_default=True,
+    help="Threads to use; -1 is one a core.",
+)

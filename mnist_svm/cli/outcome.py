@@ -1,0 +1,95 @@
+"""The one place where errors become a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from mnist_svm.errors import MnistSvmError
+
+INTERRUPTED = 130
+
+# Key in a context's ``meta`` by which a command says that some of its work failed.
+FAILED_IN_PART = "failed_in_part"
+
+
+class OutcomeGroup(click.Group):
+    """Group whose commands end with one clear line and the right exit code.
+
+    Every command takes ``--debug``, which shows the traceback as well.
+    """
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Give the command its ``--debug`` as it joins."""
+        cmd.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_remember_debug,
+                help="Show the traceback of an error.",
+            )
+        )
+        super().add_command(cmd, name)
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command and end with its outcome."""
+        try:
+            super().invoke(ctx)
+            _flush_output()
+        except KeyboardInterrupt:
+            _explain(ctx, "interrupted; nothing half-written is left")
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; Python must not try to flush the rest.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (MnistSvmError, OSError) as error:
+            _explain(ctx, describe(error))
+            ctx.exit(1)
+        ctx.exit(1 if ctx.meta.get(FAILED_IN_PART) else 0)
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, on as few lines as the error itself has.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+        Of an error of the file system, the file and the reason.
+    """
+    if isinstance(error, OSError) and not isinstance(error, MnistSvmError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def say(message: str) -> None:
+    """Tell a person what is being done, on stderr.
+
+    Parameters
+    ----------
+    message : str
+    """
+    click.echo(message, err=True)
+
+
+def _explain(ctx: click.Context, message: str) -> None:
+    if ctx.meta.get("debug"):
+        traceback.print_exc()
+    click.echo(f"mnist-svm: error: {message}", err=True)
+
+
+def _remember_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    ctx.meta["debug"] = value
+
+
+def _flush_output() -> None:
+    """Find out here, not at exit, that the reader of a pipe has gone or a disk is full."""
+    if sys.stdout is not None:
+        sys.stdout.flush()

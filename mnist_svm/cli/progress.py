@@ -1,0 +1,105 @@
+"""Progress on stderr for what takes more than a moment; silent when it is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+TICK_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+def watched(what: str, work: Callable[[], T]) -> T:
+    """Do work that tells nothing of its progress, showing the seconds it has taken.
+
+    The work runs in a thread of its own, because compiled code such as libsvm's returns to
+    the interpreter only at its end, and the main thread must be free to see Ctrl-C.
+
+    Parameters
+    ----------
+    what : what the line says before the seconds
+    work : called once, without arguments
+
+    Returns
+    -------
+    what ``work`` returned
+
+    Raises
+    ------
+    whatever ``work`` raised, and KeyboardInterrupt
+        After an interrupt the thread is abandoned; it ends with the process.
+    """
+    outcome: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    start = time.monotonic()
+    thread.start()
+    with _live_line() as show:
+        while thread.is_alive():
+            thread.join(TICK_SECONDS)
+            show(f"{what} ... {time.monotonic() - start:.0f} s")
+    if errors:
+        raise errors[0]
+    return outcome[0]
+
+
+@contextmanager
+def counted(what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Show how much of a countable work is done.
+
+    Parameters
+    ----------
+    what : what the line says before the count
+    unit : what is counted, after the count
+
+    Yields
+    ------
+    callable, told the number done and the number of all (0 if unknown)
+    """
+    with _live_line() as show:
+
+        def report(done: int, total: int) -> None:
+            part = f" of {total:,}" if total else ""
+            bar = _bar(done / total) if total else ""
+            show(f"{what} {bar}{done:,}{part} {unit}".rstrip())
+
+        yield report
+
+
+def _bar(part: float) -> str:
+    width = 24
+    filled = round(width * min(part, 1.0))
+    return f"[{'#' * filled}{'.' * (width - filled)}] "
+
+
+@contextmanager
+def _live_line() -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that is overwritten as the work goes on, and wiped at its end."""
+    terminal = sys.stderr.isatty()
+    last = 0.0
+
+    def show(text: str) -> None:
+        nonlocal last
+        if terminal and time.monotonic() - last >= TICK_SECONDS / 2:
+            last = time.monotonic()
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

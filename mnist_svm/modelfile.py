@@ -1,0 +1,296 @@
+"""Save a fitted pipeline with its metadata, and load it again without trusting the file.
+
+A model file is a gzip-compressed joblib file of one dict: a format mark, a format version,
+metadata of plain types, and the fitted pipeline. joblib files are pickles, and a pickle can
+name any function of any installed module and have it called. So files are read through
+an unpickler that resolves an exact list of names and nothing else, lets arrays hold only
+numbers, and bounds what it allocates; what comes out is checked before it is used, because
+libsvm's compiled code would take inconsistent sizes at their word.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import pickle
+import warnings
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import joblib
+import numpy as np
+from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.svm import SVC
+
+from mnist_svm.errors import ModelFileError
+from mnist_svm.fileio import atomic_write
+from mnist_svm.imaging.deskew import Deskew
+
+FORMAT = "mnist-svm model"
+FORMAT_VERSION = 1
+
+# Everything that a model file may name. Each makes plain data or one of our pipeline's parts.
+ALLOWED_NAMES = frozenset(
+    {
+        ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("mnist_svm.imaging.deskew", "Deskew"),
+        ("numpy", "dtype"),
+        ("numpy", "ndarray"),
+        ("sklearn.pipeline", "Pipeline"),
+        ("sklearn.preprocessing._data", "Normalizer"),
+        ("sklearn.svm._classes", "SVC"),
+    }
+)
+
+# The most that one array, and the whole file when decompressed, may take.
+MAX_BYTES = 2 << 30
+
+# What a damaged or hostile stream makes an unpickler, or the constructors it may call, raise.
+_UNPICKLING_ERRORS = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    NotImplementedError,
+    gzip.BadGzipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted pipeline and what is known of it.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Takes ``X`` of shape (n, 784), 0-255.
+    metadata : dict of plain types
+        Recipe, parameters, classes, training data and its SHA-256, versions, date.
+    """
+
+    pipeline: Pipeline
+    metadata: Mapping[str, Any]
+
+
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
+    """Write a model file; it appears under its name only when complete.
+
+    Parameters
+    ----------
+    path : path of the file
+    model : Model
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "metadata": dict(model.metadata),
+        "pipeline": model.pipeline,
+    }
+    with (
+        atomic_write(path) as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=3, mtime=0) as packed,
+    ):
+        joblib.dump(content, packed)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model file, running nothing that it names.
+
+    Parameters
+    ----------
+    path : path of the file
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelFileError
+        If the file is no model file, is damaged, or names anything outside `ALLOWED_NAMES`.
+    OSError
+        If the file cannot be opened or read.
+    """
+    name = os.fspath(path)
+    with Path(path).open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+        if file.peek(2)[:2] != b"\x1f\x8b":
+            msg = f"{name}: not a model file of mnist-svm (those are gzip-compressed)"
+            raise ModelFileError(msg)
+        try:
+            with warnings.catch_warnings():
+                # `info` tells the versions; ours below says what matters.
+                warnings.simplefilter("ignore", InconsistentVersionWarning)
+                content = _ModelUnpickler(packed).load()
+        except ModelFileError as error:
+            msg = f"{name}: {error}"
+            raise ModelFileError(msg) from None
+        except _UNPICKLING_ERRORS as error:
+            msg = f"{name}: damaged, or not a model file of mnist-svm ({_reason(error)})"
+            raise ModelFileError(msg) from error
+    return _checked(content, name)
+
+
+class _ModelUnpickler(NumpyUnpickler):  # type: ignore[misc]
+    """Unpickler that knows `ALLOWED_NAMES` alone, and no nested pickles."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        super().__init__("", cast(Any, _Bounded(stream)), ensure_native_byte_order=True)
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED_NAMES:
+            msg = f"refused: the file names {module}.{name}, which no model needs; nothing was run"
+            raise ModelFileError(msg)
+        if name == NumpyArrayWrapper.__name__:
+            return _NumbersOnly
+        return super().find_class(module, name)
+
+
+class _NumbersOnly(NumpyArrayWrapper):  # type: ignore[misc]
+    """joblib's stand-in for an array, read only if the array holds plain numbers.
+
+    An array of objects would be a pickle within the pickle.
+    """
+
+    def read(self, unpickler: NumpyUnpickler, *options: Any) -> Any:
+        plain = (
+            self.subclass is np.ndarray
+            and isinstance(self.dtype, np.dtype)
+            and self.dtype.kind in "biuf"
+            and self.dtype.subdtype is None
+            and type(self.shape) is tuple
+            and all(type(side) is int and side >= 0 for side in self.shape)
+        )
+        if not plain:
+            msg = "refused: the file holds an array of something other than numbers"
+            raise ModelFileError(msg)
+        if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
+            msg = (
+                f"refused: an array of shape {self.shape} is over the limit of {MAX_BYTES:,} bytes"
+            )
+            raise ModelFileError(msg)
+        return super().read(unpickler, *options)
+
+
+class _Bounded:
+    """A decompressed stream that ends with an error once it has given too much."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self._left = MAX_BYTES
+
+    def read(self, size: int) -> bytes:
+        return self._counted(self._stream.read(min(size, self._left + 1)))
+
+    def readline(self) -> bytes:
+        return self._counted(self._stream.readline(self._left + 1))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            msg = f"refused: it unpacks to more than the limit of {MAX_BYTES:,} bytes"
+            raise ModelFileError(msg)
+        return data
+
+
+def _checked(content: Any, name: str) -> Model:
+    """The model in a file's content, if it is one that this version can use."""
+    if not (type(content) is dict and content.get("format") == FORMAT):
+        msg = f"{name}: not a model file of mnist-svm"
+        raise ModelFileError(msg)
+    if content.get("format_version") != FORMAT_VERSION:
+        msg = (
+            f"{name}: model format {content.get('format_version')}, but this version of "
+            f"mnist-svm reads format {FORMAT_VERSION}; train it again"
+        )
+        raise ModelFileError(msg)
+    pipeline, metadata = content.get("pipeline"), content.get("metadata")
+    fault = _metadata_fault(metadata) or _pipeline_fault(pipeline)
+    if fault:
+        msg = f"{name}: damaged model file: {fault}"
+        raise ModelFileError(msg)
+    return Model(cast(Pipeline, pipeline), cast("dict[str, Any]", metadata))
+
+
+def _metadata_fault(metadata: Any) -> str | None:
+    def plain(value: Any) -> bool:
+        if type(value) is dict:
+            return all(type(key) is str and plain(item) for key, item in value.items())
+        if type(value) is list:
+            return all(map(plain, value))
+        return value is None or type(value) in (bool, int, float, str)
+
+    if type(metadata) is not dict or not plain(metadata):
+        return "its metadata are not of plain types"
+    return None
+
+
+def _pipeline_fault(pipeline: Any) -> str | None:
+    """What keeps a loaded pipeline from being used, or None."""
+    if type(pipeline) is not Pipeline:
+        return "it holds no pipeline"
+    steps = vars(pipeline).get("steps")
+    if [type(step) for _, step in steps or ()] != [Deskew, Normalizer, SVC]:
+        return "its pipeline is not a Deskew, a Normalizer and an SVC"
+    try:
+        shape, svc = vars(steps[0][1])["image_shape_"], vars(steps[-1][1])
+        return (
+            None if shape == (28, 28) and _svc_is_sound(svc) else "its arrays do not fit together"
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"its pipeline lacks {error}"
+
+
+def _svc_is_sound(svc: Mapping[str, Any]) -> bool:
+    """Whether a fitted SVC's attributes have the types and shapes that libsvm relies on."""
+    classes = svc["classes_"]
+    k, n = len(classes), len(svc["support_"])
+    expected = {
+        "classes_": (np.int64, (k,)),
+        "support_": (np.int32, (n,)),
+        "_n_support": (np.int32, (k,)),
+        "support_vectors_": (np.float64, (n, 784)),
+        "_dual_coef_": (np.float64, (k - 1, n)),
+        "_intercept_": (np.float64, (k * (k - 1) // 2,)),
+        "_probA": (np.float64, (0,)),
+        "_probB": (np.float64, (0,)),
+    }
+    return (
+        k >= 2
+        and all(
+            type(svc[key]) is np.ndarray and svc[key].dtype == dtype and svc[key].shape == shape
+            for key, (dtype, shape) in expected.items()
+        )
+        and bool((svc["_n_support"] >= 0).all())
+        and int(svc["_n_support"].sum(dtype=np.int64)) == n
+        and all(bool(np.isfinite(svc[key]).all()) for key in ("support_vectors_", "_dual_coef_"))
+        and svc["kernel"] == "poly"
+        and type(svc["degree"]) is int
+        and all(type(svc[key]) is float for key in ("_gamma", "coef0"))
+        and svc["_sparse"] is False
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """One short line about an error from inside the unpickler."""
+    text = str(error).splitlines()
+    return text[0][:120] if text else type(error).__name__

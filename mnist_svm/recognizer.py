@@ -1,0 +1,239 @@
+"""Recognizer: a trained model that reads images and pictures."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+from mnist_svm.errors import PictureError
+from mnist_svm.imaging.normalize import as_mnist
+from mnist_svm.imaging.picture import SUFFIXES, decode
+from mnist_svm.modelfile import Model, load_model
+from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
+
+# Images classified, and pictures decoded, at a time: memory stays bounded by it.
+BLOCK = 500
+
+# Called with the number of images done, and of all.
+Progress = Callable[[int, int], None]
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a model read in n images.
+
+    Attributes
+    ----------
+    classes : int64 ndarray of shape (k,), the labels that the model knows.
+    labels : int64 ndarray of shape (n,), what was read: what the pipeline's ``predict`` gives.
+    scores : float64 ndarray of shape (n, k), a score a class; the highest wins.
+        See `mnist_svm.svm.pairwise.class_scores`.
+    confidences : float64 ndarray of shape (n, k), 0 to 1, adding up to 1 for each image.
+        See `mnist_svm.svm.pairwise.class_confidences`: not calibrated probabilities.
+    """
+
+    classes: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+    confidences: npt.NDArray[np.float64]
+
+    def top(self, index: int, k: int = 1) -> list[tuple[int, float]]:
+        """The k best labels of one image and the confidence in each, best first.
+
+        Parameters
+        ----------
+        index : int
+            Which image.
+        k : int, default=1
+
+        Returns
+        -------
+        list of (label, confidence)
+        """
+        order = np.argsort(-self.scores[index], kind="stable")[:k]
+        return [(int(self.classes[c]), float(self.confidences[index, c])) for c in order]
+
+
+@dataclass(frozen=True)
+class PictureReading:
+    """What was read in one picture.
+
+    Attributes
+    ----------
+    file : as it was named.
+    error : why it could not be read, on one line; None if it was.
+    top : the best labels and the confidence in each, best first; empty if there is an error.
+    image : uint8 ndarray of shape (28, 28), what the classifier saw; None if there is an error.
+    """
+
+    file: str
+    error: str | None = None
+    top: tuple[tuple[int, float], ...] = ()
+    image: Images | None = None
+
+
+class Recognizer:
+    """A trained model that reads images and pictures.
+
+    Parameters
+    ----------
+    model : Model
+        From `mnist_svm.modelfile.load_model` or `train`.
+    n_jobs : int, default=-1
+        Threads that share the blocks of images, as in joblib; -1 takes every core.
+
+    Examples
+    --------
+    >>> recognizer = Recognizer.load("mnist-svm.joblib")         # doctest: +SKIP
+    >>> [reading.top[0] for reading in recognizer.read(["7.png"])]   # doctest: +SKIP
+    [(7, 0.99)]
+    """
+
+    def __init__(self, model: Model, *, n_jobs: int = -1) -> None:
+        self.model = model
+        self.n_jobs = n_jobs
+        *self._transformers, (_, classifier) = model.pipeline.steps
+        # The pair values hold more than the scores that the pipeline itself is set to give.
+        self._classifier = copy.copy(classifier).set_params(
+            decision_function_shape="ovo", break_ties=False
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_jobs: int = -1) -> Self:
+        """Load a model file.
+
+        Parameters
+        ----------
+        path : path of the file
+        n_jobs : int, default=-1
+
+        Returns
+        -------
+        Recognizer
+
+        Raises
+        ------
+        ModelFileError
+            If the file is no model file, is damaged, or names anything that it must not.
+        OSError
+            If the file cannot be opened or read.
+        """
+        return cls(load_model(path), n_jobs=n_jobs)
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """The labels that the model knows, sorted: int64 ndarray of shape (k,)."""
+        classes: npt.NDArray[np.int64] = self._classifier.classes_
+        return classes
+
+    def classify(
+        self, images: Images, *, progress: Progress = lambda done, total: None
+    ) -> Readings:
+        """Read images that are in MNIST form.
+
+        Parameters
+        ----------
+        images : uint8 ndarray of shape (n, 28, 28), 0-255, ink bright on a dark ground
+        progress : callable, optional
+            Told the number of images done, and of all.
+
+        Returns
+        -------
+        Readings
+        """
+        n, k = len(images), len(self.classes)
+        X = images.reshape(n, -1)
+        scores, confidences = np.empty((n, k)), np.empty((n, k))
+        blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+        # libsvm works without holding the interpreter's lock, so threads do share the work.
+        threads = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        results = threads(joblib.delayed(self._pairs)(X[block]) for block in blocks)
+        for block, values in zip(blocks, results, strict=True):
+            scores[block] = class_scores(values, k)
+            confidences[block] = class_confidences(values, k)
+            progress(min(block.stop, n), n)
+        labels = self.classes[scores.argmax(axis=1)]
+        return Readings(self.classes, labels, scores, confidences)
+
+    def read(
+        self, pictures: Iterable[str | os.PathLike[str]], *, top: int = 1
+    ) -> Iterator[PictureReading]:
+        """Read pictures of one digit each, of any common format, size and polarity.
+
+        Parameters
+        ----------
+        pictures : iterable of paths
+            ``-`` is standard input; a folder stands for the pictures in it, by name.
+        top : int, default=1
+            How many of the best labels to tell.
+
+        Yields
+        ------
+        PictureReading
+            One a picture, in order; one that cannot be read has an ``error`` and does not
+            keep the others from being read.
+        """
+        block: list[PictureReading] = []
+        for seen in _looked_at(pictures):
+            block.append(seen)
+            if len(block) == BLOCK:
+                yield from self._answered(block, top)
+                block = []
+        yield from self._answered(block, top)
+
+    def _pairs(self, X: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        for _, transformer in self._transformers:
+            X = transformer.transform(X)
+        return pairwise_values(self._classifier, X)
+
+    def _answered(self, block: list[PictureReading], top: int) -> Iterator[PictureReading]:
+        images = [seen.image for seen in block if seen.image is not None]
+        if images:
+            readings = self.classify(np.stack(images))
+        index = 0
+        for seen in block:
+            if seen.image is None:
+                yield seen
+            else:
+                yield replace(seen, top=tuple(readings.top(index, top)))
+                index += 1
+
+
+def _looked_at(names: Iterable[str | os.PathLike[str]]) -> Iterator[PictureReading]:
+    """Each picture as the classifier will see it, the folders' own in place of folders."""
+    for name in (os.fspath(name) for name in names):
+        if name == "-" or not Path(name).is_dir():
+            yield _seen(name)
+            continue
+        found = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in SUFFIXES]
+        if not found:
+            yield PictureReading(name, error="no pictures in this folder")
+        yield from map(_seen, map(str, found))
+
+
+def _seen(name: str) -> PictureReading:
+    """A picture as the classifier will see it, or why it cannot."""
+    try:
+        if name == "-":
+            return PictureReading(name, image=_mnist_image(sys.stdin.buffer))
+        with Path(name).open("rb") as file:
+            return PictureReading(name, image=_mnist_image(file))
+    except PictureError as error:
+        return PictureReading(name, error=str(error))
+    except OSError as error:
+        return PictureReading(name, error=error.strerror or str(error))
+
+
+def _mnist_image(file: BinaryIO) -> Images:
+    return as_mnist(decode(file))

@@ -1,0 +1,199 @@
+"""From true and read labels to measures and a confusion matrix, as text, JSON or a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from mnist_svm.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Labels = npt.NDArray[np.integer[Any]]
+
+# How many of the most frequent confusions are told.
+MOST_CONFUSED = 8
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a classifier did on labelled images.
+
+    Attributes
+    ----------
+    classes : int64 ndarray of shape (k,), sorted: every label that is true or was read.
+    matrix : int64 ndarray of shape (k, k), images counted by true label (row) and read
+        label (column).
+    precision, recall, f1 : float64 ndarrays of shape (k,), 0 to 1; 0 where undefined.
+    """
+
+    classes: Labels
+    matrix: npt.NDArray[np.int64]
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    f1: npt.NDArray[np.float64]
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return int(self.matrix.sum())
+
+    @property
+    def errors(self) -> int:
+        """Number of images misread."""
+        return self.n - int(self.matrix.trace())
+
+    @property
+    def error_interval(self) -> tuple[float, float]:
+        """95 % Wilson score interval of the error rate, 0 to 1 (Wilson 1927)."""
+        interval = binomtest(self.errors, self.n).proportion_ci(0.95, method="wilson")
+        return float(interval.low), float(interval.high)
+
+    def confusions(self) -> list[tuple[int, int, int]]:
+        """Misreadings as (true label, read label, number of images), most frequent first."""
+        wrong = self.matrix - np.diag(self.matrix.diagonal())
+        order = np.argsort(-wrong, axis=None, kind="stable")
+        rows, columns = np.unravel_index(order, wrong.shape)
+        return [
+            (int(self.classes[row]), int(self.classes[column]), int(wrong[row, column]))
+            for row, column in zip(rows, columns, strict=True)
+            if wrong[row, column]
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain types, for JSON."""
+        return {
+            "n": self.n,
+            "errors": self.errors,
+            "accuracy": 1 - self.errors / self.n,
+            "error_rate": self.errors / self.n,
+            "error_rate_interval_95": list(self.error_interval),
+            "classes": self.classes.tolist(),
+            "confusion_matrix": self.matrix.tolist(),
+            "per_class": [
+                {
+                    "label": int(label),
+                    "n": int(support),
+                    "precision": float(precision),
+                    "recall": float(recall),
+                    "f1": float(f1),
+                }
+                for label, support, precision, recall, f1 in zip(
+                    self.classes,
+                    self.matrix.sum(axis=1),
+                    self.precision,
+                    self.recall,
+                    self.f1,
+                    strict=True,
+                )
+            ],
+            "confusions": [
+                {"true": true, "read": read, "n": n} for true, read, n in self.confusions()
+            ],
+        }
+
+    def to_text(self) -> str:
+        """Everything as text that fits 80 columns for ten classes."""
+        low, high = self.error_interval
+        interval = f"95 % interval {low:.2%} to {high:.2%}"
+        lines = [
+            f"Accuracy    {1 - self.errors / self.n:.2%}   ({self.n:,} images)",
+            f"Error rate  {self.errors / self.n:.2%}   ({self.errors:,} misread; {interval})",
+            "",
+            *self._matrix_lines(),
+        ]
+        confusions = [
+            f"{true} as {read}: {n}" for true, read, n in self.confusions()[:MOST_CONFUSED]
+        ]
+        if confusions:
+            lines += ["", "Most frequent confusions (true digit, read as)"]
+            lines += [
+                "  " + "".join(f"{text:<18}" for text in confusions[start : start + 4]).rstrip()
+                for start in range(0, len(confusions), 4)
+            ]
+        return "\n".join(lines)
+
+    def _matrix_lines(self) -> list[str]:
+        """The confusion matrix, and each digit's measures to its right."""
+        width = max(5, len(f"{self.matrix.max()}") + 1)
+        head = "".join(f"{label:>{width}}" for label in self.classes)
+        lines = [
+            "true" + f"{'read as':>{len(head)}}",
+            f"{'':4}{head}   prec  recall    F1".replace("prec", "  prec"),
+        ]
+        for label, row, precision, recall, f1 in zip(
+            self.classes, self.matrix, self.precision, self.recall, self.f1, strict=True
+        ):
+            cells = "".join(f"{n or '.':>{width}}" for n in row)
+            lines.append(f"{label:>4}{cells}  {precision:6.2%}  {recall:6.2%}  {f1:6.2%}")
+        return lines
+
+
+def evaluate(true: Labels, read: Labels) -> Evaluation:
+    """Compare read labels with the true ones.
+
+    Parameters
+    ----------
+    true, read : integer ndarrays of shape (n,), n at least 1
+
+    Returns
+    -------
+    Evaluation
+    """
+    classes = np.unique(np.concatenate([true, read]))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        true, read, labels=classes, zero_division=0
+    )
+    matrix = confusion_matrix(true, read, labels=classes)
+    return Evaluation(classes, matrix, precision, recall, f1)
+
+
+def plot_confusion(evaluation: Evaluation) -> Figure:
+    """Draw the confusion matrix as a heat map, each row in parts of its digit's images.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.colors import PowerNorm
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        msg = "drawing a plot needs matplotlib: pip install 'mnist-svm[plot]'"
+        raise MissingExtraError(msg) from error
+    shares = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(7.5, 6.8), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    # A handful of misreadings in a thousand would be invisible on a linear scale.
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.3, vmin=0, vmax=1))
+    for (row, column), count in np.ndenumerate(evaluation.matrix):
+        if count:
+            light = shares[row, column] > 0.2
+            color = "white" if light else "black"
+            axes.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
+    ticks = np.arange(len(evaluation.classes))
+    axes.set_xticks(ticks, [str(label) for label in evaluation.classes])
+    axes.set_yticks(ticks, [str(label) for label in evaluation.classes])
+    axes.set_xlabel("read as")
+    axes.set_ylabel("true digit")
+    axes.set_title(
+        f"{1 - evaluation.errors / evaluation.n:.2%} of {evaluation.n:,} images read right, "
+        f"{evaluation.errors:,} misread"
+    )
+    figure.colorbar(image, ax=axes, label="share of the true digit's images", shrink=0.8)
+    return figure

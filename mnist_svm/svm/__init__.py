@@ -1,0 +1,1 @@
+"""The learning machine; it knows nothing of images."""

@@ -1,0 +1,105 @@
+"""From the decision values of all pairs of classes to one answer and a confidence in it.
+
+A one-vs-one machine has a decision function for each pair of classes (a, b), a < b, positive
+where it favours a. Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ..., as in scikit-learn.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Float64Array = npt.NDArray[np.float64]
+
+
+class PairwiseClassifier(Protocol):
+    """What `pairwise_values` needs of a fitted classifier; `sklearn.svm.SVC` has it."""
+
+    classes_: npt.NDArray[Any]
+
+    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
+        """Values of every pair, given ``decision_function_shape="ovo"``."""
+
+
+def pairwise_values(classifier: PairwiseClassifier, X: npt.NDArray[Any]) -> Float64Array:
+    """Decision values of every pair of classes.
+
+    Parameters
+    ----------
+    classifier : fitted one-vs-one classifier with ``decision_function_shape="ovo"``
+    X : ndarray of shape (n, n_features)
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k (k - 1) / 2)
+        In units of the margin: 1 and -1 are the margin's edges.
+    """
+    values = np.asarray(classifier.decision_function(X), dtype=np.float64)
+    # Of two classes scikit-learn gives one column, and positive where it favours the second.
+    return -values[:, None] if values.ndim == 1 else values
+
+
+def class_scores(values: Float64Array, n_classes: int) -> Float64Array:
+    """One score a class: its votes, and below one vote, the sum of its decision values.
+
+    The class of the highest score is the one that `sklearn.svm.SVC` predicts with
+    ``break_ties=True``, and the scores are its ``decision_function``.
+
+    Parameters
+    ----------
+    values : float64 ndarray of shape (n, k (k - 1) / 2)
+        See `pairwise_values`.
+    n_classes : int
+        k, at least 2.
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k)
+        Votes from 0 to k - 1, plus a part strictly between -1/3 and 1/3.
+    """
+    for_first = values >= 0
+    first, second = np.triu_indices(n_classes, 1)
+    votes = np.zeros((len(values), n_classes))
+    sums = np.zeros((len(values), n_classes))
+    for pair, (a, b) in enumerate(zip(first, second, strict=True)):
+        votes[:, a] += for_first[:, pair]
+        votes[:, b] += ~for_first[:, pair]
+        sums[:, a] += values[:, pair]
+        sums[:, b] -= values[:, pair]
+    return np.asarray(votes + sums / (3 * (np.abs(sums) + 1)))
+
+
+def class_confidences(values: Float64Array, n_classes: int) -> Float64Array:
+    """One confidence a class, from 0 to 1 and adding up to 1.
+
+    Each decision value f becomes the odds exp(2 f) of its pair, so that a value at the
+    margin's edge means 88 %. The pairs are then coupled in closed form,
+    p_a proportional to 1 / (1 + sum over b of exp(-2 f_ab)): a class is as sure as its
+    narrowest duel. The factor 2 is a convention, so this is a score that ranks answers from
+    doubtful to sure, not a calibrated probability.
+
+    Parameters
+    ----------
+    values : float64 ndarray of shape (n, k (k - 1) / 2)
+        See `pairwise_values`.
+    n_classes : int
+        k, at least 2.
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k)
+
+    References
+    ----------
+    D. Price, S. Knerr, L. Personnaz, G. Dreyfus, "Pairwise neural network classifiers with
+    probabilistic outputs", NIPS 7 (1995), equation 4.
+    """
+    first, second = np.triu_indices(n_classes, 1)
+    against = np.zeros((len(values), n_classes, n_classes))
+    odds = np.exp(-2 * np.clip(values, -300, 300))
+    against[:, first, second] = odds
+    against[:, second, first] = 1 / odds
+    confidence = 1 / (1 + against.sum(axis=2))
+    return np.asarray(confidence / confidence.sum(axis=1, keepdims=True))
