@@ -43,6 +43,7 @@ ALLOWED_NAMES = frozenset(
         ("mnist_svm.imaging.deskew", "Deskew"),
         ("numpy", "dtype"),
         ("numpy", "ndarray"),
+        ("numpy._core.multiarray", "scalar"),
         ("sklearn.pipeline", "Pipeline"),
         ("sklearn.preprocessing._data", "Normalizer"),
         ("sklearn.svm._classes", "SVC"),
@@ -132,13 +133,16 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         If the file cannot be opened or read.
     """
     name = os.fspath(path)
+    if not Path(path).exists():
+        msg = f"{name}: no such model file; make one with: mnist-svm train -o {name}"
+        raise ModelFileError(msg)
     with Path(path).open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
         if file.peek(2)[:2] != b"\x1f\x8b":
             msg = f"{name}: not a model file of mnist-svm (those are gzip-compressed)"
             raise ModelFileError(msg)
         try:
             with warnings.catch_warnings():
-                # `info` tells the versions; ours below says what matters.
+                # `info` tells the versions, in words that need no knowledge of pickles.
                 warnings.simplefilter("ignore", InconsistentVersionWarning)
                 content = _ModelUnpickler(packed).load()
         except ModelFileError as error:
@@ -160,23 +164,21 @@ class _ModelUnpickler(NumpyUnpickler):  # type: ignore[misc]
         if (module, name) not in ALLOWED_NAMES:
             msg = f"refused: the file names {module}.{name}, which no model needs; nothing was run"
             raise ModelFileError(msg)
-        if name == NumpyArrayWrapper.__name__:
-            return _NumbersOnly
-        return super().find_class(module, name)
+        # joblib's and numpy's own would run a pickle within the pickle.
+        strict = {"NumpyArrayWrapper": _NumbersOnly, "scalar": _number}
+        return strict.get(name) or super().find_class(module, name)
 
 
 class _NumbersOnly(NumpyArrayWrapper):  # type: ignore[misc]
     """joblib's stand-in for an array, read only if the array holds plain numbers.
 
-    An array of objects would be a pickle within the pickle.
+    It holds such an array's type and shape; the bytes follow it in the file.
     """
 
     def read(self, unpickler: NumpyUnpickler, *options: Any) -> Any:
         plain = (
             self.subclass is np.ndarray
-            and isinstance(self.dtype, np.dtype)
-            and self.dtype.kind in "biuf"
-            and self.dtype.subdtype is None
+            and _is_numeric(self.dtype)
             and type(self.shape) is tuple
             and all(type(side) is int and side >= 0 for side in self.shape)
         )
@@ -189,6 +191,18 @@ class _NumbersOnly(NumpyArrayWrapper):  # type: ignore[misc]
             )
             raise ModelFileError(msg)
         return super().read(unpickler, *options)
+
+
+def _number(dtype: Any, data: Any) -> Any:
+    """A numpy scalar from its bytes, in place of numpy's function for that."""
+    if not (_is_numeric(dtype) and type(data) is bytes and len(data) == dtype.itemsize):
+        msg = "refused: the file holds a scalar other than a number"
+        raise ModelFileError(msg)
+    return np.frombuffer(data, dtype=dtype)[0]
+
+
+def _is_numeric(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 class _Bounded:
@@ -248,49 +262,56 @@ def _pipeline_fault(pipeline: Any) -> str | None:
     """What keeps a loaded pipeline from being used, or None."""
     if type(pipeline) is not Pipeline:
         return "it holds no pipeline"
-    steps = vars(pipeline).get("steps")
-    if [type(step) for _, step in steps or ()] != [Deskew, Normalizer, SVC]:
-        return "its pipeline is not a Deskew, a Normalizer and an SVC"
     try:
-        shape, svc = vars(steps[0][1])["image_shape_"], vars(steps[-1][1])
-        return (
-            None if shape == (28, 28) and _svc_is_sound(svc) else "its arrays do not fit together"
+        (_, deskew), (_, scale), (_, svc) = pipeline.steps
+        if (type(deskew), type(scale), type(svc)) != (Deskew, Normalizer, SVC):
+            return "its pipeline is not a Deskew, a Normalizer and an SVC"
+        sound = (
+            deskew.image_shape_ == (28, 28)
+            and all(step.n_features_in_ == 784 for step in (deskew, scale, svc))
+            and not any(_overrides(part) for part in (pipeline, deskew, scale, svc))
+            and _svc_is_sound(svc)
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        return f"its pipeline lacks {error}"
+    except (AttributeError, TypeError, ValueError) as error:
+        return f"its pipeline is incomplete ({_reason(error)})"
+    return None if sound else "the parts of its pipeline do not fit together"
 
 
-def _svc_is_sound(svc: Mapping[str, Any]) -> bool:
+def _overrides(part: Any) -> bool:
+    """Whether an object hides methods or properties of its class behind data of its own."""
+    return any(hasattr(type(part), name) for name in vars(part))
+
+
+def _svc_is_sound(svc: SVC) -> bool:
     """Whether a fitted SVC's attributes have the types and shapes that libsvm relies on."""
-    classes = svc["classes_"]
-    k, n = len(classes), len(svc["support_"])
-    expected = {
-        "classes_": (np.int64, (k,)),
-        "support_": (np.int32, (n,)),
-        "_n_support": (np.int32, (k,)),
-        "support_vectors_": (np.float64, (n, 784)),
-        "_dual_coef_": (np.float64, (k - 1, n)),
-        "_intercept_": (np.float64, (k * (k - 1) // 2,)),
-        "_probA": (np.float64, (0,)),
-        "_probB": (np.float64, (0,)),
-    }
+    k, n = len(svc.classes_), len(svc.support_)
+    arrays = [
+        (svc.classes_, np.int64, (k,)),
+        (svc.support_, np.int32, (n,)),
+        (svc._n_support, np.int32, (k,)),
+        (svc.support_vectors_, np.float64, (n, 784)),
+        (svc._dual_coef_, np.float64, (k - 1, n)),
+        (svc._intercept_, np.float64, (k * (k - 1) // 2,)),
+        (svc._probA, np.float64, (0,)),
+        (svc._probB, np.float64, (0,)),
+    ]
     return (
         k >= 2
         and all(
-            type(svc[key]) is np.ndarray and svc[key].dtype == dtype and svc[key].shape == shape
-            for key, (dtype, shape) in expected.items()
+            type(array) is np.ndarray
+            and (array.dtype, array.shape) == (dtype, shape)
+            and array.flags.c_contiguous
+            and bool(np.isfinite(array).all())
+            for array, dtype, shape in arrays
         )
-        and bool((svc["_n_support"] >= 0).all())
-        and int(svc["_n_support"].sum(dtype=np.int64)) == n
-        and all(bool(np.isfinite(svc[key]).all()) for key in ("support_vectors_", "_dual_coef_"))
-        and svc["kernel"] == "poly"
-        and type(svc["degree"]) is int
-        and all(type(svc[key]) is float for key in ("_gamma", "coef0"))
-        and svc["_sparse"] is False
+        and bool((svc._n_support >= 0).all())
+        and int(svc._n_support.sum(dtype=np.int64)) == n
+        and (svc.kernel, svc._sparse) == ("poly", False)
+        and type(svc.degree) is int
+        and all(isinstance(value, float) for value in (svc._gamma, svc.coef0))
     )
 
 
 def _reason(error: BaseException) -> str:
     """One short line about an error from inside the unpickler."""
-    text = str(error).splitlines()
-    return text[0][:120] if text else type(error).__name__
+    return f"{type(error).__name__} {error}".splitlines()[0][:120].rstrip()

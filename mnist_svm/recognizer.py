@@ -37,19 +37,16 @@ class Readings:
     ----------
     classes : int64 ndarray of shape (k,), the labels that the model knows.
     labels : int64 ndarray of shape (n,), what was read: what the pipeline's ``predict`` gives.
-    scores : float64 ndarray of shape (n, k), a score a class; the highest wins.
-        See `mnist_svm.svm.pairwise.class_scores`.
     confidences : float64 ndarray of shape (n, k), 0 to 1, adding up to 1 for each image.
         See `mnist_svm.svm.pairwise.class_confidences`: not calibrated probabilities.
     """
 
     classes: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
     confidences: npt.NDArray[np.float64]
 
     def top(self, index: int, k: int = 1) -> list[tuple[int, float]]:
-        """The k best labels of one image and the confidence in each, best first.
+        """The label read in one image, then the most likely others, with confidences.
 
         Parameters
         ----------
@@ -61,8 +58,10 @@ class Readings:
         -------
         list of (label, confidence)
         """
-        order = np.argsort(-self.scores[index], kind="stable")[:k]
-        return [(int(self.classes[c]), float(self.confidences[index, c])) for c in order]
+        confidences = self.confidences[index]
+        read_first = confidences + (self.classes == self.labels[index])
+        order = np.argsort(-read_first, kind="stable")[:k]
+        return [(int(self.classes[c]), float(confidences[c])) for c in order]
 
 
 @dataclass(frozen=True)
@@ -154,17 +153,16 @@ class Recognizer:
         """
         n, k = len(images), len(self.classes)
         X = images.reshape(n, -1)
-        scores, confidences = np.empty((n, k)), np.empty((n, k))
+        winners, confidences = np.empty(n, dtype=np.intp), np.empty((n, k))
         blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
         # libsvm works without holding the interpreter's lock, so threads do share the work.
         threads = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         results = threads(joblib.delayed(self._pairs)(X[block]) for block in blocks)
         for block, values in zip(blocks, results, strict=True):
-            scores[block] = class_scores(values, k)
+            winners[block] = class_scores(values, k).argmax(axis=1)
             confidences[block] = class_confidences(values, k)
             progress(min(block.stop, n), n)
-        labels = self.classes[scores.argmax(axis=1)]
-        return Readings(self.classes, labels, scores, confidences)
+        return Readings(self.classes, self.classes[winners], confidences)
 
     def read(
         self, pictures: Iterable[str | os.PathLike[str]], *, top: int = 1

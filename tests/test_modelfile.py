@@ -1,0 +1,337 @@
+"""Model files: what is saved comes back, and what is hostile never runs."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import DATA, DIGITS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from mnist_svm import Model, load_model, save_model
+from mnist_svm.errors import ModelFileError
+from mnist_svm.modelfile import FORMAT, FORMAT_VERSION
+
+
+def test_a_saved_model_comes_back_bit_equal(small_model, small_model_file, test_set):
+    back = load_model(small_model_file)
+    assert back.metadata == small_model.metadata
+    one, other = small_model.pipeline, back.pipeline
+    assert one[-1].dual_coef_.tobytes() == other[-1].dual_coef_.tobytes()
+    X = test_set.X[:300]
+    np.testing.assert_array_equal(one.decision_function(X), other.decision_function(X))
+
+
+def test_joblib_itself_reads_the_file(small_model_file, test_set):
+    content = joblib.load(small_model_file)
+    assert content["format"] == "mnist-svm model"
+    assert content["pipeline"].predict(test_set.X[:1]) == [7]
+
+
+def test_a_model_with_gamma_scale_comes_back(small_model, train_set, tmp_path):
+    # scikit-learn keeps such a gamma as a numpy scalar.
+    pipeline = small_model.pipeline.__sklearn_clone__().set_params(svm__gamma="scale")
+    pipeline.fit(train_set.X[:500], train_set.labels[:500])
+    assert isinstance(pipeline[-1]._gamma, np.floating)
+    save_model(tmp_path / "scale.joblib", Model(pipeline, {}))
+    back = load_model(tmp_path / "scale.joblib").pipeline
+    assert back[-1]._gamma == pipeline[-1]._gamma
+
+
+def test_names_in_a_model_file_are_the_allowed_ones(small_model_file):
+    from mnist_svm.modelfile import ALLOWED_NAMES
+
+    seen = set()
+
+    class Spy(joblib.numpy_pickle.NumpyUnpickler):
+        def find_class(self, module, name):
+            seen.add((module, name))
+            return super().find_class(module, name)
+
+    with gzip.open(small_model_file) as stream:
+        Spy("", stream, ensure_native_byte_order=True).load()
+    # The scalar is there with gamma="scale" only.
+    assert seen == ALLOWED_NAMES - {("numpy._core.multiarray", "scalar")}
+
+
+# --- hostile files -------------------------------------------------------------------
+
+
+class Calls:
+    """Pickles as a call of a function with arguments."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def joblib_bytes(content) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(content, buffer)
+    return gzip.compress(buffer.getvalue(), 1)
+
+
+def system(marker: Path) -> Calls:
+    return Calls(os.system, f"touch {marker}")
+
+
+def record_of_objects(marker: Path):
+    record = np.zeros(2, dtype=[("a", object)])
+    record["a"] = [system(marker), 1]
+    return record
+
+
+def nested_joblib_file(marker: Path) -> Calls:
+    inner = marker.with_name("inner.joblib")
+    joblib.dump(system(marker), inner)
+    return Calls(joblib.load, str(inner))
+
+
+ENVELOPE = {"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": {}}
+
+# Each makes a file that creates the marker if anything in it is run, and names the refusal.
+HOSTILE = {
+    "os.system": (lambda marker: joblib_bytes(system(marker)), "posix.system"),
+    "os.system in a model's place": (
+        lambda marker: joblib_bytes({**ENVELOPE, "pipeline": system(marker)}),
+        "posix.system",
+    ),
+    "eval": (
+        lambda marker: joblib_bytes(Calls(eval, f"open({str(marker)!r}, 'w')")),
+        "builtins.eval",
+    ),
+    "exec in the metadata": (
+        lambda marker: joblib_bytes(
+            {**ENVELOPE, "metadata": {"a": Calls(exec, f"open({str(marker)!r}, 'w')")}}
+        ),
+        "builtins.exec",
+    ),
+    "an array of objects": (
+        lambda marker: joblib_bytes(np.array([system(marker), 1], dtype=object)),
+        "array of something other than numbers",
+    ),
+    "an array of objects in a list": (
+        lambda marker: joblib_bytes([{"a": np.array([system(marker)], dtype=object)}]),
+        "array of something other than numbers",
+    ),
+    "a record array of objects": (
+        lambda marker: joblib_bytes(record_of_objects(marker)),
+        "array of something other than numbers",
+    ),
+    "a nested joblib file": (
+        lambda marker: joblib_bytes(nested_joblib_file(marker)),
+        "joblib.numpy_pickle.load",
+    ),
+    "a nested pickle": (
+        lambda marker: joblib_bytes(Calls(pickle.loads, pickle.dumps(system(marker)))),
+        "_pickle.loads",
+    ),
+    "an object scalar": (
+        lambda marker: joblib_bytes(
+            Calls(np._core.multiarray.scalar, np.dtype("O"), pickle.dumps(system(marker)))
+        ),
+        "scalar other than a number",
+    ),
+    "a plain pickle": (
+        lambda marker: gzip.compress(pickle.dumps(system(marker))),
+        "posix.system",
+    ),
+    "an old pickle": (
+        lambda marker: gzip.compress(pickle.dumps(system(marker), protocol=0)),
+        "posix.system",
+    ),
+    "a dotted name": (
+        lambda marker: gzip.compress(
+            b"\x80\x04\x8c\x10sklearn.pipeline\x8c\x11Pipeline.__init__\x93."
+        ),
+        "Pipeline.__init__",
+    ),
+    "getattr": (lambda marker: joblib_bytes(Calls(getattr, 5, "real")), "builtins.getattr"),
+    "an estimator of another kind": (
+        lambda marker: joblib_bytes({**ENVELOPE, "pipeline": DummyClassifier()}),
+        "sklearn.dummy.DummyClassifier",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", ["os.system", "eval", "a nested joblib file"])
+def test_the_hostile_files_do_run_when_trusted(tmp_path, way):
+    # Else the tests below would pass for a file that is merely broken.
+    marker = tmp_path / "it-ran"
+    (tmp_path / "hostile.joblib").write_bytes(HOSTILE[way][0](marker))
+    joblib.load(tmp_path / "hostile.joblib")
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("way", HOSTILE)
+@pytest.mark.parametrize("command", ["predict", "eval", "info"])
+def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way):
+    make, message = HOSTILE[way]
+    marker, path = tmp_path / "it-ran", tmp_path / "hostile.joblib"
+    path.write_bytes(make(marker))
+    arguments = {
+        "predict": ["predict", DIGITS[0], "--model", path],
+        "eval": ["eval", "--model", path, "--data-dir", DATA],
+        "info": ["info", path],
+    }[command]
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"mnist-svm: error: {path}: ")
+    assert message in line
+    assert not marker.exists()
+
+
+# --- damaged files and files of another kind --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a model file"),
+        (b"just text\n", "not a model file"),
+        (DIGITS[0].read_bytes(), "not a model file"),
+        ((DATA / "t10k-labels-idx1-ubyte.gz").read_bytes(), "damaged, or not a model file"),
+        (gzip.compress(b""), "damaged, or not a model file"),
+        (gzip.compress(b"just text\n"), "damaged, or not a model file"),
+        (joblib_bytes({"a": 1}), "not a model file"),
+        (joblib_bytes(np.arange(5)), "not a model file"),
+        (joblib_bytes({"format": FORMAT, "format_version": 99}), "reads format 1; train it again"),
+        (joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": 5}), "metadata"),
+        (
+            joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": {"a": np.arange(2)}}),
+            "metadata",
+        ),
+        (
+            joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": {}, "pipeline": 1}),
+            "no pipeline",
+        ),
+        (
+            joblib_bytes(
+                {
+                    "format": FORMAT,
+                    "format_version": 1,
+                    "metadata": {},
+                    "pipeline": Pipeline([("deskew", 1)]),
+                }
+            ),
+            "incomplete",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, content, message):
+    path = tmp_path / "other.joblib"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_missing_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(ModelFileError, match="make one with: mnist-svm train"):
+        load_model(tmp_path / "none.joblib")
+
+
+def test_an_unfitted_pipeline_is_refused(small_model, tmp_path):
+    save_model(tmp_path / "m.joblib", Model(small_model.pipeline.__sklearn_clone__(), {}))
+    with pytest.raises(ModelFileError, match="incomplete"):
+        load_model(tmp_path / "m.joblib")
+
+
+def broken_svc(svc, what):
+    """Change what libsvm's compiled code would take at its word."""
+    if what == "more support vectors a class than there are":
+        svc._n_support = svc._n_support + np.int32(1000)
+    elif what == "negative counts":
+        svc._n_support = svc._n_support.copy()
+        svc._n_support[0] -= 10**6
+        svc._n_support[1] += 10**6
+    elif what == "too few coefficients":
+        svc._dual_coef_ = svc._dual_coef_[:-1]
+    elif what == "too few intercepts":
+        svc._intercept_ = svc._intercept_[:-1]
+    elif what == "narrow support vectors":
+        svc.support_vectors_ = np.ascontiguousarray(svc.support_vectors_[:, :100])
+    elif what == "a coefficient that is not finite":
+        svc._dual_coef_ = svc._dual_coef_ * np.nan
+    elif what == "another number of features":
+        svc.n_features_in_ = 100
+    elif what == "another machine":
+        svc._impl = "nu_svr"
+    elif what == "a method replaced":
+        svc.decision_function = np.dtype
+    elif what == "another kernel":
+        svc.kernel = "precomputed"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "more support vectors a class than there are",
+        "negative counts",
+        "too few coefficients",
+        "too few intercepts",
+        "narrow support vectors",
+        "a coefficient that is not finite",
+        "another number of features",
+        "another machine",
+        "a method replaced",
+        "another kernel",
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(small_model_file, tmp_path, what):
+    content = joblib.load(small_model_file)
+    broken_svc(content["pipeline"][-1], what)
+    (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
+    with pytest.raises(ModelFileError, match="do not fit together"):
+        load_model(tmp_path / "broken.joblib")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_svm.modelfile.MAX_BYTES", 100_000)
+    (tmp_path / "bomb.joblib").write_bytes(joblib_bytes("x" * 200_000))
+    with pytest.raises(ModelFileError, match="unpacks to more than the limit"):
+        load_model(tmp_path / "bomb.joblib")
+
+
+def test_an_array_that_promises_too_much_is_refused(tmp_path):
+    content = joblib.numpy_pickle.NumpyArrayWrapper(
+        np.ndarray, (1 << 40,), "C", np.dtype("f8"), allow_mmap=False
+    )
+    (tmp_path / "bomb.joblib").write_bytes(gzip.compress(pickle.dumps(content)))
+    with pytest.raises(ModelFileError, match="over the limit"):
+        load_model(tmp_path / "bomb.joblib")
+
+
+def tiny_stream(small_model_file) -> bytes:
+    """The pickle of a real model up to its first large array, where most opcodes are."""
+    stream = gzip.decompress(small_model_file.read_bytes())
+    return stream[:6000]
+
+
+@settings(
+    deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=st.floats(0, 1), new=st.binary(min_size=1, max_size=8), keep=st.booleans())
+def test_a_mutated_model_is_loaded_or_refused_and_nothing_else(
+    small_model_file, tmp_path, at, new, keep
+):
+    stream = tiny_stream(small_model_file)
+    place = round(at * len(stream))
+    mutated = stream[:place] + new + stream[place + (len(new) if keep else 0) :]
+    (tmp_path / "mutated.joblib").write_bytes(gzip.compress(mutated, 1))
+    # Cut short as it is, no mutation makes it whole.
+    with pytest.raises(ModelFileError):
+        load_model(tmp_path / "mutated.joblib")

@@ -1,0 +1,70 @@
+"""From pairwise values to answers, against scikit-learn's SVC."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC
+
+from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
+
+
+def values_of(svc, X):
+    return pairwise_values(copy.copy(svc).set_params(decision_function_shape="ovo"), X)
+
+
+def test_scores_are_those_of_svc(small_model, test_set):
+    X = test_set.X[:1000]
+    svc = small_model.pipeline[-1]
+    Z = small_model.pipeline[:-1].transform(X)
+    scores = class_scores(values_of(svc, Z), 10)
+    np.testing.assert_allclose(scores, svc.decision_function(Z), atol=1e-12)
+    np.testing.assert_array_equal(scores.argmax(axis=1), small_model.pipeline.predict(X))
+
+
+def test_two_classes_are_a_pair_like_any_other(train_set, test_set):
+    two, others = np.isin(train_set.labels, (3, 8)), np.isin(test_set.labels, (3, 8))
+    svc = SVC(kernel="poly", degree=2).fit(train_set.X[two][:500], train_set.labels[two][:500])
+    X = test_set.X[others]
+    values = values_of(svc, X)
+    assert values.shape == (len(X), 1)
+    read = svc.classes_[class_scores(values, 2).argmax(axis=1)]
+    np.testing.assert_array_equal(read, svc.predict(X))
+
+
+def test_a_tie_of_votes_goes_to_the_larger_sum():
+    # 0 beats 1, 1 beats 2, 2 beats 0: one vote each, and 2 won by most.
+    values = np.array([[1.0, -3.0, 0.5]])
+    assert class_scores(values, 3).argmax() == 2
+
+
+def test_confidences_add_up_to_one(small_model, test_set):
+    values = values_of(
+        small_model.pipeline[-1], small_model.pipeline[:-1].transform(test_set.X[:500])
+    )
+    confidences = class_confidences(values, 10)
+    assert (confidences >= 0).all()
+    np.testing.assert_allclose(confidences.sum(axis=1), 1)
+
+
+def test_a_narrower_duel_means_less_confidence():
+    wide, narrow = class_confidences(np.array([[2.0, 2.0, 0.0], [2.0, 0.1, 0.0]]), 3)
+    assert wide[0] > narrow[0] > narrow[2] > narrow[1]
+
+
+@pytest.mark.parametrize("size", [1e3, 1e300])
+def test_huge_values_do_not_overflow(size):
+    with np.errstate(all="raise"):
+        confidences = class_confidences(np.array([[size, -size, size]]), 3)
+    assert np.isfinite(confidences).all()
+
+
+def test_confidence_ranks_errors_below_right_answers(small_model, test_set):
+    X, y = test_set.X[:3000], test_set.labels[:3000]
+    values = values_of(small_model.pipeline[-1], small_model.pipeline[:-1].transform(X))
+    confidence = class_confidences(values, 10)
+    right = class_scores(values, 10).argmax(axis=1) == y
+    assert np.median(confidence.max(axis=1)[right]) > 0.98
+    assert np.median(confidence.max(axis=1)[~right]) < 0.75

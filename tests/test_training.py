@@ -1,0 +1,83 @@
+"""Recipes and training on real digits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC
+
+from mnist_svm import RECIPES, Deskew, train_model
+from mnist_svm.errors import FormatError
+from mnist_svm.training import stratified_subset
+
+
+def test_the_default_recipe_deskews_and_then_separates():
+    pipeline = RECIPES["poly4"].pipeline()
+    assert isinstance(pipeline[0], Deskew)
+    assert isinstance(pipeline[-1], SVC)
+    assert (pipeline[-1].kernel, pipeline[-1].degree) == ("poly", 4)
+
+
+def test_two_trainings_with_the_same_seed_are_bit_equal(train_set, small_model):
+    again = train_model(RECIPES["poly4"], train_set, limit=6000)
+    for name in ("support_", "dual_coef_", "intercept_", "support_vectors_"):
+        one, other = (getattr(model.pipeline[-1], name) for model in (small_model, again))
+        assert one.tobytes() == other.tobytes(), name
+
+
+def test_another_seed_takes_another_subset(train_set):
+    one, other = (stratified_subset(train_set.labels, 500, seed) for seed in (0, 1))
+    assert len(np.intersect1d(one, other)) < 50
+
+
+def test_decision_values_follow_from_the_kernel(small_model, test_set):
+    # Recomputed from support vectors, dual coefficients and the formula, in float64.
+    *_, svc = small_model.pipeline
+    Z = small_model.pipeline[:-1].transform(test_set.X[:20]).astype(np.float64)
+    kernel = (svc._gamma * Z @ svc.support_vectors_.T + svc.coef0) ** svc.degree
+    ends = np.cumsum(svc.n_support_)
+    of_class = [slice(end - n, end) for n, end in zip(svc.n_support_, ends, strict=True)]
+    expected = []
+    for pair, (a, b) in enumerate(zip(*np.triu_indices(10, 1), strict=True)):
+        first, second = of_class[a], of_class[b]
+        expected.append(
+            kernel[:, first] @ svc.dual_coef_[b - 1, first]
+            + kernel[:, second] @ svc.dual_coef_[a, second]
+            + svc.intercept_[pair]
+        )
+    svc_ovo = SVC(decision_function_shape="ovo")
+    svc_ovo.__dict__.update({**vars(svc), "decision_function_shape": "ovo"})
+    np.testing.assert_allclose(svc_ovo.decision_function(Z), np.stack(expected, axis=1), atol=1e-8)
+
+
+@pytest.mark.parametrize("size", [10, 999, 6000, 59_995, 60_000])
+def test_a_subset_has_every_digit_in_its_proportion(train_set, size):
+    subset = stratified_subset(train_set.labels, size, 0)
+    assert len(np.unique(subset)) == size
+    counts = Counter(train_set.labels[subset].tolist())
+    for digit, n in Counter(train_set.labels.tolist()).items():
+        assert abs(counts[digit] - size * n / 60_000) <= 1
+
+
+def test_a_subset_smaller_than_the_number_of_classes_is_refused(train_set):
+    with pytest.raises(ValueError, match="cannot hold 10 classes"):
+        stratified_subset(train_set.labels, 9, 0)
+
+
+def test_one_class_alone_cannot_be_learned(train_set):
+    alone = replace(train_set, images=train_set.images[:1], labels=train_set.labels[:1])
+    with pytest.raises(FormatError, match="expected at least two classes"):
+        train_model(RECIPES["poly4"], alone)
+
+
+def test_the_model_says_how_it_was_made(small_model):
+    metadata = small_model.metadata
+    assert metadata["recipe"] == "poly4"
+    assert metadata["training"]["images"] == 6000
+    assert metadata["training"]["sha256"]["train-images-idx3-ubyte"].startswith("ba891046")
+    assert metadata["support_vectors"] == len(small_model.pipeline[-1].support_)
+    # The recipe's figures are for the whole training set.
+    assert metadata["cross_validation"] is None
