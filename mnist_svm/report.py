@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,6 +155,21 @@ def evaluate(true: Labels, read: Labels) -> Evaluation:
     return Evaluation(classes, matrix, precision, recall, f1)
 
 
+def require_matplotlib() -> None:
+    """Fail early if `plot_confusion` could not draw.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    try:
+        import_module("matplotlib.figure")
+    except ImportError as error:
+        msg = "drawing a plot needs matplotlib: pip install 'mnist-svm[plot]'"
+        raise MissingExtraError(msg) from error
+
+
 def plot_confusion(evaluation: Evaluation) -> Figure:
     """Draw the confusion matrix as a heat map, each row in parts of its digit's images.
 
@@ -170,12 +186,10 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.colors import PowerNorm
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        msg = "drawing a plot needs matplotlib: pip install 'mnist-svm[plot]'"
-        raise MissingExtraError(msg) from error
+    require_matplotlib()
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import Figure
+
     shares = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(7.5, 6.8), layout="constrained", dpi=150)
     axes = figure.add_subplot()

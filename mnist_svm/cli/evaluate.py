@@ -58,8 +58,10 @@ def evaluate_command(
     from mnist_svm.datasets.load import load_dataset
     from mnist_svm.fileio import require_writable
     from mnist_svm.recognizer import Recognizer
-    from mnist_svm.report import evaluate
+    from mnist_svm.report import evaluate, require_matplotlib
 
+    if plot:
+        require_matplotlib()
     for picture in filter(None, (plot, errors)):
         require_writable(picture)
     recognizer = Recognizer.load(model, n_jobs=jobs or 1)

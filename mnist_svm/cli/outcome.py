@@ -41,7 +41,7 @@ class OutcomeGroup(click.Group):
             super().invoke(ctx)
             _flush_output()
         except KeyboardInterrupt:
-            _explain(ctx, "interrupted; nothing half-written is left")
+            say("mnist-svm: interrupted; nothing half-written is left")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # Whoever read our output has seen enough; Python must not try to flush the rest.

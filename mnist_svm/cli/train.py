@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,19 @@ from mnist_svm.cli.options import (
 from mnist_svm.recipes import RECIPES
 
 
+class Number(click.FloatRange):
+    """A finite number."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is not finite, which ranges let pass."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 class Gamma(click.ParamType[float | str]):
     """A positive number, ``scale`` or ``auto``."""
 
@@ -26,12 +40,10 @@ class Gamma(click.ParamType[float | str]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
         """Keep the two words, and make a number of anything else."""
-        if value in ("scale", "auto"):
-            return str(value)
-        return float(POSITIVE.convert(value, param, ctx))
+        return value if value in ("scale", "auto") else POSITIVE.convert(value, param, ctx)
 
 
-POSITIVE = click.FloatRange(min=0, min_open=True, max=1e12)
+POSITIVE = Number(min=0, min_open=True)
 
 
 @click.command("train")
@@ -56,9 +68,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True, max=1e12)
 @click.option("--C", "c", type=POSITIVE, help="Price of a margin violation.")
 @click.option("--degree", type=click.IntRange(1, 20), help="Degree of the polynomial kernel.")
 @click.option("--gamma", type=Gamma(), help="Kernel coefficient: a number, scale or auto.")
-@click.option(
-    "--coef0", type=click.FloatRange(-1e12, 1e12), help="Constant inside the polynomial kernel."
-)
+@click.option("--coef0", type=Number(), help="Constant inside the polynomial kernel.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

@@ -24,6 +24,12 @@ MIN_CONTRAST = 24
 # A separate blot of less than this part of the largest stroke's area is a speck.
 MIN_STROKE = 0.03
 
+# Below this part of the threshold between ground and ink, all is ground.
+FLOOR = 0.2
+
+# Less ink than this part of the full does not count for the digit's height and width.
+EDGE = 0.2
+
 Grey = npt.NDArray[np.uint8]
 Float64Array = npt.NDArray[np.float64]
 
@@ -62,11 +68,11 @@ def is_mnist_form(grey: Grey) -> bool:
     """
     if grey.shape != (SIDE, SIDE) or np.median(_border(grey)) > 16 or grey.max() < 128:
         return False
-    ink = grey > 64
+    ink = grey > 32
     height, width = (np.ptp(np.flatnonzero(ink.any(axis=axis))) + 1 for axis in (1, 0))
     centroid = ndimage.center_of_mass(grey)
     off_centre = max(abs(position - CENTRE) for position in centroid)
-    return bool(BOX - 4 <= max(height, width) <= BOX + 2 and off_centre <= 1)
+    return bool(BOX - 6 <= max(height, width) <= BOX + 2 and off_centre <= 1)
 
 
 def normalize(grey: Grey) -> Grey:
@@ -89,16 +95,13 @@ def normalize(grey: Grey) -> Grey:
     ink = _ink(grey)
     threshold = _otsu(ink)
     mask = _strokes(ink > threshold)
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    # One pixel more on each side, for the anti-aliased edge outside the threshold.
-    box = (
-        slice(max(rows[0] - 1, 0), rows[-1] + 2),
-        slice(max(columns[0] - 1, 0), columns[-1] + 2),
-    )
-    # Full ink is 1; what is well below the threshold is ground. Specks go with their edges.
-    kept = ndimage.binary_dilation(mask[box], iterations=2)
-    soft = np.clip((ink[box] - threshold / 2) / (np.median(ink[mask]) - threshold / 2), 0, 1)
-    return _place(_fit(soft * kept))
+    # Full ink is 1; what is well below the threshold is ground. The edges that anti-aliasing
+    # leaves beside a stroke stay; specks go.
+    floor = FLOOR * threshold
+    soft = np.clip((ink - floor) / (np.median(ink[mask]) - floor), 0, 1)
+    soft[~ndimage.binary_dilation(mask, np.ones((3, 3)))] = 0
+    rows, columns = (np.flatnonzero((soft > EDGE).any(axis=axis)) for axis in (1, 0))
+    return _place(_fit(soft[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
 
 
 def _ink(grey: Grey) -> Float64Array:

@@ -1,0 +1,118 @@
+"""Measures and pictures of an evaluation, against counts made by hand."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_svm.errors import MissingExtraError
+from mnist_svm.imaging.sheet import Caption, contact_sheet
+from mnist_svm.report import evaluate, plot_confusion
+
+TRUE = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
+READ = np.array([0, 0, 1, 1, 1, 2, 2, 2, 0, 1])
+
+
+def test_the_matrix_counts_true_by_read():
+    assert evaluate(TRUE, READ).matrix.tolist() == [[2, 1, 0], [0, 2, 0], [1, 1, 3]]
+
+
+def test_the_measures_of_each_class():
+    evaluation = evaluate(TRUE, READ)
+    np.testing.assert_allclose(evaluation.precision, [2 / 3, 2 / 4, 1])
+    np.testing.assert_allclose(evaluation.recall, [2 / 3, 1, 3 / 5])
+    np.testing.assert_allclose(evaluation.f1, [2 / 3, 2 / 3, 3 / 4])
+
+
+def test_the_interval_is_wilsons():
+    # Wilson (1927), written out: 124 errors in 10,000 images.
+    true = np.zeros(10_000, dtype=int)
+    read = (np.arange(10_000) < 124).astype(int)
+    n, p, z = 10_000, 0.0124, 1.959963984540054
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    low, high = evaluate(true, read).error_interval
+    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-12)
+
+
+def test_confusions_are_told_most_frequent_first():
+    true = np.array([4, 4, 4, 9, 9, 3])
+    read = np.array([9, 9, 4, 4, 9, 5])
+    assert evaluate(true, read).confusions() == [(4, 9, 2), (3, 5, 1), (9, 4, 1)]
+
+
+def test_json_has_the_promised_keys():
+    content = evaluate(TRUE, READ).to_dict()
+    assert content["n"] == 10
+    assert content["accuracy"] == pytest.approx(0.7)
+    assert content["error_rate"] == pytest.approx(0.3)
+    assert content["confusion_matrix"] == [[2, 1, 0], [0, 2, 0], [1, 1, 3]]
+    assert [row["label"] for row in content["per_class"]] == [0, 1, 2]
+
+
+def test_no_error_at_all_is_fine():
+    evaluation = evaluate(TRUE, TRUE)
+    assert evaluation.to_dict()["accuracy"] == 1
+    assert evaluation.error_interval[0] == 0
+    assert "confusions" not in evaluation.to_text()
+
+
+def test_the_text_fits_80_columns_and_is_aligned(small_model, test_set):
+    text = evaluate(test_set.labels, small_model.pipeline.predict(test_set.X)).to_text()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [line for line in lines if line.endswith("%")]
+    assert len(rows) == 10
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_a_class_that_was_never_read_is_listed():
+    evaluation = evaluate(np.array([0, 1]), np.array([0, 0]))
+    assert evaluation.classes.tolist() == [0, 1]
+    assert evaluation.precision[1] == 0
+
+
+def test_the_plot_is_a_picture():
+    buffer = io.BytesIO()
+    plot_confusion(evaluate(TRUE, READ)).savefig(buffer, format="png")
+    image = Image.open(buffer)
+    assert image.format == "PNG"
+    assert min(image.size) > 500
+
+
+def test_the_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[plot\]'"):
+        plot_confusion(evaluate(TRUE, READ))
+
+
+def test_a_contact_sheet_shows_every_image_dark_on_light(test_set):
+    images = test_set.images[:12]
+    sheet = contact_sheet(images, [Caption(str(n)) for n in range(12)], title="Twelve")
+    pixels = np.asarray(sheet)
+    first = pixels[42 : 42 + 84 : 3, 10 : 10 + 84 : 3, 0]
+    np.testing.assert_array_equal(first, 255 - images[0])
+    assert sheet.size[0] > 10 * 84
+
+
+def test_captions_are_coloured_by_right_and_wrong(test_set):
+    sheets = [
+        np.asarray(contact_sheet(test_set.images[:1], [Caption("7", right=right)])).reshape(-1, 3)
+        for right in (True, False)
+    ]
+    assert (sheets[0] == (21, 115, 71)).all(axis=1).any()
+    assert (sheets[1] == (190, 30, 45)).all(axis=1).any()
+
+
+def test_an_empty_contact_sheet_is_a_page_with_its_title():
+    sheet = contact_sheet(np.zeros((0, 28, 28), dtype=np.uint8), [], title="0 misread")
+    assert np.asarray(sheet).min() < 128
+
+
+def test_captions_must_match_images(test_set):
+    with pytest.raises(ValueError, match="2 images, but 1 captions"):
+        contact_sheet(test_set.images[:2], [Caption("7")])
