@@ -145,6 +145,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
                 # `info` tells the versions, in words that need no knowledge of pickles.
                 warnings.simplefilter("ignore", InconsistentVersionWarning)
                 content = _ModelUnpickler(packed).load()
+            # Only at its end does gzip compare the checksum of what it holds.
+            if packed.read(1):
+                msg = "damaged: bytes follow the model"
+                raise ModelFileError(msg)
         except ModelFileError as error:
             msg = f"{name}: {error}"
             raise ModelFileError(msg) from None
@@ -228,18 +232,23 @@ class _Bounded:
 
 def _checked(content: Any, name: str) -> Model:
     """The model in a file's content, if it is one that this version can use."""
-    if not (type(content) is dict and content.get("format") == FORMAT):
+    mark, found = (
+        (content.get("format"), content.get("format_version"))
+        if type(content) is dict
+        else (None, None)
+    )
+    # The types first: an array would answer a comparison with an array.
+    if type(mark) is not str or mark != FORMAT or type(found) is not int:
         msg = f"{name}: not a model file of mnist-svm"
         raise ModelFileError(msg)
-    if content.get("format_version") != FORMAT_VERSION:
+    if found != FORMAT_VERSION:
         msg = (
-            f"{name}: model format {content.get('format_version')}, but this version of "
-            f"mnist-svm reads format {FORMAT_VERSION}; train it again"
+            f"{name}: model format {found}, but this version of mnist-svm reads format "
+            f"{FORMAT_VERSION}; train it again"
         )
         raise ModelFileError(msg)
     pipeline, metadata = content.get("pipeline"), content.get("metadata")
-    fault = _metadata_fault(metadata) or _pipeline_fault(pipeline)
-    if fault:
+    if fault := _metadata_fault(metadata) or _pipeline_fault(pipeline):
         msg = f"{name}: damaged model file: {fault}"
         raise ModelFileError(msg)
     return Model(cast(Pipeline, pipeline), cast("dict[str, Any]", metadata))
@@ -253,9 +262,11 @@ def _metadata_fault(metadata: Any) -> str | None:
             return all(map(plain, value))
         return value is None or type(value) in (bool, int, float, str)
 
-    if type(metadata) is not dict or not plain(metadata):
-        return "its metadata are not of plain types"
-    return None
+    try:
+        sound = type(metadata) is dict and plain(metadata)
+    except RecursionError:
+        sound = False
+    return None if sound else "its metadata are not of plain types"
 
 
 def _pipeline_fault(pipeline: Any) -> str | None:

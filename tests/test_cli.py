@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 
@@ -106,6 +107,16 @@ def test_a_folder_means_the_pictures_in_it(run, small_model_file, tmp_path):
     assert result.exit_code == 0
     files = [line.split("\t")[0] for line in result.stdout.splitlines()]
     assert files == [str(tmp_path / "a.PNG"), str(tmp_path / "b.png")]
+
+
+def test_a_name_that_is_no_unicode_is_printed_all_the_same(run, small_model_file, tmp_path):
+    picture = tmp_path / os.fsdecode(b"caf\xe9.png")
+    picture.write_bytes(DIGITS[0].read_bytes())
+    missing = tmp_path / os.fsdecode(b"\xff.png")
+    result = run("predict", picture, missing, "-m", small_model_file)
+    assert result.exit_code == 1
+    assert result.stdout.split("\t")[1] == "0"
+    assert "No such file or directory" in result.stderr
 
 
 @pytest.fixture
@@ -269,6 +280,15 @@ def test_eval_says_how_to_get_missing_data(run, small_model_file, tmp_path):
     result = run("eval", "-m", small_model_file, "--data-dir", tmp_path)
     assert result.exit_code == 1
     assert f"mnist-svm fetch mnist --data-dir {tmp_path}" in error_lines(result)[-1]
+
+
+def test_eval_names_a_folder_in_the_place_of_a_data_file(run, small_model_file, tmp_path):
+    folder = tmp_path / "t10k-images-idx3-ubyte.gz"
+    folder.mkdir()
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").symlink_to(DATA / "t10k-labels-idx1-ubyte.gz")
+    result = run("eval", "-m", small_model_file, "--data-dir", tmp_path)
+    assert result.exit_code == 1
+    assert error_lines(result) == [f"mnist-svm: error: {folder}: Is a directory"]
 
 
 def test_eval_names_a_truncated_data_file(run, small_model_file, tmp_path):

@@ -208,6 +208,8 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way)
         (gzip.compress(b"just text\n"), "damaged, or not a model file"),
         (joblib_bytes({"a": 1}), "not a model file"),
         (joblib_bytes(np.arange(5)), "not a model file"),
+        (joblib_bytes({"format": np.array([FORMAT])}), "array of something other than numbers"),
+        (joblib_bytes({"format": np.arange(3), "format_version": 1}), "not a model file"),
         (joblib_bytes({"format": FORMAT, "format_version": 99}), "reads format 1; train it again"),
         (joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": 5}), "metadata"),
         (
@@ -242,6 +244,33 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content, message):
 def test_a_missing_model_says_how_to_make_one(tmp_path):
     with pytest.raises(ModelFileError, match="make one with: mnist-svm train"):
         load_model(tmp_path / "none.joblib")
+
+
+def test_metadata_without_end_are_refused(tmp_path):
+    endless = []
+    endless.append(endless)
+    path = tmp_path / "m.joblib"
+    path.write_bytes(joblib_bytes({**ENVELOPE, "metadata": {"a": endless}, "pipeline": 1}))
+    with pytest.raises(ModelFileError, match="metadata"):
+        load_model(path)
+
+
+def test_a_model_damaged_in_its_numbers_is_refused(small_model_file, tmp_path):
+    # The structure stays whole; only the checksum tells.
+    stream = bytearray(gzip.decompress(small_model_file.read_bytes()))
+    whole = gzip.compress(bytes(stream), 0, mtime=0)
+    middle = len(whole) // 2
+    damaged = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    (tmp_path / "m.joblib").write_bytes(damaged)
+    with pytest.raises(ModelFileError, match="damaged"):
+        load_model(tmp_path / "m.joblib")
+
+
+def test_bytes_after_a_model_are_refused(small_model_file, tmp_path):
+    stream = gzip.decompress(small_model_file.read_bytes())
+    (tmp_path / "m.joblib").write_bytes(gzip.compress(stream + b"more", 1))
+    with pytest.raises(ModelFileError, match="bytes follow the model"):
+        load_model(tmp_path / "m.joblib")
 
 
 def test_an_unfitted_pipeline_is_refused(small_model, tmp_path):

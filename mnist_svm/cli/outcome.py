@@ -65,7 +65,9 @@ def describe(error: Exception) -> str:
         Of an error of the file system, the file and the reason.
     """
     if isinstance(error, OSError) and not isinstance(error, MnistSvmError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        # Of a move that failed, what matters is where to.
+        name = error.filename2 or error.filename
+        return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)
 
 
@@ -76,13 +78,14 @@ def say(message: str) -> None:
     ----------
     message : str
     """
-    click.echo(message, err=True)
+    # File names need not be valid Unicode.
+    click.echo(click.format_filename(message), err=True)
 
 
 def _explain(ctx: click.Context, message: str) -> None:
     if ctx.meta.get("debug"):
         traceback.print_exc()
-    click.echo(f"mnist-svm: error: {message}", err=True)
+    say(f"mnist-svm: error: {message}")
 
 
 def _remember_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

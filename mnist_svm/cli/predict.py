@@ -75,7 +75,11 @@ def predict_command(
         elif reading.error is None:
             others = [f"{digit}:{confidence:.3f}" for digit, confidence in reading.top[1:]]
             digit, confidence = reading.top[0]
-            click.echo("\t".join([reading.file, str(digit), f"{confidence:.3f}", *others]))
+            click.echo(
+                "\t".join(
+                    [click.format_filename(reading.file), str(digit), f"{confidence:.3f}", *others]
+                )
+            )
     if as_json:
         click.echo(json.dumps(results, indent=2))
     if sheet:

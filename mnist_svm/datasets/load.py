@@ -168,7 +168,7 @@ def find_file(folder: Path, stem: str, *, info: DatasetInfo | None, base: Path) 
         If there is neither.
     """
     for path in (folder / f"{stem}.gz", folder / stem):
-        if path.is_file():
+        if path.exists():
             return path
     advice = f"; get it with: mnist-svm fetch {info.name} --data-dir {base}" if info else ""
     msg = f"{folder / stem}.gz: no such file{advice}"

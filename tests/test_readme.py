@@ -1,0 +1,57 @@
+"""What the README shows is what the tool does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import ROOT
+
+from mnist_svm.cli import cli
+
+README = (ROOT / "README.md").read_text()
+
+
+def block_after(marker: str) -> str:
+    """The fenced block that follows a text."""
+    rest = README[README.index(marker) :]
+    return re.search(r"```\w*\n(.*?)```", rest, re.DOTALL)[1]
+
+
+def test_the_help_shown_is_the_help(run):
+    assert block_after("## Usage") == run("--help").stdout
+
+
+def test_every_command_is_mentioned():
+    for name in cli.commands:
+        assert f"mnist-svm {name}" in README
+
+
+def test_the_python_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(block_after("## Python"), {})
+    out = capsys.readouterr().out
+    assert "Accuracy    97." in out
+    assert "images_test/7.png ((7, " in out
+
+
+@pytest.mark.parametrize("marker", ["main", "tests"])
+def test_ci_finds_its_commands(marker):
+    block = block_after(f"<!-- ci: {marker} -->")
+    assert block.startswith("python3 -m venv")
+    assert f"readme {marker}" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_no_placeholder_is_left():
+    assert not re.search(r"@[A-Z]+@", README)
+
+
+def test_every_local_link_leads_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_changelog_knows_this_version():
+    from mnist_svm import __version__
+
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
