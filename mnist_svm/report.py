@@ -102,7 +102,7 @@ class Evaluation:
     def to_text(self) -> str:
         """Everything as text that fits 80 columns for ten classes."""
         low, high = self.error_interval
-        interval = f"95 % interval {low:.2%} to {high:.2%}"
+        interval = f"95% interval {low:.2%} to {high:.2%}"
         lines = [
             f"Accuracy    {1 - self.errors / self.n:.2%}   ({self.n:,} images)",
             f"Error rate  {self.errors / self.n:.2%}   ({self.errors:,} misread; {interval})",

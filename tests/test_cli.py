@@ -260,7 +260,7 @@ def test_eval_prints_a_table_for_80_columns(run, small_model_file):
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("Accuracy    97.")
-    assert "95 % interval" in lines[1]
+    assert "95% interval" in lines[1]
     assert "images/s" in lines[-1]
 
 

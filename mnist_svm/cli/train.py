@@ -18,32 +18,27 @@ from mnist_svm.cli.options import (
 from mnist_svm.recipes import RECIPES
 
 
-class Number(click.FloatRange):
-    """A finite number."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Refuse what is not finite, which ranges let pass."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
+def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        msg = f"{value} is not a finite number."
+        raise click.BadParameter(msg)
+    return value
 
 
-class Gamma(click.ParamType[float | str]):
-    """A positive number, ``scale`` or ``auto``."""
-
-    name = "gamma"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        """Keep the two words, and make a number of anything else."""
-        return value if value in ("scale", "auto") else POSITIVE.convert(value, param, ctx)
+def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and value <= 0:
+        msg = f"{value} is not greater than 0."
+        raise click.BadParameter(msg)
+    return _finite(ctx, param, value)
 
 
-POSITIVE = Number(min=0, min_open=True)
+def _number_or_word(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> float | str | None:
+    if value in (None, "scale", "auto"):
+        return value
+    number: Any = value
+    return _positive(ctx, param, click.FLOAT.convert(number, param, ctx))
 
 
 @click.command("train")
@@ -65,10 +60,17 @@ POSITIVE = Number(min=0, min_open=True)
     show_default=True,
     help="The model file to write.",
 )
-@click.option("--C", "c", type=POSITIVE, help="Price of a margin violation.")
+@click.option("--C", "c", type=float, callback=_positive, help="Price of a margin violation.")
 @click.option("--degree", type=click.IntRange(1, 20), help="Degree of the polynomial kernel.")
-@click.option("--gamma", type=Gamma(), help="Kernel coefficient: a number, scale or auto.")
-@click.option("--coef0", type=Number(), help="Constant inside the polynomial kernel.")
+@click.option(
+    "--gamma",
+    callback=_number_or_word,
+    metavar="NUMBER|scale|auto",
+    help="Kernel coefficient; scale and auto as in scikit-learn.",
+)
+@click.option(
+    "--coef0", type=float, callback=_finite, help="Constant inside the polynomial kernel."
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
