@@ -3,7 +3,7 @@
     python benchmarks/select_poly4.py
 
 Five stratified folds over all 60,000; the test set is not read. Writes the table
-``benchmarks/select_poly4.md``, sorted by errors. Takes about half an hour on two cores.
+``benchmarks/select_poly4.md``, sorted by errors. Takes about an hour on two cores.
 """
 
 from __future__ import annotations

@@ -125,14 +125,14 @@ class Evaluation:
         width = max(5, len(f"{self.matrix.max()}") + 1)
         head = "".join(f"{label:>{width}}" for label in self.classes)
         lines = [
-            "true" + f"{'read as':>{len(head)}}",
-            f"{'':4}{head}   prec  recall    F1".replace("prec", "  prec"),
+            f"{'':4}{'read as':^{len(head)}}",
+            f"true{head}{'prec':>8}{'recall':>8}{'F1':>8}",
         ]
-        for label, row, precision, recall, f1 in zip(
+        for label, row, *measures in zip(
             self.classes, self.matrix, self.precision, self.recall, self.f1, strict=True
         ):
-            cells = "".join(f"{n or '.':>{width}}" for n in row)
-            lines.append(f"{label:>4}{cells}  {precision:6.2%}  {recall:6.2%}  {f1:6.2%}")
+            cells = "".join(f"{n if n else '.':>{width}}" for n in row)
+            lines.append(f"{label:>4}{cells}" + "".join(f"{part:8.2%}" for part in measures))
         return lines
 
 

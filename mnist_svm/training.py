@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +28,7 @@ def train_model(
     parameters: Parameters | None = None,
     limit: int | None = None,
     random_state: int = 0,
+    n_jobs: int | None = None,
 ) -> Model:
     """Fit a recipe to a data set.
 
@@ -40,6 +42,9 @@ def train_model(
         Train on that many images, each class in its proportion; see `stratified_subset`.
     random_state : int, default=0
         Seed of the subset. The same seed gives bit-equal models.
+    n_jobs : int, optional
+        Threads for those steps of the pipeline that can share their work, as in joblib.
+        libsvm's solver cannot.
 
     Returns
     -------
@@ -63,7 +68,8 @@ def train_model(
         X, y = X[subset], y[subset]
 
     start = time.perf_counter()
-    pipeline = recipe.pipeline(parameters).fit(X, y)
+    with joblib.parallel_config("threading", n_jobs=n_jobs):
+        pipeline = recipe.pipeline(parameters).fit(X, y)
     seconds = time.perf_counter() - start
     metadata: dict[str, Any] = {
         "recipe": recipe.name,

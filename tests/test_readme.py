@@ -31,7 +31,7 @@ def test_the_python_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(block_after("## Python"), {})
     out = capsys.readouterr().out
-    assert "Accuracy    97." in out
+    assert re.search(r"Accuracy    9[78]\.", out)
     assert "images_test/7.png ((7, " in out
 
 

@@ -64,7 +64,7 @@ def evaluate_command(
         require_matplotlib()
     for picture in filter(None, (plot, errors)):
         require_writable(picture)
-    recognizer = Recognizer.load(model, n_jobs=jobs or 1)
+    recognizer = Recognizer.load(model, n_jobs=jobs)
     dataset = load_dataset(data, split="test", data_dir=data_dir)
     say(f"Evaluating {model} on the {len(dataset.labels):,} test images of {data}")
     start = time.perf_counter()

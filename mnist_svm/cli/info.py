@@ -16,10 +16,10 @@ from mnist_svm.cli.options import DEFAULT_MODEL, json_option
 @click.argument("model", type=click.Path(), default=DEFAULT_MODEL)
 @json_option
 def info_command(model: str, as_json: bool) -> None:
-    """Tell what a model file says of itself: recipe, parameters, data, versions.
+    """Tell what a model file says of itself.
 
-    MODEL is mnist-svm.joblib unless told otherwise. Like every command, this one reads the file
-    without running anything in it.
+    That is recipe, parameters, training data, versions and date. MODEL is mnist-svm.joblib unless
+    told otherwise. Like every command, this one reads the file without running anything in it.
 
     \b
     Examples:

@@ -6,6 +6,14 @@ import click
 
 DEFAULT_MODEL = "mnist-svm.joblib"
 
+
+def _not_none(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        msg = "0 threads cannot work; give -1 for one a core."
+        raise click.BadParameter(msg)
+    return value
+
+
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False),
@@ -41,7 +49,8 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=-1),
+    callback=_not_none,
     default=-1,
     show_default=True,
-    help="Threads to use; -1 is one a core.",
+    help="Threads for work that can be shared (libsvm's solver cannot); -1 is one a core.",
 )

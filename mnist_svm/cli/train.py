@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,9 +13,13 @@ from mnist_svm.cli.options import (
     DEFAULT_MODEL,
     data_dir_option,
     data_option,
+    jobs_option,
     json_option,
 )
 from mnist_svm.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from mnist_svm.datasets.load import Dataset
 
 
 def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -80,6 +84,7 @@ def _number_or_word(
 @click.option(
     "--random-state", type=click.IntRange(min=0), default=0, show_default=True, help="Seed."
 )
+@jobs_option
 @json_option
 def train_command(
     recipe_name: str,
@@ -92,6 +97,7 @@ def train_command(
     coef0: float | None,
     limit: int | None,
     random_state: int,
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Train a model and write it to a file.
@@ -106,54 +112,62 @@ def train_command(
       mnist-svm train --data fashion-mnist --C 10 -o fashion.joblib
     """
     import time
-    from dataclasses import replace
 
     from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import watched
     from mnist_svm.datasets.load import load_dataset
     from mnist_svm.fileio import require_writable
+    from mnist_svm.modelfile import save_model
+    from mnist_svm.training import train_model
 
     start = time.perf_counter()
     require_writable(output)
     recipe = RECIPES[recipe_name]
-    given: dict[str, Any] = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
-    parameters = replace(
-        recipe.defaults, **{name: value for name, value in given.items() if value is not None}
-    )
+    parameters = recipe.defaults.changed(C=c, degree=degree, gamma=gamma, coef0=coef0)
     say(f"Reading {data}")
     dataset = load_dataset(data, split="train", data_dir=data_dir)
-    size = min(limit or len(dataset.labels), len(dataset.labels))
-    classes = len(set(dataset.labels.tolist()))
-    if size < classes:
-        msg = f"{size} images cannot hold the {classes} classes of {data}"
-        raise click.BadParameter(msg, param_hint="--limit")
+    size = _size_within_limit(dataset, limit)
     say(f"Training {recipe.name} ({recipe.summary}) on {size:,} images")
-
-    from mnist_svm.modelfile import save_model
-    from mnist_svm.training import train_model
-
     model = watched(
         "Fitting",
         lambda: train_model(
-            recipe, dataset, parameters=parameters, limit=limit, random_state=random_state
+            recipe,
+            dataset,
+            parameters=parameters,
+            limit=size,
+            random_state=random_state,
+            n_jobs=jobs,
         ),
     )
     save_model(output, model)
+    summary = {
+        "model": output,
+        "bytes": Path(output).stat().st_size,
+        "seconds": time.perf_counter() - start,
+        **model.metadata,
+    }
+    click.echo(json.dumps(summary, indent=2) if as_json else _text(summary))
 
-    seconds = time.perf_counter() - start
-    size_in_bytes = Path(output).stat().st_size
-    if as_json:
-        content = {
-            "model": output,
-            "bytes": size_in_bytes,
-            "seconds": seconds,
-            **model.metadata,
-        }
-        click.echo(json.dumps(content, indent=2))
-        return
-    support = model.metadata["support_vectors"]
-    fit_seconds = model.metadata["training"]["fit_seconds"]
-    click.echo(f"Trained {recipe.name} on {size:,} images of {data}")
-    click.echo(f"Support vectors  {support:,} ({support / size:.1%} of the images)")
-    click.echo(f"Time             {seconds:.1f} s, of which fitting {fit_seconds:.1f} s")
-    click.echo(f"Model            {output} ({size_in_bytes / 1e6:.1f} MB)")
+
+def _size_within_limit(dataset: Dataset, limit: int | None) -> int:
+    """How many images to train on; wrong usage if they could not hold every class."""
+    size = min(limit or len(dataset.labels), len(dataset.labels))
+    classes = len(set(dataset.labels.tolist()))
+    if size < classes:
+        msg = f"{size} images cannot hold the {classes} classes of {dataset.name}"
+        raise click.BadParameter(msg, param_hint="--limit")
+    return size
+
+
+def _text(summary: dict[str, Any]) -> str:
+    training, support = summary["training"], summary["support_vectors"]
+    images = training["images"]
+    time = f"{summary['seconds']:.1f} s, of which fitting {training['fit_seconds']:.1f} s"
+    return "\n".join(
+        [
+            f"Trained {summary['recipe']} on {images:,} images of {training['dataset']}",
+            f"Support vectors  {support:,} ({support / images:.1%} of the images)",
+            f"Time             {time}",
+            f"Model            {summary['model']} ({summary['bytes'] / 1e6:.1f} MB)",
+        ]
+    )

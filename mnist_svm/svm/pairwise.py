@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-# Of 1 to 8, the factor of least log loss on training images that the machine had not seen.
+# Log loss on training images that a machine trained on 6,000 others had not seen is least, and
+# flat, from 6 to 8.
 STEEPNESS = 6
 
 # Beyond it, odds would overflow.
