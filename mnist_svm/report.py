@@ -125,13 +125,13 @@ class Evaluation:
         width = max(5, len(f"{self.matrix.max()}") + 1)
         head = "".join(f"{label:>{width}}" for label in self.classes)
         lines = [
-            f"{'':4}{'read as':^{len(head)}}",
+            f"{'':4}{'read as':^{len(head)}}".rstrip(),
             f"true{head}{'prec':>8}{'recall':>8}{'F1':>8}",
         ]
         for label, row, *measures in zip(
             self.classes, self.matrix, self.precision, self.recall, self.f1, strict=True
         ):
-            cells = "".join(f"{n if n else '.':>{width}}" for n in row)
+            cells = "".join(f"{n or '.':>{width}}" for n in row)
             lines.append(f"{label:>4}{cells}" + "".join(f"{part:8.2%}" for part in measures))
         return lines
 
