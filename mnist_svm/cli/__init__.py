@@ -14,6 +14,7 @@ from mnist_svm.cli.train import train_command
 
 
 @click.group(
+    "mnist-svm",
     cls=OutcomeGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
