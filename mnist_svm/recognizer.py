@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.normalize import as_mnist
+from mnist_svm.imaging.normalize import SIDE, as_mnist
 from mnist_svm.imaging.picture import SUFFIXES, decode
 from mnist_svm.modelfile import Model, load_model
 from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
@@ -152,7 +152,7 @@ class Recognizer:
         Readings
         """
         n, k = len(images), len(self.classes)
-        X = images.reshape(n, -1)
+        X = images.reshape(n, SIDE * SIDE)
         winners, confidences = np.empty(n, dtype=np.intp), np.empty((n, k))
         blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
         # libsvm works without holding the interpreter's lock, so threads do share the work.

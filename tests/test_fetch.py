@@ -89,6 +89,7 @@ def test_a_wrong_payload_is_not_moved_into_place(mirror, tmp_path):
     with pytest.raises(FetchError, match=f"expected SHA-256 {LABELS.sha256}, found"):
         fetch(MNIST, tmp_path, mirrors=[mirror.address])
     assert not (tmp_path / LABELS.name).exists()
+    assert leftovers(tmp_path) == []
 
 
 def test_a_right_file_survives_a_failed_force(mirror, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from mnist_svm import RECIPES, Deskew, train_model
+from mnist_svm import RECIPES, Deskew, Recognizer, train_model
 from mnist_svm.errors import FormatError
 from mnist_svm.training import stratified_subset
 
@@ -60,6 +60,12 @@ def test_a_subset_has_every_digit_in_its_proportion(train_set, size):
     counts = Counter(train_set.labels[subset].tolist())
     for digit, n in Counter(train_set.labels.tolist()).items():
         assert abs(counts[digit] - size * n / 60_000) <= 1
+
+
+def test_no_images_give_no_readings(small_model):
+    readings = Recognizer(small_model).classify(np.zeros((0, 28, 28), dtype=np.uint8))
+    assert readings.labels.shape == (0,)
+    assert readings.confidences.shape == (0, 10)
 
 
 def test_a_subset_smaller_than_the_number_of_classes_is_refused(train_set):

@@ -8,6 +8,7 @@ import traceback
 
 import click
 
+from mnist_svm.cli.progress import WIPE
 from mnist_svm.errors import MnistSvmError
 
 INTERRUPTED = 130
@@ -78,8 +79,9 @@ def say(message: str) -> None:
     ----------
     message : str
     """
-    # File names need not be valid Unicode.
-    click.echo(click.format_filename(message), err=True)
+    # A live line of progress may stand there; and file names need not be valid Unicode.
+    wipe = WIPE if sys.stderr.isatty() else ""
+    click.echo(wipe + click.format_filename(message), err=True)
 
 
 def _explain(ctx: click.Context, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,34 +57,37 @@ def predict_command(
       cat 7.png | mnist-svm predict -
     """
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
+    from mnist_svm.cli.progress import counted
     from mnist_svm.fileio import require_writable
     from mnist_svm.recognizer import Recognizer
 
     if sheet:
         require_writable(sheet)
     recognizer = Recognizer.load(model)
-    drawn = []
-    results = []
-    for reading in recognizer.read(images, top=top):
-        if reading.error is not None:
-            ctx.meta[FAILED_IN_PART] = True
-            say(f"mnist-svm: error: {reading.file}: {reading.error}")
-        elif sheet:
-            drawn.append(reading)
-        if as_json:
-            results.append(_json_object(reading))
-        elif reading.error is None:
-            others = [f"{digit}:{confidence:.3f}" for digit, confidence in reading.top[1:]]
-            digit, confidence = reading.top[0]
-            click.echo(
-                "\t".join(
-                    [click.format_filename(reading.file), str(digit), f"{confidence:.3f}", *others]
-                )
-            )
+    answers, drawn = [], []
+    # Where the lines themselves appear on a terminal, they are progress enough.
+    with counted("Reading", "pictures", shown=as_json or not sys.stdout.isatty()) as report:
+        for done, reading in enumerate(recognizer.read(images, top=top), start=1):
+            if reading.error is not None:
+                ctx.meta[FAILED_IN_PART] = True
+                say(f"mnist-svm: error: {reading.file}: {reading.error}")
+            elif sheet:
+                drawn.append(reading)
+            if as_json:
+                answers.append(_json_object(reading))
+            elif reading.error is None:
+                click.echo(_line(reading))
+            report(done, 0)
     if as_json:
-        click.echo(json.dumps(results, indent=2))
+        click.echo(json.dumps(answers, indent=2))
     if sheet:
         _write_sheet(sheet, drawn)
+
+
+def _line(reading: PictureReading) -> str:
+    (digit, confidence), *others = reading.top
+    columns = [click.format_filename(reading.file), str(digit), f"{confidence:.3f}"]
+    return "\t".join([*columns, *(f"{digit}:{confidence:.3f}" for digit, confidence in others)])
 
 
 def _json_object(reading: PictureReading) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from typing import TypeVar
 
 TICK_SECONDS = 0.2
 
+# Back to the start of the terminal's line, and clear it.
+WIPE = "\r\x1b[K"
+
 T = TypeVar("T")
 
 
@@ -56,13 +59,14 @@ def watched(what: str, work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def counted(what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+def counted(what: str, unit: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Show how much of a countable work is done.
 
     Parameters
     ----------
     what : what the line says before the count
     unit : what is counted, after the count
+    shown : False keeps silent on a terminal too
 
     Yields
     ------
@@ -73,7 +77,8 @@ def counted(what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
         def report(done: int, total: int) -> None:
             part = f" of {total:,}" if total else ""
             bar = _bar(done / total) if total else ""
-            show(f"{what} {bar}{done:,}{part} {unit}".rstrip())
+            if shown:
+                show(f"{what} {bar}{done:,}{part} {unit}")
 
         yield report
 
@@ -94,12 +99,12 @@ def _live_line() -> Iterator[Callable[[str], None]]:
         nonlocal last
         if terminal and time.monotonic() - last >= TICK_SECONDS / 2:
             last = time.monotonic()
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"{WIPE}{text}")
             sys.stderr.flush()
 
     try:
         yield show
     finally:
         if terminal:
-            sys.stderr.write("\r\x1b[K")
+            sys.stderr.write(WIPE)
             sys.stderr.flush()

@@ -192,16 +192,16 @@ def _fetch_from(address: str, file: RemoteFile, folder: Path, progress: Progress
     """
     tag = hashlib.sha256(address.encode()).hexdigest()[:8]
     part = folder / f".{file.name}.{tag}.part"
-    resumed = part.exists()
-    fault = _download(address, part, file, progress) or payload_fault(part, file)
-    if fault and resumed:
-        # The mirror's file may have changed since the first half was fetched.
-        part.unlink(missing_ok=True)
-        fault = _download(address, part, file, progress) or payload_fault(part, file)
-    if fault is None:
-        with part.open("rb") as complete:
-            os.fsync(complete.fileno())
-        part.replace(folder / file.name)
+    # Once more from the start, if the mirror's file may have changed since its first half came.
+    for _ in range(2 if part.exists() else 1):
+        if fault := _download(address, part, file, progress):
+            return fault
+        if (fault := payload_fault(part, file)) is None:
+            with part.open("rb") as complete:
+                os.fsync(complete.fileno())
+            part.replace(folder / file.name)
+            return None
+        part.unlink()
     return fault
 
 
