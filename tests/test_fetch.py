@@ -188,8 +188,13 @@ def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path
     assert f"{DEAD}{LABELS.name}: Connection refused" in message
     assert f"{mirror.address}{LABELS.name}: HTTP 404" in message
     assert f"file:///nowhere/{LABELS.name}: " in message
-    assert f"To put it there by hand: get {LABELS.name}" in message
+    assert f"To put the files there by hand: get {LABELS.name} from any source" in message
     assert str(tmp_path) in message
+
+
+def test_the_advice_lists_every_file_that_is_lacking(tmp_path):
+    with pytest.raises(FetchError, match=f"by hand: get {', '.join(NAMES)} from any source"):
+        fetch(MNIST, tmp_path, mirrors=[DEAD])
 
 
 def test_a_server_that_speaks_no_http_is_a_failed_mirror(tmp_path):

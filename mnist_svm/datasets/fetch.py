@@ -8,7 +8,7 @@ import io
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,13 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
 
     wanted = list(info.files.values()) if force else missing_files(info, folder)
-    downloaded = {}
+    downloaded: dict[str, str] = {}
     for file in wanted:
-        downloaded[file.name] = _fetch_file(file, folder, mirrors or info.mirrors, progress)
+        address, faults = _fetch_file(file, folder, mirrors or info.mirrors, progress)
+        if address is None:
+            lacking = [name for name in (file.name for file in wanted) if name not in downloaded]
+            raise FetchError(_advice(file.name, faults, lacking, folder))
+        downloaded[file.name] = address
     present = tuple(file.name for file in info.files.values() if file.name not in downloaded)
     return FetchReport(folder, present, downloaded)
 
@@ -166,22 +170,28 @@ def require_address(mirror: str) -> None:
         raise FetchError(msg)
 
 
-def _fetch_file(file: RemoteFile, folder: Path, mirrors: Sequence[str], progress: Progress) -> str:
-    """Bring one file into the folder from the first mirror that has it right."""
-    tried = []
+def _fetch_file(
+    file: RemoteFile, folder: Path, mirrors: Sequence[str], progress: Progress
+) -> tuple[str | None, dict[str, str]]:
+    """Bring one file into the folder: the address that had it right, and others' faults."""
+    faults: dict[str, str] = {}
     for mirror in mirrors:
         address = f"{mirror.rstrip('/')}/{file.name}"
         fault = _fetch_from(address, file, folder, progress)
         if fault is None:
-            return address
-        tried.append(f"  {address}: {fault}")
+            return address, faults
+        faults[address] = fault
+    return None, faults
+
+
+def _advice(name: str, faults: Mapping[str, str], lacking: Sequence[str], folder: Path) -> str:
+    """What was tried for a file, and how to do without: the message when every mirror failed."""
+    tried = [f"  {address}: {fault}" for address, fault in faults.items()]
     by_hand = (
-        f"To put it there by hand: get {file.name} from any source, save it in "
-        f"{folder.resolve()}, and run fetch again, which will verify it."
+        f"To put the files there by hand: get {', '.join(lacking)} from any source, save in "
+        f"{folder.resolve()}, and run fetch again, which will verify what is there."
     )
-    raise FetchError(
-        "\n".join([f"{file.name}: no mirror gave the right file. Tried:", *tried, by_hand])
-    )
+    return "\n".join([f"{name}: no mirror gave the right file. Tried:", *tried, by_hand])
 
 
 def _fetch_from(address: str, file: RemoteFile, folder: Path, progress: Progress) -> str | None:
