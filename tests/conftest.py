@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -57,12 +58,22 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started = []
 
     def popen(*args: object, **options: object) -> subprocess.Popen[str]:
+        limit = options.pop("limit", None)
+
+        def as_from_a_shell() -> None:
+            # A test run in the background hands on that it ignores Ctrl-C.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if limit:
+                limit()
+
         process = subprocess.Popen(
             [*options.pop("before", ()), sys.executable, "-m", "mnist_svm", *map(str, args)],
             stdout=options.pop("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE,
             text=True,
             cwd=options.pop("cwd", ROOT),
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+            preexec_fn=as_from_a_shell,
             **options,
         )
         started.append(process)

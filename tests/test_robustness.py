@@ -165,7 +165,7 @@ def small_files_only():
 def test_a_disk_that_fills_while_training_leaves_no_model(finish, tmp_path):
     model = tmp_path / "model.joblib"
     code, out, err = finish(
-        "train", "--limit", 1500, "--data-dir", DATA, "-o", model, preexec_fn=small_files_only
+        "train", "--limit", 1500, "--data-dir", DATA, "-o", model, limit=small_files_only
     )
     assert code == 1
     assert out == ""
@@ -175,7 +175,7 @@ def test_a_disk_that_fills_while_training_leaves_no_model(finish, tmp_path):
 
 def test_a_disk_that_fills_while_fetching_is_told(finish, tmp_path):
     code, _, err = finish(
-        "fetch", "--data-dir", tmp_path, "--mirror", DATA.as_uri(), preexec_fn=small_files_only
+        "fetch", "--data-dir", tmp_path, "--mirror", DATA.as_uri(), limit=small_files_only
     )
     assert code == 1
     assert err.startswith(f"mnist-svm: error: {tmp_path}/.train-images-idx3-ubyte.gz.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 
 import click
 
@@ -38,6 +39,8 @@ class OutcomeGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with its outcome."""
+        # joblib remarks on the work that an interrupt leaves undone.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.parallel")
         try:
             super().invoke(ctx)
             _flush_output()
@@ -45,10 +48,14 @@ class OutcomeGroup(click.Group):
             say("mnist-svm: interrupted; nothing half-written is left")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has seen enough; Python must not try to flush the rest.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read our output has seen enough.
+            _abandon_output()
         except (MnistSvmError, OSError) as error:
             _explain(ctx, describe(error))
+            try:
+                _flush_output()
+            except OSError:
+                _abandon_output()
             ctx.exit(1)
         ctx.exit(1 if ctx.meta.get(FAILED_IN_PART) else 0)
 
@@ -98,3 +105,8 @@ def _flush_output() -> None:
     """Find out here, not at exit, that the reader of a pipe has gone or a disk is full."""
     if sys.stdout is not None:
         sys.stdout.flush()
+
+
+def _abandon_output() -> None:
+    """Let what is still in the buffer go nowhere: at exit Python would try, and fail, again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
