@@ -232,11 +232,8 @@ class _Bounded:
 
 def _checked(content: Any, name: str) -> Model:
     """The model in a file's content, if it is one that this version can use."""
-    mark, found = (
-        (content.get("format"), content.get("format_version"))
-        if type(content) is dict
-        else (None, None)
-    )
+    fields = content if type(content) is dict else {}
+    mark, found = fields.get("format"), fields.get("format_version")
     # The types first: an array would answer a comparison with an array.
     if type(mark) is not str or mark != FORMAT or type(found) is not int:
         msg = f"{name}: not a model file of mnist-svm"
@@ -247,7 +244,7 @@ def _checked(content: Any, name: str) -> Model:
             f"{FORMAT_VERSION}; train it again"
         )
         raise ModelFileError(msg)
-    pipeline, metadata = content.get("pipeline"), content.get("metadata")
+    pipeline, metadata = fields.get("pipeline"), fields.get("metadata")
     if fault := _metadata_fault(metadata) or _pipeline_fault(pipeline):
         msg = f"{name}: damaged model file: {fault}"
         raise ModelFileError(msg)

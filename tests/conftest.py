@@ -52,6 +52,15 @@ def run() -> Callable[..., Result]:
     return lambda *args: CliRunner().invoke(cli, [str(arg) for arg in args])
 
 
+def using_model(command: str, model: Path) -> list[object]:
+    """The arguments that make a command read a model file."""
+    return {
+        "predict": ["predict", DIGITS[0], "--model", model],
+        "eval": ["eval", "--model", model, "--data-dir", DATA],
+        "info": ["info", model],
+    }[command]
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """The command line in a process of its own, which does not outlive the test."""

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import DATA, DIGITS
+from conftest import DATA, DIGITS, using_model
 from PIL import Image
 
 from mnist_svm import __version__, load_model
@@ -184,12 +184,7 @@ def test_the_sheet_shows_what_was_read(run, small_model_file, tmp_path):
 @pytest.mark.parametrize("command", ["predict", "eval", "info"])
 def test_a_missing_model_says_how_to_make_one(run, tmp_path, command):
     model = tmp_path / "none.joblib"
-    arguments = {
-        "predict": ["predict", DIGITS[0], "-m", model],
-        "eval": ["eval", "-m", model],
-        "info": ["info", model],
-    }[command]
-    result = run(*arguments)
+    result = run(*using_model(command, model))
     assert result.exit_code == 1
     assert error_lines(result) == [
         f"mnist-svm: error: {model}: no such model file; make one with: mnist-svm train -o {model}"
@@ -198,12 +193,7 @@ def test_a_missing_model_says_how_to_make_one(run, tmp_path, command):
 
 @pytest.mark.parametrize("command", ["predict", "eval", "info"])
 def test_a_folder_is_no_model(run, tmp_path, command):
-    arguments = {
-        "predict": ["predict", DIGITS[0], "-m", tmp_path],
-        "eval": ["eval", "-m", tmp_path],
-        "info": ["info", tmp_path],
-    }[command]
-    result = run(*arguments)
+    result = run(*using_model(command, tmp_path))
     assert result.exit_code == 1
     assert error_lines(result) == [f"mnist-svm: error: {tmp_path}: Is a directory"]
 

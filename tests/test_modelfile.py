@@ -11,7 +11,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from conftest import DATA, DIGITS
+from conftest import DATA, DIGITS, using_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
@@ -180,12 +180,7 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way)
     make, message = HOSTILE[way]
     marker, path = tmp_path / "it-ran", tmp_path / "hostile.joblib"
     path.write_bytes(make(marker))
-    arguments = {
-        "predict": ["predict", DIGITS[0], "--model", path],
-        "eval": ["eval", "--model", path, "--data-dir", DATA],
-        "info": ["info", path],
-    }[command]
-    result = run(*arguments)
+    result = run(*using_model(command, path))
     assert result.exit_code == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

@@ -242,6 +242,15 @@ def test_head_takes_the_first_line(small_model_file):
     assert "Error" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_stream_that_is_closed_from_the_start_is_no_fault(small_model_file, closed):
+    command = f"{sys.executable} -m mnist_svm predict {DIGITS[0]} -m {small_model_file} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_picture_on_standard_input_is_read(finish, small_model_file):
     with DIGITS[6].open("rb") as picture:
         code, out, _ = finish("predict", "-", "-m", small_model_file, stdin=picture)

@@ -7,7 +7,7 @@ import click
 DEFAULT_MODEL = "mnist-svm.joblib"
 
 
-def _not_none(ctx: click.Context, param: click.Parameter, value: int) -> int:
+def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value == 0:
         msg = "0 threads cannot work; give -1 for one a core."
         raise click.BadParameter(msg)
@@ -49,7 +49,7 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=-1),
-    callback=_not_none,
+    callback=_not_zero,
     default=-1,
     show_default=True,
     help="Threads for work that can be shared (libsvm's solver cannot); -1 is one a core.",

@@ -9,7 +9,7 @@ import warnings
 
 import click
 
-from mnist_svm.cli.progress import WIPE
+from mnist_svm.cli.progress import WIPE, is_terminal
 from mnist_svm.errors import MnistSvmError
 
 INTERRUPTED = 130
@@ -87,7 +87,7 @@ def say(message: str) -> None:
     message : str
     """
     # A live line of progress may stand there; and file names need not be valid Unicode.
-    wipe = WIPE if sys.stderr.isatty() else ""
+    wipe = WIPE if is_terminal(sys.stderr) else ""
     click.echo(wipe + click.format_filename(message), err=True)
 
 

@@ -57,7 +57,7 @@ def predict_command(
       cat 7.png | mnist-svm predict -
     """
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.progress import counted, is_terminal
     from mnist_svm.fileio import require_writable
     from mnist_svm.recognizer import Recognizer
 
@@ -66,7 +66,7 @@ def predict_command(
     recognizer = Recognizer.load(model)
     answers, drawn = [], []
     # Where the lines themselves appear on a terminal, they are progress enough.
-    with counted("Reading", "pictures", shown=as_json or not sys.stdout.isatty()) as report:
+    with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
         for done, reading in enumerate(recognizer.read(images, top=top), start=1):
             if reading.error is not None:
                 ctx.meta[FAILED_IN_PART] = True

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 TICK_SECONDS = 0.2
 
@@ -15,6 +15,20 @@ TICK_SECONDS = 0.2
 WIPE = "\r\x1b[K"
 
 T = TypeVar("T")
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks on.
+
+    Parameters
+    ----------
+    stream : ``sys.stdout`` or ``sys.stderr``, which are None when they were closed at the start
+
+    Returns
+    -------
+    bool
+    """
+    return stream is not None and stream.isatty()
 
 
 def watched(what: str, work: Callable[[], T]) -> T:
@@ -92,7 +106,7 @@ def _bar(part: float) -> str:
 @contextmanager
 def _live_line() -> Iterator[Callable[[str], None]]:
     """A line on the terminal that is overwritten as the work goes on, and wiped at its end."""
-    terminal = sys.stderr.isatty()
+    terminal = is_terminal(sys.stderr)
     last = 0.0
 
     def show(text: str) -> None:
