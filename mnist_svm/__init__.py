@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnist_svm.recipes import RECIPES
     from mnist_svm.recognizer import Recognizer
     from mnist_svm.report import evaluate
+    from mnist_svm.svm.classifier import KernelSVC
     from mnist_svm.training import train_model
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "RECIPES",
     "Dataset",
     "Deskew",
+    "KernelSVC",
     "MnistSvmError",
     "Model",
     "Recognizer",
@@ -43,6 +45,7 @@ _HOMES = {
     "RECIPES": "recipes",
     "Dataset": "datasets.load",
     "Deskew": "imaging.deskew",
+    "KernelSVC": "svm.classifier",
     "MnistSvmError": "errors",
     "Model": "modelfile",
     "Recognizer": "recognizer",

@@ -6,6 +6,7 @@ where it favours a. Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ..., as in sc
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,16 +67,32 @@ def class_scores(values: Float64Array, n_classes: int) -> Float64Array:
     float64 ndarray of shape (n, k)
         Votes from 0 to k - 1, plus a part strictly between -1/3 and 1/3.
     """
-    for_first = values >= 0
-    first, second = np.triu_indices(n_classes, 1)
-    votes = np.zeros((len(values), n_classes))
     sums = np.zeros((len(values), n_classes))
-    for pair, (a, b) in enumerate(zip(first, second, strict=True)):
-        votes[:, a] += for_first[:, pair]
-        votes[:, b] += ~for_first[:, pair]
+    for pair, (a, b) in enumerate(combinations(range(n_classes), 2)):
         sums[:, a] += values[:, pair]
         sums[:, b] -= values[:, pair]
-    return np.asarray(votes + sums / (3 * (np.abs(sums) + 1)))
+    return np.asarray(votes(values >= 0, n_classes) + sums / (3 * (np.abs(sums) + 1)))
+
+
+def votes(for_first: npt.NDArray[np.bool_], n_classes: int) -> Float64Array:
+    """How many pairs each class wins.
+
+    Parameters
+    ----------
+    for_first : bool ndarray of shape (n, k (k - 1) / 2)
+        Whether the first class of each pair wins it.
+    n_classes : int
+        k, at least 2.
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k), 0 to k - 1
+    """
+    won = np.zeros((len(for_first), n_classes))
+    for pair, (a, b) in enumerate(combinations(range(n_classes), 2)):
+        won[:, a] += for_first[:, pair]
+        won[:, b] += ~for_first[:, pair]
+    return won
 
 
 def class_confidences(values: Float64Array, n_classes: int) -> Float64Array:

@@ -1,0 +1,513 @@
+"""KernelSVC: the scikit-learn estimator."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import combinations
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from threadpoolctl import threadpool_limits
+
+from mnist_svm.svm.frame import Frame, survey
+from mnist_svm.svm.kernels import KERNELS, FloatArray, Kernel, squared_norms
+from mnist_svm.svm.pairwise import class_scores, votes
+from mnist_svm.svm.samples import IntArray, Samples, project
+from mnist_svm.svm.working_set import WorkingSetSolver
+
+Float64Array = npt.NDArray[np.float64]
+
+# Says how the rounds of a fit go, at level INFO.
+logger = logging.getLogger("mnist_svm.svm")
+
+MIB = 1 << 20
+
+# A larger number is a memory in bytes, given by mistake.
+MAX_MIB = 1 << 20
+
+# Up to so many samples, input of double precision is computed with in double precision.
+SMALL = 5000
+
+# Rows predicted at a time. A block is filled up with zeros to a multiple of PADDED rows, which is a
+# multiple of the tiles that BLAS cuts it into: else the order of a row's sums, and with it their
+# last digits, would depend on how many rows come along.
+PADDED = 48
+BLOCK = 5 * PADDED
+
+
+class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """C-support vector classification with a kernel: exact, and fast on many samples.
+
+    One-vs-one, as `sklearn.svm.SVC`, with the same optimum, attributes and answers, for dense
+    data. `mnist_svm.svm.working_set` tells how it is found. Kernel values are computed in
+    float32, but in float64 for input of double precision of at most 5,000 samples.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Price of a margin violation, positive.
+    kernel : {"linear", "poly", "rbf"}, default="rbf"
+        ``<x, z>``, ``(gamma <x, z> + coef0) ** degree`` or ``exp(-gamma ||x - z||**2)``.
+    degree : int, default=3
+        Of the polynomial, at least 0.
+    gamma : {"scale", "auto"} or float, default="scale"
+        Coefficient of ``poly`` and ``rbf``, at least 0. "scale" is 1 / (n_features * X.var()),
+        where a sample counts as often as its sample_weight says, so that a weight of 2 is as good
+        as a repeated sample (`sklearn.svm.SVC` counts each once). "auto" is 1 / n_features.
+    coef0 : float, default=0.0
+        Constant of ``poly``. Where it is negative, the kernel may have no feature space, and
+        the fit is slower, because nothing bounds how a margin moves.
+    tol : float, default=1e-3
+        Tolerance of the optimality conditions, in units of the margin.
+    class_weight : dict, "balanced" or None, default=None
+        Factor of C for each class, as in scikit-learn.
+    decision_function_shape : {"ovr", "ovo"}, default="ovr"
+        A score a class, or a value a pair of classes. Two classes always have one value.
+    break_ties : bool, default=False
+        Whether `predict` settles equal numbers of votes by the sums of decision values, rather
+        than for the first class. Needs "ovr".
+    working_memory : float, default=1024
+        MiB that a fit may take beyond ``X``, its result and a few numbers for each sample and
+        class. Too little makes it slower, not wrong.
+    n_jobs : int or None, default=-1
+        Threads, as in joblib; BLAS has one in each of them. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first working set. Two fits with the same seed are equal to the bit, others
+        to the tolerance.
+    verbose : bool or int, default=False
+        Whether to tell of each round on stderr. The logger ``mnist_svm.svm`` is always told.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+        Labels, ascending.
+    support_ : int32 ndarray of shape (n_SV,)
+        Rows of the support vectors in ``X``, class by class.
+    support_vectors_ : ndarray of shape (n_SV, n_features), of the type of ``X``
+    n_support_ : int32 ndarray of shape (k,)
+        Support vectors of each class.
+    dual_coef_ : float64 ndarray of shape (k - 1, n_SV)
+        Dual coefficients ``alpha_i y_i``: those of a support vector of class c in the pairs with
+        class 0, 1, ..., without c. In binary problems y_i is +1 for the second class.
+    intercept_ : float64 ndarray of shape (k (k - 1) / 2,)
+        Constants of the decision functions of the pairs (0, 1), (0, 2), ..., (1, 2), ...
+    n_iter_ : int32 ndarray of shape (k (k - 1) / 2,)
+        Iterations of libsvm in all rounds, for each pair.
+    class_weight_ : float64 ndarray of shape (k,)
+    gamma_ : float
+        The kernel's coefficient.
+    kkt_violation_ : float
+        No margin of any sample in any pair violates the optimality conditions by more.
+    fit_log_ : list of dict
+        What happened in each round; see `mnist_svm.svm.working_set.Round`.
+    shape_fit_ : (int, int)
+        Shape of ``X`` in `fit`.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        If ``X`` had names of type str.
+
+    See Also
+    --------
+    sklearn.svm.SVC : Has more kernels, and takes sparse data.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from mnist_svm import KernelSVC
+    >>> X, y = load_digits(return_X_y=True)
+    >>> machine = KernelSVC(kernel="poly", degree=4, coef0=1.0).fit(X[:1500], y[:1500])
+    >>> round(machine.score(X[1500:], y[1500:]), 3)
+    0.963
+    """
+
+    classes_: npt.NDArray[Any]
+    support_: npt.NDArray[np.int32]
+    support_vectors_: npt.NDArray[Any]
+    n_support_: npt.NDArray[np.int32]
+    dual_coef_: Float64Array
+    intercept_: Float64Array
+    n_iter_: npt.NDArray[np.int32]
+    class_weight_: Float64Array
+    gamma_: float
+    kkt_violation_: float
+    fit_log_: list[dict[str, Any]]
+    shape_fit_: tuple[int, int]
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        kernel: str = "rbf",
+        degree: int = 3,
+        gamma: float | str = "scale",
+        coef0: float = 0.0,
+        tol: float = 1e-3,
+        class_weight: Mapping[Any, float] | str | None = None,
+        decision_function_shape: str = "ovr",
+        break_ties: bool = False,
+        working_memory: float = 1024,
+        n_jobs: int | None = -1,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.tol = tol
+        self.class_weight = class_weight
+        self.decision_function_shape = decision_function_shape
+        self.break_ties = break_ties
+        self.working_memory = working_memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Find the support vectors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a memory map
+            Any real numbers. Neither copied nor converted as a whole.
+        y : array-like of shape (n_samples,)
+            Labels of any type.
+        sample_weight : array-like of shape (n_samples,), optional
+            Factor of C for each sample. One of zero or less leaves a sample out, and if it
+            leaves out all of a class, the class as well.
+
+        Returns
+        -------
+        KernelSVC
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described, or fewer than two classes remain.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If libsvm gave up on a pair. `kkt_violation_` says how far the optimum is.
+        """
+        self._check_parameters()
+        checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
+        checked = validate_data(self, X, y, dtype="numeric")
+        rows, labels = checked
+        check_classification_targets(labels)
+        counts = _checked_weights(sample_weight, len(labels))
+        caps = self.C * self._class_factors(labels)
+        if counts is not None:
+            caps *= counts
+        order, starts = self._by_class(labels, caps > 0)
+        memory = int(self.working_memory * MIB)
+        random_state = check_random_state(self.random_state)
+        with _threads(self.n_jobs) as parallel, _told(self.verbose):
+            columns = survey(rows, counts, parallel)
+            kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
+            dtype = _precision(rows.dtype, len(rows))
+            frame = Frame(kernel, columns.mean, columns.used_by(kernel), dtype)
+            samples = Samples(rows, order, frame)
+            projected = project(samples, parallel, random_state, memory // 3)
+            solver = WorkingSetSolver(
+                samples, starts, caps[order], tol=self.tol, parallel=parallel, memory=memory // 2
+            )
+            with warnings.catch_warnings():
+                # libsvm's, of single pairs in single rounds.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                solver.solve(random_state, projected, logger.info)
+        self.gamma_ = kernel.gamma
+        self.shape_fit_ = rows.shape
+        self._take(rows, order, starts, solver)
+        return self
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The label of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), of the type of the labels
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not as in `fit`, or `break_ties` does not fit the decision function.
+        """
+        check_is_fitted(self)
+        if self.break_ties and self.decision_function_shape == "ovo":
+            msg = "break_ties must be False when decision_function_shape is 'ovo'"
+            raise ValueError(msg)
+        k = len(self.classes_)
+        values = self._pair_values(X)
+        if k == 2:
+            answer = (values[:, 0] >= 0).astype(np.intp)
+        elif self.break_ties:
+            answer = class_scores(values, k).argmax(axis=1)
+        else:
+            answer = votes(values > 0, k).argmax(axis=1)
+        return np.asarray(self.classes_.take(answer))
+
+    def decision_function(self, X: npt.ArrayLike) -> Float64Array:
+        """Decision values: positive for the first class of a pair, or the second of two.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float64 ndarray
+            Of shape (n_samples,) for two classes; else (n_samples, k), see
+            `mnist_svm.svm.pairwise.class_scores`, or (n_samples, k (k - 1) / 2) for "ovo", in
+            units of the margin.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not as in `fit`.
+        """
+        check_is_fitted(self)
+        values = self._pair_values(X)
+        k = len(self.classes_)
+        if k == 2:
+            return values[:, 0]
+        return class_scores(values, k) if self.decision_function_shape == "ovr" else values
+
+    @property
+    def coef_(self) -> Float64Array:
+        """Weights of the features, of shape (k (k - 1) / 2, n_features): ``linear`` only."""
+        if self.kernel != "linear":
+            msg = "coef_ is there for the linear kernel only"
+            raise AttributeError(msg)
+        parts = [
+            self.dual_coef_[:, mine] @ self.support_vectors_[mine] for mine in self._class_slices()
+        ]
+        return _coupled([part.T for part in parts]).T
+
+    def _check_parameters(self) -> None:
+        def real(name: str, low: float, *, open_: bool, high: float = np.inf) -> None:
+            value = getattr(self, name)
+            sound = isinstance(value, Real) and low <= float(value) <= high
+            if not sound or (open_ and value == low):
+                sign = ">" if open_ else ">="
+                msg = f"{name} must be a number {sign} {low:g}, got {value!r}"
+                raise ValueError(msg)
+
+        def one_of(name: str, choices: tuple[str, ...]) -> None:
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value in choices):
+                msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+                raise ValueError(msg)
+
+        real("C", 0, open_=True)
+        one_of("kernel", KERNELS)
+        if not isinstance(self.degree, Integral) or self.degree < 0:
+            msg = f"degree must be an integer >= 0, got {self.degree!r}"
+            raise ValueError(msg)
+        if isinstance(self.gamma, str):
+            one_of("gamma", ("scale", "auto"))
+        else:
+            real("gamma", 0, open_=False, high=np.finfo(np.float64).max)
+        largest = np.finfo(np.float64).max
+        real("coef0", -largest, open_=False, high=largest)
+        real("tol", 0, open_=True)
+        one_of("decision_function_shape", ("ovr", "ovo"))
+        real("working_memory", 0, open_=True)
+        if self.working_memory > MAX_MIB:
+            msg = (
+                f"working_memory={self.working_memory} MiB is more than 1 TiB; "
+                "it is in MiB, not in bytes"
+            )
+            raise ValueError(msg)
+
+    def _class_factors(self, y: npt.NDArray[Any]) -> Float64Array:
+        """The factor of C of each sample's class."""
+        classes, codes = np.unique(y, return_inverse=True)
+        self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=y)
+        return np.asarray(self.class_weight_[codes], np.float64)
+
+    def _by_class(
+        self, y: npt.NDArray[Any], positive: npt.NDArray[np.bool_]
+    ) -> tuple[IntArray, IntArray]:
+        """Rows of positive weight in the order of their classes, and where each class starts."""
+        used = np.flatnonzero(positive)
+        if not len(used):
+            msg = "Invalid input: all samples have zero or negative weights"
+            raise ValueError(msg)
+        self.classes_, codes = np.unique(y[used], return_inverse=True)
+        if len(self.classes_) < 2:
+            msg = (
+                "The number of classes has to be greater than one; got 1 class among the "
+                f"samples of positive weight: {self.classes_[0]!r}"
+            )
+            raise ValueError(msg)
+        order = used[np.argsort(codes, kind="stable")]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
+        return order, starts
+
+    def _gamma(self, n_features: int, variance: float) -> float:
+        if self.gamma == "scale":
+            return 1 / (n_features * variance) if variance > 0 else 1.0
+        return 1 / n_features if self.gamma == "auto" else float(self.gamma)
+
+    def _kernel_of(self, gamma: float) -> Kernel:
+        return Kernel(self.kernel, gamma, int(self.degree), float(self.coef0))
+
+    def _take(
+        self, X: npt.NDArray[Any], order: IntArray, starts: IntArray, solver: WorkingSetSolver
+    ) -> None:
+        """Keep the solution in the shape of libsvm's."""
+        k = len(self.classes_)
+        support = np.unique(np.concatenate([pair.support for pair in solver.pairs]))
+        self.support_ = order[support].astype(np.int32)
+        self.support_vectors_ = np.asarray(X[self.support_])
+        self.n_support_ = np.diff(np.searchsorted(support, starts)).astype(np.int32)
+        # scikit-learn turns the sign of a single pair: positive is for the second class.
+        sign = -1 if k == 2 else 1
+        self.dual_coef_ = np.zeros((k - 1, len(support)))
+        for pair in solver.pairs:
+            of_first = pair.support < starts[pair.first + 1]
+            row = np.where(of_first, pair.second - 1, pair.first)
+            at = np.searchsorted(support, pair.support)
+            self.dual_coef_[row, at] = sign * pair.coef[pair.coef != 0]
+        self.intercept_ = sign * np.array([pair.bias for pair in solver.pairs])
+        self.n_iter_ = np.array([pair.iterations for pair in solver.pairs], np.int32)
+        self.kkt_violation_ = solver.violation
+        self.fit_log_ = [asdict(entry) for entry in solver.log]
+        gave_up = sum(not pair.converged for pair in solver.pairs)
+        if gave_up:
+            msg = (
+                f"{gave_up} of {len(solver.pairs)} pairs did not converge: the optimality "
+                f"conditions are violated by up to {solver.violation:.2g}, tol={self.tol:g}. "
+                "Scale the features, or lower C."
+            )
+            warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+
+    def _class_slices(self) -> list[slice]:
+        """Where the support vectors of each class are."""
+        ends = np.cumsum(self.n_support_)
+        return [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
+
+    def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
+        """Decision values of all pairs, a block of rows at a time.
+
+        A support vector is met once for all pairs: times the k - 1 coefficients that it has, it
+        gives the part that its class contributes to each.
+        """
+        rows: npt.NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
+        vectors = self.support_vectors_
+        kernel = self._kernel_of(self.gamma_)
+        used = None if kernel.name == "rbf" else np.flatnonzero(vectors.any(axis=0))
+        centre = vectors.mean(axis=0, dtype=np.float64)
+        frame = Frame(kernel, centre, used, _precision(vectors.dtype, self.shape_fit_[0]))
+        factors = []
+        for mine in self._class_slices():
+            points = frame.points(vectors[mine])
+            weights = np.ascontiguousarray(self.dual_coef_[:, mine].T, frame.dtype)
+            factors.append((kernel.right(points, squared_norms(points)), weights))
+        with _threads(self.n_jobs) as parallel:
+            values = parallel(
+                delayed(_block_values)(frame, rows[start : start + BLOCK], factors)
+                for start in range(0, len(rows), BLOCK)
+            )
+            return np.concatenate(list(values)) + self.intercept_
+
+
+def _block_values(
+    frame: Frame, rows: npt.NDArray[Any], factors: list[tuple[FloatArray, FloatArray]]
+) -> Float64Array:
+    """Decision values, less the intercept, of a few rows in all pairs."""
+    points = frame.points(rows)
+    padding = -len(points) % PADDED
+    points = np.pad(points, ((0, padding), (0, 0)))
+    left = frame.kernel.left(points, squared_norms(points))
+    parts = [
+        frame.kernel.expand(left, right, weights)[: len(rows)].astype(np.float64)
+        for right, weights in factors
+    ]
+    return _coupled(parts)
+
+
+def _checked_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:
+    """The weights of n samples, none below zero."""
+    if sample_weight is None:
+        return None
+    weights: Float64Array = column_or_1d(sample_weight, dtype=np.float64)
+    if len(weights) != n:
+        msg = f"sample_weight has {len(weights)} elements, but X has {n} samples"
+        raise ValueError(msg)
+    if not np.isfinite(weights).all():
+        msg = "sample_weight contains NaN or infinity"
+        raise ValueError(msg)
+    return np.asarray(np.maximum(weights, 0))
+
+
+def _coupled(parts: list[Float64Array]) -> Float64Array:
+    """Sums for all pairs from what each class contributes to its pairs with the others.
+
+    Parameters
+    ----------
+    parts : k float64 ndarrays of shape (n, k - 1)
+        Column: the other classes, in order.
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k (k - 1) / 2)
+    """
+    return np.stack(
+        [parts[a][:, b - 1] + parts[b][:, a] for a, b in combinations(range(len(parts)), 2)], axis=1
+    )
+
+
+def _precision(dtype: np.dtype[Any], n_samples: int) -> np.dtype[Any]:
+    """In which kernel values are computed, of so many samples of a type."""
+    single = np.dtype(np.float32)
+    narrow = np.result_type(dtype, single) == single
+    return single if narrow or n_samples > SMALL else np.dtype(np.float64)
+
+
+@contextmanager
+def _threads(n_jobs: int | None) -> Iterator[Parallel]:
+    """Threads for work that is mostly BLAS, which then has one in each."""
+    with (
+        threadpool_limits(1, user_api="blas"),
+        Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
+    ):
+        yield parallel
+
+
+@contextmanager
+def _told(verbose: bool | int) -> Iterator[None]:
+    """Let the logger speak on stderr."""
+    if not verbose:
+        yield
+        return
+    handler, level = logging.StreamHandler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,145 @@
+"""How the rows of a matrix become the points of a kernel's matrix products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+
+from mnist_svm.svm.kernels import FloatArray, Kernel
+
+# Rows converted at a time, in passes over all of them.
+BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How rows become the points of a kernel's matrix products, scaled so that gamma is 1.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    centre : float64 ndarray of shape (n_features,)
+        Subtracted from the rows for ``rbf``: it changes no distance, and takes from float32
+        what it would lose to an offset that all rows have. The other kernels ignore it.
+    used : intp ndarray, optional
+        Columns to take; the others tell no two points apart. None takes all.
+    dtype : float32 or float64
+        In which kernel values are computed.
+    """
+
+    kernel: Kernel
+    centre: npt.NDArray[np.float64]
+    used: npt.NDArray[np.intp] | None
+    dtype: np.dtype[Any]
+
+    def points(self, rows: npt.NDArray[Any]) -> FloatArray:
+        """The points of some rows.
+
+        Parameters
+        ----------
+        rows : numeric ndarray of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns_used), of the frame's dtype
+        """
+        centre = self.centre
+        if self.used is not None:
+            # In C order, which plain indexing would not give.
+            rows, centre = rows.take(self.used, axis=1), centre[self.used]
+        points = np.empty(rows.shape, self.dtype)
+        scale = self.dtype.type(1 if self.kernel.name == "linear" else sqrt(self.kernel.gamma))
+        if self.kernel.name == "rbf":
+            np.subtract(rows, centre, out=points, casting="unsafe")
+            points *= scale
+        else:
+            np.multiply(rows, scale, out=points, casting="unsafe")
+        return points
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What one pass over all samples tells of them.
+
+    Attributes
+    ----------
+    mean : float64 ndarray of shape (n_features,).
+    variance : float, of all elements.
+    lowest, highest : ndarrays of shape (n_features,), the range of each column.
+    """
+
+    mean: npt.NDArray[np.float64]
+    variance: float
+    lowest: npt.NDArray[Any]
+    highest: npt.NDArray[Any]
+
+    def used_by(self, kernel: Kernel) -> npt.NDArray[np.intp] | None:
+        """Columns that matter to a kernel: not all zero, or for ``rbf`` not all the same.
+
+        Parameters
+        ----------
+        kernel : Kernel
+
+        Returns
+        -------
+        intp ndarray, or None for all
+        """
+        dull = self.lowest == self.highest
+        if kernel.name != "rbf":
+            dull &= self.lowest == 0
+        return np.flatnonzero(~dull) if dull.any() else None
+
+
+def survey(
+    X: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None, parallel: Parallel
+) -> Columns:
+    """Means, ranges and the variance of all elements, in one pass of blocks.
+
+    Parameters
+    ----------
+    X : numeric ndarray of shape (n, n_features)
+    weights : float64 ndarray of shape (n,), optional
+        How often each row counts in the means and the variance; not all zero.
+    parallel : joblib.Parallel
+
+    Returns
+    -------
+    Columns
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance",
+    The American Statistician 37 (1983), equation 2.1, for the sums of squares of two parts.
+    """
+    every = [slice(start, start + BLOCK) for start in range(0, len(X), BLOCK)]
+    parts = parallel(
+        delayed(_survey_block)(X[block], None if weights is None else weights[block])
+        for block in every
+    )
+    sums, squares, counts, lowest, highest = (np.array(part) for part in zip(*parts, strict=True))
+    mean = sums.sum(axis=0) / counts.sum()
+    # A block that counts nothing has a mean of no consequence.
+    means = sums.mean(axis=1) / np.maximum(counts, np.finfo(np.float64).tiny)
+    between = X.shape[1] * counts @ (means - mean.mean()) ** 2
+    variance = float((squares.sum() + between) / (counts.sum() * X.shape[1]))
+    return Columns(mean, variance, lowest.min(axis=0), highest.max(axis=0))
+
+
+def _survey_block(
+    rows: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None
+) -> tuple[Any, ...]:
+    """Column sums, squares about the mean of all elements, count, and ranges of a block."""
+    if weights is None:
+        sums, count = rows.sum(axis=0, dtype=np.float64), len(rows)
+        spread = rows - sums.mean() / count
+        squares = np.vdot(spread, spread)
+    else:
+        sums, count = weights @ rows, weights.sum()
+        spread = rows - sums.mean() / max(count, np.finfo(np.float64).tiny)
+        squares = weights @ np.einsum("ij,ij->i", spread, spread)
+    return sums, squares, count, rows.min(axis=0), rows.max(axis=0)

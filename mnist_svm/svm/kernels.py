@@ -1,0 +1,172 @@
+"""Kernel values in blocks: one matrix product, then one pass over the result.
+
+Every kernel here is a function of the inner product and of the two squared norms. What is
+added to the inner product is folded into the matrix product as further columns of its factors,
+and what multiplies it into a scaling of the rows, so that no pass over the block is spent on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+KERNELS = ("linear", "poly", "rbf")
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel and its parameters.
+
+    ==========  =======================================
+    ``linear``  ``<x, z>``
+    ``poly``    ``(gamma <x, z> + coef0) ** degree``
+    ``rbf``     ``exp(-gamma ||x - z||**2)``
+    ==========  =======================================
+
+    Attributes
+    ----------
+    name : one of `KERNELS`.
+    gamma : positive; ``linear`` has none.
+    degree : integer, at least 0, of ``poly``.
+    coef0 : of ``poly``.
+    """
+
+    name: str
+    gamma: float = 1.0
+    degree: int = 3
+    coef0: float = 0.0
+
+    @property
+    def is_positive_definite(self) -> bool:
+        """Whether it is the inner product of some feature map phi, whatever the data.
+
+        Then ``k(x, x) = ||phi(x)||**2``, and the inequality of Cauchy and Schwarz holds.
+        """
+        return self.name != "poly" or self.coef0 >= 0
+
+    def left(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """The left factor of the matrix product in `values`.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n, n_features)
+            Scaled so that gamma is 1; see `mnist_svm.svm.frame.Frame`.
+        norms : ndarray of shape (n,)
+            `squared_norms` of the points.
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns)
+        """
+        if self.name == "linear":
+            return points
+        if self.name == "poly":
+            return _with_columns(points, 1, 1)
+        return _with_columns(points, 1, 1, -norms)
+
+    def right(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """The right factor of the matrix product in `values`; see `left`."""
+        if self.name == "linear":
+            return points
+        if self.name == "poly":
+            return _with_columns(points, 1, self.coef0)
+        return _with_columns(points, 2, -norms, 1)
+
+    def values(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Kernel values of every row of one factor with every row of the other.
+
+        Parameters
+        ----------
+        left : ndarray of shape (n, n_columns)
+            From `left`.
+        right : ndarray of shape (m, n_columns)
+            From `right`.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+        """
+        values: FloatArray = left @ right.T
+        if self.name == "poly":
+            return _power(values, self.degree)
+        if self.name == "rbf":
+            # Rounding may leave a squared distance slightly below zero.
+            np.minimum(values, 0, out=values)
+            np.exp(values, out=values)
+        return values
+
+    def expand(self, left: FloatArray, right: FloatArray, weights: FloatArray) -> FloatArray:
+        """Weighted sums of kernel values, ``values(left, right) @ weights``.
+
+        Parameters
+        ----------
+        left, right : see `values`
+        weights : ndarray of shape (m, n_sums)
+
+        Returns
+        -------
+        ndarray of shape (n, n_sums)
+        """
+        if self.name == "linear":
+            return np.asarray(left @ (right.T @ weights))
+        return np.asarray(self.values(left, right) @ weights)
+
+    def diagonal(self, norms: FloatArray) -> FloatArray:
+        """``k(x, x)`` for points of the given squared norms.
+
+        Parameters
+        ----------
+        norms : ndarray of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        if self.name == "poly":
+            return np.asarray((norms + self.coef0) ** self.degree)
+        return norms if self.name == "linear" else np.ones_like(norms)
+
+
+def squared_norms(points: FloatArray) -> FloatArray:
+    """``<x, x>`` of each row.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    return np.asarray(np.einsum("ij,ij->i", points, points))
+
+
+def _with_columns(points: FloatArray, factor: float, *columns: FloatArray | float) -> FloatArray:
+    """The points times a factor, and columns to the right of them."""
+    n, width = points.shape
+    out = np.empty((n, width + len(columns)), points.dtype)
+    np.multiply(points, points.dtype.type(factor), out=out[:, :width])
+    for at, column in enumerate(columns, start=width):
+        out[:, at] = column
+    return out
+
+
+def _power(values: FloatArray, exponent: int) -> FloatArray:
+    """A power by repeated squaring, in place where it can be: two passes for the fourth."""
+    if exponent == 0:
+        return np.ones_like(values)
+    result: FloatArray | None = None
+    while True:
+        exponent, odd = divmod(exponent, 2)
+        if odd and result is not None:
+            result *= values
+        if exponent == 0:
+            return values if result is None else result
+        if odd and result is None:
+            result = values.copy()
+        np.square(values, out=values)

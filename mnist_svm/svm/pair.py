@@ -1,0 +1,158 @@
+"""One two-class problem, solved on the few samples of its working set.
+
+Maximise over alpha, with signs y_i = +1 for the first class and -1 for the second,
+
+    sum_i alpha_i - 1/2 sum_ij alpha_i alpha_j y_i y_j k(x_i, x_j)
+    subject to  0 <= alpha_i <= C_i  and  sum_i alpha_i y_i = 0.
+
+The decision function is f(x) = sum_i alpha_i y_i k(x_i, x) + b, and the margin of x_i is
+y_i f(x_i): at least 1 where alpha_i = 0, at most 1 where alpha_i = C_i, and 1 in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.svm import SVC
+
+from mnist_svm.svm.kernels import FloatArray, Kernel, squared_norms
+
+Float64Array = npt.NDArray[np.float64]
+
+# Rows of the Gram matrix computed at a time, before they are stored in double precision.
+BLOCK = 512
+
+# libsvm's own: beyond it, a problem is taken to be one that does not converge.
+MAX_ITER = 10_000_000
+
+# Few samples in double precision are solved to the rounding, if they can be: it costs next to
+# nothing, and then weights and repeated samples mean the same to many digits.
+TINY = 100
+TIGHT = 1e-10
+TIGHT_MAX_ITER = 100_000
+
+MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class PairSolution:
+    """The optimum of a two-class problem, to the tolerance.
+
+    Attributes
+    ----------
+    coef : float64 ndarray of shape (m,), alpha_i y_i.
+    bias : b.
+    margins : float64 ndarray of shape (m,), y_i f(x_i).
+    violation : the largest violation of the conditions on the margins.
+    change : norm of the change of w = sum_i coef_i phi(x_i) since the solution before.
+    iterations : of libsvm.
+    converged : False if libsvm ended at its limit of iterations.
+    """
+
+    coef: Float64Array
+    bias: float
+    margins: Float64Array
+    violation: float
+    change: float
+    iterations: int
+    converged: bool
+
+
+def gram_bytes(m: int) -> int:
+    """Bytes that the Gram matrix of m samples takes: libsvm's, and its cache in float32."""
+    return m * m * (8 + 4)
+
+
+def solve_pair(
+    kernel: Kernel,
+    points: FloatArray,
+    signs: Float64Array,
+    caps: Float64Array,
+    before: Float64Array,
+    *,
+    tol: float,
+    memory: int,
+) -> PairSolution:
+    """Solve a two-class problem with libsvm.
+
+    On a Gram matrix made by a matrix product, if it fits in the memory; else libsvm computes
+    kernel values itself, as it needs them, and keeps what fits.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    points : ndarray of shape (m, n_features)
+        Of a `mnist_svm.svm.frame.Frame`.
+    signs : float64 ndarray of shape (m,)
+        +1 or -1; both occur.
+    caps : float64 ndarray of shape (m,)
+        C_i, positive.
+    before : float64 ndarray of shape (m,)
+        The coefficients of an earlier solution, in which no other sample had any.
+    tol : float
+        Violations of up to about this are left.
+    memory : int
+        Bytes for the Gram matrix.
+
+    Returns
+    -------
+    PairSolution
+    """
+    m = len(points)
+    norms = squared_norms(points)
+    left, right = kernel.left(points, norms), kernel.right(points, norms)
+    if gram_bytes(m) <= memory:
+        gram = np.empty((m, m))
+        for start in range(0, m, BLOCK):
+            gram[start : start + BLOCK] = kernel.values(left[start : start + BLOCK], right)
+        machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
+        coef, bias = _optimum(machine, gram, signs, caps, tol, double=points.dtype == np.float64)
+        f, moved = gram @ coef, gram @ (coef - before)
+    else:
+        machine = SVC(
+            kernel=kernel.name,
+            gamma=1.0,
+            degree=kernel.degree,
+            coef0=kernel.coef0,
+            cache_size=max(memory // MB, 2),
+        )
+        coef, bias = _optimum(machine, points.astype(np.float64), signs, caps, tol)
+        weights = np.column_stack([coef, coef - before]).astype(points.dtype)
+        rows = max(memory // (8 * m), 1)
+        sums = [kernel.expand(left[i : i + rows], right, weights) for i in range(0, m, rows)]
+        f, moved = np.concatenate(sums).astype(np.float64).T
+    margins = signs * (f + bias)
+    short = float((1 - margins)[np.abs(coef) < caps].max(initial=0))
+    beyond = float((margins - 1)[coef != 0].max(initial=0))
+    return PairSolution(
+        coef=coef,
+        bias=bias,
+        margins=margins,
+        violation=max(short, beyond),
+        change=float(np.sqrt(max((coef - before) @ moved, 0))),
+        iterations=int(machine.n_iter_[0]),
+        converged=machine.fit_status_ == 0,
+    )
+
+
+def _optimum(
+    machine: SVC,
+    X: Float64Array,
+    signs: Float64Array,
+    caps: Float64Array,
+    tol: float,
+    *,
+    double: bool = False,
+) -> tuple[Float64Array, float]:
+    """Fit libsvm; the coefficients of all samples and the bias."""
+    if double and len(X) <= TINY:
+        machine.set_params(tol=min(tol, TIGHT), max_iter=TIGHT_MAX_ITER)
+        machine.fit(X, signs, sample_weight=caps)
+    if not hasattr(machine, "fit_status_") or machine.fit_status_:
+        machine.set_params(tol=tol, max_iter=max(MAX_ITER, 100 * len(X)))
+        machine.fit(X, signs, sample_weight=caps)
+    coef = np.zeros(len(X))
+    coef[machine.support_] = machine.dual_coef_[0]
+    return coef, float(machine.intercept_[0])

@@ -1,0 +1,196 @@
+"""The training samples in class order, handed out in blocks as kernel factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from sklearn.utils.extmath import randomized_range_finder
+
+from mnist_svm.svm.frame import BLOCK, Frame
+from mnist_svm.svm.kernels import FloatArray, squared_norms
+
+IntArray = npt.NDArray[np.intp]
+
+# A projection is worth its while when it has far fewer columns than the samples and keeps
+# nearly all of their length.
+PROJECTED = 128
+WORTHWHILE = 0.5
+LENGTH_KEPT = 0.95
+SAMPLED = 4096
+
+
+class Samples:
+    """Samples in the order of their classes, as float rows that a kernel takes.
+
+    Sample i is here the i-th of that order: first those of class 0, then those of class 1, ...
+    The matrix itself stays what and where it is (any numeric type, a memory map): a block
+    of its rows is converted when it is asked for.
+
+    Parameters
+    ----------
+    X : numeric ndarray of shape (n_rows, n_features)
+    order : intp ndarray of shape (n,)
+        Row of each sample.
+    frame : Frame
+        How rows become the kernel's points.
+    """
+
+    def __init__(self, X: npt.NDArray[Any], order: IntArray, frame: Frame) -> None:
+        self.kernel = frame.kernel
+        self.dtype = frame.dtype
+        self.width = len(frame.centre) if frame.used is None else len(frame.used)
+        self._X = X
+        self._order = order
+        self._frame = frame
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def points(self, index: IntArray) -> FloatArray:
+        """Samples scaled as the kernel wants them.
+
+        Parameters
+        ----------
+        index : intp ndarray of shape (m,)
+
+        Returns
+        -------
+        ndarray of shape (m, width)
+        """
+        return self._frame.points(self._X[self._order[index]])
+
+    def lengths(self, parallel: Parallel) -> FloatArray | None:
+        """``||phi(x)||`` of every sample, or None if the kernel has no such phi.
+
+        Parameters
+        ----------
+        parallel : joblib.Parallel
+
+        Returns
+        -------
+        ndarray of shape (len(self),), or None
+
+        Raises
+        ------
+        ValueError
+            If kernel values are beyond the range of the type they are computed in.
+        """
+        parts = parallel(
+            delayed(_diagonal_block)(self, block) for block in blocks(np.arange(len(self)), BLOCK)
+        )
+        squares = np.concatenate(list(parts))
+        if not np.isfinite(squares).all():
+            msg = f"kernel values are beyond the range of {self.dtype}: scale the features"
+            raise ValueError(msg)
+        if not self.kernel.is_positive_definite:
+            return None
+        return np.asarray(np.sqrt(squares))
+
+    def left(self, index: IntArray) -> FloatArray:
+        """Left kernel factor of some samples; see `Kernel.left`."""
+        points = self.points(index)
+        return self.kernel.left(points, squared_norms(points))
+
+    def right(self, index: IntArray) -> FloatArray:
+        """Right kernel factor of some samples; see `Kernel.right`."""
+        points = self.points(index)
+        return self.kernel.right(points, squared_norms(points))
+
+
+class Projected:
+    """Samples shortened to the few directions in which most of their length lies.
+
+    Kernel values of these are approximate: inner products lose what lies across those
+    directions, norms are exact. They serve to guess which samples matter.
+
+    Parameters
+    ----------
+    samples : Samples
+    basis : ndarray of shape (samples.width, n_directions), orthonormal columns
+    parallel : joblib.Parallel
+    """
+
+    def __init__(self, samples: Samples, basis: FloatArray, parallel: Parallel) -> None:
+        self.kernel = samples.kernel
+        self._points = np.empty((len(samples), basis.shape[1]), samples.dtype)
+        self._norms = np.empty(len(samples), samples.dtype)
+
+        every = blocks(np.arange(len(samples)), BLOCK)
+        parts = parallel(delayed(_project_block)(samples, block, basis) for block in every)
+        for block, (points, norms) in zip(every, parts, strict=True):
+            self._points[block] = points
+            self._norms[block] = norms
+
+    def left(self, index: IntArray) -> FloatArray:
+        """Left kernel factor of some samples; see `Kernel.left`."""
+        return self.kernel.left(self._points[index], self._norms[index])
+
+    def right(self, index: IntArray) -> FloatArray:
+        """Right kernel factor of some samples; see `Kernel.right`."""
+        return self.kernel.right(self._points[index], self._norms[index])
+
+
+def _diagonal_block(samples: Samples, block: IntArray) -> FloatArray:
+    return samples.kernel.diagonal(squared_norms(samples.points(block)))
+
+
+def _project_block(
+    samples: Samples, block: IntArray, basis: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    points = samples.points(block)
+    return points @ basis, squared_norms(points)
+
+
+def project(
+    samples: Samples, parallel: Parallel, random_state: np.random.RandomState, memory: int
+) -> Projected | None:
+    """The samples projected, if that keeps what matters and saves work.
+
+    The directions are those of the largest singular values of some samples, found by
+    subspace iteration.
+
+    Parameters
+    ----------
+    samples : Samples
+    parallel : joblib.Parallel
+    random_state : numpy.random.RandomState
+    memory : int
+        Bytes that the projected samples may take.
+
+    Returns
+    -------
+    Projected or None
+
+    References
+    ----------
+    N. Halko, P.-G. Martinsson, J. A. Tropp, "Finding structure with randomness", SIAM Review
+    53 (2011), algorithm 4.4.
+    """
+    n, itemsize = len(samples), samples.dtype.itemsize
+    # A scan is cheap as it is if the kernel is linear.
+    needless = samples.kernel.name == "linear" or n <= SAMPLED
+    too_large = n * (PROJECTED + 1) * itemsize > memory
+    if needless or too_large or WORTHWHILE * samples.width < PROJECTED:
+        return None
+    some = np.sort(random_state.choice(n, SAMPLED, replace=False))
+    points = samples.points(some)
+    basis = randomized_range_finder(
+        points.T,
+        size=PROJECTED,
+        n_iter=2,
+        power_iteration_normalizer="QR",
+        random_state=random_state,
+    )
+    basis = np.ascontiguousarray(basis, samples.dtype)
+    kept = squared_norms(points @ basis).sum(dtype=np.float64)
+    if not kept >= LENGTH_KEPT * squared_norms(points).sum(dtype=np.float64):
+        return None
+    return Projected(samples, basis, parallel)
+
+
+def blocks(index: IntArray, size: int) -> list[IntArray]:
+    """An index cut into pieces of at most that size."""
+    return [index[start : start + size] for start in range(0, len(index), size)]

@@ -1,0 +1,160 @@
+"""Margins of many samples in many pairs, by matrix products over no more than they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+
+from mnist_svm.svm.kernels import FloatArray, Kernel
+from mnist_svm.svm.samples import IntArray, blocks
+
+BoolArray = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
+
+# Block of samples and tile of columns of one task: their kernel values stay in the cache.
+ROWS = 256
+COLUMNS = 2048
+
+
+class Rows(Protocol):
+    """Where kernel factors come from: `Samples`, or `Projected` for a guess."""
+
+    kernel: Kernel
+
+    def left(self, index: IntArray) -> FloatArray:
+        """Left kernel factor of some samples."""
+
+    def right(self, index: IntArray) -> FloatArray:
+        """Right kernel factor of some samples."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A pair's decision function as one of its classes sees it: positive where it wins.
+
+    Attributes
+    ----------
+    own : intp ndarray of shape (p,), ascending, support vectors of that class.
+    own_coef : float64 ndarray of shape (p,), alpha_i.
+    other, other_coef : the same of the other class, with -alpha_i.
+    bias : b or -b.
+    """
+
+    own: IntArray
+    own_coef: npt.NDArray[np.float64]
+    other: IntArray
+    other_coef: npt.NDArray[np.float64]
+    bias: float
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Several duels of one class as one matrix product: K(x, columns) @ weights + biases.
+
+    Attributes
+    ----------
+    rows : intp ndarray of shape (m,), the samples whose margins are wanted.
+    opponents : intp ndarray of shape (d,), the other class of each duel.
+    columns : intp ndarray of shape (p,), support vectors.
+    weights : float ndarray of shape (p, d).
+    biases : float ndarray of shape (d,).
+    """
+
+    rows: IntArray
+    opponents: IntArray
+    columns: IntArray
+    weights: FloatArray
+    biases: FloatArray
+
+    @property
+    def cost(self) -> int:
+        """Kernel values needed."""
+        return len(self.rows) * len(self.columns)
+
+
+def expansions(
+    duels: Mapping[int, Duel], wanted: BoolArray, first: int, dtype: npt.DTypeLike
+) -> list[Expansion]:
+    """The cheaper way to the wanted margins of one class: all duels at once, or each alone.
+
+    Together, a support vector that the class has in several duels is met once; alone, each
+    duel computes just the margins that are wanted of it.
+
+    Parameters
+    ----------
+    duels : mapping from the other class to the Duel
+    wanted : bool ndarray of shape (n_of_this_class, k)
+    first : int
+        The first sample of this class.
+    dtype : of the weights
+
+    Returns
+    -------
+    list of Expansion
+    """
+    together = _expansion(duels, list(duels), first + np.flatnonzero(wanted.any(axis=1)), dtype)
+    alone = [
+        _expansion(duels, [other], first + np.flatnonzero(wanted[:, other]), dtype)
+        for other in duels
+    ]
+    ways = [together], alone
+    return [way for way in min(ways, key=lambda way: sum(e.cost for e in way)) if len(way.rows)]
+
+
+def _expansion(
+    duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArray, dtype: npt.DTypeLike
+) -> Expansion:
+    own = np.unique(np.concatenate([duels[other].own for other in opponents]))
+    columns = np.concatenate([own, *(duels[other].other for other in opponents)])
+    weights = np.zeros((len(columns), len(opponents)), dtype)
+    below = len(own)
+    for at, other in enumerate(opponents):
+        duel = duels[other]
+        weights[np.searchsorted(own, duel.own), at] = duel.own_coef
+        weights[below : below + len(duel.other), at] = duel.other_coef
+        below += len(duel.other)
+    biases = np.array([duels[other].bias for other in opponents], dtype)
+    return Expansion(rows, np.array(opponents), columns, weights, biases)
+
+
+def scan(parallel: Parallel, rows: Rows, plan: Sequence[Expansion], margins: Float32Array) -> None:
+    """Compute the margins of a plan.
+
+    Parameters
+    ----------
+    parallel : joblib.Parallel
+        That returns a generator.
+    rows : Rows
+    plan : sequence of Expansion
+    margins : float32 ndarray of shape (n, k), changed in place
+        Row: the sample; column: the other class.
+    """
+    for expansion in plan:
+        margins[np.ix_(expansion.rows, expansion.opponents)] = expansion.biases
+    # A task's parts are added here, in order, so that the sums do not depend on the threads.
+    for block, opponents, part in parallel(_tasks(rows, plan)):
+        margins[np.ix_(block, opponents)] += part
+
+
+def _tasks(rows: Rows, plan: Sequence[Expansion]) -> Iterator[Any]:
+    for expansion in plan:
+        n_tiles = -(-len(expansion.columns) // COLUMNS)
+        for columns, weights in zip(
+            np.array_split(expansion.columns, n_tiles),
+            np.array_split(expansion.weights, n_tiles),
+            strict=True,
+        ):
+            right = rows.right(columns)
+            for block in blocks(expansion.rows, ROWS):
+                yield delayed(_partial)(rows, block, right, weights, expansion.opponents)
+
+
+def _partial(
+    rows: Rows, block: IntArray, right: FloatArray, weights: FloatArray, opponents: IntArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    return block, opponents, rows.kernel.expand(rows.left(block), right, weights)

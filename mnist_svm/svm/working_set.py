@@ -1,0 +1,347 @@
+"""The exact solver: two-class problems on small working sets, and a proof about the rest.
+
+One-vs-one: every pair of classes (a, b) is a two-class problem over all samples of a and b, and
+most of those never matter to it: their margin is beyond 1, and their alpha is 0. So each pair has a
+*working set*, and rounds of four steps:
+
+1. **Solve** each pair on its working set (`mnist_svm.svm.pair`).
+2. **Bound.** When a pair's solution moves from (w, b) to (w', b'), no margin moves by more than
+
+       |y f'(x) - y f(x)| <= ||w' - w|| ||phi(x)|| + |b' - b|,    ||phi(x)||**2 = k(x, x),
+
+   which is the inequality of Cauchy and Schwarz. A *floor* under every margin, lowered by that
+   much, stays a floor.
+3. **Scan.** Where the floor is below 1 - tol and the sample is outside the working set, compute
+   the margin, which is then the floor.
+4. **Grow.** Samples still below 1 - tol violate the optimality conditions of the whole problem;
+   the worst of each pair join its working set. If there are none, the solution of the working
+   sets is the solution of the whole problem, to tol.
+
+At first the working sets are a random sample, and most of what violates is satisfied as soon as
+the worst have joined. So while there are many violators, satisfied samples leave again, and the
+scan is a guess on projected samples (`mnist_svm.svm.samples.Projected`), which costs a fraction.
+Then the floors are forgotten, and what follows is exact: working sets only grow, so the rounds
+end.
+
+A sample of class c is looked at by the pairs (c, o) alone, so that a scan of class c needs as
+columns the support vectors of those pairs and no others: a third of all, for MNIST.
+
+References
+----------
+E. Osuna, R. Freund, F. Girosi, "Training support vector machines: an application to face
+detection", CVPR 1997: decomposition, and why adding violators converges.
+C.-C. Chang, C.-J. Lin, "LIBSVM: a library for support vector machines", ACM TIST 2 (2011): the
+solver of step 1 and its stopping condition (equation 10).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed, effective_n_jobs
+
+from mnist_svm.svm.pair import PairSolution, gram_bytes, solve_pair
+from mnist_svm.svm.samples import IntArray, Projected, Samples
+from mnist_svm.svm.scan import Duel, expansions, scan
+
+Float64Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+# Of each class, at least that many samples and that share of all are in the first sample.
+FIRST_SAMPLES = 300
+FIRST_SHARE = 0.005
+
+# A pair's working set takes in at most that many samples, or as many as it has support vectors.
+GROWTH = 500
+
+# Once fewer samples violate than this share of all, guesses end and nothing leaves any more.
+FEW = 0.01
+MAX_GUESSES = 8
+
+# Samples that have left the margin by less than this stay in the working set.
+BAND = 0.02
+
+
+@dataclass(frozen=True)
+class Round:
+    """What happened in one round.
+
+    Attributes
+    ----------
+    round : from 1.
+    exact : False if the scan was a guess.
+    working_set : distinct samples in the working sets.
+    support_vectors : distinct samples with a coefficient.
+    scanned : samples whose margins were computed.
+    violators : samples found below 1 - tol, counted once for each pair.
+    added : those of them that joined a working set.
+    seconds : since the start, at the end of the round.
+    """
+
+    round: int
+    exact: bool
+    working_set: int
+    support_vectors: int
+    scanned: int
+    violators: int
+    added: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"round {self.round}: working set {self.working_set:,}, "
+            f"{self.support_vectors:,} support vectors, "
+            f"{self.violators:,} {'violators' if self.exact else 'likely violators'}"
+        )
+
+
+@dataclass
+class Pair:
+    """A two-class problem: the classes first < second, its working set and its solution.
+
+    Attributes
+    ----------
+    members : intp ndarray of shape (m,), ascending, the samples of the working set.
+    coef : float64 ndarray of shape (m,), alpha_i y_i, positive for the first class.
+    bias : b.
+    margins : float64 ndarray of shape (m,), y_i f(x_i).
+    iterations : of all rounds.
+    violation, converged : of the last solution; see `PairSolution`.
+    stale : whether samples joined since.
+    """
+
+    first: int
+    second: int
+    members: IntArray
+    coef: Float64Array
+    margins: Float64Array
+    bias: float = 0.0
+    iterations: int = 0
+    violation: float = 0.0
+    converged: bool = True
+    stale: bool = True
+
+    @property
+    def support(self) -> IntArray:
+        """The members that have a coefficient."""
+        support: IntArray = self.members[self.coef != 0]
+        return support
+
+    def other(self, own: int) -> int:
+        """The class that is not the given one."""
+        return self.first + self.second - own
+
+
+class WorkingSetSolver:
+    """Solve all pairs of classes to the optimum; see the module.
+
+    Parameters
+    ----------
+    samples : Samples
+    starts : intp ndarray of shape (k + 1,)
+        Class c has the samples from ``starts[c]`` to ``starts[c + 1]``, at least one.
+    caps : float64 ndarray of shape (n,)
+        C_i of each sample, positive.
+    tol : float
+    parallel : joblib.Parallel
+    memory : int
+        Bytes for Gram matrices.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        starts: IntArray,
+        caps: Float64Array,
+        *,
+        tol: float,
+        parallel: Parallel,
+        memory: int,
+    ) -> None:
+        self.samples = samples
+        self.starts = starts
+        self.caps = caps
+        self.tol = tol
+        self.memory = memory
+        self._parallel = parallel
+        n, k = len(samples), len(starts) - 1
+        self._class = np.repeat(np.arange(k), np.diff(starts))
+        # Both have a row a sample and a column for each class it is paired with: not its own.
+        self._inside = np.zeros((n, k), bool)
+        self._inside[np.arange(n), self._class] = True
+        self._floor = np.full((n, k), -np.inf, np.float32)
+        self._length = samples.lengths(parallel)
+        self.pairs: list[Pair] = []
+        self.log: list[Round] = []
+
+    def solve(
+        self,
+        random_state: np.random.RandomState,
+        projected: Projected | None = None,
+        report: Callable[[Round], None] = lambda done: None,
+    ) -> None:
+        """Find the optimum; `pairs` holds it then, and `log` the rounds.
+
+        Parameters
+        ----------
+        random_state : numpy.random.RandomState
+            Draws the first sample.
+        projected : Projected, optional
+            The samples, for guesses.
+        report : callable
+            Told of each round.
+        """
+        start = time.perf_counter()
+        self._draw(random_state)
+        guessing = projected is not None
+        settled = False
+        while True:
+            self._solve_pairs()
+            scanned = self._scan(projected if guessing and projected else self.samples)
+            violators = self._below()
+            found = int(np.count_nonzero(violators))
+            settled = settled or found <= FEW * len(self._class) or len(self.log) >= MAX_GUESSES
+            sizes = self._sizes()
+            added = sum(self._grow(pair, violators, leave=not settled) for pair in self.pairs)
+            self.log.append(
+                Round(
+                    round=len(self.log) + 1,
+                    exact=not guessing,
+                    working_set=sizes[0],
+                    support_vectors=sizes[1],
+                    scanned=scanned,
+                    violators=found,
+                    added=added,
+                    seconds=round(time.perf_counter() - start, 3),
+                )
+            )
+            report(self.log[-1])
+            if not (guessing or found):
+                break
+            if guessing and settled:
+                guessing = False
+                self._floor[:] = -np.inf
+
+    @property
+    def violation(self) -> float:
+        """The largest violation of any sample in any pair: an upper bound, outside the sets."""
+        outside = 1 - float(np.where(self._inside, np.inf, self._floor).min())
+        return max(outside, *(pair.violation for pair in self.pairs), 0.0)
+
+    def _draw(self, random_state: np.random.RandomState) -> None:
+        """The first working sets: of each class the same random samples for all its pairs."""
+        drawn = []
+        for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True):
+            n = stop - start
+            size = min(n, max(FIRST_SAMPLES, int(FIRST_SHARE * n)))
+            drawn.append(start + np.sort(random_state.permutation(n)[:size]))
+        for first, second in combinations(range(len(drawn)), 2):
+            members = np.concatenate([drawn[first], drawn[second]])
+            zeros = np.zeros(len(members))
+            self.pairs.append(Pair(first, second, members, zeros, zeros.copy()))
+
+    def _solve_pairs(self) -> None:
+        """Step 1 and 2: solve every pair that has grown, and lower its floors."""
+        share = self.memory // effective_n_jobs(self._parallel.n_jobs)
+        stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
+        large = [pair for pair in stale if gram_bytes(len(pair.members)) > share]
+        for pair in large:
+            solve, options, named = self._task(pair, self.memory)
+            self._take(pair, solve(*options, **named))
+        rest = stale[len(large) :]
+        solutions = self._parallel(self._task(pair, share) for pair in rest)
+        for pair, solution in zip(rest, solutions, strict=True):
+            self._take(pair, solution)
+
+    def _task(self, pair: Pair, memory: int) -> Any:
+        samples = self.samples
+        signs = np.where(self._class[pair.members] == pair.first, 1.0, -1.0)
+        return delayed(solve_pair)(
+            samples.kernel,
+            samples.points(pair.members),
+            signs,
+            self.caps[pair.members],
+            pair.coef,
+            tol=self.tol,
+            memory=memory,
+        )
+
+    def _take(self, pair: Pair, solution: PairSolution) -> None:
+        shift = abs(solution.bias - pair.bias)
+        for own in (pair.first, pair.second):
+            mine = slice(self.starts[own], self.starts[own + 1])
+            if self._length is None:
+                self._floor[mine, pair.other(own)] = -np.inf
+            else:
+                moved = self._length[mine] * solution.change + shift
+                self._floor[mine, pair.other(own)] -= moved
+        pair.coef, pair.bias, pair.margins = solution.coef, solution.bias, solution.margins
+        pair.violation, pair.converged = solution.violation, solution.converged
+        pair.iterations += solution.iterations
+        pair.stale = False
+        opponents = np.where(self._class[pair.members] == pair.first, pair.second, pair.first)
+        self._inside[pair.members, opponents] = True
+        self._floor[pair.members, opponents] = solution.margins
+
+    def _below(self) -> BoolArray:
+        """Outside the working sets, where the floor does not prove the margin to be enough."""
+        return ~(self._inside | (self._floor >= 1 - self.tol))
+
+    def _scan(self, rows: Projected | Samples) -> int:
+        """Step 3: margins wherever the floor is too low; the number of samples looked at."""
+        wanted = self._below()
+        plan = []
+        for own, (start, stop) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
+            mine = [pair for pair in self.pairs if own in (pair.first, pair.second)]
+            duels = {pair.other(own): self._duel(pair, own) for pair in mine}
+            plan += expansions(duels, wanted[start:stop], start, self.samples.dtype)
+        scan(self._parallel, rows, plan, self._floor)
+        return int(np.count_nonzero(wanted.any(axis=1)))
+
+    def _duel(self, pair: Pair, own: int) -> Duel:
+        has = pair.coef != 0
+        members, coef = pair.members[has], pair.coef[has]
+        sign = 1 if own == pair.first else -1
+        mine = self._class[members] == own
+        return Duel(
+            members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * pair.bias
+        )
+
+    def _grow(self, pair: Pair, violators: BoolArray, *, leave: bool) -> int:
+        """Step 4: the worst violators join a pair's working set, satisfied samples may leave."""
+        first, second = (
+            self.starts[own]
+            + np.flatnonzero(violators[self.starts[own] : self.starts[own + 1], pair.other(own)])
+            for own in (pair.first, pair.second)
+        )
+        worst = np.concatenate([self._floor[first, pair.second], self._floor[second, pair.first]])
+        joining = np.concatenate([first, second])
+        growth = max(GROWTH, len(pair.support))
+        if len(joining) > growth:
+            joining = joining[np.argpartition(worst, growth)[:growth]]
+        stay = np.full(len(pair.members), True)
+        if leave:
+            stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
+            left = pair.members[~stay]
+            opponents = np.where(self._class[left] == pair.first, pair.second, pair.first)
+            self._inside[left, opponents] = False
+        members = np.concatenate([pair.members[stay], joining])
+        order = np.argsort(members)
+        none = np.zeros(len(joining))
+        pair.members = members[order]
+        pair.coef = np.concatenate([pair.coef[stay], none])[order]
+        pair.margins = np.concatenate([pair.margins[stay], none])[order]
+        pair.stale = len(joining) > 0
+        return len(joining)
+
+    def _sizes(self) -> tuple[int, int]:
+        """Distinct samples in the working sets, and with a coefficient."""
+        members = np.unique(np.concatenate([pair.members for pair in self.pairs]))
+        support = np.unique(np.concatenate([pair.support for pair in self.pairs]))
+        return len(members), len(support)
