@@ -395,7 +395,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = np.array([pair.iterations for pair in solver.pairs], np.int32)
         self.kkt_violation_ = solver.violation
         self.fit_log_ = [asdict(entry) for entry in solver.log]
-        gave_up = sum(not pair.converged for pair in solver.pairs)
+        gave_up = sum(pair.violation > self.tol for pair in solver.pairs)
         if gave_up:
             msg = (
                 f"{gave_up} of {len(solver.pairs)} pairs did not converge: the optimality "

@@ -48,7 +48,6 @@ class PairSolution:
     violation : the largest violation of the conditions on the margins.
     change : norm of the change of w = sum_i coef_i phi(x_i) since the solution before.
     iterations : of libsvm.
-    converged : False if libsvm ended at its limit of iterations.
     """
 
     coef: Float64Array
@@ -57,7 +56,6 @@ class PairSolution:
     violation: float
     change: float
     iterations: int
-    converged: bool
 
 
 def gram_bytes(m: int) -> int:
@@ -123,17 +121,16 @@ def solve_pair(
         rows = max(memory // (8 * m), 1)
         sums = [kernel.expand(left[i : i + rows], right, weights) for i in range(0, m, rows)]
         f, moved = np.concatenate(sums).astype(np.float64).T
-    margins = signs * (f + bias)
-    short = float((1 - margins)[np.abs(coef) < caps].max(initial=0))
-    beyond = float((margins - 1)[coef != 0].max(initial=0))
+    margins: Float64Array = signs * (f + bias)
+    short = 1 - margins[np.abs(coef) < caps].min(initial=1)
+    beyond = margins[coef != 0].max(initial=1) - 1
     return PairSolution(
         coef=coef,
         bias=bias,
         margins=margins,
-        violation=max(short, beyond),
+        violation=float(max(short, beyond)),
         change=float(np.sqrt(max((coef - before) @ moved, 0))),
         iterations=int(machine.n_iter_[0]),
-        converged=machine.fit_status_ == 0,
     )
 
 

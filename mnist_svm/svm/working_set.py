@@ -64,6 +64,9 @@ GROWTH = 500
 FEW = 0.01
 MAX_GUESSES = 8
 
+# Working sets are solved to this part of tol, which costs little more than tol itself.
+TIGHTER = 0.1
+
 # Samples that have left the margin by less than this stay in the working set.
 BAND = 0.02
 
@@ -112,7 +115,7 @@ class Pair:
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
     iterations : of all rounds.
-    violation, converged : of the last solution; see `PairSolution`.
+    violation : of the last solution; see `PairSolution`.
     stale : whether samples joined since.
     """
 
@@ -124,7 +127,6 @@ class Pair:
     bias: float = 0.0
     iterations: int = 0
     violation: float = 0.0
-    converged: bool = True
     stale: bool = True
 
     @property
@@ -268,7 +270,7 @@ class WorkingSetSolver:
             signs,
             self.caps[pair.members],
             pair.coef,
-            tol=self.tol,
+            tol=TIGHTER * self.tol,
             memory=memory,
         )
 
@@ -282,7 +284,7 @@ class WorkingSetSolver:
                 moved = self._length[mine] * solution.change + shift
                 self._floor[mine, pair.other(own)] -= moved
         pair.coef, pair.bias, pair.margins = solution.coef, solution.bias, solution.margins
-        pair.violation, pair.converged = solution.violation, solution.converged
+        pair.violation = solution.violation
         pair.iterations += solution.iterations
         pair.stale = False
         opponents = np.where(self._class[pair.members] == pair.first, pair.second, pair.first)
