@@ -4,8 +4,8 @@ A model file is a gzip-compressed joblib file of one dict: a format mark, a form
 metadata of plain types, and the fitted pipeline. joblib files are pickles, and a pickle can
 name any function of any installed module and have it called. So files are read through
 an unpickler that resolves an exact list of names and nothing else, lets arrays hold only
-numbers, and bounds what it allocates; what comes out is checked before it is used, because
-libsvm's compiled code would take inconsistent sizes at their word.
+numbers, and bounds what it allocates; what comes out is checked before it is used, so that a
+damaged model is told from a working one when it is loaded.
 """
 
 from __future__ import annotations
@@ -27,31 +27,34 @@ from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
-from sklearn.svm import SVC
 
 from mnist_svm.errors import ModelFileError
 from mnist_svm.fileio import atomic_write
 from mnist_svm.imaging.deskew import Deskew
+from mnist_svm.svm.classifier import KernelSVC
 
 FORMAT = "mnist-svm model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # Everything that a model file may name. Each makes plain data or one of our pipeline's parts.
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
         ("mnist_svm.imaging.deskew", "Deskew"),
+        ("mnist_svm.svm.classifier", "KernelSVC"),
         ("numpy", "dtype"),
         ("numpy", "ndarray"),
         ("numpy._core.multiarray", "scalar"),
         ("sklearn.pipeline", "Pipeline"),
         ("sklearn.preprocessing._data", "Normalizer"),
-        ("sklearn.svm._classes", "SVC"),
     }
 )
 
 # The most that one array, and the whole file when decompressed, may take.
 MAX_BYTES = 2 << 30
+
+# A degree beyond any use would take forever.
+MAX_DEGREE = 100
 
 # What a damaged or hostile stream makes an unpickler, or the constructors it may call, raise.
 _UNPICKLING_ERRORS = (
@@ -271,14 +274,14 @@ def _pipeline_fault(pipeline: Any) -> str | None:
     if type(pipeline) is not Pipeline:
         return "it holds no pipeline"
     try:
-        (_, deskew), (_, scale), (_, svc) = pipeline.steps
-        if (type(deskew), type(scale), type(svc)) != (Deskew, Normalizer, SVC):
-            return "its pipeline is not a Deskew, a Normalizer and an SVC"
+        (_, deskew), (_, scale), (_, svm) = pipeline.steps
+        if (type(deskew), type(scale), type(svm)) != (Deskew, Normalizer, KernelSVC):
+            return "its pipeline is not a Deskew, a Normalizer and a KernelSVC"
         sound = (
             deskew.image_shape_ == (28, 28)
-            and all(step.n_features_in_ == 784 for step in (deskew, scale, svc))
-            and not any(_overrides(part) for part in (pipeline, deskew, scale, svc))
-            and _svc_is_sound(svc)
+            and all(step.n_features_in_ == 784 for step in (deskew, scale, svm))
+            and not any(_overrides(part) for part in (pipeline, deskew, scale, svm))
+            and _machine_is_sound(svm)
         )
     except (AttributeError, TypeError, ValueError) as error:
         return f"its pipeline is incomplete ({_reason(error)})"
@@ -290,33 +293,34 @@ def _overrides(part: Any) -> bool:
     return any(hasattr(type(part), name) for name in vars(part))
 
 
-def _svc_is_sound(svc: SVC) -> bool:
-    """Whether a fitted SVC's attributes have the types and shapes that libsvm relies on."""
-    k, n = len(svc.classes_), len(svc.support_)
+def _machine_is_sound(svm: KernelSVC) -> bool:
+    """Whether a fitted machine's attributes have the types and shapes that `predict` needs."""
+    k, n = len(svm.classes_), len(svm.support_)
     arrays = [
-        (svc.classes_, np.int64, (k,)),
-        (svc.support_, np.int32, (n,)),
-        (svc._n_support, np.int32, (k,)),
-        (svc.support_vectors_, np.float64, (n, 784)),
-        (svc._dual_coef_, np.float64, (k - 1, n)),
-        (svc._intercept_, np.float64, (k * (k - 1) // 2,)),
-        (svc._probA, np.float64, (0,)),
-        (svc._probB, np.float64, (0,)),
+        (svm.classes_, np.int64, (k,)),
+        (svm.support_, np.int32, (n,)),
+        (svm.n_support_, np.int32, (k,)),
+        (svm.support_vectors_, np.float32, (n, 784)),
+        (svm.dual_coef_, np.float64, (k - 1, n)),
+        (svm.intercept_, np.float64, (k * (k - 1) // 2,)),
     ]
     return (
         k >= 2
         and all(
             type(array) is np.ndarray
-            and (array.dtype, array.shape) == (dtype, shape)
-            and array.flags.c_contiguous
+            and array.dtype == dtype
+            and array.shape == shape
             and bool(np.isfinite(array).all())
             for array, dtype, shape in arrays
         )
-        and bool((svc._n_support >= 0).all())
-        and int(svc._n_support.sum(dtype=np.int64)) == n
-        and (svc.kernel, svc._sparse) == ("poly", False)
-        and type(svc.degree) is int
-        and all(isinstance(value, float) for value in (svc._gamma, svc.coef0))
+        and bool((svm.n_support_ >= 0).all())
+        and int(svm.n_support_.sum(dtype=np.int64)) == n
+        and svm.kernel == "poly"
+        and type(svm.degree) is int
+        and 0 <= svm.degree <= MAX_DEGREE
+        and all(type(value) in (int, float) for value in (svm.gamma_, svm.coef0))
+        and (type(svm.shape_fit_), len(svm.shape_fit_)) == (tuple, 2)
+        and all(type(side) is int for side in svm.shape_fit_)
     )
 
 

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-# libsvm keeps this many MB of kernel values; a pair of MNIST's digits has up to 1,400 MB.
-KERNEL_CACHE_MB = 500
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -86,15 +83,12 @@ class Recipe:
         # Here, so that listing recipes costs no import of scikit-learn.
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import Normalizer
-        from sklearn.svm import SVC
 
         from mnist_svm.imaging.deskew import Deskew
+        from mnist_svm.svm.classifier import KernelSVC
 
-        machine = SVC(
-            kernel="poly",
-            **asdict(parameters or self.defaults),
-            break_ties=True,
-            cache_size=KERNEL_CACHE_MB,
+        machine = KernelSVC(
+            kernel="poly", **asdict(parameters or self.defaults), break_ties=True, random_state=0
         )
         return Pipeline(
             [("deskew", Deskew(image_shape=(28, 28))), ("scale", Normalizer()), ("svm", machine)]

@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-import joblib
 import numpy as np
 import numpy.typing as npt
+from joblib import delayed
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging.normalize import SIDE, as_mnist
 from mnist_svm.imaging.picture import SUFFIXES, decode
 from mnist_svm.modelfile import Model, load_model
 from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
+from mnist_svm.svm.threads import threads
 
 # Images classified, and pictures decoded, at a time: memory stays bounded by it.
-BLOCK = 500
+BLOCK = 480
 
 # Called with the number of images done, and of all.
 Progress = Callable[[int, int], None]
@@ -105,7 +106,7 @@ class Recognizer:
         *self._transformers, (_, classifier) = model.pipeline.steps
         # The pair values hold more than the scores that the pipeline itself is set to give.
         self._classifier = copy.copy(classifier).set_params(
-            decision_function_shape="ovo", break_ties=False
+            decision_function_shape="ovo", break_ties=False, n_jobs=1
         )
 
     @classmethod
@@ -155,13 +156,12 @@ class Recognizer:
         X = images.reshape(n, SIDE * SIDE)
         winners, confidences = np.empty(n, dtype=np.intp), np.empty((n, k))
         blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
-        # libsvm works without holding the interpreter's lock, so threads do share the work.
-        threads = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
-        results = threads(joblib.delayed(self._pairs)(X[block]) for block in blocks)
-        for block, values in zip(blocks, results, strict=True):
-            winners[block] = class_scores(values, k).argmax(axis=1)
-            confidences[block] = class_confidences(values, k)
-            progress(min(block.stop, n), n)
+        with threads(self.n_jobs) as parallel:
+            results = parallel(delayed(self._pairs)(X[block]) for block in blocks)
+            for block, values in zip(blocks, results, strict=True):
+                winners[block] = class_scores(values, k).argmax(axis=1)
+                confidences[block] = class_confidences(values, k)
+                progress(min(block.stop, n), n)
         return Readings(self.classes, self.classes[winners], confidences)
 
     def read(

@@ -37,14 +37,20 @@ def test_joblib_itself_reads_the_file(small_model_file, test_set):
     assert content["pipeline"].predict(test_set.X[:1]) == [7]
 
 
-def test_a_model_with_gamma_scale_comes_back(small_model, train_set, tmp_path):
-    # scikit-learn keeps such a gamma as a numpy scalar.
-    pipeline = small_model.pipeline.__sklearn_clone__().set_params(svm__gamma="scale")
+@pytest.mark.parametrize("changes", [{"gamma": "scale"}, {"C": 2, "gamma": 5, "coef0": 1}])
+def test_a_model_with_other_parameters_comes_back(small_model, train_set, tmp_path, changes):
+    pipeline = small_model.pipeline.__sklearn_clone__()
+    pipeline[-1].set_params(**changes)
     pipeline.fit(train_set.X[:500], train_set.labels[:500])
-    assert isinstance(pipeline[-1]._gamma, np.floating)
-    save_model(tmp_path / "scale.joblib", Model(pipeline, {}))
-    back = load_model(tmp_path / "scale.joblib").pipeline
-    assert back[-1]._gamma == pipeline[-1]._gamma
+    save_model(tmp_path / "other.joblib", Model(pipeline, {}))
+    back = load_model(tmp_path / "other.joblib").pipeline
+    assert back[-1].gamma_ == pipeline[-1].gamma_
+
+
+def test_a_numpy_number_in_the_metadata_is_read_and_refused(small_model, tmp_path):
+    save_model(tmp_path / "m.joblib", Model(small_model.pipeline, {"a": np.float64(1)}))
+    with pytest.raises(ModelFileError, match="metadata"):
+        load_model(tmp_path / "m.joblib")
 
 
 def test_names_in_a_model_file_are_the_allowed_ones(small_model_file):
@@ -59,7 +65,7 @@ def test_names_in_a_model_file_are_the_allowed_ones(small_model_file):
 
     with gzip.open(small_model_file) as stream:
         Spy("", stream, ensure_native_byte_order=True).load()
-    # The scalar is there with gamma="scale" only.
+    # A scalar may be there where a parameter was given as one.
     assert seen == ALLOWED_NAMES - {("numpy._core.multiarray", "scalar")}
 
 
@@ -205,25 +211,29 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way)
         (joblib_bytes(np.arange(5)), "not a model file"),
         (joblib_bytes({"format": np.array([FORMAT])}), "array of something other than numbers"),
         (joblib_bytes({"format": np.arange(3), "format_version": 1}), "not a model file"),
-        (joblib_bytes({"format": FORMAT, "format_version": 99}), "reads format 1; train it again"),
-        (joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": 5}), "metadata"),
+        (joblib_bytes({"format": FORMAT, "format_version": 99}), "reads format 2; train it again"),
         (
-            joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": {"a": np.arange(2)}}),
+            joblib_bytes({"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": 5}),
             "metadata",
-        ),
-        (
-            joblib_bytes({"format": FORMAT, "format_version": 1, "metadata": {}, "pipeline": 1}),
-            "no pipeline",
         ),
         (
             joblib_bytes(
                 {
                     "format": FORMAT,
-                    "format_version": 1,
-                    "metadata": {},
-                    "pipeline": Pipeline([("deskew", 1)]),
+                    "format_version": FORMAT_VERSION,
+                    "metadata": {"a": np.arange(2)},
                 }
             ),
+            "metadata",
+        ),
+        (
+            joblib_bytes(
+                {"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": {}, "pipeline": 1}
+            ),
+            "no pipeline",
+        ),
+        (
+            joblib_bytes({**ENVELOPE, "pipeline": Pipeline([("deskew", 1)])}),
             "incomplete",
         ),
     ],
@@ -274,50 +284,35 @@ def test_an_unfitted_pipeline_is_refused(small_model, tmp_path):
         load_model(tmp_path / "m.joblib")
 
 
-def broken_svc(svc, what):
-    """Change what libsvm's compiled code would take at its word."""
-    if what == "more support vectors a class than there are":
-        svc._n_support = svc._n_support + np.int32(1000)
-    elif what == "negative counts":
-        svc._n_support = svc._n_support.copy()
-        svc._n_support[0] -= 10**6
-        svc._n_support[1] += 10**6
-    elif what == "too few coefficients":
-        svc._dual_coef_ = svc._dual_coef_[:-1]
-    elif what == "too few intercepts":
-        svc._intercept_ = svc._intercept_[:-1]
-    elif what == "narrow support vectors":
-        svc.support_vectors_ = np.ascontiguousarray(svc.support_vectors_[:, :100])
-    elif what == "a coefficient that is not finite":
-        svc._dual_coef_ = svc._dual_coef_ * np.nan
-    elif what == "another number of features":
-        svc.n_features_in_ = 100
-    elif what == "another machine":
-        svc._impl = "nu_svr"
-    elif what == "a method replaced":
-        svc.decision_function = np.dtype
-    elif what == "another kernel":
-        svc.kernel = "precomputed"
+# Each changes what `predict` would take at its word.
+BREAK = {
+    "more support vectors a class than there are": lambda svm: {
+        "n_support_": svm.n_support_ + np.int32(1000)
+    },
+    "negative counts": lambda svm: {
+        "n_support_": svm.n_support_ + np.int32([-(10**6), 10**6, *[0] * 8])
+    },
+    "too few coefficients": lambda svm: {"dual_coef_": svm.dual_coef_[:-1]},
+    "too few intercepts": lambda svm: {"intercept_": svm.intercept_[:-1]},
+    "narrow support vectors": lambda svm: {"support_vectors_": svm.support_vectors_[:, :100]},
+    "support vectors of another type": lambda svm: {
+        "support_vectors_": svm.support_vectors_.astype(np.float16)
+    },
+    "a coefficient that is not finite": lambda svm: {"dual_coef_": svm.dual_coef_ * np.nan},
+    "another number of features": lambda svm: {"n_features_in_": 100},
+    "a method replaced": lambda svm: {"decision_function": np.dtype},
+    "another kernel": lambda svm: {"kernel": "precomputed"},
+    "a degree without end": lambda svm: {"degree": 10**12},
+    "a kernel coefficient that is no number": lambda svm: {"gamma_": "scale"},
+    "no shape": lambda svm: {"shape_fit_": (None, 784)},
+}
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "more support vectors a class than there are",
-        "negative counts",
-        "too few coefficients",
-        "too few intercepts",
-        "narrow support vectors",
-        "a coefficient that is not finite",
-        "another number of features",
-        "another machine",
-        "a method replaced",
-        "another kernel",
-    ],
-)
+@pytest.mark.parametrize("what", BREAK)
 def test_arrays_that_do_not_fit_together_are_refused(small_model_file, tmp_path, what):
     content = joblib.load(small_model_file)
-    broken_svc(content["pipeline"][-1], what)
+    machine = content["pipeline"][-1]
+    vars(machine).update(BREAK[what](machine))
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match="do not fit together"):
         load_model(tmp_path / "broken.joblib")

@@ -52,5 +52,5 @@ jobs_option = click.option(
     callback=_not_zero,
     default=-1,
     show_default=True,
-    help="Threads for work that can be shared (libsvm's solver cannot); -1 is one a core.",
+    help="Threads; -1 is one a core. They do not change the result.",
 )

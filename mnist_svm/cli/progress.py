@@ -31,8 +31,8 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def watched(what: str, work: Callable[[], T]) -> T:
-    """Do work that tells nothing of its progress, showing the seconds it has taken.
+def watched(what: str, work: Callable[[], T], *, logger: str) -> T:
+    """Do work that tells a logger of its progress, showing that and the seconds it has taken.
 
     The work runs in a thread of its own, because compiled code such as libsvm's returns to
     the interpreter only at its end, and the main thread must be free to see Ctrl-C.
@@ -41,6 +41,7 @@ def watched(what: str, work: Callable[[], T]) -> T:
     ----------
     what : what the line says before the seconds
     work : called once, without arguments
+    logger : name of the logger, told at level INFO
 
     Returns
     -------
@@ -62,14 +63,32 @@ def watched(what: str, work: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     start = time.monotonic()
-    thread.start()
-    with _live_line() as show:
+    with _latest_of(logger) as latest, _live_line() as show:
+        thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
-            show(f"{what} ... {time.monotonic() - start:.0f} s")
+            show(f"{what} ... {time.monotonic() - start:.0f} s   {latest()}")
     if errors:
         raise errors[0]
     return outcome[0]
+
+
+@contextmanager
+def _latest_of(name: str) -> Iterator[Callable[[], str]]:
+    """Listen to a logger; yields what gives its last message."""
+    import logging  # here, so that help need not wait for it
+
+    logger, messages = logging.getLogger(name), [""]
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lambda: messages[-1]
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @contextmanager

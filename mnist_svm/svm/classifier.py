@@ -13,19 +13,19 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
-from threadpoolctl import threadpool_limits
 
 from mnist_svm.svm.frame import Frame, survey
 from mnist_svm.svm.kernels import KERNELS, FloatArray, Kernel, squared_norms
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.samples import IntArray, Samples, project
+from mnist_svm.svm.threads import threads
 from mnist_svm.svm.working_set import WorkingSetSolver
 
 Float64Array = npt.NDArray[np.float64]
@@ -219,7 +219,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         order, starts = self._by_class(labels, caps > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
-        with _threads(self.n_jobs) as parallel, _told(self.verbose):
+        with threads(self.n_jobs) as parallel, _told(self.verbose):
             columns = survey(rows, counts, parallel)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
             dtype = _precision(rows.dtype, len(rows))
@@ -426,7 +426,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             points = frame.points(vectors[mine])
             weights = np.ascontiguousarray(self.dual_coef_[:, mine].T, frame.dtype)
             factors.append((kernel.right(points, squared_norms(points)), weights))
-        with _threads(self.n_jobs) as parallel:
+        with threads(self.n_jobs) as parallel:
             values = parallel(
                 delayed(_block_values)(frame, rows[start : start + BLOCK], factors)
                 for start in range(0, len(rows), BLOCK)
@@ -485,16 +485,6 @@ def _precision(dtype: np.dtype[Any], n_samples: int) -> np.dtype[Any]:
     single = np.dtype(np.float32)
     narrow = np.result_type(dtype, single) == single
     return single if narrow or n_samples > SMALL else np.dtype(np.float64)
-
-
-@contextmanager
-def _threads(n_jobs: int | None) -> Iterator[Parallel]:
-    """Threads for work that is mostly BLAS, which then has one in each."""
-    with (
-        threadpool_limits(1, user_api="blas"),
-        Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
-    ):
-        yield parallel
 
 
 @contextmanager

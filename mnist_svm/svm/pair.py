@@ -12,6 +12,7 @@ y_i f(x_i): at least 1 where alpha_i = 0, at most 1 where alpha_i = C_i, and 1 i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +108,7 @@ def solve_pair(
             gram[start : start + BLOCK] = kernel.values(left[start : start + BLOCK], right)
         machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
         coef, bias = _optimum(machine, gram, signs, caps, tol, double=points.dtype == np.float64)
-        f, moved = gram @ coef, gram @ (coef - before)
+        sums = gram @ np.column_stack([coef, coef - before])
     else:
         machine = SVC(
             kernel=kernel.name,
@@ -119,9 +120,9 @@ def solve_pair(
         coef, bias = _optimum(machine, points.astype(np.float64), signs, caps, tol)
         weights = np.column_stack([coef, coef - before]).astype(points.dtype)
         rows = max(memory // (8 * m), 1)
-        sums = [kernel.expand(left[i : i + rows], right, weights) for i in range(0, m, rows)]
-        f, moved = np.concatenate(sums).astype(np.float64).T
-    margins: Float64Array = signs * (f + bias)
+        blocks = [kernel.expand(left[i : i + rows], right, weights) for i in range(0, m, rows)]
+        sums = np.concatenate(blocks).astype(np.float64)
+    margins = signs * (sums[:, 0] + bias)
     short = 1 - margins[np.abs(coef) < caps].min(initial=1)
     beyond = margins[coef != 0].max(initial=1) - 1
     return PairSolution(
@@ -129,7 +130,7 @@ def solve_pair(
         bias=bias,
         margins=margins,
         violation=float(max(short, beyond)),
-        change=float(np.sqrt(max((coef - before) @ moved, 0))),
+        change=sqrt(max(float((coef - before) @ sums[:, 1]), 0.0)),
         iterations=int(machine.n_iter_[0]),
     )
 

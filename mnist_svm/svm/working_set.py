@@ -97,10 +97,10 @@ class Round:
     seconds: float
 
     def __str__(self) -> str:
+        about = "" if self.exact else "about "
         return (
             f"round {self.round}: working set {self.working_set:,}, "
-            f"{self.support_vectors:,} support vectors, "
-            f"{self.violators:,} {'violators' if self.exact else 'likely violators'}"
+            f"{about}{self.violators:,} violators left"
         )
 
 

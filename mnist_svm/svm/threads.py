@@ -1,0 +1,59 @@
+"""Threads for work that is mostly matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from joblib import Parallel
+from threadpoolctl import threadpool_limits
+
+
+class _SingleThreadedBlas:
+    """While anyone is inside, BLAS uses one thread.
+
+    The limit is the whole process's. If each who enters set it and each who leaves put back what
+    he found, then two who overlap would leave it at one thread for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._limits: threadpool_limits | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limits is not None:
+                self._limits.restore_original_limits()
+
+
+_single_threaded_blas = _SingleThreadedBlas()
+
+
+@contextmanager
+def threads(n_jobs: int | None) -> Iterator[Parallel]:
+    """Threads that share blocks of work, BLAS with one thread in each.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As in joblib.
+
+    Yields
+    ------
+    joblib.Parallel
+        It returns a generator of results, in order, which must be exhausted.
+    """
+    with (
+        _single_threaded_blas,
+        Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
+    ):
+        yield parallel
