@@ -41,11 +41,11 @@ MAX_MIB = 1 << 20
 # Up to so many samples, input of double precision is computed with in double precision.
 SMALL = 5000
 
-# Rows predicted at a time. A block is filled up with zeros to a multiple of PADDED rows, which is a
-# multiple of the tiles that BLAS cuts it into: else the order of a row's sums, and with it their
-# last digits, would depend on how many rows come along.
-PADDED = 48
-BLOCK = 5 * PADDED
+# Rows predicted at a time. BLAS computes the edges of a block by other code than its middle, which
+# may sum in another order, so that the last digits of a row would depend on its place among others.
+# So there are rows of zeros before and after, up to a multiple of the tiles that BLAS cuts.
+GUARD = 8
+BLOCK = 304
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -424,8 +424,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         factors = []
         for mine in self._class_slices():
             points = frame.points(vectors[mine])
-            weights = np.ascontiguousarray(self.dual_coef_[:, mine].T, frame.dtype)
-            factors.append((kernel.right(points, squared_norms(points)), weights))
+            left = kernel.left(points, squared_norms(points))
+            factors.append((np.ascontiguousarray(self.dual_coef_[:, mine]), left))
         with threads(self.n_jobs) as parallel:
             values = parallel(
                 delayed(_block_values)(frame, rows[start : start + BLOCK], factors)
@@ -435,18 +435,16 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _block_values(
-    frame: Frame, rows: npt.NDArray[Any], factors: list[tuple[FloatArray, FloatArray]]
+    frame: Frame, rows: npt.NDArray[Any], factors: list[tuple[Float64Array, FloatArray]]
 ) -> Float64Array:
     """Decision values, less the intercept, of a few rows in all pairs."""
     points = frame.points(rows)
-    padding = -len(points) % PADDED
-    points = np.pad(points, ((0, padding), (0, 0)))
-    left = frame.kernel.left(points, squared_norms(points))
-    parts = [
-        frame.kernel.expand(left, right, weights)[: len(rows)].astype(np.float64)
-        for right, weights in factors
-    ]
-    return _coupled(parts)
+    points = np.pad(points, ((GUARD, GUARD + -len(rows) % GUARD), (0, 0)))
+    right = frame.kernel.right(points, squared_norms(points))
+    middle = slice(GUARD, GUARD + len(rows))
+    return _coupled(
+        [frame.kernel.weigh(weights, left, right)[:, middle].T for weights, left in factors]
+    )
 
 
 def _checked_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from mnist_svm.svm.kernels import FloatArray, Kernel
 
 # Rows converted at a time, in passes over all of them.
-BLOCK = 2048
+BLOCK = 512
 
 
 @dataclass(frozen=True)

@@ -100,21 +100,23 @@ class Kernel:
             np.exp(values, out=values)
         return values
 
-    def expand(self, left: FloatArray, right: FloatArray, weights: FloatArray) -> FloatArray:
-        """Weighted sums of kernel values, ``values(left, right) @ weights``.
+    def weigh(
+        self, weights: npt.NDArray[np.float64], left: FloatArray, right: FloatArray
+    ) -> npt.NDArray[np.float64]:
+        """Weighted sums of kernel values, ``weights @ values(left, right)``, in float64.
 
         Parameters
         ----------
+        weights : float64 ndarray of shape (n_sums, n)
         left, right : see `values`
-        weights : ndarray of shape (m, n_sums)
 
         Returns
         -------
-        ndarray of shape (n, n_sums)
+        float64 ndarray of shape (n_sums, m)
         """
         if self.name == "linear":
-            return np.asarray(left @ (right.T @ weights))
-        return np.asarray(self.values(left, right) @ weights)
+            return np.asarray((weights @ left) @ right.T)
+        return np.asarray(weights @ self.values(left, right))
 
     def diagonal(self, norms: FloatArray) -> FloatArray:
         """``k(x, x)`` for points of the given squared norms.

@@ -27,6 +27,7 @@ BLOCK = 512
 
 # libsvm's own: beyond it, a problem is taken to be one that does not converge.
 MAX_ITER = 10_000_000
+MAX_ITER_PER_SAMPLE = 100
 
 # Few samples in double precision are solved to the rounding, if they can be: it costs next to
 # nothing, and then weights and repeated samples mean the same to many digits.
@@ -59,9 +60,9 @@ class PairSolution:
     iterations: int
 
 
-def gram_bytes(m: int) -> int:
-    """Bytes that the Gram matrix of m samples takes: libsvm's, and its cache in float32."""
-    return m * m * (8 + 4)
+def gram_bytes(m: int, n_features: int) -> int:
+    """Bytes for m samples: their Gram matrix, libsvm's cache of it, points and kernel factors."""
+    return m * m * (8 + 4) + m * n_features * 3 * 4
 
 
 def solve_pair(
@@ -99,30 +100,35 @@ def solve_pair(
     -------
     PairSolution
     """
-    m = len(points)
+    m, n_features = points.shape
     norms = squared_norms(points)
-    left, right = kernel.left(points, norms), kernel.right(points, norms)
-    if gram_bytes(m) <= memory:
+    if gram_bytes(m, n_features) <= memory:
+        left, right = kernel.left(points, norms), kernel.right(points, norms)
         gram = np.empty((m, m))
         for start in range(0, m, BLOCK):
             gram[start : start + BLOCK] = kernel.values(left[start : start + BLOCK], right)
         machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
         coef, bias = _optimum(machine, gram, signs, caps, tol, double=points.dtype == np.float64)
-        sums = gram @ np.column_stack([coef, coef - before])
+        sums = np.stack([coef, coef - before]) @ gram
     else:
         machine = SVC(
             kernel=kernel.name,
             gamma=1.0,
             degree=kernel.degree,
             coef0=kernel.coef0,
-            cache_size=max(memory // MB, 2),
+            cache_size=max((memory - 20 * points.size) // MB, 1),
         )
         coef, bias = _optimum(machine, points.astype(np.float64), signs, caps, tol)
-        weights = np.column_stack([coef, coef - before]).astype(points.dtype)
-        rows = max(memory // (8 * m), 1)
-        blocks = [kernel.expand(left[i : i + rows], right, weights) for i in range(0, m, rows)]
-        sums = np.concatenate(blocks).astype(np.float64)
-    margins = signs * (sums[:, 0] + bias)
+        sums = np.zeros((2, m))
+        weights = np.stack([coef, coef - before])
+        for at in range(0, m, BLOCK):
+            part = slice(at, at + BLOCK)
+            left = kernel.left(points[part], norms[part])
+            for start in range(0, m, BLOCK):
+                block = slice(start, start + BLOCK)
+                right = kernel.right(points[block], norms[block])
+                sums[:, block] += kernel.weigh(weights[:, part], left, right)
+    margins = signs * (sums[0] + bias)
     short = 1 - margins[np.abs(coef) < caps].min(initial=1)
     beyond = margins[coef != 0].max(initial=1) - 1
     return PairSolution(
@@ -130,7 +136,7 @@ def solve_pair(
         bias=bias,
         margins=margins,
         violation=float(max(short, beyond)),
-        change=sqrt(max(float((coef - before) @ sums[:, 1]), 0.0)),
+        change=sqrt(max(float((coef - before) @ sums[1]), 0.0)),
         iterations=int(machine.n_iter_[0]),
     )
 
@@ -149,7 +155,7 @@ def _optimum(
         machine.set_params(tol=min(tol, TIGHT), max_iter=TIGHT_MAX_ITER)
         machine.fit(X, signs, sample_weight=caps)
     if not hasattr(machine, "fit_status_") or machine.fit_status_:
-        machine.set_params(tol=tol, max_iter=max(MAX_ITER, 100 * len(X)))
+        machine.set_params(tol=tol, max_iter=max(MAX_ITER, MAX_ITER_PER_SAMPLE * len(X)))
         machine.fit(X, signs, sample_weight=caps)
     coef = np.zeros(len(X))
     coef[machine.support_] = machine.dual_coef_[0]

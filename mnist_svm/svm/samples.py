@@ -14,11 +14,12 @@ from mnist_svm.svm.kernels import FloatArray, squared_norms
 
 IntArray = npt.NDArray[np.intp]
 
-# A projection is worth its while when it has far fewer columns than the samples and keeps
-# nearly all of their length.
+# A projection is worth its while when it has far fewer columns than the samples, keeps nearly
+# all of their length, and spares enough kernel values to pay for a round more.
 PROJECTED = 128
 WORTHWHILE = 0.5
 LENGTH_KEPT = 0.95
+MANY = 40_000
 SAMPLED = 4096
 
 
@@ -171,7 +172,7 @@ def project(
     """
     n, itemsize = len(samples), samples.dtype.itemsize
     # A scan is cheap as it is if the kernel is linear.
-    needless = samples.kernel.name == "linear" or n <= SAMPLED
+    needless = samples.kernel.name == "linear" or n < MANY
     too_large = n * (PROJECTED + 1) * itemsize > memory
     if needless or too_large or WORTHWHILE * samples.width < PROJECTED:
         return None

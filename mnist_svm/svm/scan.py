@@ -16,9 +16,9 @@ from mnist_svm.svm.samples import IntArray, blocks
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 
-# Block of samples and tile of columns of one task: their kernel values stay in the cache.
+# Samples and support vectors of one task: their kernel values stay in the cache.
 ROWS = 256
-COLUMNS = 2048
+VECTORS = 2048
 
 
 class Rows(Protocol):
@@ -54,32 +54,30 @@ class Duel:
 
 @dataclass(frozen=True)
 class Expansion:
-    """Several duels of one class as one matrix product: K(x, columns) @ weights + biases.
+    """Several duels of one class as one sum: weights @ K(vectors, x) + biases.
 
     Attributes
     ----------
     rows : intp ndarray of shape (m,), the samples whose margins are wanted.
     opponents : intp ndarray of shape (d,), the other class of each duel.
-    columns : intp ndarray of shape (p,), support vectors.
-    weights : float ndarray of shape (p, d).
-    biases : float ndarray of shape (d,).
+    vectors : intp ndarray of shape (p,), support vectors.
+    weights : float64 ndarray of shape (d, p).
+    biases : float64 ndarray of shape (d,).
     """
 
     rows: IntArray
     opponents: IntArray
-    columns: IntArray
-    weights: FloatArray
-    biases: FloatArray
+    vectors: IntArray
+    weights: npt.NDArray[np.float64]
+    biases: npt.NDArray[np.float64]
 
     @property
     def cost(self) -> int:
         """Kernel values needed."""
-        return len(self.rows) * len(self.columns)
+        return len(self.rows) * len(self.vectors)
 
 
-def expansions(
-    duels: Mapping[int, Duel], wanted: BoolArray, first: int, dtype: npt.DTypeLike
-) -> list[Expansion]:
+def expansions(duels: Mapping[int, Duel], wanted: BoolArray, first: int) -> list[Expansion]:
     """The cheaper way to the wanted margins of one class: all duels at once, or each alone.
 
     Together, a support vector that the class has in several duels is met once; alone, each
@@ -91,35 +89,31 @@ def expansions(
     wanted : bool ndarray of shape (n_of_this_class, k)
     first : int
         The first sample of this class.
-    dtype : of the weights
 
     Returns
     -------
     list of Expansion
     """
-    together = _expansion(duels, list(duels), first + np.flatnonzero(wanted.any(axis=1)), dtype)
+    together = _expansion(duels, list(duels), first + np.flatnonzero(wanted.any(axis=1)))
     alone = [
-        _expansion(duels, [other], first + np.flatnonzero(wanted[:, other]), dtype)
-        for other in duels
+        _expansion(duels, [other], first + np.flatnonzero(wanted[:, other])) for other in duels
     ]
     ways = [together], alone
     return [way for way in min(ways, key=lambda way: sum(e.cost for e in way)) if len(way.rows)]
 
 
-def _expansion(
-    duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArray, dtype: npt.DTypeLike
-) -> Expansion:
+def _expansion(duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArray) -> Expansion:
     own = np.unique(np.concatenate([duels[other].own for other in opponents]))
-    columns = np.concatenate([own, *(duels[other].other for other in opponents)])
-    weights = np.zeros((len(columns), len(opponents)), dtype)
+    vectors = np.concatenate([own, *(duels[other].other for other in opponents)])
+    weights = np.zeros((len(opponents), len(vectors)))
     below = len(own)
     for at, other in enumerate(opponents):
         duel = duels[other]
-        weights[np.searchsorted(own, duel.own), at] = duel.own_coef
-        weights[below : below + len(duel.other), at] = duel.other_coef
+        weights[at, np.searchsorted(own, duel.own)] = duel.own_coef
+        weights[at, below : below + len(duel.other)] = duel.other_coef
         below += len(duel.other)
-    biases = np.array([duels[other].bias for other in opponents], dtype)
-    return Expansion(rows, np.array(opponents), columns, weights, biases)
+    biases = np.array([duels[other].bias for other in opponents])
+    return Expansion(rows, np.array(opponents), vectors, weights, biases)
 
 
 def scan(parallel: Parallel, rows: Rows, plan: Sequence[Expansion], margins: Float32Array) -> None:
@@ -143,18 +137,22 @@ def scan(parallel: Parallel, rows: Rows, plan: Sequence[Expansion], margins: Flo
 
 def _tasks(rows: Rows, plan: Sequence[Expansion]) -> Iterator[Any]:
     for expansion in plan:
-        n_tiles = -(-len(expansion.columns) // COLUMNS)
-        for columns, weights in zip(
-            np.array_split(expansion.columns, n_tiles),
-            np.array_split(expansion.weights, n_tiles),
+        n_tiles = -(-len(expansion.vectors) // VECTORS)
+        for vectors, weights in zip(
+            np.array_split(expansion.vectors, n_tiles),
+            np.array_split(expansion.weights, n_tiles, axis=1),
             strict=True,
         ):
-            right = rows.right(columns)
+            left = rows.left(vectors)
             for block in blocks(expansion.rows, ROWS):
-                yield delayed(_partial)(rows, block, right, weights, expansion.opponents)
+                yield delayed(_partial)(rows, weights, left, block, expansion.opponents)
 
 
 def _partial(
-    rows: Rows, block: IntArray, right: FloatArray, weights: FloatArray, opponents: IntArray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    return block, opponents, rows.kernel.expand(rows.left(block), right, weights)
+    rows: Rows,
+    weights: npt.NDArray[np.float64],
+    left: FloatArray,
+    block: IntArray,
+    opponents: IntArray,
+) -> tuple[IntArray, IntArray, npt.NDArray[np.float64]]:
+    return block, opponents, rows.kernel.weigh(weights, left, rows.right(block)).T

@@ -4,38 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 
 from joblib import Parallel
 from threadpoolctl import threadpool_limits
-
-
-class _SingleThreadedBlas:
-    """While anyone is inside, BLAS uses one thread.
-
-    The limit is the whole process's. If each who enters set it and each who leaves put back what
-    he found, then two who overlap would leave it at one thread for good.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inside = 0
-        self._limits: threadpool_limits | None = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
-            self._inside += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0 and self._limits is not None:
-                self._limits.restore_original_limits()
-
-
-_single_threaded_blas = _SingleThreadedBlas()
 
 
 @contextmanager
@@ -53,7 +24,7 @@ def threads(n_jobs: int | None) -> Iterator[Parallel]:
         It returns a generator of results, in order, which must be exhausted.
     """
     with (
-        _single_threaded_blas,
+        threadpool_limits(1, user_api="blas"),
         Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
     ):
         yield parallel

@@ -61,14 +61,14 @@ FIRST_SHARE = 0.005
 GROWTH = 500
 
 # Once fewer samples violate than this share of all, guesses end and nothing leaves any more.
-FEW = 0.01
+FEW = 0.05
 MAX_GUESSES = 8
 
 # Working sets are solved to this part of tol, which costs little more than tol itself.
 TIGHTER = 0.1
 
 # Samples that have left the margin by less than this stay in the working set.
-BAND = 0.02
+BAND = 0.1
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,9 @@ class WorkingSetSolver:
         """Step 1 and 2: solve every pair that has grown, and lower its floors."""
         share = self.memory // effective_n_jobs(self._parallel.n_jobs)
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
-        large = [pair for pair in stale if gram_bytes(len(pair.members)) > share]
+        large = [
+            pair for pair in stale if gram_bytes(len(pair.members), self.samples.width) > share
+        ]
         for pair in large:
             solve, options, named = self._task(pair, self.memory)
             self._take(pair, solve(*options, **named))
@@ -302,7 +304,7 @@ class WorkingSetSolver:
         for own, (start, stop) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
             mine = [pair for pair in self.pairs if own in (pair.first, pair.second)]
             duels = {pair.other(own): self._duel(pair, own) for pair in mine}
-            plan += expansions(duels, wanted[start:stop], start, self.samples.dtype)
+            plan += expansions(duels, wanted[start:stop], start)
         scan(self._parallel, rows, plan, self._floor)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
