@@ -243,4 +243,4 @@ def test_threads_that_predict_at_once_do_not_disturb_each_other(digits):
         worker.join()
     assert len(found) == 4
     for decisions in found.values():
-        np.testing.assert_allclose(decisions, expected, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(decisions, expected)

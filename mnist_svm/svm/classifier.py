@@ -38,7 +38,7 @@ MIB = 1 << 20
 # A larger number is a memory in bytes, given by mistake.
 MAX_MIB = 1 << 20
 
-# Up to so many samples, input of double precision is computed with in double precision.
+# Up to so many samples, fits are in double precision, and so are predictions from input of it.
 SMALL = 5000
 
 # Rows predicted at a time. BLAS computes the edges of a block by other code than its middle, which
@@ -53,7 +53,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     One-vs-one, as `sklearn.svm.SVC`, with the same optimum, attributes and answers, for dense
     data. `mnist_svm.svm.working_set` tells how it is found. Kernel values are computed in
-    float32, but in float64 for input of double precision of at most 5,000 samples.
+    float32; of at most 5,000 samples in float64.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as parallel, _told(self.verbose):
             columns = survey(rows, counts, parallel)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
-            dtype = _precision(rows.dtype, len(rows))
+            dtype = np.dtype(np.float64 if len(order) <= SMALL else np.float32)
             frame = Frame(kernel, columns.mean, columns.used_by(kernel), dtype)
             samples = Samples(rows, order, frame)
             projected = project(samples, parallel, random_state, memory // 3)
@@ -420,7 +420,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kernel = self._kernel_of(self.gamma_)
         used = None if kernel.name == "rbf" else np.flatnonzero(vectors.any(axis=0))
         centre = vectors.mean(axis=0, dtype=np.float64)
-        frame = Frame(kernel, centre, used, _precision(vectors.dtype, self.shape_fit_[0]))
+        wide = np.result_type(vectors.dtype, np.float32) != np.float32
+        double = wide and self.shape_fit_[0] <= SMALL
+        frame = Frame(kernel, centre, used, np.dtype(np.float64 if double else np.float32))
         factors = []
         for mine in self._class_slices():
             points = frame.points(vectors[mine])
@@ -476,13 +478,6 @@ def _coupled(parts: list[Float64Array]) -> Float64Array:
     return np.stack(
         [parts[a][:, b - 1] + parts[b][:, a] for a, b in combinations(range(len(parts)), 2)], axis=1
     )
-
-
-def _precision(dtype: np.dtype[Any], n_samples: int) -> np.dtype[Any]:
-    """In which kernel values are computed, of so many samples of a type."""
-    single = np.dtype(np.float32)
-    narrow = np.result_type(dtype, single) == single
-    return single if narrow or n_samples > SMALL else np.dtype(np.float64)
 
 
 @contextmanager

@@ -4,9 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from joblib import Parallel
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
+
+
+class _SingleThreadedBlas:
+    """While anyone is inside, BLAS uses one thread.
+
+    The limit is the whole process's. If each who enters set it and each who leaves put back what
+    he found, then two who overlap would leave it at one thread for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._limits: threadpool_limits | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limits is not None:
+                _let_this_thread_set_limits()
+                self._limits.restore_original_limits()
+                _let_this_thread_set_limits()
+
+
+def _let_this_thread_set_limits() -> None:
+    # Since version 3.7, threadpoolctl heeds one thread at a time and ignores the others, but who
+    # leaves last need not be who came first.
+    clear = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if clear:
+        clear(force=True)
+
+
+_single_threaded_blas = _SingleThreadedBlas()
 
 
 @contextmanager
@@ -24,7 +63,7 @@ def threads(n_jobs: int | None) -> Iterator[Parallel]:
         It returns a generator of results, in order, which must be exhausted.
     """
     with (
-        threadpool_limits(1, user_api="blas"),
+        _single_threaded_blas,
         Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
     ):
         yield parallel
