@@ -44,21 +44,23 @@ def pairs_of(machine):
 
 def values(machine, X, kernel, Z):
     """Decision values of every pair at Z, positive for the first class: (n, n_pairs)."""
-    X, Z = X.astype(np.float64), Z.astype(np.float64)
+    Z = Z.astype(np.float64)
     return np.stack(
-        [kernel(Z, X[rows]) @ coef + b for _, rows, coef, b in pairs_of(machine)], axis=1
+        [
+            kernel(Z, X[rows].astype(np.float64)) @ coef + b
+            for _, rows, coef, b in pairs_of(machine)
+        ],
+        axis=1,
     )
 
 
 def objectives(machine, X, kernel):
     """The dual objective of every pair."""
-    X = X.astype(np.float64)
-    return np.array(
-        [
-            np.abs(coef).sum() - coef @ kernel(X[rows], X[rows]) @ coef / 2
-            for _, rows, coef, _ in pairs_of(machine)
-        ]
-    )
+    found = []
+    for _, rows, coef, _ in pairs_of(machine):
+        vectors = X[rows].astype(np.float64)
+        found.append(np.abs(coef).sum() - coef @ kernel(vectors, vectors) @ coef / 2)
+    return np.array(found)
 
 
 def violation(machine, X, y, kernel, C):

@@ -35,6 +35,24 @@ def test_the_python_example_runs(monkeypatch, capsys):
     assert "images_test/7.png ((7, " in out
 
 
+def test_the_kernel_svc_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(block_after("## KernelSVC"), {})
+    assert capsys.readouterr().out.startswith("0.987")
+
+
+@pytest.mark.parametrize("name", ["kernel_svc", "growth"])
+def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
+    rows = [
+        line
+        for line in (ROOT / "benchmarks" / f"{name}.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    assert len(rows) > 4
+    for row in rows:
+        assert row in README
+
+
 @pytest.mark.parametrize("marker", ["main", "tests"])
 def test_ci_finds_its_commands(marker):
     block = block_after(f"<!-- ci: {marker} -->")
@@ -43,7 +61,7 @@ def test_ci_finds_its_commands(marker):
 
 
 def test_no_placeholder_is_left():
-    assert not re.search(r"@[A-Z]+@", README)
+    assert not re.search(r"@[A-Z]+@|[A-Z]+_TABLE", README)
 
 
 def test_every_local_link_leads_somewhere():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from conftest import DATA, DIGITS, ROOT
 
 from mnist_svm import load_model
+from mnist_svm.cli.progress import WIPE
 from mnist_svm.fileio import atomic_write
 
 
@@ -152,6 +155,29 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file):
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert (out, err) == ("", "mnist-svm: interrupted; nothing half-written is left\n")
+
+
+def test_a_terminal_sees_the_rounds_go_by(tmp_path):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "mnist_svm", "train", "--limit", "12000"]
+    process = subprocess.Popen(
+        [*command, "--data-dir", DATA, "-o", tmp_path / "model.joblib"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        cwd=ROOT,
+    )
+    os.close(theirs)
+    seen = b""
+    # Once nobody has the terminal any more, reading it is an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    lines = seen.decode().split(WIPE)
+    rounds = [line for line in lines if re.search(r"round \d+: working set [\d,]+, ", line)]
+    assert rounds
+    assert all(len(line) < 80 for line in rounds)
 
 
 # --- no room, no permission, no reader ---------------------------------------------------

@@ -97,7 +97,7 @@ def test_a_weighted_survey_counts_rows_repeatedly(digits):
     assert columns.variance == pytest.approx(repeated.var(), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), C=st.sampled_from([0.1, 1.0, 30.0]))
 def test_overlapping_clouds_have_svc_s_optimum(seed, C):
     # Few features and many bounded support vectors, the opposite of MNIST.
