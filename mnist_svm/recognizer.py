@@ -18,11 +18,14 @@ from mnist_svm.errors import PictureError
 from mnist_svm.imaging.normalize import SIDE, as_mnist
 from mnist_svm.imaging.picture import SUFFIXES, decode
 from mnist_svm.modelfile import Model, load_model
+from mnist_svm.svm.decisions import BLOCK
 from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
 from mnist_svm.svm.threads import threads
 
-# Images classified, and pictures decoded, at a time: memory stays bounded by it.
-BLOCK = 480
+# Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
+# with work on all support vectors, which few images would not be worth.
+IMAGES = 4 * BLOCK
+PICTURES = 500
 
 # Called with the number of images done, and of all.
 Progress = Callable[[int, int], None]
@@ -155,7 +158,7 @@ class Recognizer:
         n, k = len(images), len(self.classes)
         X = images.reshape(n, SIDE * SIDE)
         winners, confidences = np.empty(n, dtype=np.intp), np.empty((n, k))
-        blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+        blocks = [slice(start, start + IMAGES) for start in range(0, n, IMAGES)]
         with threads(self.n_jobs) as parallel:
             results = parallel(delayed(self._pairs)(X[block]) for block in blocks)
             for block, values in zip(blocks, results, strict=True):
@@ -185,7 +188,7 @@ class Recognizer:
         block: list[PictureReading] = []
         for seen in _looked_at(pictures):
             block.append(seen)
-            if len(block) == BLOCK:
+            if len(block) == PICTURES:
                 yield from self._answered(block, top)
                 block = []
         yield from self._answered(block, top)

@@ -7,23 +7,22 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import combinations
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from joblib import delayed
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mnist_svm.svm.decisions import coupled, expand
 from mnist_svm.svm.frame import Frame, survey
-from mnist_svm.svm.kernels import KERNELS, FloatArray, Kernel, squared_norms
+from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.pairwise import class_scores, votes
+from mnist_svm.svm.parameters import check_parameters, checked_weights
 from mnist_svm.svm.samples import IntArray, Samples, project
 from mnist_svm.svm.threads import threads
 from mnist_svm.svm.working_set import WorkingSetSolver
@@ -35,17 +34,8 @@ logger = logging.getLogger("mnist_svm.svm")
 
 MIB = 1 << 20
 
-# A larger number is a memory in bytes, given by mistake.
-MAX_MIB = 1 << 20
-
-# Up to so many samples, fits are in double precision, and so are predictions from input of it.
+# A machine of at most so many samples works in double precision.
 SMALL = 5000
-
-# Rows predicted at a time. BLAS computes the edges of a block by other code than its middle, which
-# may sum in another order, so that the last digits of a row would depend on its place among others.
-# So there are rows of zeros before and after, up to a multiple of the tiles that BLAS cuts.
-GUARD = 8
-BLOCK = 304
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -53,7 +43,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     One-vs-one, as `sklearn.svm.SVC`, with the same optimum, attributes and answers, for dense
     data. `mnist_svm.svm.working_set` tells how it is found. Kernel values are computed in
-    float32; of at most 5,000 samples in float64.
+    float32, and in float64 where a machine is fitted to 5,000 samples or fewer.
 
     Parameters
     ----------
@@ -207,12 +197,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If libsvm gave up on a pair. `kkt_violation_` says how far the optimum is.
         """
-        self._check_parameters()
+        check_parameters(self)
         checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
         checked = validate_data(self, X, y, dtype="numeric")
         rows, labels = checked
         check_classification_targets(labels)
-        counts = _checked_weights(sample_weight, len(labels))
+        counts = checked_weights(sample_weight, len(labels))
         caps = self.C * self._class_factors(labels)
         if counts is not None:
             caps *= counts
@@ -222,8 +212,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as parallel, _told(self.verbose):
             columns = survey(rows, counts, parallel)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
-            dtype = np.dtype(np.float64 if len(order) <= SMALL else np.float32)
-            frame = Frame(kernel, columns.mean, columns.used_by(kernel), dtype)
+            used = columns.used_by(kernel)
+            frame = Frame(kernel, columns.mean, used, _precision(len(rows)))
             samples = Samples(rows, order, frame)
             projected = project(samples, parallel, random_state, memory // 3)
             solver = WorkingSetSolver(
@@ -303,43 +293,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         parts = [
             self.dual_coef_[:, mine] @ self.support_vectors_[mine] for mine in self._class_slices()
         ]
-        return _coupled([part.T for part in parts]).T
-
-    def _check_parameters(self) -> None:
-        def real(name: str, low: float, *, open_: bool, high: float = np.inf) -> None:
-            value = getattr(self, name)
-            sound = isinstance(value, Real) and low <= float(value) <= high
-            if not sound or (open_ and value == low):
-                sign = ">" if open_ else ">="
-                msg = f"{name} must be a number {sign} {low:g}, got {value!r}"
-                raise ValueError(msg)
-
-        def one_of(name: str, choices: tuple[str, ...]) -> None:
-            value = getattr(self, name)
-            if not (isinstance(value, str) and value in choices):
-                msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
-                raise ValueError(msg)
-
-        real("C", 0, open_=True)
-        one_of("kernel", KERNELS)
-        if not isinstance(self.degree, Integral) or self.degree < 0:
-            msg = f"degree must be an integer >= 0, got {self.degree!r}"
-            raise ValueError(msg)
-        if isinstance(self.gamma, str):
-            one_of("gamma", ("scale", "auto"))
-        else:
-            real("gamma", 0, open_=False, high=np.finfo(np.float64).max)
-        largest = np.finfo(np.float64).max
-        real("coef0", -largest, open_=False, high=largest)
-        real("tol", 0, open_=True)
-        one_of("decision_function_shape", ("ovr", "ovo"))
-        real("working_memory", 0, open_=True)
-        if self.working_memory > MAX_MIB:
-            msg = (
-                f"working_memory={self.working_memory} MiB is more than 1 TiB; "
-                "it is in MiB, not in bytes"
-            )
-            raise ValueError(msg)
+        return coupled([part.T for part in parts]).T
 
     def _class_factors(self, y: npt.NDArray[Any]) -> Float64Array:
         """The factor of C of each sample's class."""
@@ -410,74 +364,24 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
 
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
-        """Decision values of all pairs, a block of rows at a time.
-
-        A support vector is met once for all pairs: times the k - 1 coefficients that it has, it
-        gives the part that its class contributes to each.
-        """
+        """Decision values of all pairs."""
         rows: npt.NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
-        vectors = self.support_vectors_
         kernel = self._kernel_of(self.gamma_)
-        used = None if kernel.name == "rbf" else np.flatnonzero(vectors.any(axis=0))
-        centre = vectors.mean(axis=0, dtype=np.float64)
-        wide = np.result_type(vectors.dtype, np.float32) != np.float32
-        double = wide and self.shape_fit_[0] <= SMALL
-        frame = Frame(kernel, centre, used, np.dtype(np.float64 if double else np.float32))
-        factors = []
-        for mine in self._class_slices():
-            points = frame.points(vectors[mine])
-            left = kernel.left(points, squared_norms(points))
-            factors.append((np.ascontiguousarray(self.dual_coef_[:, mine]), left))
         with threads(self.n_jobs) as parallel:
-            values = parallel(
-                delayed(_block_values)(frame, rows[start : start + BLOCK], factors)
-                for start in range(0, len(rows), BLOCK)
+            values = expand(
+                kernel,
+                [self.support_vectors_[mine] for mine in self._class_slices()],
+                [self.dual_coef_[:, mine] for mine in self._class_slices()],
+                rows,
+                _precision(self.shape_fit_[0]),
+                parallel,
             )
-            return np.concatenate(list(values)) + self.intercept_
+        return values + self.intercept_
 
 
-def _block_values(
-    frame: Frame, rows: npt.NDArray[Any], factors: list[tuple[Float64Array, FloatArray]]
-) -> Float64Array:
-    """Decision values, less the intercept, of a few rows in all pairs."""
-    points = frame.points(rows)
-    points = np.pad(points, ((GUARD, GUARD + -len(rows) % GUARD), (0, 0)))
-    right = frame.kernel.right(points, squared_norms(points))
-    middle = slice(GUARD, GUARD + len(rows))
-    return _coupled(
-        [frame.kernel.weigh(weights, left, right)[:, middle].T for weights, left in factors]
-    )
-
-
-def _checked_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:
-    """The weights of n samples, none below zero."""
-    if sample_weight is None:
-        return None
-    weights: Float64Array = column_or_1d(sample_weight, dtype=np.float64)
-    if len(weights) != n:
-        msg = f"sample_weight has {len(weights)} elements, but X has {n} samples"
-        raise ValueError(msg)
-    if not np.isfinite(weights).all():
-        msg = "sample_weight contains NaN or infinity"
-        raise ValueError(msg)
-    return np.asarray(np.maximum(weights, 0))
-
-
-def _coupled(parts: list[Float64Array]) -> Float64Array:
-    """Sums for all pairs from what each class contributes to its pairs with the others.
-
-    Parameters
-    ----------
-    parts : k float64 ndarrays of shape (n, k - 1)
-        Column: the other classes, in order.
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k (k - 1) / 2)
-    """
-    return np.stack(
-        [parts[a][:, b - 1] + parts[b][:, a] for a, b in combinations(range(len(parts)), 2)], axis=1
-    )
+def _precision(n_samples: int) -> np.dtype[Any]:
+    """The type that kernel values are computed in."""
+    return np.dtype(np.float64 if n_samples <= SMALL else np.float32)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One two-class problem, solved on the few samples of its working set.
+"""One pair of classes: a two-class problem, solved on the few samples of its working set.
 
 Maximise over alpha, with signs y_i = +1 for the first class and -1 for the second,
 
@@ -21,6 +21,7 @@ from sklearn.svm import SVC
 from mnist_svm.svm.kernels import FloatArray, Kernel, squared_norms
 
 Float64Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
 
 # Rows of the Gram matrix computed at a time, before they are stored in double precision.
 BLOCK = 512
@@ -36,6 +37,42 @@ TIGHT = 1e-10
 TIGHT_MAX_ITER = 100_000
 
 MB = 1 << 20
+
+
+@dataclass
+class Pair:
+    """A two-class problem: the classes first < second, its working set and its solution.
+
+    Attributes
+    ----------
+    members : intp ndarray of shape (m,), ascending, the samples of the working set.
+    coef : float64 ndarray of shape (m,), alpha_i y_i, positive for the first class.
+    bias : b.
+    margins : float64 ndarray of shape (m,), y_i f(x_i).
+    iterations : of all rounds.
+    violation : of the last solution; see `PairSolution`.
+    stale : whether samples joined since.
+    """
+
+    first: int
+    second: int
+    members: IntArray
+    coef: Float64Array
+    margins: Float64Array
+    bias: float = 0.0
+    iterations: int = 0
+    violation: float = 0.0
+    stale: bool = True
+
+    @property
+    def support(self) -> IntArray:
+        """The members that have a coefficient."""
+        support: IntArray = self.members[self.coef != 0]
+        return support
+
+    def other(self, own: int) -> int:
+        """The class that is not the given one."""
+        return self.first + self.second - own
 
 
 @dataclass(frozen=True)

@@ -77,14 +77,15 @@ class Samples:
         Raises
         ------
         ValueError
-            If kernel values are beyond the range of the type they are computed in.
+            If kernel values are beyond the range of float32.
         """
         parts = parallel(
             delayed(_diagonal_block)(self, block) for block in blocks(np.arange(len(self)), BLOCK)
         )
         squares = np.concatenate(list(parts))
-        if not np.isfinite(squares).all():
-            msg = f"kernel values are beyond the range of {self.dtype}: scale the features"
+        # libsvm keeps them in float32, whatever they are computed in.
+        if not (squares <= np.finfo(np.float32).max).all():
+            msg = "kernel values are beyond the range of float32: scale the features"
             raise ValueError(msg)
         if not self.kernel.is_positive_definite:
             return None

@@ -46,7 +46,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, effective_n_jobs
 
-from mnist_svm.svm.pair import PairSolution, gram_bytes, solve_pair
+from mnist_svm.svm.pair import Pair, PairSolution, gram_bytes, solve_pair
 from mnist_svm.svm.samples import IntArray, Projected, Samples
 from mnist_svm.svm.scan import Duel, expansions, scan
 
@@ -60,9 +60,10 @@ FIRST_SHARE = 0.005
 # A pair's working set takes in at most that many samples, or as many as it has support vectors.
 GROWTH = 500
 
-# Once fewer samples violate than this share of all, guesses end and nothing leaves any more.
+# Once fewer samples violate than this share of all, or after so many rounds, guesses end and no
+# sample leaves a working set any more.
 FEW = 0.05
-MAX_GUESSES = 8
+UNSETTLED = 8
 
 # Working sets are solved to this part of tol, which costs little more than tol itself.
 TIGHTER = 0.1
@@ -102,42 +103,6 @@ class Round:
             f"round {self.round}: working set {self.working_set:,}, "
             f"{about}{self.violators:,} violators left"
         )
-
-
-@dataclass
-class Pair:
-    """A two-class problem: the classes first < second, its working set and its solution.
-
-    Attributes
-    ----------
-    members : intp ndarray of shape (m,), ascending, the samples of the working set.
-    coef : float64 ndarray of shape (m,), alpha_i y_i, positive for the first class.
-    bias : b.
-    margins : float64 ndarray of shape (m,), y_i f(x_i).
-    iterations : of all rounds.
-    violation : of the last solution; see `PairSolution`.
-    stale : whether samples joined since.
-    """
-
-    first: int
-    second: int
-    members: IntArray
-    coef: Float64Array
-    margins: Float64Array
-    bias: float = 0.0
-    iterations: int = 0
-    violation: float = 0.0
-    stale: bool = True
-
-    @property
-    def support(self) -> IntArray:
-        """The members that have a coefficient."""
-        support: IntArray = self.members[self.coef != 0]
-        return support
-
-    def other(self, own: int) -> int:
-        """The class that is not the given one."""
-        return self.first + self.second - own
 
 
 class WorkingSetSolver:
@@ -208,15 +173,15 @@ class WorkingSetSolver:
             scanned = self._scan(projected if guessing and projected else self.samples)
             violators = self._below()
             found = int(np.count_nonzero(violators))
-            settled = settled or found <= FEW * len(self._class) or len(self.log) >= MAX_GUESSES
-            sizes = self._sizes()
+            settled = settled or found <= FEW * len(self._class) or len(self.log) >= UNSETTLED
+            working_set = _distinct([pair.members for pair in self.pairs])
             added = sum(self._grow(pair, violators, leave=not settled) for pair in self.pairs)
             self.log.append(
                 Round(
                     round=len(self.log) + 1,
                     exact=not guessing,
-                    working_set=sizes[0],
-                    support_vectors=sizes[1],
+                    working_set=working_set,
+                    support_vectors=_distinct([pair.support for pair in self.pairs]),
                     scanned=scanned,
                     violators=found,
                     added=added,
@@ -344,8 +309,6 @@ class WorkingSetSolver:
         pair.stale = len(joining) > 0
         return len(joining)
 
-    def _sizes(self) -> tuple[int, int]:
-        """Distinct samples in the working sets, and with a coefficient."""
-        members = np.unique(np.concatenate([pair.members for pair in self.pairs]))
-        support = np.unique(np.concatenate([pair.support for pair in self.pairs]))
-        return len(members), len(support)
+
+def _distinct(indices: list[IntArray]) -> int:
+    return len(np.unique(np.concatenate(indices)))
