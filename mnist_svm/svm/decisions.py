@@ -77,7 +77,8 @@ def _expand_block(
     points = np.pad(points, ((GUARD, GUARD + -len(rows) % GUARD), (0, 0)))
     right = frame.kernel.right(points, squared_norms(points))
     middle = slice(GUARD, GUARD + len(rows))
-    return coupled([frame.kernel.weigh(coef, left, right)[:, middle].T for coef, left in factors])
+    sums = [frame.kernel.weigh(coef, left, right) for coef, left in factors]
+    return coupled([part[:, middle].T.astype(np.float64) for part in sums])
 
 
 def coupled(parts: Sequence[Float64Array]) -> Float64Array:

@@ -100,38 +100,40 @@ class Kernel:
             np.exp(values, out=values)
         return values
 
-    def weigh(
-        self, weights: npt.NDArray[np.float64], left: FloatArray, right: FloatArray
-    ) -> npt.NDArray[np.float64]:
-        """Weighted sums of kernel values, ``weights @ values(left, right)``, in float64.
+    def weigh(self, weights: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Weighted sums of kernel values, ``weights @ values(left, right)``.
 
         Parameters
         ----------
-        weights : float64 ndarray of shape (n_sums, n)
+        weights : ndarray of shape (n_sums, n)
+            In float64, sums are in float64, whatever the kernel values are in.
         left, right : see `values`
 
         Returns
         -------
-        float64 ndarray of shape (n_sums, m)
+        ndarray of shape (n_sums, m)
         """
         if self.name == "linear":
             return np.asarray((weights @ left) @ right.T)
         return np.asarray(weights @ self.values(left, right))
 
-    def diagonal(self, norms: FloatArray) -> FloatArray:
+    def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
         """``k(x, x)`` for points of the given squared norms.
 
         Parameters
         ----------
         norms : ndarray of shape (n,)
+        inner : ndarray of shape (n,), optional
+            Taken in place of the inner product ``<x, x>``.
 
         Returns
         -------
         ndarray of shape (n,)
         """
+        inner = norms if inner is None else inner
         if self.name == "poly":
-            return np.asarray((norms + self.coef0) ** self.degree)
-        return norms if self.name == "linear" else np.ones_like(norms)
+            return np.asarray((inner + self.coef0) ** self.degree)
+        return inner if self.name == "linear" else np.asarray(np.exp(2 * (inner - norms)))
 
 
 def squared_norms(points: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ y_i f(x_i): at least 1 where alpha_i = 0, at most 1 where alpha_i = C_i, and 1 i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -50,7 +50,8 @@ class Pair:
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
     iterations : of all rounds.
-    violation : of the last solution; see `PairSolution`.
+    violation, change : of the last solution; see `PairSolution`.
+    step, shift : how the last solution changed coef and bias.
     stale : whether samples joined since.
     """
 
@@ -62,6 +63,9 @@ class Pair:
     bias: float = 0.0
     iterations: int = 0
     violation: float = 0.0
+    change: float = 0.0
+    step: Float64Array = field(default_factory=lambda: np.empty(0))
+    shift: float = 0.0
     stale: bool = True
 
     @property

@@ -42,6 +42,7 @@ class Samples:
     def __init__(self, X: npt.NDArray[Any], order: IntArray, frame: Frame) -> None:
         self.kernel = frame.kernel
         self.dtype = frame.dtype
+        self.sum_dtype = np.dtype(np.float64)
         self.width = len(frame.centre) if frame.used is None else len(frame.used)
         self._X = X
         self._order = order
@@ -106,17 +107,25 @@ class Projected:
     """Samples shortened to the few directions in which most of their length lies.
 
     Kernel values of these are approximate: inner products lose what lies across those
-    directions, norms are exact. They serve to guess which samples matter.
+    directions, norms are exact. They are inner products all the same: with P for the projection,
+    ``<x, Pz> = <Px, Pz>``, so that a sample has an image phi~(x) for which each value is
+    ``<phi~(x), phi(z)>``. It is off by ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
 
     Parameters
     ----------
     samples : Samples
     basis : ndarray of shape (samples.width, n_directions), orthonormal columns
     parallel : joblib.Parallel
+
+    Attributes
+    ----------
+    gap : ndarray of shape (len(samples),)
+        ``||phi(x) - phi~(x)||`` of every sample.
     """
 
     def __init__(self, samples: Samples, basis: FloatArray, parallel: Parallel) -> None:
         self.kernel = samples.kernel
+        self.sum_dtype = samples.dtype
         self._points = np.empty((len(samples), basis.shape[1]), samples.dtype)
         self._norms = np.empty(len(samples), samples.dtype)
 
@@ -125,6 +134,9 @@ class Projected:
         for block, (points, norms) in zip(every, parts, strict=True):
             self._points[block] = points
             self._norms[block] = norms
+        inner = squared_norms(self._points)
+        lost = self.kernel.diagonal(self._norms) - self.kernel.diagonal(self._norms, inner)
+        self.gap = np.sqrt(np.maximum(lost, 0))
 
     def left(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples; see `Kernel.left`."""

@@ -25,6 +25,7 @@ class Rows(Protocol):
     """Where kernel factors come from: `Samples`, or `Projected` for a guess."""
 
     kernel: Kernel
+    sum_dtype: np.dtype[Any]
 
     def left(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples."""
@@ -143,16 +144,16 @@ def _tasks(rows: Rows, plan: Sequence[Expansion]) -> Iterator[Any]:
             np.array_split(expansion.weights, n_tiles, axis=1),
             strict=True,
         ):
-            left = rows.left(vectors)
+            left, weights = rows.left(vectors), weights.astype(rows.sum_dtype)
             for block in blocks(expansion.rows, ROWS):
                 yield delayed(_partial)(rows, weights, left, block, expansion.opponents)
 
 
 def _partial(
     rows: Rows,
-    weights: npt.NDArray[np.float64],
+    weights: FloatArray,
     left: FloatArray,
     block: IntArray,
     opponents: IntArray,
-) -> tuple[IntArray, IntArray, npt.NDArray[np.float64]]:
+) -> tuple[IntArray, IntArray, FloatArray]:
     return block, opponents, rows.kernel.weigh(weights, left, rows.right(block)).T

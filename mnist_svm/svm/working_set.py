@@ -46,9 +46,10 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, effective_n_jobs
 
+from mnist_svm.svm.kernels import FloatArray
 from mnist_svm.svm.pair import Pair, PairSolution, gram_bytes, solve_pair
 from mnist_svm.svm.samples import IntArray, Projected, Samples
-from mnist_svm.svm.scan import Duel, expansions, scan
+from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
 
 Float64Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -169,8 +170,10 @@ class WorkingSetSolver:
         guessing = projected is not None
         settled = False
         while True:
-            self._solve_pairs()
-            scanned = self._scan(projected if guessing and projected else self.samples)
+            moved = self._solve_pairs()
+            if projected and not guessing:
+                self._tighten(projected, moved)
+            scanned = self._scan(projected if projected and guessing else self.samples)
             violators = self._below()
             found = int(np.count_nonzero(violators))
             settled = settled or found <= FEW * len(self._class) or len(self.log) >= UNSETTLED
@@ -213,8 +216,8 @@ class WorkingSetSolver:
             zeros = np.zeros(len(members))
             self.pairs.append(Pair(first, second, members, zeros, zeros.copy()))
 
-    def _solve_pairs(self) -> None:
-        """Step 1 and 2: solve every pair that has grown, and lower its floors."""
+    def _solve_pairs(self) -> list[Pair]:
+        """Steps 1 and 2: solve every pair that has grown, and lower its floors."""
         share = self.memory // effective_n_jobs(self._parallel.n_jobs)
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
         large = [
@@ -227,6 +230,7 @@ class WorkingSetSolver:
         solutions = self._parallel(self._task(pair, share) for pair in rest)
         for pair, solution in zip(rest, solutions, strict=True):
             self._take(pair, solution)
+        return stale
 
     def _task(self, pair: Pair, memory: int) -> Any:
         samples = self.samples
@@ -242,21 +246,23 @@ class WorkingSetSolver:
         )
 
     def _take(self, pair: Pair, solution: PairSolution) -> None:
-        shift = abs(solution.bias - pair.bias)
-        for own in (pair.first, pair.second):
-            mine = slice(self.starts[own], self.starts[own + 1])
-            if self._length is None:
-                self._floor[mine, pair.other(own)] = -np.inf
-            else:
-                moved = self._length[mine] * solution.change + shift
-                self._floor[mine, pair.other(own)] -= moved
+        pair.step, pair.shift = solution.coef - pair.coef, solution.bias - pair.bias
         pair.coef, pair.bias, pair.margins = solution.coef, solution.bias, solution.margins
-        pair.violation = solution.violation
+        pair.violation, pair.change = solution.violation, solution.change
         pair.iterations += solution.iterations
         pair.stale = False
+        for own in (pair.first, pair.second):
+            mine = slice(self.starts[own], self.starts[own + 1])
+            self._floor[mine, pair.other(own)] -= self._bound(pair, mine)
         opponents = np.where(self._class[pair.members] == pair.first, pair.second, pair.first)
         self._inside[pair.members, opponents] = True
         self._floor[pair.members, opponents] = solution.margins
+
+    def _bound(self, pair: Pair, mine: slice | IntArray) -> FloatArray | float:
+        """How far the last solution of a pair can have moved some margins."""
+        if self._length is None:
+            return np.inf
+        return np.asarray(self._length[mine] * pair.change + abs(pair.shift))
 
     def _below(self) -> BoolArray:
         """Outside the working sets, where the floor does not prove the margin to be enough."""
@@ -265,21 +271,44 @@ class WorkingSetSolver:
     def _scan(self, rows: Projected | Samples) -> int:
         """Step 3: margins wherever the floor is too low; the number of samples looked at."""
         wanted = self._below()
-        plan = []
-        for own, (start, stop) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
-            mine = [pair for pair in self.pairs if own in (pair.first, pair.second)]
-            duels = {pair.other(own): self._duel(pair, own) for pair in mine}
-            plan += expansions(duels, wanted[start:stop], start)
-        scan(self._parallel, rows, plan, self._floor)
+        scan(self._parallel, rows, self._plan(wanted, self.pairs, _decision), self._floor)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
-    def _duel(self, pair: Pair, own: int) -> Duel:
-        has = pair.coef != 0
-        members, coef = pair.members[has], pair.coef[has]
+    def _tighten(self, projected: Projected, moved: list[Pair]) -> None:
+        """Step 2 once more, where its floors are too low: most of a move can be computed.
+
+        |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - phi~(x)||, where the tilde is for
+        what `Projected` gives, at a fraction of the cost of the margin.
+        """
+        wanted = self._below() & np.isfinite(self._floor)
+        moves = np.zeros_like(self._floor)
+        scan(self._parallel, projected, self._plan(wanted, moved, _step), moves)
+        for pair in moved:
+            for own in (pair.first, pair.second):
+                start, stop = self.starts[own : own + 2]
+                mine = start + np.flatnonzero(wanted[start:stop, pair.other(own)])
+                at = mine, pair.other(own)
+                uncertain = projected.gap[mine] * pair.change
+                self._floor[at] += self._bound(pair, mine) + moves[at] - uncertain
+
+    def _plan(
+        self, wanted: BoolArray, pairs: list[Pair], terms: Callable[[Pair], tuple[Any, ...]]
+    ) -> list[Expansion]:
+        plan = []
+        for own, (start, stop) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
+            mine = [pair for pair in pairs if own in (pair.first, pair.second)]
+            duels = {pair.other(own): self._duel(pair, own, *terms(pair)) for pair in mine}
+            if duels:
+                plan += expansions(duels, wanted[start:stop], start)
+        return plan
+
+    def _duel(self, pair: Pair, own: int, coef: Float64Array, bias: float) -> Duel:
+        has = coef != 0
+        members, coef = pair.members[has], coef[has]
         sign = 1 if own == pair.first else -1
         mine = self._class[members] == own
         return Duel(
-            members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * pair.bias
+            members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * bias
         )
 
     def _grow(self, pair: Pair, violators: BoolArray, *, leave: bool) -> int:
@@ -308,6 +337,14 @@ class WorkingSetSolver:
         pair.margins = np.concatenate([pair.margins[stay], none])[order]
         pair.stale = len(joining) > 0
         return len(joining)
+
+
+def _decision(pair: Pair) -> tuple[Float64Array, float]:
+    return pair.coef, pair.bias
+
+
+def _step(pair: Pair) -> tuple[Float64Array, float]:
+    return pair.step, pair.shift
 
 
 def _distinct(indices: list[IntArray]) -> int:
