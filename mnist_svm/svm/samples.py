@@ -135,8 +135,10 @@ class Projected:
             self._points[block] = points
             self._norms[block] = norms
         inner = squared_norms(self._points)
-        lost = self.kernel.diagonal(self._norms) - self.kernel.diagonal(self._norms, inner)
-        self.gap = np.sqrt(np.maximum(lost, 0))
+        squares = self.kernel.diagonal(self._norms)
+        lost = squares - self.kernel.diagonal(self._norms, inner)
+        # No less than what rounding may hide.
+        self.gap = np.sqrt(np.maximum(lost, 0) + 8 * np.finfo(samples.dtype).eps * squares)
 
     def left(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples; see `Kernel.left`."""

@@ -10,7 +10,8 @@ most of those never matter to it: their margin is beyond 1, and their alpha is 0
        |y f'(x) - y f(x)| <= ||w' - w|| ||phi(x)|| + |b' - b|,    ||phi(x)||**2 = k(x, x),
 
    which is the inequality of Cauchy and Schwarz. A *floor* under every margin, lowered by that
-   much, stays a floor.
+   much, stays a floor. Where that is too much, most of the move is computed, on projected
+   samples, and the bound serves for the rest alone.
 3. **Scan.** Where the floor is below 1 - tol and the sample is outside the working set, compute
    the margin, which is then the floor.
 4. **Grow.** Samples still below 1 - tol violate the optimality conditions of the whole problem;
