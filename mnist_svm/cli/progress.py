@@ -31,8 +31,8 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def watched(what: str, work: Callable[[], T], *, logger: str) -> T:
-    """Do work that tells a logger of its progress, showing that and the seconds it has taken.
+def watched(what: str, work: Callable[[], T]) -> T:
+    """Do work that tells the machine's logger of its progress; show that and the seconds taken.
 
     The work runs in a thread of its own, because compiled code such as libsvm's returns to
     the interpreter only at its end, and the main thread must be free to see Ctrl-C.
@@ -41,7 +41,6 @@ def watched(what: str, work: Callable[[], T], *, logger: str) -> T:
     ----------
     what : what the line says before the seconds
     work : called once, without arguments
-    logger : name of the logger, told at level INFO
 
     Returns
     -------
@@ -63,7 +62,7 @@ def watched(what: str, work: Callable[[], T], *, logger: str) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     start = time.monotonic()
-    with _latest_of(logger) as latest, _live_line() as show:
+    with _latest_message() as latest, _live_line() as show:
         thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
@@ -74,21 +73,17 @@ def watched(what: str, work: Callable[[], T], *, logger: str) -> T:
 
 
 @contextmanager
-def _latest_of(name: str) -> Iterator[Callable[[], str]]:
-    """Listen to a logger; yields what gives its last message."""
+def _latest_message() -> Iterator[Callable[[], str]]:
+    """Listen to the machine's logger; yields what gives its last message."""
     import logging  # here, so that help need not wait for it
 
-    logger, messages = logging.getLogger(name), [""]
+    from mnist_svm.svm.log import listening
+
+    messages = [""]
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
+    with listening(handler):
         yield lambda: messages[-1]
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 @contextmanager

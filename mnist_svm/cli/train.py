@@ -138,7 +138,6 @@ def train_command(
             random_state=random_state,
             n_jobs=jobs,
         ),
-        logger="mnist_svm.svm",
     )
     save_model(output, model)
     summary = {

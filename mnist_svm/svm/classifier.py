@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -20,17 +20,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm.svm.decisions import coupled, expand
 from mnist_svm.svm.frame import Frame, survey
-from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
+from mnist_svm.svm.log import listening, logger
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.parameters import check_parameters, checked_weights
-from mnist_svm.svm.samples import IntArray, Samples, project
+from mnist_svm.svm.samples import Samples, project
 from mnist_svm.svm.threads import threads
 from mnist_svm.svm.working_set import WorkingSetSolver
-
-Float64Array = npt.NDArray[np.float64]
-
-# Says how the rounds of a fit go, at level INFO.
-logger = logging.getLogger("mnist_svm.svm")
 
 MIB = 1 << 20
 
@@ -209,7 +205,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         order, starts = self._by_class(labels, caps > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
-        with threads(self.n_jobs) as parallel, _told(self.verbose):
+        told = listening(logging.StreamHandler()) if self.verbose else nullcontext()
+        with threads(self.n_jobs) as parallel, told:
             columns = survey(rows, counts, parallel)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
             used = columns.used_by(kernel)
@@ -382,19 +379,3 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _precision(n_samples: int) -> np.dtype[Any]:
     """The type that kernel values are computed in."""
     return np.dtype(np.float64 if n_samples <= SMALL else np.float32)
-
-
-@contextmanager
-def _told(verbose: bool | int) -> Iterator[None]:
-    """Let the logger speak on stderr."""
-    if not verbose:
-        yield
-        return
-    handler, level = logging.StreamHandler(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)

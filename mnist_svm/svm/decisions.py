@@ -11,9 +11,7 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from mnist_svm.svm.frame import Frame
-from mnist_svm.svm.kernels import FloatArray, Kernel, squared_norms
-
-Float64Array = npt.NDArray[np.float64]
+from mnist_svm.svm.kernels import Float64Array, FloatArray, Kernel, squared_norms
 
 # Rows at a time. BLAS computes the edges of a block by other code than its middle, which may sum in
 # another order, so that the last digits of a row would depend on its place among others. So there

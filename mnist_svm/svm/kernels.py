@@ -16,6 +16,9 @@ import numpy.typing as npt
 KERNELS = ("linear", "poly", "rbf")
 
 FloatArray = npt.NDArray[np.floating[Any]]
+Float64Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

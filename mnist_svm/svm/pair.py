@@ -13,15 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.svm import SVC
 
-from mnist_svm.svm.kernels import FloatArray, Kernel, squared_norms
-
-Float64Array = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
 
 # Rows of the Gram matrix computed at a time, before they are stored in double precision.
 BLOCK = 512
@@ -74,8 +71,8 @@ class Pair:
         support: IntArray = self.members[self.coef != 0]
         return support
 
-    def other(self, own: int) -> int:
-        """The class that is not the given one."""
+    def other(self, own: Any) -> Any:
+        """The class that is not the given one, or for each of an array of classes."""
         return self.first + self.second - own
 
 

@@ -10,9 +10,7 @@ from joblib import Parallel, delayed
 from sklearn.utils.extmath import randomized_range_finder
 
 from mnist_svm.svm.frame import BLOCK, Frame
-from mnist_svm.svm.kernels import FloatArray, squared_norms
-
-IntArray = npt.NDArray[np.intp]
+from mnist_svm.svm.kernels import FloatArray, IntArray, squared_norms
 
 # A projection is worth its while when it has far fewer columns than the samples, keeps nearly
 # all of their length, and spares enough kernel values to pay for a round more.

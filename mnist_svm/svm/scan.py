@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from mnist_svm.svm.kernels import FloatArray, Kernel
-from mnist_svm.svm.samples import IntArray, blocks
+from mnist_svm.svm.kernels import BoolArray, FloatArray, IntArray, Kernel
+from mnist_svm.svm.samples import blocks
 
-BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 
 # Samples and support vectors of one task: their kernel values stay in the cache.

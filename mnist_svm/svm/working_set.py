@@ -44,16 +44,12 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import Parallel, delayed, effective_n_jobs
 
-from mnist_svm.svm.kernels import FloatArray
+from mnist_svm.svm.kernels import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.svm.pair import Pair, PairSolution, gram_bytes, solve_pair
-from mnist_svm.svm.samples import IntArray, Projected, Samples
+from mnist_svm.svm.samples import Projected, Samples
 from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
-
-Float64Array = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 # Of each class, at least that many samples and that share of all are in the first sample.
 FIRST_SAMPLES = 300
@@ -255,7 +251,7 @@ class WorkingSetSolver:
         for own in (pair.first, pair.second):
             mine = slice(self.starts[own], self.starts[own + 1])
             self._floor[mine, pair.other(own)] -= self._bound(pair, mine)
-        opponents = np.where(self._class[pair.members] == pair.first, pair.second, pair.first)
+        opponents = pair.other(self._class[pair.members])
         self._inside[pair.members, opponents] = True
         self._floor[pair.members, opponents] = solution.margins
 
@@ -328,8 +324,7 @@ class WorkingSetSolver:
         if leave:
             stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
             left = pair.members[~stay]
-            opponents = np.where(self._class[left] == pair.first, pair.second, pair.first)
-            self._inside[left, opponents] = False
+            self._inside[left, pair.other(self._class[left])] = False
         members = np.concatenate([pair.members[stay], joining])
         order = np.argsort(members)
         none = np.zeros(len(joining))

@@ -1,0 +1,27 @@
+"""Where a fit says how its rounds go, at level INFO."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+logger = logging.getLogger("mnist_svm.svm")
+
+
+@contextmanager
+def listening(handler: logging.Handler) -> Iterator[None]:
+    """Let a handler hear the logger.
+
+    Parameters
+    ----------
+    handler : logging.Handler
+    """
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
