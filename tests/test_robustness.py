@@ -147,10 +147,13 @@ def test_ctrl_c_while_training_ends_at_once_with_130(start, tmp_path, seconds):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file):
-    process = start("eval", "-m", small_model_file, "--data-dir", DATA)
+def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path):
+    # Six times as many images as there are test images: the signal must not come after the end.
+    for kind in ("images-idx3", "labels-idx1"):
+        (tmp_path / f"t10k-{kind}-ubyte.gz").symlink_to(DATA / f"train-{kind}-ubyte.gz")
+    process = start("eval", "-m", small_model_file, "--data", tmp_path)
     wait_for(process.stderr, "Evaluating")
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
