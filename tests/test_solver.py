@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from threadpoolctl import threadpool_info
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.svm.frame import Frame, survey
-from mnist_svm.svm.kernels import Kernel, squared_norms
+from mnist_svm.svm.kernels import Kernel, squared_norms, trimmed
+from mnist_svm.svm.samples import Samples
 from mnist_svm.svm.threads import threads
 
 KERNELS = [
@@ -74,6 +76,54 @@ def test_weighing_gives_the_weighted_sum(kernel, digits):
     np.testing.assert_allclose(kernel.weigh(weights, left, right), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, digits):
+    rows = digits[0][:300].astype(np.float64)
+    with threads(1) as parallel:
+        frame = survey(rows, None, parallel).frame(kernel, np.dtype(np.float64))
+    points = frame.points(rows)
+    norms = squared_norms(points)
+    # Those whose points end with the most zeros.
+    some = (points[:, ::-1] != 0).argmax(axis=1).argsort()[-20:]
+    left, right = kernel.left(points, norms), kernel.right(points[some], norms[some])
+    assert trimmed(right).shape[1] < 0.9 * right.shape[1]
+    expected = kernel.values(left, right)
+    np.testing.assert_allclose(kernel.values(left, trimmed(right)), expected, rtol=1e-12)
+    weights = np.random.default_rng(0).normal(size=(3, 300))
+    sums = kernel.weigh(weights, trimmed(left), trimmed(right))
+    np.testing.assert_allclose(sums, weights @ expected, rtol=1e-9)
+
+
+def test_a_factor_of_zeros_has_nothing_left():
+    assert trimmed(np.zeros((3, 5))).shape == (3, 0)
+
+
+@pytest.mark.parametrize("kernel", [KERNELS[1], KERNELS[-1]], ids=str)
+def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, digits):
+    X, y = digits
+    rows = np.argsort(y, kind="stable")
+    starts = np.concatenate([[0], np.bincount(y).cumsum()])
+    with threads(2) as parallel:
+        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+        samples = Samples(X, rows, starts, frame, parallel)
+    filled = np.count_nonzero(X[:, frame.used], axis=0)
+    assert (np.diff(filled) <= 0).all()
+    assert filled[-1] > 0
+    assert not frame.centre.any()
+    for start, stop in pairwise(starts):
+        np.testing.assert_array_equal(np.sort(samples.order[start:stop]), rows[start:stop])
+        half = samples.right(np.arange(start, (start + stop) // 2))
+        assert half.shape[1] < 0.75 * samples.width
+
+
+def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits):
+    X = digits[0] + np.float32(1)
+    with threads(2) as parallel:
+        frame = survey(X, None, parallel).frame(Kernel("rbf"), np.dtype(np.float32))
+    np.testing.assert_array_equal(frame.used, np.flatnonzero(np.ptp(X, axis=0)))
+    np.testing.assert_allclose(frame.centre, X.mean(axis=0, dtype=np.float64))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 4000])
 def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
@@ -84,6 +134,7 @@ def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
     assert columns.variance == pytest.approx(X.astype(np.float64).var(), rel=1e-9)
     np.testing.assert_array_equal(columns.lowest, X.min(axis=0))
     np.testing.assert_array_equal(columns.highest, X.max(axis=0))
+    np.testing.assert_array_equal(columns.filled, np.count_nonzero(X, axis=0) / n)
 
 
 def test_a_weighted_survey_counts_rows_repeatedly(digits):
@@ -120,6 +171,8 @@ def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
         monkeypatch.setattr("mnist_svm.svm.samples.MANY", 1000)
         monkeypatch.setattr("mnist_svm.svm.samples.SAMPLED", 1000)
         monkeypatch.setattr("mnist_svm.svm.working_set.FIRST_SAMPLES", 50)
+        # One guess, and much left to find out exactly.
+        monkeypatch.setattr("mnist_svm.svm.working_set.UNSETTLED", 0)
     seen = []
     keep = KernelSVC._take
     monkeypatch.setattr(

@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm.svm.decisions import coupled, expand
-from mnist_svm.svm.frame import Frame, survey
+from mnist_svm.svm.frame import survey
 from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
 from mnist_svm.svm.log import listening, logger
 from mnist_svm.svm.pairwise import class_scores, votes
@@ -202,16 +202,16 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         caps = self.C * self._class_factors(labels)
         if counts is not None:
             caps *= counts
-        order, starts = self._by_class(labels, caps > 0)
+        weighted, starts = self._by_class(labels, caps > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
         told = listening(logging.StreamHandler()) if self.verbose else nullcontext()
         with threads(self.n_jobs) as parallel, told:
             columns = survey(rows, counts, parallel)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
-            used = columns.used_by(kernel)
-            frame = Frame(kernel, columns.mean, used, _precision(len(rows)))
-            samples = Samples(rows, order, frame)
+            frame = columns.frame(kernel, _precision(len(rows)))
+            samples = Samples(rows, weighted, starts, frame, parallel)
+            order = samples.order
             projected = project(samples, parallel, random_state, memory // 3)
             solver = WorkingSetSolver(
                 samples, starts, caps[order], tol=self.tol, parallel=parallel, memory=memory // 2
@@ -331,17 +331,21 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Keep the solution in the shape of libsvm's."""
         k = len(self.classes_)
         support = np.unique(np.concatenate([pair.support for pair in solver.pairs]))
+        self.n_support_ = np.diff(np.searchsorted(support, starts)).astype(np.int32)
+        # As they follow each other in X, class by class.
+        classes = np.repeat(np.arange(k), self.n_support_)
+        place = np.empty(len(order), np.intp)
+        support = support[np.lexsort([order[support], classes])]
+        place[support] = np.arange(len(support))
         self.support_ = order[support].astype(np.int32)
         self.support_vectors_ = np.asarray(X[self.support_])
-        self.n_support_ = np.diff(np.searchsorted(support, starts)).astype(np.int32)
         # scikit-learn turns the sign of a single pair: positive is for the second class.
         sign = -1 if k == 2 else 1
         self.dual_coef_ = np.zeros((k - 1, len(support)))
         for pair in solver.pairs:
             of_first = pair.support < starts[pair.first + 1]
             row = np.where(of_first, pair.second - 1, pair.first)
-            at = np.searchsorted(support, pair.support)
-            self.dual_coef_[row, at] = sign * pair.coef[pair.coef != 0]
+            self.dual_coef_[row, place[pair.support]] = sign * pair.coef[pair.coef != 0]
         self.intercept_ = sign * np.array([pair.bias for pair in solver.pairs])
         self.n_iter_ = np.array([pair.iterations for pair in solver.pairs], np.int32)
         self.kkt_violation_ = solver.violation

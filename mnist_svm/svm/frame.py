@@ -15,6 +15,9 @@ from mnist_svm.svm.kernels import FloatArray, Kernel
 # Rows converted at a time, in passes over all of them.
 BLOCK = 512
 
+# If less than this share of the elements is not zero, it pays to order columns and samples.
+SPARSE = 0.5
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -71,28 +74,44 @@ class Columns:
     mean : float64 ndarray of shape (n_features,).
     variance : float, of all elements.
     lowest, highest : ndarrays of shape (n_features,), the range of each column.
+    filled : ndarray of shape (n_features,), the share of each column that is not zero.
     """
 
     mean: npt.NDArray[np.float64]
     variance: float
     lowest: npt.NDArray[Any]
     highest: npt.NDArray[Any]
+    filled: npt.NDArray[np.float64]
 
-    def used_by(self, kernel: Kernel) -> npt.NDArray[np.intp] | None:
-        """Columns that matter to a kernel: not all zero, or for ``rbf`` not all the same.
+    @property
+    def sparse(self) -> bool:
+        """Whether most elements are zero."""
+        return float(self.filled.mean()) < SPARSE
+
+    def frame(self, kernel: Kernel, dtype: np.dtype[Any]) -> Frame:
+        """The frame of a kernel for these rows.
+
+        It leaves out columns that are all zero, or for ``rbf`` all the same. If most elements
+        are zero, the columns most often filled come first, so that most rows end with zeros,
+        and ``rbf`` leaves the zeros what they are.
 
         Parameters
         ----------
         kernel : Kernel
+        dtype : float32 or float64
 
         Returns
         -------
-        intp ndarray, or None for all
+        Frame
         """
         dull = self.lowest == self.highest
         if kernel.name != "rbf":
             dull &= self.lowest == 0
-        return np.flatnonzero(~dull) if dull.any() else None
+        used = np.flatnonzero(~dull)
+        if not self.sparse:
+            return Frame(kernel, self.mean, used if dull.any() else None, dtype)
+        used = used[np.argsort(-self.filled[used], kind="stable")]
+        return Frame(kernel, np.zeros_like(self.mean), used, dtype)
 
 
 def survey(
@@ -121,19 +140,22 @@ def survey(
         delayed(_survey_block)(X[block], None if weights is None else weights[block])
         for block in every
     )
-    sums, squares, counts, lowest, highest = (np.array(part) for part in zip(*parts, strict=True))
+    sums, squares, counts, filled, lowest, highest = (
+        np.array(part) for part in zip(*parts, strict=True)
+    )
     mean = sums.sum(axis=0) / counts.sum()
     # A block that counts nothing has a mean of no consequence.
     means = sums.mean(axis=1) / np.maximum(counts, np.finfo(np.float64).tiny)
     between = X.shape[1] * counts @ (means - mean.mean()) ** 2
     variance = float((squares.sum() + between) / (counts.sum() * X.shape[1]))
-    return Columns(mean, variance, lowest.min(axis=0), highest.max(axis=0))
+    share = filled.sum(axis=0) / len(X)
+    return Columns(mean, variance, lowest.min(axis=0), highest.max(axis=0), share)
 
 
 def _survey_block(
     rows: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None
 ) -> tuple[Any, ...]:
-    """Column sums, squares about the mean of all elements, count, and ranges of a block."""
+    """Column sums, squares about the mean of all elements, count, fill and ranges of a block."""
     if weights is None:
         sums, count = rows.sum(axis=0, dtype=np.float64), len(rows)
         spread = rows - sums.mean() / count
@@ -142,4 +164,5 @@ def _survey_block(
         sums, count = weights @ rows, weights.sum()
         spread = rows - sums.mean() / max(count, np.finfo(np.float64).tiny)
         squares = weights @ np.einsum("ij,ij->i", spread, spread)
-    return sums, squares, count, rows.min(axis=0), rows.max(axis=0)
+    filled = np.count_nonzero(rows, axis=0)
+    return sums, squares, count, filled, rows.min(axis=0), rows.max(axis=0)

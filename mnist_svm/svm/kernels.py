@@ -3,6 +3,7 @@
 Every kernel here is a function of the inner product and of the two squared norms. What is
 added to the inner product is folded into the matrix product as further columns of its factors,
 and what multiplies it into a scaling of the rows, so that no pass over the block is spent on it.
+Columns of zeros at the end of a factor may be cut off; see `trimmed`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Kernel:
         return self.name != "poly" or self.coef0 >= 0
 
     def left(self, points: FloatArray, norms: FloatArray) -> FloatArray:
-        """The left factor of the matrix product in `values`.
+        """The left factor of the matrix product in `values`: further columns, then the points.
 
         Parameters
         ----------
@@ -86,15 +87,15 @@ class Kernel:
         Parameters
         ----------
         left : ndarray of shape (n, n_columns)
-            From `left`.
+            From `left`; may be `trimmed`.
         right : ndarray of shape (m, n_columns)
-            From `right`.
+            From `right`; may be `trimmed`.
 
         Returns
         -------
         ndarray of shape (n, m)
         """
-        values: FloatArray = left @ right.T
+        values = _product(left, right)
         if self.name == "poly":
             return _power(values, self.degree)
         if self.name == "rbf":
@@ -117,7 +118,7 @@ class Kernel:
         ndarray of shape (n_sums, m)
         """
         if self.name == "linear":
-            return np.asarray((weights @ left) @ right.T)
+            return _product(weights @ left, right)
         return np.asarray(weights @ self.values(left, right))
 
     def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
@@ -153,13 +154,34 @@ def squared_norms(points: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("ij,ij->i", points, points))
 
 
+def trimmed(factor: FloatArray) -> FloatArray:
+    """A kernel factor without the columns of zeros at its end.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (n, n_columns)
+
+    Returns
+    -------
+    ndarray of shape (n, at most n_columns), a view
+    """
+    filled = np.flatnonzero(factor.any(axis=0))
+    return factor[:, : filled[-1] + 1 if len(filled) else 0]
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Inner products of all rows, of which the end may have been cut."""
+    width = min(left.shape[1], right.shape[1])
+    return np.asarray(left[:, :width] @ right[:, :width].T)
+
+
 def _with_columns(points: FloatArray, factor: float, *columns: FloatArray | float) -> FloatArray:
-    """The points times a factor, and columns to the right of them."""
+    """The points times a factor, and columns to the left of them."""
     n, width = points.shape
-    out = np.empty((n, width + len(columns)), points.dtype)
-    np.multiply(points, points.dtype.type(factor), out=out[:, :width])
-    for at, column in enumerate(columns, start=width):
+    out = np.empty((n, len(columns) + width), points.dtype)
+    for at, column in enumerate(columns):
         out[:, at] = column
+    np.multiply(points, points.dtype.type(factor), out=out[:, len(columns) :])
     return out
 
 

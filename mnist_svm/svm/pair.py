@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.svm import SVC
 
-from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
+from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms, trimmed
 
 # Rows of the Gram matrix computed at a time, before they are stored in double precision.
 BLOCK = 512
@@ -144,7 +144,8 @@ def solve_pair(
         left, right = kernel.left(points, norms), kernel.right(points, norms)
         gram = np.empty((m, m))
         for start in range(0, m, BLOCK):
-            gram[start : start + BLOCK] = kernel.values(left[start : start + BLOCK], right)
+            block = slice(start, start + BLOCK)
+            gram[block] = kernel.values(trimmed(left[block]), right)
         machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
         coef, bias = _optimum(machine, gram, signs, caps, tol, double=points.dtype == np.float64)
         sums = np.stack([coef, coef - before]) @ gram

@@ -15,7 +15,7 @@ from mnist_svm.svm.samples import blocks
 
 Float32Array = npt.NDArray[np.float32]
 
-# Samples and support vectors of one task: their kernel values stay in the cache.
+# Samples and support vectors of one matrix product: their kernel values stay in the cache.
 ROWS = 256
 VECTORS = 2048
 
@@ -24,7 +24,9 @@ class Rows(Protocol):
     """Where kernel factors come from: `Samples`, or `Projected` for a guess."""
 
     kernel: Kernel
+    dtype: np.dtype[Any]
     sum_dtype: np.dtype[Any]
+    width: int
 
     def left(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples."""
@@ -116,7 +118,13 @@ def _expansion(duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArr
     return Expansion(rows, np.array(opponents), vectors, weights, biases)
 
 
-def scan(parallel: Parallel, rows: Rows, plan: Sequence[Expansion], margins: Float32Array) -> None:
+def scan(
+    parallel: Parallel,
+    rows: Rows,
+    plan: Sequence[Expansion],
+    margins: Float32Array,
+    memory: int,
+) -> None:
     """Compute the margins of a plan.
 
     Parameters
@@ -127,32 +135,39 @@ def scan(parallel: Parallel, rows: Rows, plan: Sequence[Expansion], margins: Flo
     plan : sequence of Expansion
     margins : float32 ndarray of shape (n, k), changed in place
         Row: the sample; column: the other class.
+    memory : int
+        Bytes for kernel factors that many tasks share.
     """
     for expansion in plan:
         margins[np.ix_(expansion.rows, expansion.opponents)] = expansion.biases
     # A task's parts are added here, in order, so that the sums do not depend on the threads.
-    for block, opponents, part in parallel(_tasks(rows, plan)):
+    for block, opponents, part in parallel(_tasks(rows, plan, memory)):
         margins[np.ix_(block, opponents)] += part
 
 
-def _tasks(rows: Rows, plan: Sequence[Expansion]) -> Iterator[Any]:
+def _tasks(rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
     for expansion in plan:
-        n_tiles = -(-len(expansion.vectors) // VECTORS)
-        for vectors, weights in zip(
-            np.array_split(expansion.vectors, n_tiles),
-            np.array_split(expansion.weights, n_tiles, axis=1),
-            strict=True,
-        ):
-            left, weights = rows.left(vectors), weights.astype(rows.sum_dtype)
+        weights = expansion.weights.astype(rows.sum_dtype)
+        tiles = np.array_split(
+            np.arange(len(expansion.vectors)), -(-len(expansion.vectors) // VECTORS)
+        )
+        # While the last tasks of some vectors are at work, the next are there already.
+        at_once = max(1, memory // (2 * VECTORS * rows.width * rows.dtype.itemsize))
+        for start in range(0, len(tiles), at_once):
+            terms = [
+                (weights[:, tile], rows.left(expansion.vectors[tile]))
+                for tile in tiles[start : start + at_once]
+            ]
             for block in blocks(expansion.rows, ROWS):
-                yield delayed(_partial)(rows, weights, left, block, expansion.opponents)
+                yield delayed(_partial)(rows, terms, block, expansion.opponents)
 
 
 def _partial(
     rows: Rows,
-    weights: FloatArray,
-    left: FloatArray,
+    terms: Sequence[tuple[FloatArray, FloatArray]],
     block: IntArray,
     opponents: IntArray,
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    return block, opponents, rows.kernel.weigh(weights, left, rows.right(block)).T
+    right = rows.right(block)
+    parts = [rows.kernel.weigh(weights, left, right) for weights, left in terms]
+    return block, opponents, np.sum(parts, axis=0).T

@@ -15,14 +15,14 @@ most of those never matter to it: their margin is beyond 1, and their alpha is 0
 3. **Scan.** Where the floor is below 1 - tol and the sample is outside the working set, compute
    the margin, which is then the floor.
 4. **Grow.** Samples still below 1 - tol violate the optimality conditions of the whole problem;
-   the worst of each pair join its working set. If there are none, the solution of the working
-   sets is the solution of the whole problem, to tol.
+   some of each pair join its working set. If there are none, the solution of the working sets is
+   the solution of the whole problem, to tol.
 
 At first the working sets are a random sample, and most of what violates is satisfied as soon as
-the worst have joined. So while there are many violators, satisfied samples leave again, and the
+a part of it has joined. So while there are many violators, satisfied samples leave again, and the
 scan is a guess on projected samples (`mnist_svm.svm.samples.Projected`), which costs a fraction.
-Then the floors are forgotten, and what follows is exact: working sets only grow, so the rounds
-end.
+Who joins is drawn then: the worst are too much alike to tell a pair much. Then the floors are
+forgotten, and what follows is exact: the worst join and none leaves, so that the rounds end.
 
 A sample of class c is looked at by the pairs (c, o) alone, so that a scan of class c needs as
 columns the support vectors of those pairs and no others: a third of all, for MNIST.
@@ -55,7 +55,8 @@ from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
 FIRST_SAMPLES = 300
 FIRST_SHARE = 0.005
 
-# A pair's working set takes in at most that many samples, or as many as it has support vectors.
+# A pair's working set takes in at most that many samples, or twice as many as it has support
+# vectors.
 GROWTH = 500
 
 # Once fewer samples violate than this share of all, or after so many rounds, guesses end and no
@@ -116,7 +117,7 @@ class WorkingSetSolver:
     tol : float
     parallel : joblib.Parallel
     memory : int
-        Bytes for Gram matrices.
+        Bytes for Gram matrices; scans take a quarter of it.
     """
 
     def __init__(
@@ -141,7 +142,6 @@ class WorkingSetSolver:
         self._inside = np.zeros((n, k), bool)
         self._inside[np.arange(n), self._class] = True
         self._floor = np.full((n, k), -np.inf, np.float32)
-        self._length = samples.lengths(parallel)
         self.pairs: list[Pair] = []
         self.log: list[Round] = []
 
@@ -156,14 +156,15 @@ class WorkingSetSolver:
         Parameters
         ----------
         random_state : numpy.random.RandomState
-            Draws the first sample.
+            Draws the first sample, and who joins after a guess.
         projected : Projected, optional
             The samples, for guesses.
         report : callable
             Told of each round.
         """
         start = time.perf_counter()
-        self._draw(random_state)
+        self._random_state = random_state
+        self._draw()
         guessing = projected is not None
         settled = False
         while True:
@@ -175,7 +176,10 @@ class WorkingSetSolver:
             found = int(np.count_nonzero(violators))
             settled = settled or found <= FEW * len(self._class) or len(self.log) >= UNSETTLED
             working_set = _distinct([pair.members for pair in self.pairs])
-            added = sum(self._grow(pair, violators, leave=not settled) for pair in self.pairs)
+            added = sum(
+                self._grow(pair, violators, drawn=guessing, leave=not settled)
+                for pair in self.pairs
+            )
             self.log.append(
                 Round(
                     round=len(self.log) + 1,
@@ -201,13 +205,13 @@ class WorkingSetSolver:
         outside = 1 - float(np.where(self._inside, np.inf, self._floor).min())
         return max(outside, *(pair.violation for pair in self.pairs), 0.0)
 
-    def _draw(self, random_state: np.random.RandomState) -> None:
+    def _draw(self) -> None:
         """The first working sets: of each class the same random samples for all its pairs."""
         drawn = []
         for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True):
             n = stop - start
             size = min(n, max(FIRST_SAMPLES, int(FIRST_SHARE * n)))
-            drawn.append(start + np.sort(random_state.permutation(n)[:size]))
+            drawn.append(start + np.sort(self._random_state.permutation(n)[:size]))
         for first, second in combinations(range(len(drawn)), 2):
             members = np.concatenate([drawn[first], drawn[second]])
             zeros = np.zeros(len(members))
@@ -257,9 +261,9 @@ class WorkingSetSolver:
 
     def _bound(self, pair: Pair, mine: slice | IntArray) -> FloatArray | float:
         """How far the last solution of a pair can have moved some margins."""
-        if self._length is None:
+        if self.samples.lengths is None:
             return np.inf
-        return np.asarray(self._length[mine] * pair.change + abs(pair.shift))
+        return np.asarray(self.samples.lengths[mine] * pair.change + abs(pair.shift))
 
     def _below(self) -> BoolArray:
         """Outside the working sets, where the floor does not prove the margin to be enough."""
@@ -268,7 +272,8 @@ class WorkingSetSolver:
     def _scan(self, rows: Projected | Samples) -> int:
         """Step 3: margins wherever the floor is too low; the number of samples looked at."""
         wanted = self._below()
-        scan(self._parallel, rows, self._plan(wanted, self.pairs, _decision), self._floor)
+        plan = self._plan(wanted, self.pairs, _decision)
+        scan(self._parallel, rows, plan, self._floor, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
     def _tighten(self, projected: Projected, moved: list[Pair]) -> None:
@@ -279,7 +284,8 @@ class WorkingSetSolver:
         """
         wanted = self._below() & np.isfinite(self._floor)
         moves = np.zeros_like(self._floor)
-        scan(self._parallel, projected, self._plan(wanted, moved, _step), moves)
+        plan = self._plan(wanted, moved, _step)
+        scan(self._parallel, projected, plan, moves, self.memory // 4)
         for pair in moved:
             for own in (pair.first, pair.second):
                 start, stop = self.starts[own : own + 2]
@@ -308,18 +314,19 @@ class WorkingSetSolver:
             members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * bias
         )
 
-    def _grow(self, pair: Pair, violators: BoolArray, *, leave: bool) -> int:
-        """Step 4: the worst violators join a pair's working set, satisfied samples may leave."""
+    def _grow(self, pair: Pair, violators: BoolArray, *, drawn: bool, leave: bool) -> int:
+        """Step 4: violators join a pair's working set, satisfied samples may leave."""
         first, second = (
             self.starts[own]
             + np.flatnonzero(violators[self.starts[own] : self.starts[own + 1], pair.other(own)])
             for own in (pair.first, pair.second)
         )
-        worst = np.concatenate([self._floor[first, pair.second], self._floor[second, pair.first]])
+        floors = np.concatenate([self._floor[first, pair.second], self._floor[second, pair.first]])
         joining = np.concatenate([first, second])
-        growth = max(GROWTH, len(pair.support))
+        growth = max(GROWTH, 2 * len(pair.support))
         if len(joining) > growth:
-            joining = joining[np.argpartition(worst, growth)[:growth]]
+            ranks = self._random_state.permutation(len(joining)) if drawn else floors.argsort()
+            joining = joining[ranks[:growth]]
         stay = np.full(len(pair.members), True)
         if leave:
             stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
