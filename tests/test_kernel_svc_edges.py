@@ -121,8 +121,8 @@ def test_any_type_of_numbers_will_do(digits, dtype):
 def test_a_common_offset_costs_no_precision(digits):
     # float32 alone would keep one digit of the pixels. So many samples are not done in float64.
     # The small offset is there because zeros alone are arranged in another way.
-    X, y, X_test = 1.0 + digits[0], digits[1], 1.0 + digits[2]
-    X, y = X.repeat(3, axis=0), y.repeat(3)
+    X, X_test = (1 + part.astype(np.float64) for part in digits[::2])
+    X, y = X.repeat(3, axis=0), digits[1].repeat(3)
     given = {"C": 0.3, "gamma": 0.01, "random_state": 0}
     one, other = KernelSVC(**given).fit(X, y), KernelSVC(**given).fit(1e6 + X, y)
     np.testing.assert_array_equal(one.support_, other.support_)
