@@ -41,7 +41,7 @@ def test_the_kernel_svc_example_runs(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("0.987")
 
 
-@pytest.mark.parametrize("name", ["kernel_svc"])
+@pytest.mark.parametrize("name", ["kernel_svc", "growth"])
 def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
     rows = [
         line
