@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -237,13 +238,14 @@ def test_working_memory_bounds_what_a_fit_takes(train_set, tmp_path, memory, map
     np.save(tmp_path / "X.npy", X)
     np.save(tmp_path / "y.npy", y)
     arguments = [str(tmp_path / "X.npy"), str(tmp_path / "y.npy"), str(memory), mapped]
+    # In an arena for each thread, glibc would keep what is free again.
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, *arguments],
+        [sys.executable, "-c", MEMORY, *arguments], env={**os.environ, "MALLOC_ARENA_MAX": "1"},
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     taken, result, found = map(float, done.stdout.split())
     # A few numbers for each sample and class, and code loaded late, are beside it.
-    assert taken <= memory + result + 25
+    assert taken <= memory + result + 15
     assert found <= 2e-3
 
 
