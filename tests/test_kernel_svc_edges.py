@@ -274,6 +274,14 @@ def test_constant_features_tell_nothing_apart(digits, kernel, value):
     assert_same_decisions(ours, peer, other)
 
 
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
+def test_constant_features_of_more_samples_than_are_drawn_are_scanned(kernel):
+    X, y = np.zeros((2000, 3)), np.arange(2000) % 2
+    machine = KernelSVC(kernel=kernel).fit(X, y)
+    assert machine.fit_log_[0]["scanned"] > 0
+    assert machine.kkt_violation_ <= 1e-3
+
+
 def test_constant_columns_among_others_change_nothing(two_digits):
     X, y, X_test = two_digits
     given = {"gamma": 0.01, "random_state": 0}

@@ -22,6 +22,7 @@ from mnist_svm import Deskew, KernelSVC
 from mnist_svm.svm.frame import Frame, survey
 from mnist_svm.svm.kernels import Kernel, squared_norms, trimmed
 from mnist_svm.svm.samples import Samples
+from mnist_svm.svm.scan import Expansion, scan
 from mnist_svm.svm.threads import threads
 
 KERNELS = [
@@ -93,6 +94,21 @@ def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, dig
     weights = np.random.default_rng(0).normal(size=(3, 300))
     sums = kernel.weigh(weights, trimmed(left), trimmed(right))
     np.testing.assert_allclose(sums, weights @ expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
+    X, y = digits
+    rows = np.argsort(y, kind="stable")
+    starts = np.concatenate([[0], np.bincount(y).cumsum()])
+    margins = np.full((len(X), 10), np.nan, np.float32)
+    none = np.empty(0, np.intp)
+    plan = [Expansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
+    with threads(2) as parallel:
+        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+        scan(parallel, Samples(X, rows, starts, frame, parallel), plan, margins, 1 << 20)
+    assert (margins[:300, 4] == 0.5).all()
+    assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
 
 def test_a_factor_of_zeros_has_nothing_left():

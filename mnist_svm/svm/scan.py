@@ -149,10 +149,10 @@ def _tasks(rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
     for expansion in plan:
         weights = expansion.weights.astype(rows.sum_dtype)
         tiles = np.array_split(
-            np.arange(len(expansion.vectors)), -(-len(expansion.vectors) // VECTORS)
+            np.arange(len(expansion.vectors)), -(-len(expansion.vectors) // VECTORS) or 1
         )
         # While the last tasks of some vectors are at work, the next are there already.
-        at_once = max(1, memory // (2 * VECTORS * rows.width * rows.dtype.itemsize))
+        at_once = memory // (2 * VECTORS * (rows.width + 2) * rows.dtype.itemsize) or 1
         for start in range(0, len(tiles), at_once):
             terms = [
                 (weights[:, tile], rows.left(expansion.vectors[tile]))
