@@ -71,8 +71,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_jobs : int or None, default=-1
         Threads, as in joblib; BLAS has one in each of them. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Draws the first working set. Two fits with the same seed are equal to the bit, others
-        to the tolerance.
+        Draws the first working sets, and who joins them after a guess. Two fits with the same
+        seed are equal to the bit, others to the tolerance.
     verbose : bool or int, default=False
         Whether to tell of each round on stderr. The logger ``mnist_svm.svm`` is always told.
 
