@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -48,6 +47,14 @@ def factors(kernel, rows, dtype=np.float64, centre=None, used=None):
     points = Frame(kernel, centre, used, np.dtype(dtype)).points(rows)
     norms = squared_norms(points)
     return kernel.left(points, norms), kernel.right(points, norms), kernel.diagonal(norms)
+
+
+def samples_of(digits, kernel, parallel):
+    """All of them in the solver's order, float32, and their frame."""
+    X, y = digits
+    frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+    starts = np.concatenate([[0], np.bincount(y).cumsum()])
+    return Samples(X, np.argsort(y, kind="stable"), starts, frame, parallel), frame
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
@@ -98,15 +105,12 @@ def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, dig
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
 def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
-    X, y = digits
-    rows = np.argsort(y, kind="stable")
-    starts = np.concatenate([[0], np.bincount(y).cumsum()])
+    X, _ = digits
     margins = np.full((len(X), 10), np.nan, np.float32)
     none = np.empty(0, np.intp)
     plan = [Expansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
     with threads(2) as parallel:
-        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
-        scan(parallel, Samples(X, rows, starts, frame, parallel), plan, margins, 1 << 20)
+        scan(parallel, samples_of(digits, kernel, parallel)[0], plan, margins, 1 << 20)
     assert (margins[:300, 4] == 0.5).all()
     assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
@@ -118,18 +122,15 @@ def test_a_factor_of_zeros_has_nothing_left():
 @pytest.mark.parametrize("kernel", [KERNELS[1], KERNELS[-1]], ids=str)
 def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, digits):
     X, y = digits
-    rows = np.argsort(y, kind="stable")
-    starts = np.concatenate([[0], np.bincount(y).cumsum()])
     with threads(2) as parallel:
-        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
-        samples = Samples(X, rows, starts, frame, parallel)
+        samples, frame = samples_of(digits, kernel, parallel)
     filled = np.count_nonzero(X[:, frame.used], axis=0)
     assert (np.diff(filled) <= 0).all()
     assert filled[-1] > 0
     assert not frame.centre.any()
-    for start, stop in pairwise(starts):
-        np.testing.assert_array_equal(np.sort(samples.order[start:stop]), rows[start:stop])
-        half = samples.right(np.arange(start, (start + stop) // 2))
+    for digit, mine in enumerate(samples.of_class):
+        np.testing.assert_array_equal(np.sort(samples.order[mine]), np.flatnonzero(y == digit))
+        half = samples.right(np.arange(mine.start, (mine.start + mine.stop) // 2))
         assert half.shape[1] < 0.75 * samples.width
 
 
@@ -196,7 +197,8 @@ def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
         KernelSVC, "_take", lambda self, *args: (seen.append(args), keep(self, *args))[1]
     )
     machine = KernelSVC(kernel=name, degree=4, coef0=1, decision_function_shape="ovo").fit(X, y)
-    ((_, order, _, solver),) = seen
+    ((_, solver),) = seen
+    order = solver.samples.order
     assert machine.fit_log_[0]["exact"] != guesses
     kernel = kernel_of(name, gamma=machine.gamma_, degree=4, coef0=1)
     decisions = values(machine, X, kernel, X[order])

@@ -211,10 +211,13 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
             frame = columns.frame(kernel, _precision(len(rows)))
             samples = Samples(rows, weighted, starts, frame, parallel)
-            order = samples.order
             projected = project(samples, parallel, random_state, memory // 3)
             solver = WorkingSetSolver(
-                samples, starts, caps[order], tol=self.tol, parallel=parallel, memory=memory // 2
+                samples,
+                caps[samples.order],
+                tol=self.tol,
+                parallel=parallel,
+                memory=memory // 2,
             )
             with warnings.catch_warnings():
                 # libsvm's, of single pairs in single rounds.
@@ -222,7 +225,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 solver.solve(random_state, projected, logger.info)
         self.gamma_ = kernel.gamma
         self.shape_fit_ = rows.shape
-        self._take(rows, order, starts, solver)
+        self._take(rows, solver)
         return self
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -325,25 +328,23 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _kernel_of(self, gamma: float) -> Kernel:
         return Kernel(self.kernel, gamma, int(self.degree), float(self.coef0))
 
-    def _take(
-        self, X: npt.NDArray[Any], order: IntArray, starts: IntArray, solver: WorkingSetSolver
-    ) -> None:
+    def _take(self, X: npt.NDArray[Any], solver: WorkingSetSolver) -> None:
         """Keep the solution in the shape of libsvm's."""
         k = len(self.classes_)
+        order, classes = solver.samples.order, solver.samples.classes
         support = np.unique(np.concatenate([pair.support for pair in solver.pairs]))
-        self.n_support_ = np.diff(np.searchsorted(support, starts)).astype(np.int32)
         # As they follow each other in X, class by class.
-        classes = np.repeat(np.arange(k), self.n_support_)
+        support = support[np.lexsort([order[support], classes[support]])]
         place = np.empty(len(order), np.intp)
-        support = support[np.lexsort([order[support], classes])]
         place[support] = np.arange(len(support))
+        self.n_support_ = np.bincount(classes[support], minlength=k).astype(np.int32)
         self.support_ = order[support].astype(np.int32)
         self.support_vectors_ = np.asarray(X[self.support_])
         # scikit-learn turns the sign of a single pair: positive is for the second class.
         sign = -1 if k == 2 else 1
         self.dual_coef_ = np.zeros((k - 1, len(support)))
         for pair in solver.pairs:
-            of_first = pair.support < starts[pair.first + 1]
+            of_first = classes[pair.support] == pair.first
             row = np.where(of_first, pair.second - 1, pair.first)
             self.dual_coef_[row, place[pair.support]] = sign * pair.coef[pair.coef != 0]
         self.intercept_ = sign * np.array([pair.bias for pair in solver.pairs])

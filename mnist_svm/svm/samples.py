@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,12 @@ class Samples:
 
     Attributes
     ----------
-    order : intp ndarray of shape (n,)
-        Row of each sample.
+    order, classes : intp ndarrays of shape (n,)
+        Row and class of each sample.
+    of_class : list of k slices
+        The samples of each class.
+    norms : ndarray of shape (n,)
+        `squared_norms` of the samples' points.
     lengths : ndarray of shape (n,), or None if the kernel has no phi
         ``||phi(x)||`` of every sample.
 
@@ -68,18 +73,20 @@ class Samples:
         self.dtype = frame.dtype
         self.sum_dtype = np.dtype(np.float64)
         self.width = len(frame.centre) if frame.used is None else len(frame.used)
+        self.of_class = [slice(start, stop) for start, stop in pairwise(starts)]
+        self.classes = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         self._X = X
         self._frame = frame
         parts = parallel(delayed(_measured)(frame, X, block) for block in blocks(rows, BLOCK))
-        squares, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
+        norms, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
+        place = np.lexsort([ends, self.classes])
+        self.order, self.norms = rows[place], norms[place]
+        squares = frame.kernel.diagonal(self.norms)
         # libsvm keeps them in float32, whatever they are computed in.
         if not (squares <= np.finfo(np.float32).max).all():
             msg = "kernel values are beyond the range of float32: scale the features"
             raise ValueError(msg)
-        classes = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        place = np.lexsort([ends, classes])
-        self.order = rows[place]
-        self.lengths = np.sqrt(squares[place]) if frame.kernel.is_positive_definite else None
+        self.lengths = np.sqrt(squares) if frame.kernel.is_positive_definite else None
 
     def __len__(self) -> int:
         return len(self.order)
@@ -104,13 +111,11 @@ class Samples:
 
     def left(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples, trimmed; see `Kernel.left`."""
-        points = self.points(index)
-        return trimmed(self.kernel.left(points, squared_norms(points)))
+        return trimmed(self.kernel.left(self.points(index), self.norms[index]))
 
     def right(self, index: IntArray) -> FloatArray:
         """Right kernel factor of some samples, trimmed; see `Kernel.right`."""
-        points = self.points(index)
-        return trimmed(self.kernel.right(points, squared_norms(points)))
+        return trimmed(self.kernel.right(self.points(index), self.norms[index]))
 
 
 class Projected:
@@ -138,13 +143,12 @@ class Projected:
         self.dtype = self.sum_dtype = samples.dtype
         self.width = basis.shape[1]
         self._points = np.empty((len(samples), basis.shape[1]), samples.dtype)
-        self._norms = np.empty(len(samples), samples.dtype)
+        self._norms = samples.norms
 
         every = blocks(np.arange(len(samples)), BLOCK)
         parts = parallel(delayed(_project_block)(samples, block, basis) for block in every)
-        for block, (points, norms) in zip(every, parts, strict=True):
+        for block, points in zip(every, parts, strict=True):
             self._points[block] = points
-            self._norms[block] = norms
         inner = squared_norms(self._points)
         squares = self.kernel.diagonal(self._norms)
         lost = squares - self.kernel.diagonal(self._norms, inner)
@@ -161,18 +165,15 @@ class Projected:
 
 
 def _measured(frame: Frame, X: npt.NDArray[Any], block: IntArray) -> tuple[FloatArray, IntArray]:
-    """``k(x, x)`` of some rows, and how many columns their points have before they end."""
+    """Squared norms of some rows' points, and how many columns these have before they end."""
     points = frame.points(X[block])
     places = np.arange(1, points.shape[1] + 1, dtype=np.int32)
     ends = ((points != 0) * places).max(axis=1, initial=0)
-    return frame.kernel.diagonal(squared_norms(points)), ends
+    return squared_norms(points), ends
 
 
-def _project_block(
-    samples: Samples, block: IntArray, basis: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    points = samples.points(block)
-    return points @ basis, squared_norms(points)
+def _project_block(samples: Samples, block: IntArray, basis: FloatArray) -> FloatArray:
+    return np.asarray(samples.points(block) @ basis)
 
 
 def project(

@@ -148,9 +148,7 @@ def scan(
 def _tasks(rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
     for expansion in plan:
         weights = expansion.weights.astype(rows.sum_dtype)
-        tiles = np.array_split(
-            np.arange(len(expansion.vectors)), -(-len(expansion.vectors) // VECTORS) or 1
-        )
+        tiles = blocks(np.arange(len(expansion.vectors)), VECTORS)
         # While the last tasks of some vectors are at work, the next are there already.
         at_once = memory // (2 * VECTORS * (rows.width + 2) * rows.dtype.itemsize) or 1
         for start in range(0, len(tiles), at_once):

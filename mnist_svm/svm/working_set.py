@@ -110,8 +110,7 @@ class WorkingSetSolver:
     Parameters
     ----------
     samples : Samples
-    starts : intp ndarray of shape (k + 1,)
-        Class c has the samples from ``starts[c]`` to ``starts[c + 1]``, at least one.
+        Of each class at least one.
     caps : float64 ndarray of shape (n,)
         C_i of each sample, positive.
     tol : float
@@ -123,7 +122,6 @@ class WorkingSetSolver:
     def __init__(
         self,
         samples: Samples,
-        starts: IntArray,
         caps: Float64Array,
         *,
         tol: float,
@@ -131,16 +129,14 @@ class WorkingSetSolver:
         memory: int,
     ) -> None:
         self.samples = samples
-        self.starts = starts
         self.caps = caps
         self.tol = tol
         self.memory = memory
         self._parallel = parallel
-        n, k = len(samples), len(starts) - 1
-        self._class = np.repeat(np.arange(k), np.diff(starts))
+        n, k = len(samples), len(samples.of_class)
         # Both have a row a sample and a column for each class it is paired with: not its own.
         self._inside = np.zeros((n, k), bool)
-        self._inside[np.arange(n), self._class] = True
+        self._inside[np.arange(n), samples.classes] = True
         self._floor = np.full((n, k), -np.inf, np.float32)
         self.pairs: list[Pair] = []
         self.log: list[Round] = []
@@ -163,8 +159,7 @@ class WorkingSetSolver:
             Told of each round.
         """
         start = time.perf_counter()
-        self._random_state = random_state
-        self._draw()
+        self._draw(random_state)
         guessing = projected is not None
         settled = False
         while True:
@@ -174,10 +169,10 @@ class WorkingSetSolver:
             scanned = self._scan(projected if projected and guessing else self.samples)
             violators = self._below()
             found = int(np.count_nonzero(violators))
-            settled = settled or found <= FEW * len(self._class) or len(self.log) >= UNSETTLED
+            settled = settled or found <= FEW * len(self.samples) or len(self.log) >= UNSETTLED
             working_set = _distinct([pair.members for pair in self.pairs])
             added = sum(
-                self._grow(pair, violators, drawn=guessing, leave=not settled)
+                self._grow(pair, violators, random_state if guessing else None, leave=not settled)
                 for pair in self.pairs
             )
             self.log.append(
@@ -205,13 +200,13 @@ class WorkingSetSolver:
         outside = 1 - float(np.where(self._inside, np.inf, self._floor).min())
         return max(outside, *(pair.violation for pair in self.pairs), 0.0)
 
-    def _draw(self) -> None:
+    def _draw(self, random_state: np.random.RandomState) -> None:
         """The first working sets: of each class the same random samples for all its pairs."""
         drawn = []
-        for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True):
-            n = stop - start
+        for mine in self.samples.of_class:
+            n = mine.stop - mine.start
             size = min(n, max(FIRST_SAMPLES, int(FIRST_SHARE * n)))
-            drawn.append(start + np.sort(self._random_state.permutation(n)[:size]))
+            drawn.append(mine.start + np.sort(random_state.permutation(n)[:size]))
         for first, second in combinations(range(len(drawn)), 2):
             members = np.concatenate([drawn[first], drawn[second]])
             zeros = np.zeros(len(members))
@@ -235,7 +230,7 @@ class WorkingSetSolver:
 
     def _task(self, pair: Pair, memory: int) -> Any:
         samples = self.samples
-        signs = np.where(self._class[pair.members] == pair.first, 1.0, -1.0)
+        signs = np.where(samples.classes[pair.members] == pair.first, 1.0, -1.0)
         return delayed(solve_pair)(
             samples.kernel,
             samples.points(pair.members),
@@ -253,9 +248,9 @@ class WorkingSetSolver:
         pair.iterations += solution.iterations
         pair.stale = False
         for own in (pair.first, pair.second):
-            mine = slice(self.starts[own], self.starts[own + 1])
+            mine = self.samples.of_class[own]
             self._floor[mine, pair.other(own)] -= self._bound(pair, mine)
-        opponents = pair.other(self._class[pair.members])
+        opponents = pair.other(self.samples.classes[pair.members])
         self._inside[pair.members, opponents] = True
         self._floor[pair.members, opponents] = solution.margins
 
@@ -288,8 +283,7 @@ class WorkingSetSolver:
         scan(self._parallel, projected, plan, moves, self.memory // 4)
         for pair in moved:
             for own in (pair.first, pair.second):
-                start, stop = self.starts[own : own + 2]
-                mine = start + np.flatnonzero(wanted[start:stop, pair.other(own)])
+                mine = self._where(wanted, pair, own)
                 at = mine, pair.other(own)
                 uncertain = projected.gap[mine] * pair.change
                 self._floor[at] += self._bound(pair, mine) + moves[at] - uncertain
@@ -298,40 +292,51 @@ class WorkingSetSolver:
         self, wanted: BoolArray, pairs: list[Pair], terms: Callable[[Pair], tuple[Any, ...]]
     ) -> list[Expansion]:
         plan = []
-        for own, (start, stop) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
-            mine = [pair for pair in pairs if own in (pair.first, pair.second)]
-            duels = {pair.other(own): self._duel(pair, own, *terms(pair)) for pair in mine}
+        for own, mine in enumerate(self.samples.of_class):
+            duels = {
+                pair.other(own): self._duel(pair, own, *terms(pair))
+                for pair in pairs
+                if own in (pair.first, pair.second)
+            }
             if duels:
-                plan += expansions(duels, wanted[start:stop], start)
+                plan += expansions(duels, wanted[mine], mine.start)
         return plan
+
+    def _where(self, flags: BoolArray, pair: Pair, own: int) -> IntArray:
+        """Samples of one class of a pair whose flag for that pair is set."""
+        mine = self.samples.of_class[own]
+        return np.asarray(mine.start + np.flatnonzero(flags[mine, pair.other(own)]))
 
     def _duel(self, pair: Pair, own: int, coef: Float64Array, bias: float) -> Duel:
         has = coef != 0
         members, coef = pair.members[has], coef[has]
         sign = 1 if own == pair.first else -1
-        mine = self._class[members] == own
+        mine = self.samples.classes[members] == own
         return Duel(
             members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * bias
         )
 
-    def _grow(self, pair: Pair, violators: BoolArray, *, drawn: bool, leave: bool) -> int:
-        """Step 4: violators join a pair's working set, satisfied samples may leave."""
-        first, second = (
-            self.starts[own]
-            + np.flatnonzero(violators[self.starts[own] : self.starts[own + 1], pair.other(own)])
-            for own in (pair.first, pair.second)
-        )
+    def _grow(
+        self,
+        pair: Pair,
+        violators: BoolArray,
+        random_state: np.random.RandomState | None,
+        *,
+        leave: bool,
+    ) -> int:
+        """Step 4: drawn violators, or the worst, join a pair; satisfied samples may leave."""
+        first, second = (self._where(violators, pair, own) for own in (pair.first, pair.second))
         floors = np.concatenate([self._floor[first, pair.second], self._floor[second, pair.first]])
         joining = np.concatenate([first, second])
         growth = max(GROWTH, 2 * len(pair.support))
         if len(joining) > growth:
-            ranks = self._random_state.permutation(len(joining)) if drawn else floors.argsort()
+            ranks = random_state.permutation(len(joining)) if random_state else floors.argsort()
             joining = joining[ranks[:growth]]
         stay = np.full(len(pair.members), True)
         if leave:
             stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
             left = pair.members[~stay]
-            self._inside[left, pair.other(self._class[left])] = False
+            self._inside[left, pair.other(self.samples.classes[left])] = False
         members = np.concatenate([pair.members[stay], joining])
         order = np.argsort(members)
         none = np.zeros(len(joining))
