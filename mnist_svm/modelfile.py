@@ -18,7 +18,6 @@ import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import joblib
@@ -26,35 +25,39 @@ import numpy as np
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer
 
 from mnist_svm.errors import ModelFileError
 from mnist_svm.fileio import atomic_write
-from mnist_svm.imaging.deskew import Deskew
-from mnist_svm.svm.classifier import KernelSVC
+from mnist_svm.modelcheck import pipeline_fault
+from mnist_svm.models import find_model
 
 FORMAT = "mnist-svm model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 # Everything that a model file may name. Each makes plain data or one of our pipeline's parts.
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
         ("mnist_svm.imaging.deskew", "Deskew"),
-        ("mnist_svm.svm.classifier", "KernelSVC"),
+        ("mnist_svm.imaging.distort", "Distortion"),
+        ("mnist_svm.imaging.gradients", "GradientFeatures"),
+        ("mnist_svm.imaging.size", "NormalizeSize"),
+        ("mnist_svm.svm.coupled", "CoupledSVC"),
+        ("mnist_svm.svm.virtual", "VirtualSupportVectors"),
         ("numpy", "dtype"),
         ("numpy", "ndarray"),
         ("numpy._core.multiarray", "scalar"),
+        ("sklearn.ensemble._voting", "VotingClassifier"),
+        ("sklearn.pipeline", "FeatureUnion"),
         ("sklearn.pipeline", "Pipeline"),
         ("sklearn.preprocessing._data", "Normalizer"),
+        ("sklearn.preprocessing._label", "LabelEncoder"),
+        ("sklearn.utils._bunch", "Bunch"),
     }
 )
 
 # The most that one array, and the whole file when decompressed, may take.
 MAX_BYTES = 2 << 30
-
-# A degree beyond any use would take forever.
-MAX_DEGREE = 100
 
 # What a damaged or hostile stream makes an unpickler, or the constructors it may call, raise.
 _UNPICKLING_ERRORS = (
@@ -117,12 +120,13 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         joblib.dump(content, packed)
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
+def load_model(path: str | os.PathLike[str] | None = None) -> Model:
     """Read a model file, running nothing that it names.
 
     Parameters
     ----------
-    path : path of the file
+    path : path of the file, optional
+        See `mnist_svm.models.find_model`.
 
     Returns
     -------
@@ -135,11 +139,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     OSError
         If the file cannot be opened or read.
     """
+    path = find_model(path)
     name = os.fspath(path)
-    if not Path(path).exists():
+    if not path.exists():
         msg = f"{name}: no such model file; make one with: mnist-svm train -o {name}"
         raise ModelFileError(msg)
-    with Path(path).open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+    with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
         if file.peek(2)[:2] != b"\x1f\x8b":
             msg = f"{name}: not a model file of mnist-svm (those are gzip-compressed)"
             raise ModelFileError(msg)
@@ -248,7 +253,7 @@ def _checked(content: Any, name: str) -> Model:
         )
         raise ModelFileError(msg)
     pipeline, metadata = fields.get("pipeline"), fields.get("metadata")
-    if fault := _metadata_fault(metadata) or _pipeline_fault(pipeline):
+    if fault := _metadata_fault(metadata) or pipeline_fault(pipeline):
         msg = f"{name}: damaged model file: {fault}"
         raise ModelFileError(msg)
     return Model(cast(Pipeline, pipeline), cast("dict[str, Any]", metadata))
@@ -267,61 +272,6 @@ def _metadata_fault(metadata: Any) -> str | None:
     except RecursionError:
         sound = False
     return None if sound else "its metadata are not of plain types"
-
-
-def _pipeline_fault(pipeline: Any) -> str | None:
-    """What keeps a loaded pipeline from being used, or None."""
-    if type(pipeline) is not Pipeline:
-        return "it holds no pipeline"
-    try:
-        (_, deskew), (_, scale), (_, svm) = pipeline.steps
-        if (type(deskew), type(scale), type(svm)) != (Deskew, Normalizer, KernelSVC):
-            return "its pipeline is not a Deskew, a Normalizer and a KernelSVC"
-        sound = (
-            deskew.image_shape_ == (28, 28)
-            and all(step.n_features_in_ == 784 for step in (deskew, scale, svm))
-            and not any(_overrides(part) for part in (pipeline, deskew, scale, svm))
-            and _machine_is_sound(svm)
-        )
-    except (AttributeError, TypeError, ValueError) as error:
-        return f"its pipeline is incomplete ({_reason(error)})"
-    return None if sound else "the parts of its pipeline do not fit together"
-
-
-def _overrides(part: Any) -> bool:
-    """Whether an object hides methods or properties of its class behind data of its own."""
-    return any(hasattr(type(part), name) for name in vars(part))
-
-
-def _machine_is_sound(svm: KernelSVC) -> bool:
-    """Whether a fitted machine's attributes have the types and shapes that `predict` needs."""
-    k, n = len(svm.classes_), len(svm.support_)
-    arrays = [
-        (svm.classes_, np.int64, (k,)),
-        (svm.support_, np.int32, (n,)),
-        (svm.n_support_, np.int32, (k,)),
-        (svm.support_vectors_, np.float32, (n, 784)),
-        (svm.dual_coef_, np.float64, (k - 1, n)),
-        (svm.intercept_, np.float64, (k * (k - 1) // 2,)),
-    ]
-    return (
-        k >= 2
-        and all(
-            type(array) is np.ndarray
-            and array.dtype == dtype
-            and array.shape == shape
-            and bool(np.isfinite(array).all())
-            for array, dtype, shape in arrays
-        )
-        and bool((svm.n_support_ >= 0).all())
-        and int(svm.n_support_.sum(dtype=np.int64)) == n
-        and svm.kernel == "poly"
-        and type(svm.degree) is int
-        and 0 <= svm.degree <= MAX_DEGREE
-        and all(type(value) in (int, float) for value in (svm.gamma_, svm.coef0))
-        and (type(svm.shape_fit_), len(svm.shape_fit_)) == (tuple, 2)
-        and all(type(side) is int for side in svm.shape_fit_)
-    )
 
 
 def _reason(error: BaseException) -> str:

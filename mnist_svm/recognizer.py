@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,7 @@ from mnist_svm.imaging.normalize import SIDE, as_mnist
 from mnist_svm.imaging.picture import SUFFIXES, decode
 from mnist_svm.modelfile import Model, load_model
 from mnist_svm.svm.decisions import BLOCK
-from mnist_svm.svm.pairwise import class_confidences, class_scores, pairwise_values
-from mnist_svm.svm.threads import threads
+from mnist_svm.threads import threads
 
 # Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
 # with work on all support vectors, which few images would not be worth.
@@ -63,8 +61,7 @@ class Readings:
         list of (label, confidence)
         """
         confidences = self.confidences[index]
-        read_first = confidences + (self.classes == self.labels[index])
-        order = np.argsort(-read_first, kind="stable")[:k]
+        order = np.argsort(-confidences, kind="stable")[:k]
         return [(int(self.classes[c]), float(confidences[c])) for c in order]
 
 
@@ -98,27 +95,23 @@ class Recognizer:
 
     Examples
     --------
-    >>> recognizer = Recognizer.load("mnist-svm.joblib")         # doctest: +SKIP
-    >>> [reading.top[0] for reading in recognizer.read(["7.png"])]   # doctest: +SKIP
-    [(7, 0.99)]
+    >>> recognizer = Recognizer.load()
+    >>> [reading.top[0][0] for reading in recognizer.read(["images_test/7.png"])]
+    [7]
     """
 
     def __init__(self, model: Model, *, n_jobs: int = -1) -> None:
         self.model = model
         self.n_jobs = n_jobs
-        *self._transformers, (_, classifier) = model.pipeline.steps
-        # The pair values hold more than the scores that the pipeline itself is set to give.
-        self._classifier = copy.copy(classifier).set_params(
-            decision_function_shape="ovo", break_ties=False, n_jobs=1
-        )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, n_jobs: int = -1) -> Self:
+    def load(cls, path: str | os.PathLike[str] | None = None, *, n_jobs: int = -1) -> Self:
         """Load a model file.
 
         Parameters
         ----------
-        path : path of the file
+        path : path of the file, optional
+            See `mnist_svm.models.find_model`: without a path, one's own model, or the shipped.
         n_jobs : int, default=-1
 
         Returns
@@ -137,7 +130,7 @@ class Recognizer:
     @property
     def classes(self) -> npt.NDArray[np.int64]:
         """The labels that the model knows, sorted: int64 ndarray of shape (k,)."""
-        classes: npt.NDArray[np.int64] = self._classifier.classes_
+        classes: npt.NDArray[np.int64] = self.model.pipeline.classes_
         return classes
 
     def classify(
@@ -155,17 +148,16 @@ class Recognizer:
         -------
         Readings
         """
-        n, k = len(images), len(self.classes)
+        n, confidently = len(images), self.model.pipeline.predict_proba
         X = images.reshape(n, SIDE * SIDE)
-        winners, confidences = np.empty(n, dtype=np.intp), np.empty((n, k))
+        confidences = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES) for start in range(0, n, IMAGES)]
         with threads(self.n_jobs) as parallel:
-            results = parallel(delayed(self._pairs)(X[block]) for block in blocks)
-            for block, values in zip(blocks, results, strict=True):
-                winners[block] = class_scores(values, k).argmax(axis=1)
-                confidences[block] = class_confidences(values, k)
+            results = parallel(delayed(confidently)(X[block]) for block in blocks)
+            for block, of_block in zip(blocks, results, strict=True):
+                confidences[block] = of_block
                 progress(min(block.stop, n), n)
-        return Readings(self.classes, self.classes[winners], confidences)
+        return Readings(self.classes, self.classes[confidences.argmax(axis=1)], confidences)
 
     def read(
         self, pictures: Iterable[str | os.PathLike[str]], *, top: int = 1
@@ -192,11 +184,6 @@ class Recognizer:
                 yield from self._answered(block, top)
                 block = []
         yield from self._answered(block, top)
-
-    def _pairs(self, X: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        for _, transformer in self._transformers:
-            X = transformer.transform(X)
-        return pairwise_values(self._classifier, X)
 
     def _answered(self, block: list[PictureReading], top: int) -> Iterator[PictureReading]:
         images = [seen.image for seen in block if seen.image is not None]

@@ -18,7 +18,9 @@ from mnist_svm.datasets.idx import write_idx
 
 
 def error_lines(result):
-    return result.stderr.splitlines()
+    """What stderr says beside which model reads."""
+    lines = result.stderr.splitlines()
+    return [line for line in lines if not line.startswith(("Reading with", "Evaluating"))]
 
 
 # --- help and usage ----------------------------------------------------------------------
@@ -75,7 +77,7 @@ def test_predict_prints_a_line_an_image_in_order(run, small_model_file):
     assert [line[0] for line in lines] == [str(image) for image in images]
     assert [line[1] for line in lines] == ["7", "2", "7"]
     assert all(re.fullmatch(r"[01]\.\d{3}", line[2]) for line in lines)
-    assert result.stderr == ""
+    assert result.stderr == f"Reading with {small_model_file}\n"
 
 
 def test_predict_speaks_json(run, small_model_file):
@@ -301,7 +303,7 @@ def test_train_reports_and_writes_the_model(run, tmp_path):
     result = run("train", "--limit", 1000, "--data-dir", DATA, "-o", model)
     assert result.exit_code == 0
     assert "Trained poly4 on 1,000 images of mnist" in result.stdout
-    assert re.search(r"Support vectors  \d+ \(\d+\.\d% of the images\)", result.stdout)
+    assert re.search(r"Support vectors  \d+\n", result.stdout)
     assert re.search(r"Time +\d+\.\d s", result.stdout)
     assert str(model) in result.stdout
     assert load_model(model).metadata["training"]["images"] == 1000
@@ -327,7 +329,8 @@ def test_train_uses_and_records_its_options(run, tmp_path):
     result = run("train", "--limit", 500, "--data-dir", DATA, "-o", model, *options, "--json")
     assert result.exit_code == 0
     content = json.loads(result.stdout)
-    assert content["parameters"] == {"C": 2.0, "degree": 3, "gamma": "scale", "coef0": 0.5}
+    chosen = {"kernel": "poly", "C": 2.0, "gamma": "scale", "degree": 3, "coef0": 0.5}
+    assert content["parameters"] == chosen
     assert content["training"]["random_state"] == 7
     svc = load_model(model).pipeline[-1]
     assert (svc.C, svc.degree, svc.gamma, svc.coef0) == (2.0, 3, "scale", 0.5)

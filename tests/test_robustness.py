@@ -31,6 +31,11 @@ def wait_for(stream, text: str) -> None:
 # --- atomic writing ----------------------------------------------------------------------
 
 
+def reading_with(model):
+    """What `predict` says first on stderr."""
+    return f"Reading with {model}\n"
+
+
 def test_a_file_appears_only_when_complete(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
@@ -222,7 +227,7 @@ def test_a_full_device_behind_standard_output_is_told(finish, small_model_file):
     with Path("/dev/full").open("w") as full:
         code, _, err = finish("predict", DIGITS[0], "-m", small_model_file, stdout=full)
     assert code == 1
-    assert err == "mnist-svm: error: No space left on device\n"
+    assert err == reading_with(small_model_file) + "mnist-svm: error: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "fetch"])
@@ -247,7 +252,7 @@ def test_a_pipe_that_closes_early_ends_quietly(start, small_model_file):
     process.stdout.close()
     err = process.stderr.read()
     assert process.wait(60) == 0
-    assert err == ""
+    assert err == reading_with(small_model_file)
 
 
 def test_a_pipe_that_closes_early_hides_no_failure(start, small_model_file, tmp_path):
@@ -257,7 +262,8 @@ def test_a_pipe_that_closes_early_hides_no_failure(start, small_model_file, tmp_
     process.stdout.close()
     err = process.stderr.read()
     assert process.wait(60) == 1
-    assert err == f"mnist-svm: error: {missing}: No such file or directory\n"
+    error = f"mnist-svm: error: {missing}: No such file or directory\n"
+    assert err == reading_with(small_model_file) + error
 
 
 def test_head_takes_the_first_line(small_model_file):
@@ -277,7 +283,8 @@ def test_a_stream_that_is_closed_from_the_start_is_no_fault(small_model_file, cl
     done = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == ("" if closed == "2>&-" else reading_with(small_model_file))
 
 
 def test_a_picture_on_standard_input_is_read(finish, small_model_file):

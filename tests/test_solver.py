@@ -22,7 +22,7 @@ from mnist_svm.svm.frame import Frame, survey
 from mnist_svm.svm.kernels import Kernel, squared_norms, trimmed
 from mnist_svm.svm.samples import Samples
 from mnist_svm.svm.scan import Expansion, scan
-from mnist_svm.svm.threads import threads
+from mnist_svm.threads import threads
 
 KERNELS = [
     Kernel("linear"),

@@ -10,6 +10,7 @@ from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
 from mnist_svm.cli.outcome import OutcomeGroup
 from mnist_svm.cli.predict import predict_command
+from mnist_svm.cli.recipes import recipes_command
 from mnist_svm.cli.train import train_command
 
 
@@ -33,5 +34,12 @@ def cli() -> None:
     """
 
 
-for command in (fetch_command, train_command, evaluate_command, predict_command, info_command):
+for command in (
+    fetch_command,
+    recipes_command,
+    train_command,
+    evaluate_command,
+    predict_command,
+    info_command,
+):
     cli.add_command(command)

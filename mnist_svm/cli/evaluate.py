@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @jobs_option
 @json_option
 def evaluate_command(
-    model: str,
+    model: str | None,
     data: str,
     data_dir: str,
     plot: str | None,
@@ -53,10 +53,12 @@ def evaluate_command(
     """
     import time
 
+    from mnist_svm.cli.options import told
     from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.load import load_dataset
     from mnist_svm.fileio import require_writable
+    from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
     from mnist_svm.report import evaluate, require_matplotlib
 
@@ -64,9 +66,10 @@ def evaluate_command(
         require_matplotlib()
     for picture in filter(None, (plot, errors)):
         require_writable(picture)
-    recognizer = Recognizer.load(model, n_jobs=jobs)
+    path = find_model(model)
+    recognizer = Recognizer.load(path, n_jobs=jobs)
     dataset = load_dataset(data, split="test", data_dir=data_dir)
-    say(f"Evaluating {model} on the {len(dataset.labels):,} test images of {data}")
+    say(f"Evaluating {told(path)} on the {len(dataset.labels):,} test images of {data}")
     start = time.perf_counter()
     with counted("Reading", "images") as report_progress:
         readings = recognizer.classify(dataset.images, progress=report_progress)
@@ -75,7 +78,7 @@ def evaluate_command(
 
     if as_json:
         speed = {"seconds": seconds, "images_per_second": len(dataset.labels) / seconds}
-        click.echo(json.dumps({"model": model, "data": data, **evaluation.to_dict(), **speed}))
+        click.echo(json.dumps({"model": str(path), "data": data, **evaluation.to_dict(), **speed}))
     else:
         click.echo(evaluation.to_text())
         click.echo(f"\nSpeed       {len(dataset.labels) / seconds:,.0f} images/s")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from mnist_svm.cli.options import DEFAULT_MODEL, json_option
+from mnist_svm.cli.options import json_option
 
 
 @click.command("info")
-@click.argument("model", type=click.Path(), default=DEFAULT_MODEL)
+@click.argument("model", type=click.Path(), required=False)
 @json_option
-def info_command(model: str, as_json: bool) -> None:
+def info_command(model: str | None, as_json: bool) -> None:
     """Tell what a model file says of itself.
 
-    That is recipe, parameters, training data, versions and date. MODEL is mnist-svm.joblib unless
-    told otherwise. Like every command, this one reads the file without running anything in it.
+    That is recipe, parameters, training data, versions and date. MODEL is mnist-svm.joblib in this
+    folder, or else the model that comes with the package. Like every command, this one reads the
+    file without running anything in it.
 
     \b
     Examples:
@@ -27,13 +27,15 @@ def info_command(model: str, as_json: bool) -> None:
       mnist-svm info small.joblib --json
     """
     from mnist_svm.modelfile import load_model
+    from mnist_svm.models import find_model
 
-    metadata = load_model(model).metadata
-    size = Path(model).stat().st_size
+    path = find_model(model)
+    metadata = load_model(path).metadata
+    size = path.stat().st_size
     if as_json:
-        click.echo(json.dumps({"file": model, "bytes": size, **metadata}, indent=2))
+        click.echo(json.dumps({"file": str(path), "bytes": size, **metadata}, indent=2))
         return
-    rows = [("file", f"{model} ({size / 1e6:.1f} MB)"), *_rows(metadata)]
+    rows = [("file", f"{path} ({size / 1e6:.1f} MB)"), *_rows(metadata)]
     width = max(len(key) for key, _ in rows)
     for key, value in rows:
         click.echo(f"{key:<{width}}  {value}")

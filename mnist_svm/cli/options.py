@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-DEFAULT_MODEL = "mnist-svm.joblib"
+from mnist_svm.models import SHIPPED
 
 
 def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -36,8 +38,7 @@ model_option = click.option(
     "-m",
     "--model",
     type=click.Path(),
-    default=DEFAULT_MODEL,
-    show_default=True,
+    show_default="mnist-svm.joblib in this folder, else the one that comes with the package",
     help="The model file to use.",
 )
 
@@ -54,3 +55,17 @@ jobs_option = click.option(
     show_default=True,
     help="Threads; -1 is one a core. They do not change the result.",
 )
+
+
+def told(model: Path) -> str:
+    """How to speak of a model file.
+
+    Parameters
+    ----------
+    model : Path
+
+    Returns
+    -------
+    str
+    """
+    return "the model that comes with the package" if model == SHIPPED else str(model)

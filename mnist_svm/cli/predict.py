@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def predict_command(
     ctx: click.Context,
     images: tuple[str, ...],
-    model: str,
+    model: str | None,
     top: int,
     sheet: str | None,
     as_json: bool,
@@ -56,14 +56,18 @@ def predict_command(
       mnist-svm predict scans/ --top 3 --json
       cat 7.png | mnist-svm predict -
     """
+    from mnist_svm.cli.options import told
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
     from mnist_svm.cli.progress import counted, is_terminal
     from mnist_svm.fileio import require_writable
+    from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
 
     if sheet:
         require_writable(sheet)
-    recognizer = Recognizer.load(model)
+    path = find_model(model)
+    recognizer = Recognizer.load(path)
+    say(f"Reading with {told(path)}")
     answers, drawn = [], []
     # Where the lines themselves appear on a terminal, they are progress enough.
     with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:

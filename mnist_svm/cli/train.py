@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_svm.cli.options import (
-    DEFAULT_MODEL,
     data_dir_option,
     data_option,
     jobs_option,
     json_option,
 )
+from mnist_svm.models import DEFAULT_NAME
 from mnist_svm.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _number_or_word(
     "-o",
     "--output",
     type=click.Path(),
-    default=DEFAULT_MODEL,
+    default=DEFAULT_NAME,
     show_default=True,
     help="The model file to write.",
 )
@@ -103,11 +103,12 @@ def train_command(
     """Train a model and write it to a file.
 
     C, degree, gamma and coef0 default to the recipe's own, which were chosen by
-    cross-validation on the training set.
+    cross-validation on the training set. `mnist-svm recipes` tells what the recipes are.
 
     \b
     Examples:
       mnist-svm train
+      mnist-svm train --recipe best -o best.joblib
       mnist-svm train --limit 5000 -o small.joblib
       mnist-svm train --data fashion-mnist --C 10 -o fashion.joblib
     """
@@ -123,7 +124,10 @@ def train_command(
     start = time.perf_counter()
     require_writable(output)
     recipe = RECIPES[recipe_name]
-    parameters = recipe.defaults.changed(C=c, degree=degree, gamma=gamma, coef0=coef0)
+    try:
+        parameters = recipe.defaults.changed(C=c, degree=degree, gamma=gamma, coef0=coef0)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     say(f"Reading {data}")
     dataset = load_dataset(data, split="train", data_dir=data_dir)
     size = _size_within_limit(dataset, limit)
@@ -166,8 +170,12 @@ def _text(summary: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"Trained {summary['recipe']} on {images:,} images of {training['dataset']}",
-            f"Support vectors  {support:,} ({support / images:.1%} of the images)",
+            f"Support vectors  {support:,}{_of_machines(summary['machines'])}",
             f"Time             {time}",
             f"Model            {summary['model']} ({summary['bytes'] / 1e6:.1f} MB)",
         ]
     )
+
+
+def _of_machines(n: int) -> str:
+    return f" in {n} machines" if n > 1 else ""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from math import isqrt
-from typing import Any, Self
-
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm.imaging.moments import image_moments
+from mnist_svm.imaging.transformer import Images, ImageTransformer
 
 # Below this vertical spread (square pixels; a bar two rows thick has 0.25) the shear
 # s_ij / s_ii says nothing about slant. The flattest digit of MNIST has 4.4.
@@ -21,15 +17,14 @@ MIN_VERTICAL_SPREAD = 0.5
 UPRIGHT = 0.02
 MAX_PASSES = 4
 
-# Images per block: small enough that its temporary arrays stay in the cache and in memory
-# that the allocator keeps, instead of being mapped and faulted in anew for every block.
+# Images per block.
 BLOCK = 64
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
 
-def deskew(images: npt.NDArray[np.generic]) -> Float32Array:
+def deskew(images: Images) -> Float32Array:
     """Remove the shear of each image and centre it.
 
     With the centroid (mu_i, mu_j), the shear a = s_ij / s_ii and the middle c of the
@@ -64,24 +59,11 @@ def deskew(images: npt.NDArray[np.generic]) -> Float32Array:
     return out
 
 
-class Deskew(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Transformer that makes digits upright and centred.
+class Deskew(ImageTransformer):
+    """Transformer that makes digits upright and centred: see `deskew`.
 
-    Stateless but for the image shape: see `deskew` for what is done to each image.
-
-    Parameters
-    ----------
-    image_shape : (int, int) or None, default=None
-        Height and width of the images whose pixels are the columns of ``X``, row by row.
-        None takes the most nearly square shape that has as many pixels: 28 x 28 for 784
-        columns, 8 x 8 for 64.
-
-    Attributes
-    ----------
-    image_shape_ : (int, int)
-        Height and width in use.
-    n_features_in_ : int
-        Number of columns seen by `fit`.
+    Takes ``X`` of any unit, not negative, and gives float32 in that unit and of that shape. Its
+    parameters and attributes are those of `ImageTransformer`.
 
     Examples
     --------
@@ -97,81 +79,13 @@ class Deskew(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    image_shape_: tuple[int, int]
-    n_features_in_: int
+    block = BLOCK
 
-    def __init__(self, *, image_shape: tuple[int, int] | None = None) -> None:
-        self.image_shape = image_shape
-
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
-        """Check the pixels and settle the image shape.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            One flattened image a row, non-negative.
-        y : ignored
-
-        Returns
-        -------
-        Deskew
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` is no finite, non-negative matrix, or `image_shape` has not as many
-            pixels as ``X`` has columns.
-        """
-        X = self._validated(X, reset=True)
-        height, width = self.image_shape or _squarest(X.shape[1])
-        if height < 1 or width < 1 or height * width != X.shape[1]:
-            msg = (
-                f"image_shape={self.image_shape} has {height * width} pixels, "
-                f"but X has {X.shape[1]} columns"
-            )
-            raise ValueError(msg)
-        self.image_shape_ = (height, width)
-        return self
-
-    def transform(self, X: npt.ArrayLike) -> Float32Array:
-        """Deskew each row of ``X``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            One flattened image a row, non-negative.
-
-        Returns
-        -------
-        float32 ndarray of shape (n_samples, n_features)
-            In the units of ``X``.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` is no finite, non-negative matrix of the width seen by `fit`.
-        """
-        check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        return deskew(X.reshape(-1, *self.image_shape_)).reshape(X.shape)
-
-    def _validated(self, X: npt.ArrayLike, *, reset: bool) -> npt.NDArray[np.generic]:
-        checked: npt.NDArray[np.generic] = validate_data(
-            self, X, reset=reset, ensure_non_negative=True
-        )
-        return checked
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        tags.requires_fit = True
-        # float32 comes out whatever goes in.
-        tags.transformer_tags.preserves_dtype = []
-        return tags
+    def _of_block(self, images: Images) -> Float32Array:
+        return _deskew_block(images)
 
 
-def _deskew_block(images: npt.NDArray[np.generic]) -> Float32Array:
+def _deskew_block(images: Images) -> Float32Array:
     """`deskew` for a few images at once."""
     moments = image_moments(images)
     spread = np.where(moments.s_ii >= MIN_VERTICAL_SPREAD, moments.s_ii, np.inf)
@@ -190,7 +104,7 @@ def _deskew_block(images: npt.NDArray[np.generic]) -> Float32Array:
 
 
 def _resample(
-    images: npt.NDArray[np.generic], mu_i: Float64Array, mu_j: Float64Array, shear: Float64Array
+    images: Images, mu_i: Float64Array, mu_j: Float64Array, shear: Float64Array
 ) -> Float32Array:
     """Sample images bilinearly at the sheared positions that `deskew` gives.
 
@@ -234,9 +148,3 @@ def _shift(rows: npt.NDArray[np.generic], by: Float64Array) -> Float32Array:
     shifted: Float32Array = taken[:, :-1] * (1 - fraction)
     shifted += taken[:, 1:] * fraction
     return shifted
-
-
-def _squarest(pixels: int) -> tuple[int, int]:
-    """The height and width, as nearly equal as can be, of an image of that many pixels."""
-    height = next(side for side in range(isqrt(pixels), 0, -1) if pixels % side == 0)
-    return height, pixels // height

@@ -25,8 +25,8 @@ from mnist_svm.svm.log import listening, logger
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.parameters import check_parameters, checked_weights
 from mnist_svm.svm.samples import Samples, project
-from mnist_svm.svm.threads import threads
 from mnist_svm.svm.working_set import WorkingSetSolver
+from mnist_svm.threads import threads
 
 MIB = 1 << 20
 

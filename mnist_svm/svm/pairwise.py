@@ -7,7 +7,6 @@ where it favours a. Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ..., as in sc
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,33 +21,6 @@ MAX_VALUE = 100
 Float64Array = npt.NDArray[np.float64]
 
 
-class PairwiseClassifier(Protocol):
-    """What `pairwise_values` needs of a fitted classifier; `sklearn.svm.SVC` has it."""
-
-    classes_: npt.NDArray[Any]
-
-    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
-        """Values of every pair, given ``decision_function_shape="ovo"``."""
-
-
-def pairwise_values(classifier: PairwiseClassifier, X: npt.NDArray[Any]) -> Float64Array:
-    """Decision values of every pair of classes.
-
-    Parameters
-    ----------
-    classifier : fitted one-vs-one classifier with ``decision_function_shape="ovo"``
-    X : ndarray of shape (n, n_features)
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k (k - 1) / 2)
-        In units of the margin: 1 and -1 are the margin's edges.
-    """
-    values = np.asarray(classifier.decision_function(X), dtype=np.float64)
-    # Of two classes scikit-learn gives one column, and positive where it favours the second.
-    return -values[:, None] if values.ndim == 1 else values
-
-
 def class_scores(values: Float64Array, n_classes: int) -> Float64Array:
     """One score a class: its votes, and below one vote, the sum of its decision values.
 
@@ -58,7 +30,7 @@ def class_scores(values: Float64Array, n_classes: int) -> Float64Array:
     Parameters
     ----------
     values : float64 ndarray of shape (n, k (k - 1) / 2)
-        See `pairwise_values`.
+        In units of the margin: 1 and -1 are the margin's edges.
     n_classes : int
         k, at least 2.
 
@@ -106,7 +78,7 @@ def class_confidences(values: Float64Array, n_classes: int) -> Float64Array:
     Parameters
     ----------
     values : float64 ndarray of shape (n, k (k - 1) / 2)
-        See `pairwise_values`.
+        In units of the margin: 1 and -1 are the margin's edges.
     n_classes : int
         k, at least 2.
 

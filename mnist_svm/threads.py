@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 
 from joblib import Parallel
+from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, threadpool_limits
 
 
@@ -47,10 +48,14 @@ def _let_this_thread_set_limits() -> None:
 
 _single_threaded_blas = _SingleThreadedBlas()
 
+_here = local()
+
 
 @contextmanager
 def threads(n_jobs: int | None) -> Iterator[Parallel]:
     """Threads that share blocks of work, BLAS with one thread in each.
+
+    Whoever asks for threads while working in one of these gets no more: the cores are busy.
 
     Parameters
     ----------
@@ -62,8 +67,15 @@ def threads(n_jobs: int | None) -> Iterator[Parallel]:
     joblib.Parallel
         It returns a generator of results, in order, which must be exhausted.
     """
+    within = getattr(_here, "within", False)
+    if within or get_active_backend()[0].nesting_level:
+        n_jobs = 1
     with (
         _single_threaded_blas,
         Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
     ):
-        yield parallel
+        _here.within = True
+        try:
+            yield parallel
+        finally:
+            _here.within = within
