@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,16 @@ class Distortion:
     shear: float = 0.0
     shift: float = 0.0
     image_shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smoothness < inf:
+            msg = f"smoothness must be positive, got {self.smoothness!r}"
+            raise ValueError(msg)
+        for name in ("displacement", "rotation", "stretch", "shear", "shift"):
+            strength = getattr(self, name)
+            if not 0 <= strength < inf:
+                msg = f"{name} must be a number of at least 0, got {strength!r}"
+                raise ValueError(msg)
 
     def __call__(self, X: npt.NDArray[np.generic], rng: np.random.RandomState) -> Float32Array:
         """A distorted copy of each row of ``X``.

@@ -37,6 +37,8 @@ class NormalizeSize(ImageTransformer):
         gradient a finer view of the strokes.
     extent : float, default=0.18
         Spread of the digits along their longer axis as a part of `side`, above 0, at most 1.
+    upright : bool, default=True
+        Whether to remove the shear. Without, s_jj itself is the horizontal spread.
     n_jobs : int or None, default=None
         See `ImageTransformer`.
 
@@ -56,8 +58,11 @@ class NormalizeSize(ImageTransformer):
     >>> small = np.zeros((1, 28, 28), dtype=np.uint8)
     >>> small[0, 2:6, 3:7] = 255
     >>> large = NormalizeSize().fit_transform(small.reshape(1, 784)).reshape(1, 28, 28)
-    >>> m = image_moments(large)
-    >>> [round(float(x[0]), 1) for x in (m.mu_i, m.mu_j, m.s_ii**0.5, m.s_jj**0.5, m.s_ij)]
+    >>> before, after = image_moments(small), image_moments(large)
+    >>> [round(float(m.mu_i[0]), 1) for m in (before, after)]
+    [3.5, 13.5]
+    >>> [round(float(m.s_ii[0])) for m in (before, after)]
+    [1, 29]
     """
 
     block = BLOCK
@@ -68,11 +73,13 @@ class NormalizeSize(ImageTransformer):
         image_shape: tuple[int, int] | None = None,
         side: int = 28,
         extent: float = 0.18,
+        upright: bool = True,
         n_jobs: int | None = None,
     ) -> None:
         super().__init__(image_shape=image_shape, n_jobs=n_jobs)
         self.side = side
         self.extent = extent
+        self.upright = upright
 
     def _check_parameters(self) -> None:
         if self.side not in range(1, 129):
@@ -84,7 +91,8 @@ class NormalizeSize(ImageTransformer):
 
     def _of_block(self, images: Images) -> Float32Array:
         moments = image_moments(images)
-        shear, high, wide = _scales(moments, self.extent * self.side)
+        shear = moments.s_ij / np.maximum(moments.s_ii, MIN_SPREAD) * bool(self.upright)
+        high, wide = _scales(moments, shear, self.extent * self.side)
         steps = np.arange(self.side) - (self.side - 1) / 2
         down = high[:, None] * steps
         rows = moments.mu_i[:, None] + down
@@ -93,19 +101,19 @@ class NormalizeSize(ImageTransformer):
         return _along_columns(_along_rows(images, rows), columns)
 
 
-def _scales(moments: Moments, spread: float) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Shear of each image, and how many of its rows and columns make one of the result's."""
-    s_ii = np.maximum(moments.s_ii, MIN_SPREAD)
-    shear = moments.s_ij / s_ii
-    height = np.sqrt(s_ii)
-    width = np.sqrt(np.maximum(moments.s_jj - shear * moments.s_ij, MIN_SPREAD))
+def _scales(
+    moments: Moments, shear: Float64Array, spread: float
+) -> tuple[Float64Array, Float64Array]:
+    """How many rows and columns of each image, when sheared, make one of the result's."""
+    s_jj = moments.s_jj - 2 * shear * moments.s_ij + shear**2 * moments.s_ii
+    height, width = (np.sqrt(np.maximum(s, MIN_SPREAD)) for s in (moments.s_ii, s_jj))
     longer = np.maximum(height, width)
     ratio = np.minimum(height, width) / longer
     shorter_becomes = np.sqrt(np.sin(ratio * np.pi / 2)) * spread
     high, wide = (
         side / np.where(side == longer, spread, shorter_becomes) for side in (height, width)
     )
-    return shear, high, wide
+    return high, wide
 
 
 def _along_rows(images: Images, rows: Float64Array) -> Float32Array:

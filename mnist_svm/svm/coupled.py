@@ -38,7 +38,8 @@ class CoupledSVC(KernelSVC):
         ValueError
             If ``X`` is not as in `fit`.
         """
-        return np.asarray(self.classes_.take(self.predict_proba(X).argmax(axis=1)))
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_.take(best))
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
         """A confidence in each class.
