@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import LabelEncoder, Normalizer
+from sklearn.preprocessing import LabelEncoder
 
+from mnist_svm.imaging.contrast import NormalizeContrast
 from mnist_svm.imaging.deskew import Deskew
 from mnist_svm.imaging.gradients import GradientFeatures
 from mnist_svm.imaging.size import NormalizeSize
@@ -29,7 +30,7 @@ PIXELS = 784
 MAX_DEGREE = 100
 
 # Types that support vectors are kept in.
-VECTOR_TYPES = ("uint8", "float16", "float32")
+VECTOR_TYPES = ("uint8", "float32")
 
 
 class _UnsoundError(Exception):
@@ -139,24 +140,20 @@ def _image_part(part: Any, width: int) -> None:
     _require(prod(shape) == width == part.n_features_in_, part)
 
 
-def _deskew(part: Deskew, width: int) -> int:
+def _same_shape(part: Deskew | NormalizeContrast, width: int) -> int:
     _image_part(part, width)
     return width
 
 
 def _size(part: NormalizeSize, width: int) -> int:
     _image_part(part, width)
+    _require(type(part.upright) is bool, part)
     return part.side**2
 
 
 def _gradients(part: GradientFeatures, width: int) -> int:
     _image_part(part, width)
     return part.directions * part.grid**2
-
-
-def _scale(part: Normalizer, width: int) -> int:
-    _require(part.n_features_in_ == width and part.norm == "l2", part)
-    return width
 
 
 def _machine(svm: CoupledSVC, width: int) -> Any:
@@ -203,10 +200,10 @@ _CLASSIFIERS = {
     VotingClassifier: _vote,
 }
 _TRANSFORMERS = {
-    Deskew: _deskew,
+    Deskew: _same_shape,
     FeatureUnion: _union,
     GradientFeatures: _gradients,
+    NormalizeContrast: _same_shape,
     NormalizeSize: _size,
-    Normalizer: _scale,
     Pipeline: _pipeline_transforms,
 }

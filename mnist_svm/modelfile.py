@@ -38,6 +38,7 @@ FORMAT_VERSION = 3
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("mnist_svm.imaging.contrast", "NormalizeContrast"),
         ("mnist_svm.imaging.deskew", "Deskew"),
         ("mnist_svm.imaging.distort", "Distortion"),
         ("mnist_svm.imaging.gradients", "GradientFeatures"),
@@ -50,7 +51,6 @@ ALLOWED_NAMES = frozenset(
         ("sklearn.ensemble._voting", "VotingClassifier"),
         ("sklearn.pipeline", "FeatureUnion"),
         ("sklearn.pipeline", "Pipeline"),
-        ("sklearn.preprocessing._data", "Normalizer"),
         ("sklearn.preprocessing._label", "LabelEncoder"),
         ("sklearn.utils._bunch", "Bunch"),
     }

@@ -16,7 +16,6 @@ from mnist_svm.datasets.load import Dataset
 from mnist_svm.errors import FormatError
 from mnist_svm.modelfile import Model
 from mnist_svm.recipes import Parameters, Recipe
-from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.machines import machines
 
 RECORDED_PACKAGES = ("mnist-svm", "scikit-learn", "numpy", "scipy", "joblib")
@@ -71,8 +70,6 @@ def train_model(
     pipeline = recipe.pipeline(parameters, random_state=random_state, n_jobs=n_jobs).fit(X, y)
     seconds = time.perf_counter() - start
     fitted = list(machines(pipeline))
-    for machine in fitted:
-        _shrink(machine)
     metadata: dict[str, Any] = {
         "recipe": recipe.name,
         "summary": recipe.summary,
@@ -100,16 +97,6 @@ def train_model(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return Model(pipeline, metadata)
-
-
-def _shrink(machine: KernelSVC) -> None:
-    """Keep support vectors of 32 bits in 16.
-
-    Rounding changes a pixel by a part in 4,096, and a decision value by less than the solver's
-    tolerance: no reading of MNIST's test images.
-    """
-    if machine.support_vectors_.dtype == np.float32:
-        machine.support_vectors_ = machine.support_vectors_.astype(np.float16)
 
 
 def stratified_subset(

@@ -1,0 +1,68 @@
+"""Draw what `GradientFeatures` sees in a few digits: ``docs/gradients.png``.
+
+    python docs/gradients.py
+
+Each row is a test image: as it is, normalised in size, the eight planes of gradient directions, and
+the features themselves, each point of the grid a star of eight arrows as long as its features.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.imaging.gradients import GradientFeatures, gradient_planes
+from mnist_svm.recipes import RECIPES
+
+DIGITS = (2, 4, 8)
+DIRECTIONS = 8
+# The way the gradient points, from dark to bright; rows are counted downwards.
+ARROWS = "→↘↓↙←↖↑↗"
+
+
+def main() -> None:
+    """Write the picture."""
+    test = load_dataset("mnist", split="test")
+    chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
+    normalize = RECIPES["gradient"].pipeline()["normalize"]
+    sized = normalize.fit_transform(test.X[chosen])
+    side = normalize.side
+    features = GradientFeatures(directions=DIRECTIONS).fit_transform(sized)
+    planes = gradient_planes(sized.reshape(-1, side, side), DIRECTIONS)
+
+    figure, axes = plt.subplots(
+        len(chosen), DIRECTIONS + 3, figsize=(14, 4.2), layout="constrained"
+    )
+    for row, index in enumerate(chosen):
+        first, second, *middle, last = axes[row]
+        first.imshow(test.images[index], cmap="gray")
+        second.imshow(sized[row].reshape(side, side), cmap="gray")
+        for k, ax in enumerate(middle):
+            ax.imshow(planes[row, k], cmap="gray", vmin=0, vmax=planes.max() / 2)
+        _stars(last, features[row].reshape(DIRECTIONS, 7, 7))
+    for ax, title in zip(axes[0], ["MNIST", "normalised", *ARROWS, "features"], strict=True):
+        ax.set_title(title, fontsize=14 if title in ARROWS else 11)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=90)
+
+
+def _stars(ax: Axes, features: np.ndarray) -> None:
+    """Arrows from the points of the grid."""
+    rows, columns = np.mgrid[:7, :7]
+    for k, of_direction in enumerate(features):
+        angle = 2 * np.pi * k / DIRECTIONS
+        length = of_direction / features.max()
+        ax.quiver(
+            columns, rows, length * np.cos(angle), length * np.sin(angle),
+            angles="xy", scale_units="xy", scale=1.4, width=0.012, color="C3",
+        )  # fmt: skip
+    ax.set(xlim=(-0.8, 6.8), ylim=(6.8, -0.8), aspect="equal", facecolor="black")
+
+
+if __name__ == "__main__":
+    main()
