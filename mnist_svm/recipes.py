@@ -218,6 +218,8 @@ def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
         )
         for seed, (view, normalize) in enumerate(views.items())
     ]
+    pixels = _virtual(RECIPES["virtual"].defaults, random_state, n_jobs)
+    machines.append(("pixels", pixels["virtual"]))
     return Pipeline([("average", VotingClassifier(machines, voting="soft"))])
 
 
