@@ -250,7 +250,7 @@ def _with_copies(
     return VirtualSupportVectors(pipeline, distort, copies=COPIES, random_state=random_state)
 
 
-SELECTION = "python benchmarks/select.py"
+SELECTION = "python benchmarks/selection.py"
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {

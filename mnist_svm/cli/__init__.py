@@ -25,9 +25,9 @@ def cli() -> None:
 
     \b
     Examples:
+      mnist-svm predict images_test/*.png   read digits from pictures
       mnist-svm train                       train on MNIST, write mnist-svm.joblib
       mnist-svm eval                        accuracy and confusion matrix on the test set
-      mnist-svm predict images_test/*.png   read digits from pictures
 
     Exit codes: 0 all done, 1 the job failed in whole or in part, 2 wrong usage,
     130 interrupted.

@@ -1,7 +1,7 @@
 """Choose the parameters of the recipes by cross-validation on the training images.
 
-    python benchmarks/select.py             all of them, an hour and a half on two cores
-    python benchmarks/select.py gradient    one of them
+    python benchmarks/selection.py             all of them, an hour and a half on two cores
+    python benchmarks/selection.py gradient    one of them
 
 Five stratified folds over all 60,000 training images of MNIST; the test set is not read. Each
 recipe has a table of its own, ``benchmarks/select_NAME.md``, sorted by errors. Beside the errors
@@ -103,7 +103,7 @@ def main() -> None:
         table = [
             f"Candidates for the recipe `{name}`: errors in five-fold cross-validation over the",
             "60,000 training images, and the log loss of the confidences. Made by",
-            f"`python benchmarks/select.py {name}`.",
+            f"`python benchmarks/selection.py {name}`.",
             "",
             "| candidate | errors | log loss | minutes |",
             "|---|---|---|---|",
