@@ -35,7 +35,7 @@ class NormalizeSize(ImageTransformer):
     side : int, default=28
         Of the square images that come out, from 1 to 128. More than the input has gives the
         gradient a finer view of the strokes.
-    extent : float, default=0.18
+    extent : float, default=0.17
         Spread of the digits along their longer axis as a part of `side`, above 0, at most 1.
     upright : bool, default=True
         Whether to remove the shear. Without, s_jj itself is the horizontal spread.
@@ -72,7 +72,7 @@ class NormalizeSize(ImageTransformer):
         *,
         image_shape: tuple[int, int] | None = None,
         side: int = 28,
-        extent: float = 0.18,
+        extent: float = 0.17,
         upright: bool = True,
         n_jobs: int | None = None,
     ) -> None:
