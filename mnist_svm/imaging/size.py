@@ -62,7 +62,7 @@ class NormalizeSize(ImageTransformer):
     >>> [round(float(m.mu_i[0]), 1) for m in (before, after)]
     [3.5, 13.5]
     >>> [round(float(m.s_ii[0])) for m in (before, after)]
-    [1, 29]
+    [1, 26]
     """
 
     block = BLOCK
