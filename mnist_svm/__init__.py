@@ -14,24 +14,36 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.idx import read_idx, write_idx
     from mnist_svm.datasets.load import Dataset, load_dataset
     from mnist_svm.errors import MnistSvmError
+    from mnist_svm.imaging.contrast import NormalizeContrast
     from mnist_svm.imaging.deskew import Deskew
+    from mnist_svm.imaging.distort import Distortion
+    from mnist_svm.imaging.gradients import GradientFeatures
+    from mnist_svm.imaging.size import NormalizeSize
     from mnist_svm.modelfile import Model, load_model, save_model
     from mnist_svm.recipes import RECIPES
     from mnist_svm.recognizer import Recognizer
     from mnist_svm.report import evaluate
     from mnist_svm.svm.classifier import KernelSVC
+    from mnist_svm.svm.coupled import CoupledSVC
+    from mnist_svm.svm.virtual import VirtualSupportVectors
     from mnist_svm.training import train_model
 
 __version__ = "0.1.0"
 
 __all__ = [
     "RECIPES",
+    "CoupledSVC",
     "Dataset",
     "Deskew",
+    "Distortion",
+    "GradientFeatures",
     "KernelSVC",
     "MnistSvmError",
     "Model",
+    "NormalizeContrast",
+    "NormalizeSize",
     "Recognizer",
+    "VirtualSupportVectors",
     "evaluate",
     "load_dataset",
     "load_model",
@@ -43,12 +55,18 @@ __all__ = [
 
 _HOMES = {
     "RECIPES": "recipes",
+    "CoupledSVC": "svm.coupled",
     "Dataset": "datasets.load",
     "Deskew": "imaging.deskew",
+    "Distortion": "imaging.distort",
+    "GradientFeatures": "imaging.gradients",
     "KernelSVC": "svm.classifier",
     "MnistSvmError": "errors",
     "Model": "modelfile",
+    "NormalizeContrast": "imaging.contrast",
+    "NormalizeSize": "imaging.size",
     "Recognizer": "recognizer",
+    "VirtualSupportVectors": "svm.virtual",
     "evaluate": "report",
     "load_dataset": "datasets.load",
     "load_model": "modelfile",

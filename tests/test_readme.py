@@ -7,6 +7,7 @@ import re
 import pytest
 from conftest import ROOT
 
+from mnist_svm import RECIPES
 from mnist_svm.cli import cli
 
 README = (ROOT / "README.md").read_text()
@@ -35,13 +36,40 @@ def test_the_python_example_runs(monkeypatch, capsys):
     assert "images_test/7.png ((7, " in out
 
 
+def test_the_recipes_shown_are_the_recipes(run):
+    assert block_after("`mnist-svm train --recipe NAME` trains") == (
+        "$ mnist-svm recipes\n" + run("recipes").stdout
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_s_figures_are_those_of_the_benchmark(name):
+    table = (ROOT / "benchmarks" / "recipes.md").read_text()
+    cells = re.search(rf"^\| `{name}` \| (.*) \|$", table, re.MULTILINE)[1].split(" | ")
+    measured = RECIPES[name].measured
+    assert cells[0].split(", ")[0] == str(measured.errors)
+    assert cells[2] == f"{measured.seconds:.0f} s"
+    assert cells[5:] == [f"{measured.megabytes:.1f} MB", f"{measured.images_per_second:,}"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_s_cross_validation_is_that_of_the_selection(name):
+    table = (ROOT / "benchmarks" / f"select_{name}.md").read_text()
+    chosen = RECIPES[name].cross_validation
+    assert re.search(rf"^\| the recipe \| {chosen.errors} \|", table, re.MULTILINE)
+    assert chosen.command in table
+
+
 def test_the_kernel_svc_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(block_after("## KernelSVC"), {})
     assert capsys.readouterr().out.startswith("0.987")
 
 
-@pytest.mark.parametrize("name", ["kernel_svc", "growth"])
+BENCHMARKS = ["kernel_svc", "growth", "recipes", "recipes_fashion-mnist"]
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
     rows = [
         line
