@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mnist_svm.imaging.transformer import Images, ImageTransformer
 
 # Images per block: its planes stay in the cache.
-BLOCK = 32
+BLOCK = 16
 
 # The longest gradient that the Sobel operator finds in an image of 0-255, along an axis.
 LONGEST = 4 * 255

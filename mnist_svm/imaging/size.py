@@ -95,10 +95,9 @@ class NormalizeSize(ImageTransformer):
         high, wide = _scales(moments, shear, self.extent * self.side)
         steps = np.arange(self.side) - (self.side - 1) / 2
         down = high[:, None] * steps
-        rows = moments.mu_i[:, None] + down
         slant = moments.mu_j[:, None] + shear[:, None] * down
-        columns = slant[:, :, None] + (wide[:, None] * steps)[:, None, :]
-        return _along_columns(_along_rows(images, rows), columns)
+        rows = _along_rows(images, moments.mu_i[:, None] + down)
+        return _along_columns(rows, slant, wide[:, None] * steps)
 
 
 def _scales(
@@ -118,22 +117,41 @@ def _scales(
 
 def _along_rows(images: Images, rows: Float64Array) -> Float32Array:
     """Interpolate linearly at rows (n, m), zero outside: one matrix product for each image."""
-    distances = np.abs(rows[:, :, None] - np.arange(images.shape[1]))
-    weights = np.maximum(1 - distances, 0).astype(np.float32)
+    distances = rows.astype(np.float32)[:, :, None] - np.arange(images.shape[1], dtype=np.float32)
+    np.abs(distances, out=distances)
+    weights = np.maximum(1 - distances, 0)
     return np.asarray(weights @ images.astype(np.float32, copy=False))
 
 
-def _along_columns(images: Float32Array, columns: Float64Array) -> Float32Array:
-    """Interpolate row by row linearly at columns (n, height, m), zero outside."""
+def _along_columns(
+    images: Float32Array, first: Float64Array, further: Float64Array
+) -> Float32Array:
+    """Interpolate linearly along each row, zero outside.
+
+    Parameters
+    ----------
+    images : float32 ndarray of shape (n, height, width)
+    first, further : float64 ndarrays of shape (n, height) and (n, m)
+        Columns, to be added up: one for each row of an image, one for each column of the result.
+
+    Returns
+    -------
+    float32 ndarray of shape (n, height, m)
+    """
     n, height, width = images.shape
     # Two columns of zeros on each side stand for all that is further out.
     padded = np.zeros((n, height, width + 4), np.float32)
     padded[:, :, 2:-2] = images
-    columns = np.clip(columns, -1.5, width + 0.5)
-    left = np.floor(columns).astype(np.intp)
-    fraction = (columns - left).astype(np.float32)
-    at = left + (2 + np.arange(n * height).reshape(n, height, 1) * (width + 4))
-    one, other = padded.ravel().take(at), padded.ravel().take(at + 1)
+    columns = (first + 2).astype(np.float32)[:, :, None] + further.astype(np.float32)[:, None, :]
+    np.clip(columns, 0.5, width + 2.5, out=columns)
+    # Positive, so that cutting off the fraction rounds down.
+    left = columns.astype(np.intp)
+    columns -= left
+    left += (width + 4) * np.arange(n * height).reshape(n, height, 1)
+    pixels = padded.ravel()
+    one = pixels.take(left)
+    left += 1
+    other = pixels.take(left)
     other -= one
-    other *= fraction
+    other *= columns
     return np.asarray(one + other)
