@@ -53,7 +53,7 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
     "virtual": [
         {},
         {"virtual__distort": Distortion(displacement=0.4, rotation=0.1, stretch=0.08)},
-        {"virtual__distort": Distortion(displacement=0.9, rotation=0.1, stretch=0.08)},
+        {"virtual__distort": Distortion(displacement=0.8, rotation=0.1, stretch=0.08)},
         {"virtual__distort": Distortion(rotation=0.1, stretch=0.08)},
         {"virtual__copies": 4},
     ],
@@ -87,7 +87,7 @@ KERNELS: list[dict[str, Any]] = [
     {"svm__degree": 9, "svm__gamma": 2e-6},
     {"svm__degree": 9, "svm__gamma": 4e-6},
     {"svm__degree": 9, "svm__gamma": 8e-6},
-    {"size": Deskew()},
+    {"normalize": Deskew()},
 ]
 
 

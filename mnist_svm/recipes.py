@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-    from mnist_svm.imaging.transformer import ImageTransformer
-    from mnist_svm.svm.coupled import CoupledSVC
-    from mnist_svm.svm.virtual import VirtualSupportVectors
-
-
-SHAPE = (28, 28)
-
-# Of the images that gradients are taken of: finer than MNIST's, which costs errors nothing.
-SIDE = 40
-DIRECTIONS = 8
-
-# Of each support vector, and how they differ from it.
-COPIES = 8
-DISTORTION = MappingProxyType({"displacement": 0.6, "rotation": 0.1, "stretch": 0.08})
-PIXEL_DISTORTION = MappingProxyType({"displacement": 1.0, "rotation": 0.1, "stretch": 0.08})
 
 
 @dataclass(frozen=True)
@@ -103,10 +87,6 @@ class Measured:
     command: str = "python benchmarks/recipes.py"
 
 
-# From parameters, seed and threads to an unfitted pipeline.
-Build = Callable[[Parameters, int, int], "Pipeline"]
-
-
 @dataclass(frozen=True)
 class Recipe:
     """A pipeline by name.
@@ -117,7 +97,6 @@ class Recipe:
     defaults : the parameters chosen by cross-validation on the training set.
     cross_validation : the figures behind that choice.
     measured : what became of it.
-    build : makes the pipeline; call `pipeline` instead.
     """
 
     name: str
@@ -125,7 +104,6 @@ class Recipe:
     defaults: Parameters
     cross_validation: CrossValidation
     measured: Measured
-    build: Build
 
     def pipeline(
         self, parameters: Parameters | None = None, *, random_state: int = 0, n_jobs: int = -1
@@ -146,108 +124,10 @@ class Recipe:
         sklearn.pipeline.Pipeline
             It has ``predict`` and ``predict_proba``.
         """
-        return self.build(parameters or self.defaults, random_state, n_jobs)
+        # Here, so that listing recipes costs no import of scikit-learn.
+        from mnist_svm.pipelines import PIPELINES
 
-
-def _machine(parameters: Parameters, random_state: int, n_jobs: int) -> CoupledSVC:
-    # Here, as in all of these, so that listing recipes costs no import of scikit-learn.
-    from mnist_svm.svm.coupled import CoupledSVC
-
-    given = {name: value for name, value in asdict(parameters).items() if value is not None}
-    return CoupledSVC(**given, random_state=random_state, n_jobs=n_jobs)
-
-
-def _poly4(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    from sklearn.pipeline import Pipeline
-
-    from mnist_svm.imaging.contrast import NormalizeContrast
-    from mnist_svm.imaging.deskew import Deskew
-
-    return Pipeline(
-        [
-            ("deskew", Deskew(image_shape=SHAPE, n_jobs=n_jobs)),
-            ("contrast", NormalizeContrast(image_shape=SHAPE, n_jobs=n_jobs)),
-            ("svm", _machine(parameters, random_state, n_jobs)),
-        ]
-    )
-
-
-def _virtual(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    from sklearn.pipeline import Pipeline
-
-    from mnist_svm.imaging.contrast import NormalizeContrast
-    from mnist_svm.imaging.size import NormalizeSize
-
-    pixels = Pipeline(
-        [
-            ("size", NormalizeSize(image_shape=SHAPE, n_jobs=n_jobs)),
-            ("contrast", NormalizeContrast(image_shape=SHAPE, n_jobs=n_jobs)),
-            ("svm", _machine(parameters, random_state, n_jobs)),
-        ]
-    )
-    return Pipeline([("virtual", _with_copies(pixels, PIXEL_DISTORTION, random_state))])
-
-
-def _gradient(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    from mnist_svm.imaging.size import NormalizeSize
-
-    normalize = NormalizeSize(image_shape=SHAPE, side=SIDE, n_jobs=n_jobs)
-    return _gradients_of(normalize, parameters, random_state, n_jobs)
-
-
-def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    from sklearn.ensemble import VotingClassifier
-    from sklearn.pipeline import Pipeline
-
-    from mnist_svm.imaging.deskew import Deskew
-    from mnist_svm.imaging.size import NormalizeSize
-
-    views = {
-        "sized": NormalizeSize(image_shape=SHAPE, side=SIDE, n_jobs=n_jobs),
-        "slanted": NormalizeSize(image_shape=SHAPE, side=SIDE, upright=False, n_jobs=n_jobs),
-        "deskewed": Deskew(image_shape=SHAPE, n_jobs=n_jobs),
-    }
-    machines = [
-        (
-            view,
-            _with_copies(
-                _gradients_of(normalize, parameters, random_state, n_jobs),
-                DISTORTION,
-                random_state + seed,
-            ),
-        )
-        for seed, (view, normalize) in enumerate(views.items())
-    ]
-    pixels = _virtual(RECIPES["virtual"].defaults, random_state, n_jobs)
-    machines.append(("pixels", pixels["virtual"]))
-    return Pipeline([("average", VotingClassifier(machines, voting="soft"))])
-
-
-def _gradients_of(
-    normalize: ImageTransformer, parameters: Parameters, random_state: int, n_jobs: int
-) -> Pipeline:
-    """A machine on the gradient directions of digits that are normalised in some way."""
-    from sklearn.pipeline import Pipeline
-
-    from mnist_svm.imaging.gradients import GradientFeatures
-
-    return Pipeline(
-        [
-            ("normalize", normalize),
-            ("gradients", GradientFeatures(directions=DIRECTIONS, n_jobs=n_jobs)),
-            ("svm", _machine(parameters, random_state, n_jobs)),
-        ]
-    )
-
-
-def _with_copies(
-    pipeline: Pipeline, strengths: Mapping[str, float], random_state: int
-) -> VirtualSupportVectors:
-    from mnist_svm.imaging.distort import Distortion
-    from mnist_svm.svm.virtual import VirtualSupportVectors
-
-    distort = Distortion(**strengths, image_shape=SHAPE)
-    return VirtualSupportVectors(pipeline, distort, copies=COPIES, random_state=random_state)
+        return PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
 
 
 SELECTION = "python benchmarks/selection.py"
@@ -262,7 +142,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=Parameters("poly", C=1.0, gamma=2e-5, degree=4, coef0=1.0),
                 cross_validation=CrossValidation(5, 60_000, 649, f"{SELECTION} poly4"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
-                build=_poly4,
             ),
             Recipe(
                 name="virtual",
@@ -270,7 +149,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=Parameters("poly", C=1.0, gamma=4e-6, degree=9, coef0=1.0),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} virtual"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
-                build=_virtual,
             ),
             Recipe(
                 name="gradient",
@@ -278,7 +156,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=Parameters("rbf", C=10.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} gradient"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
-                build=_gradient,
             ),
             Recipe(
                 name="best",
@@ -286,7 +163,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=Parameters("rbf", C=2.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} best"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
-                build=_best,
             ),
         )
     }

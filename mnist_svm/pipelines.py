@@ -1,0 +1,107 @@
+"""The pipelines behind the recipes: where images and machines meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+
+from mnist_svm.imaging.contrast import NormalizeContrast
+from mnist_svm.imaging.deskew import Deskew
+from mnist_svm.imaging.distort import Distortion
+from mnist_svm.imaging.gradients import GradientFeatures
+from mnist_svm.imaging.size import NormalizeSize
+from mnist_svm.imaging.transformer import ImageTransformer
+from mnist_svm.recipes import RECIPES, Parameters
+from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.virtual import VirtualSupportVectors
+
+SHAPE = (28, 28)
+
+# Of the images that gradients are taken of: finer than MNIST's, which costs time but no errors.
+SIDE = 40
+
+# Of each support vector, and how they differ from it.
+COPIES = 8
+DISTORTION = Distortion(displacement=0.6, rotation=0.1, stretch=0.08, image_shape=SHAPE)
+
+# From parameters, seed and threads to an unfitted pipeline.
+Build = Callable[[Parameters, int, int], Pipeline]
+
+
+def _poly4(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+    """Deskewed pixels."""
+    deskew = Deskew(image_shape=SHAPE, n_jobs=n_jobs)
+    return _on_pixels(deskew, parameters, random_state, n_jobs)
+
+
+def _virtual(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+    """Pixels of digits of one size, and copies of the support vectors."""
+    size = NormalizeSize(image_shape=SHAPE, n_jobs=n_jobs)
+    pixels = _on_pixels(size, parameters, random_state, n_jobs)
+    return Pipeline([("virtual", _with_copies(pixels, random_state))])
+
+
+def _gradient(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+    """Gradient directions of digits of one size."""
+    size = NormalizeSize(image_shape=SHAPE, side=SIDE, n_jobs=n_jobs)
+    return _on_gradients(size, parameters, random_state, n_jobs)
+
+
+def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+    """The average of machines that see the digit differently, each with copies of its own."""
+    views: dict[str, ImageTransformer] = {
+        "sized": NormalizeSize(image_shape=SHAPE, side=SIDE, n_jobs=n_jobs),
+        "slanted": NormalizeSize(image_shape=SHAPE, side=SIDE, upright=False, n_jobs=n_jobs),
+        "deskewed": Deskew(image_shape=SHAPE, n_jobs=n_jobs),
+    }
+    machines = {
+        view: _on_gradients(normalize, parameters, random_state, n_jobs)
+        for view, normalize in views.items()
+    }
+    machines["pixels"] = _on_pixels(
+        NormalizeSize(image_shape=SHAPE, n_jobs=n_jobs),
+        RECIPES["virtual"].defaults,
+        random_state,
+        n_jobs,
+    )
+    with_copies = [
+        (view, _with_copies(machine, random_state + seed))
+        for seed, (view, machine) in enumerate(machines.items())
+    ]
+    return Pipeline([("average", VotingClassifier(with_copies, voting="soft"))])
+
+
+def _on_pixels(
+    normalize: ImageTransformer, parameters: Parameters, random_state: int, n_jobs: int
+) -> Pipeline:
+    contrast = NormalizeContrast(n_jobs=n_jobs)
+    machine = _machine(parameters, random_state, n_jobs)
+    return Pipeline([("normalize", normalize), ("contrast", contrast), ("svm", machine)])
+
+
+def _on_gradients(
+    normalize: ImageTransformer, parameters: Parameters, random_state: int, n_jobs: int
+) -> Pipeline:
+    gradients = GradientFeatures(n_jobs=n_jobs)
+    machine = _machine(parameters, random_state, n_jobs)
+    return Pipeline([("normalize", normalize), ("gradients", gradients), ("svm", machine)])
+
+
+def _machine(parameters: Parameters, random_state: int, n_jobs: int) -> CoupledSVC:
+    given = {name: value for name, value in asdict(parameters).items() if value is not None}
+    return CoupledSVC(**given, random_state=random_state, n_jobs=n_jobs)
+
+
+def _with_copies(pipeline: Pipeline, random_state: int) -> VirtualSupportVectors:
+    return VirtualSupportVectors(pipeline, DISTORTION, copies=COPIES, random_state=random_state)
+
+
+PIPELINES: dict[str, Build] = {
+    "poly4": _poly4,
+    "virtual": _virtual,
+    "gradient": _gradient,
+    "best": _best,
+}
