@@ -1,19 +1,16 @@
-# Build: install the package and train the model on the MNIST files in data/.
+# Build: install the package, which brings a trained model.
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/mnist-svm
 COPY pyproject.toml README.md LICENSE ./
 COPY mnist_svm ./mnist_svm
 RUN /opt/mnist-svm/bin/pip install --no-cache-dir .
-COPY data ./data
-RUN /opt/mnist-svm/bin/mnist-svm train --output /opt/mnist-svm/mnist-svm.joblib
 
-# Run: the installed package and the model, nothing of the build.
+# Run: the installed package, nothing of the build.
 FROM python:3.13-slim
 RUN useradd --create-home --uid 1000 reader
 COPY --from=build /opt/mnist-svm /opt/mnist-svm
 ENV PATH=/opt/mnist-svm/bin:$PATH PYTHONUNBUFFERED=1
-# The model is found in the working directory.
 WORKDIR /opt/mnist-svm
 USER reader
 ENTRYPOINT ["mnist-svm"]
