@@ -70,7 +70,7 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
         {"normalize__extent": 0.16},
         {"normalize__extent": 0.18},
         {"normalize__upright": False},
-        {"gradients__directions": 6},
+        {"gradients__directions": 4},
         {"gradients__directions": 12},
         {"gradients__grid": 5},
         {"gradients__grid": 9},

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.imaging.gradients import GradientFeatures, gradient_planes
+from mnist_svm.imaging.gradients import GradientFeatures, GradientPlanes
 from mnist_svm.recipes import RECIPES
 
 DIGITS = (2, 4, 8)
@@ -32,7 +32,7 @@ def main() -> None:
     sized = normalize.fit_transform(test.X[chosen])
     side = normalize.side
     features = GradientFeatures(directions=DIRECTIONS).fit_transform(sized)
-    planes = gradient_planes(sized.reshape(-1, side, side), DIRECTIONS)
+    planes = GradientPlanes(len(chosen), side, side, DIRECTIONS)(sized.reshape(-1, side, side))
 
     figure, axes = plt.subplots(
         len(chosen), DIRECTIONS + 3, figsize=(14, 4.2), layout="constrained"

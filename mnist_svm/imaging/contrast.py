@@ -7,9 +7,6 @@ import numpy.typing as npt
 
 from mnist_svm.imaging.transformer import Images, ImageTransformer
 
-# Images per block.
-BLOCK = 256
-
 # Of what comes out. The brightest pixels of very thin digits would then be beyond 255: those of 8
 # in MNIST's 60,000 training images.
 NORM = 1000
@@ -32,9 +29,7 @@ class NormalizeContrast(ImageTransformer):
     [36, 36, 36]
     """
 
-    block = BLOCK
-
-    def _of_block(self, images: Images) -> npt.NDArray[np.uint8]:
+    def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
         pixels = images.reshape(len(images), -1).astype(np.float64)
         norms = np.linalg.norm(pixels, axis=1, keepdims=True)
         pixels *= np.divide(NORM, norms, out=np.zeros_like(norms), where=norms > 0)

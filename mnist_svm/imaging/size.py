@@ -65,8 +65,6 @@ class NormalizeSize(ImageTransformer):
     [1, 26]
     """
 
-    block = BLOCK
-
     def __init__(
         self,
         *,
@@ -88,6 +86,13 @@ class NormalizeSize(ImageTransformer):
         if not 0 < self.extent <= 1:
             msg = f"extent must be above 0 and at most 1, got {self.extent!r}"
             raise ValueError(msg)
+
+    def _of_task(self, images: Images) -> Float32Array:
+        out = np.empty((len(images), self.side, self.side), np.float32)
+        for start in range(0, len(images), BLOCK):
+            block = slice(start, start + BLOCK)
+            out[block] = self._of_block(images[block])
+        return out
 
     def _of_block(self, images: Images) -> Float32Array:
         moments = image_moments(images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import isqrt
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ Images = npt.NDArray[np.generic]
 class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Transformer of images whose pixels are the columns of ``X``, row by row.
 
-    What it does to an image depends on nothing but that image, so that it goes through images
-    in blocks that threads share.
+    What it does to an image depends on nothing but that image, so that threads can share the
+    images.
 
     Parameters
     ----------
@@ -42,10 +42,6 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Number of columns seen by `fit`.
     """
 
-    # Small enough that a block's temporary arrays stay in the cache and in memory that the
-    # allocator keeps, instead of being mapped and faulted in anew for every block.
-    block: ClassVar[int]
-
     image_shape_: tuple[int, int]
     n_features_in_: int
 
@@ -56,8 +52,8 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         self.n_jobs = n_jobs
 
     @abstractmethod
-    def _of_block(self, images: Images) -> npt.NDArray[Any]:
-        """What becomes of a few images: an array with as many rows."""
+    def _of_task(self, images: Images) -> npt.NDArray[Any]:
+        """What becomes of up to `TASK` images: an array with as many rows."""
 
     def _check_parameters(self) -> None:
         """Raise ValueError if a parameter cannot be worked with."""
@@ -114,12 +110,8 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         images = self._validated(X, reset=False).reshape(-1, *self.image_shape_)
         tasks = [images[start : start + TASK] for start in range(0, len(images), TASK)]
         with threads(self.n_jobs) as parallel:
-            return np.concatenate(list(parallel(delayed(self._of_task)(task) for task in tasks)))
-
-    def _of_task(self, images: Images) -> npt.NDArray[Any]:
-        starts = range(0, len(images), self.block)
-        done = np.concatenate([self._of_block(images[s : s + self.block]) for s in starts])
-        return done.reshape(len(images), -1)
+            done = list(parallel(delayed(self._of_task)(task) for task in tasks))
+        return np.concatenate(done).reshape(len(images), -1)
 
     def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Images:
         checked: Images = validate_data(self, X, reset=reset, ensure_non_negative=True)
