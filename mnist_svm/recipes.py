@@ -153,14 +153,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 name="gradient",
                 summary="gradient directions of digits of one size, Gaussian SVM: small, accurate",
-                defaults=Parameters("rbf", C=10.0, gamma=8e-6),
+                defaults=Parameters("rbf", C=3.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} gradient"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
             ),
             Recipe(
                 name="best",
                 summary="several views of the digit, virtual support vectors, averaged",
-                defaults=Parameters("rbf", C=2.0, gamma=8e-6),
+                defaults=Parameters("rbf", C=3.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} best"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
             ),
