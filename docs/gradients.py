@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.imaging.gradients import GradientFeatures, GradientPlanes
+from mnist_svm.imaging.gradients import GradientPlanes
 from mnist_svm.recipes import RECIPES
 
 DIGITS = (2, 4, 8)
@@ -28,14 +28,18 @@ def main() -> None:
     """Write the picture."""
     test = load_dataset("mnist", split="test")
     chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
-    normalize = RECIPES["gradient"].pipeline()["normalize"]
+    pipeline = RECIPES["gradient"].pipeline()
+    normalize, gradients = pipeline["normalize"], pipeline["gradients"]
     sized = normalize.fit_transform(test.X[chosen])
     side = normalize.side
-    features = GradientFeatures(directions=DIRECTIONS).fit_transform(sized)
+    features = gradients.fit_transform(sized).reshape(-1, DIRECTIONS, *[gradients.grid] * 2)
     planes = GradientPlanes(len(chosen), side, side, DIRECTIONS)(sized.reshape(-1, side, side))
 
     figure, axes = plt.subplots(
-        len(chosen), DIRECTIONS + 3, figsize=(14, 4.2), layout="constrained"
+        len(chosen),
+        DIRECTIONS + 3,
+        figsize=(14, 4.2),
+        layout="constrained",
     )
     for row, index in enumerate(chosen):
         first, second, *middle, last = axes[row]
@@ -43,7 +47,7 @@ def main() -> None:
         second.imshow(sized[row].reshape(side, side), cmap="gray")
         for k, ax in enumerate(middle):
             ax.imshow(planes[row, k], cmap="gray", vmin=0, vmax=planes.max() / 2)
-        _stars(last, features[row].reshape(DIRECTIONS, 7, 7))
+        _stars(last, features[row])
     for ax, title in zip(axes[0], ["MNIST", "normalised", *ARROWS, "features"], strict=True):
         ax.set_title(title, fontsize=14 if title in ARROWS else 11)
     for ax in axes.flat:
@@ -53,15 +57,16 @@ def main() -> None:
 
 def _stars(ax: Axes, features: np.ndarray) -> None:
     """Arrows from the points of the grid."""
-    rows, columns = np.mgrid[:7, :7]
+    side = features.shape[-1]
+    rows, columns = np.mgrid[:side, :side]
     for k, of_direction in enumerate(features):
         angle = 2 * np.pi * k / DIRECTIONS
         length = of_direction / features.max()
-        ax.quiver(
-            columns, rows, length * np.cos(angle), length * np.sin(angle),
-            angles="xy", scale_units="xy", scale=1.4, width=0.012, color="C3",
-        )  # fmt: skip
-    ax.set(xlim=(-0.8, 6.8), ylim=(6.8, -0.8), aspect="equal", facecolor="black")
+        tips = length * np.cos(angle), length * np.sin(angle)
+        color = plt.get_cmap("hsv")(k / DIRECTIONS)
+        ax.quiver(columns, rows, *tips, angles="xy", scale_units="xy", scale=1.3, color=color)
+    edges = (-0.8, side - 0.2)
+    ax.set(xlim=edges, ylim=edges[::-1], aspect="equal", facecolor="black")
 
 
 if __name__ == "__main__":
