@@ -14,7 +14,7 @@ from mnist_svm.imaging.distort import Distortion
 from mnist_svm.imaging.gradients import GradientFeatures
 from mnist_svm.imaging.size import NormalizeSize
 from mnist_svm.imaging.transformer import ImageTransformer
-from mnist_svm.recipes import RECIPES, Parameters
+from mnist_svm.recipes import Parameters
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
@@ -66,12 +66,6 @@ def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
         view: _on_gradients(normalize, MANY, parameters, random_state, n_jobs)
         for view, normalize in views.items()
     }
-    machines["pixels"] = _on_pixels(
-        NormalizeSize(image_shape=SHAPE, n_jobs=n_jobs),
-        RECIPES["virtual"].defaults,
-        random_state,
-        n_jobs,
-    )
     with_copies = [
         (view, _with_copies(machine, random_state + seed))
         for seed, (view, machine) in enumerate(machines.items())
