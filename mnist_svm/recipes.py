@@ -159,7 +159,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             Recipe(
                 name="best",
-                summary="several views of the digit, virtual support vectors, averaged",
+                summary="gradient directions in three views of the digit, virtual copies, averaged",
                 defaults=Parameters("rbf", C=3.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 0, f"{SELECTION} best"),
                 measured=Measured(10_000, 100, 9.3, 6.5, 8000),
