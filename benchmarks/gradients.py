@@ -3,7 +3,7 @@
     python benchmarks/gradients.py
 
 Both make the same features; scipy goes image by image. Ours is measured with one thread and with
-one a core, on MNIST's 28 x 28 pixels and on the 40 x 40 of the recipe ``gradient``.
+one a core, on MNIST's 28 x 28 pixels and on the 32 x 32 of the recipe ``gradient``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.imaging.gradients import LONGEST, GradientFeatures
-from mnist_svm.imaging.size import NormalizeSize
+from mnist_svm.recipes import RECIPES
 
 DIRECTIONS, GRID = 8, 7
 REPEATS = 3
@@ -27,7 +27,9 @@ PEER_IMAGES = 300
 def main() -> None:
     """Measure and print."""
     X = load_dataset("mnist", split="test").X
-    for side, images in ((28, X), (40, NormalizeSize(side=40, n_jobs=-1).fit_transform(X))):
+    sized = RECIPES["gradient"].pipeline()["normalize"].fit_transform(X)
+    for images in (X, sized):
+        side = isqrt(images.shape[1])
         few = images[:PEER_IMAGES]
         transformer = GradientFeatures(directions=DIRECTIONS).fit(images)
         assert abs(transformer.transform(few) - peer(few).astype(int)).max() <= 1

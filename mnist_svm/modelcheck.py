@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 
 from mnist_svm.imaging.contrast import NormalizeContrast
@@ -92,23 +92,11 @@ def _overrides(part: Any) -> bool:
     return any(hasattr(type(part), name) for name in vars(part))
 
 
-def _through(steps: Any, width: int) -> int:
-    for _, step in steps:
-        width = _transformer(step, width)
-    return width
-
-
-def _pipeline_classifies(pipeline: Pipeline, width: int) -> Any:
-    return _classifier(pipeline.steps[-1][1], _through(pipeline.steps[:-1], width))
-
-
-def _pipeline_transforms(pipeline: Pipeline, width: int) -> int:
-    return _through(pipeline.steps, width)
-
-
-def _union(union: FeatureUnion, width: int) -> int:
-    _require(union.transformer_weights is None and union.n_jobs is None, union)
-    return sum(_transformer(part, width) for _, part in union.transformer_list)
+def _pipeline(pipeline: Pipeline, width: int) -> Any:
+    *transformers, (_, classifier) = pipeline.steps
+    for _, transformer in transformers:
+        width = _transformer(transformer, width)
+    return _classifier(classifier, width)
 
 
 def _virtual(virtual: VirtualSupportVectors, width: int) -> Any:
@@ -193,17 +181,15 @@ def _equal(one: Any, other: Any) -> bool:
     return type(one) is type(other) is np.ndarray and bool(np.array_equal(one, other))
 
 
-_CLASSIFIERS = {
+_CLASSIFIERS: dict[type, Callable[[Any, int], Any]] = {
     CoupledSVC: _machine,
-    Pipeline: _pipeline_classifies,
+    Pipeline: _pipeline,
     VirtualSupportVectors: _virtual,
     VotingClassifier: _vote,
 }
-_TRANSFORMERS = {
+_TRANSFORMERS: dict[type, Callable[[Any, int], int]] = {
     Deskew: _same_shape,
-    FeatureUnion: _union,
     GradientFeatures: _gradients,
     NormalizeContrast: _same_shape,
     NormalizeSize: _size,
-    Pipeline: _pipeline_transforms,
 }

@@ -49,7 +49,6 @@ ALLOWED_NAMES = frozenset(
         ("numpy", "ndarray"),
         ("numpy._core.multiarray", "scalar"),
         ("sklearn.ensemble._voting", "VotingClassifier"),
-        ("sklearn.pipeline", "FeatureUnion"),
         ("sklearn.pipeline", "Pipeline"),
         ("sklearn.preprocessing._label", "LabelEncoder"),
         ("sklearn.utils._bunch", "Bunch"),

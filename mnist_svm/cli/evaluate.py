@@ -13,6 +13,7 @@ from mnist_svm.cli.options import (
     jobs_option,
     json_option,
     model_option,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def evaluate_command(
     """
     import time
 
-    from mnist_svm.cli.options import told
     from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.load import load_dataset

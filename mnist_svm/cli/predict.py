@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option
+from mnist_svm.cli.options import json_option, model_option, told
 
 if TYPE_CHECKING:
     from mnist_svm.recognizer import PictureReading
@@ -56,7 +56,6 @@ def predict_command(
       mnist-svm predict scans/ --top 3 --json
       cat 7.png | mnist-svm predict -
     """
-    from mnist_svm.cli.options import told
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
     from mnist_svm.cli.progress import counted, is_terminal
     from mnist_svm.fileio import require_writable
