@@ -57,14 +57,15 @@ def test_recipes_are_listed(run):
     assert result.exit_code == 0
     for recipe in RECIPES.values():
         assert recipe.summary in result.stdout
-        assert f"({recipe.measured.errors})" in result.stdout
+        measured = recipe.measured
+        assert (f"({measured.errors})" if measured else "not measured") in result.stdout
 
 
 def test_recipes_are_listed_for_machines(run):
     listed = json.loads(run("recipes", "--json").stdout)
     assert [recipe["name"] for recipe in listed] == list(RECIPES)
     assert all(recipe["cross_validation"]["n"] == 60_000 for recipe in listed)
-    assert all(recipe["measured"]["n"] == 10_000 for recipe in listed)
+    assert all(recipe["measured"]["n"] == 10_000 for recipe in listed if recipe["measured"])
 
 
 def test_a_parameter_that_the_kernel_has_not_is_wrong_usage(run, tmp_path):

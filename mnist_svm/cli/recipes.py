@@ -44,9 +44,11 @@ def recipes_command(as_json: bool) -> None:
 
 def _row(recipe: Recipe) -> tuple[str, ...]:
     chosen, measured = recipe.cross_validation, recipe.measured
+    first = (recipe.name, f"{chosen.errors / chosen.n:.2%}")
+    if measured is None:
+        return (*first, "not measured", "", "", "")
     return (
-        recipe.name,
-        f"{chosen.errors / chosen.n:.2%}",
+        *first,
         f"{measured.errors / measured.n:.2%} ({measured.errors})",
         f"{measured.seconds:.0f} s",
         f"{measured.megabytes:.1f} MB",
@@ -60,5 +62,5 @@ def _json_object(recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "parameters": asdict(recipe.defaults),
         "cross_validation": asdict(recipe.cross_validation),
-        "measured": asdict(recipe.measured),
+        "measured": recipe.measured and asdict(recipe.measured),
     }
