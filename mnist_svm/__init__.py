@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.idx import read_idx, write_idx
     from mnist_svm.datasets.load import Dataset, load_dataset
     from mnist_svm.errors import MnistSvmError
+    from mnist_svm.imaging.blur import Blur
     from mnist_svm.imaging.contrast import NormalizeContrast
     from mnist_svm.imaging.deskew import Deskew
     from mnist_svm.imaging.distort import Distortion
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "RECIPES",
+    "Blur",
     "CoupledSVC",
     "Dataset",
     "Deskew",
@@ -55,6 +57,7 @@ __all__ = [
 
 _HOMES = {
     "RECIPES": "recipes",
+    "Blur": "imaging.blur",
     "CoupledSVC": "svm.coupled",
     "Dataset": "datasets.load",
     "Deskew": "imaging.deskew",

@@ -16,6 +16,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 
+from mnist_svm.imaging.blur import Blur
 from mnist_svm.imaging.contrast import NormalizeContrast
 from mnist_svm.imaging.deskew import Deskew
 from mnist_svm.imaging.gradients import GradientFeatures
@@ -128,7 +129,7 @@ def _image_part(part: Any, width: int) -> None:
     _require(prod(shape) == width == part.n_features_in_, part)
 
 
-def _same_shape(part: Deskew | NormalizeContrast, width: int) -> int:
+def _same_shape(part: Blur | Deskew | NormalizeContrast, width: int) -> int:
     _image_part(part, width)
     return width
 
@@ -188,6 +189,7 @@ _CLASSIFIERS: dict[type, Callable[[Any, int], Any]] = {
     VotingClassifier: _vote,
 }
 _TRANSFORMERS: dict[type, Callable[[Any, int], int]] = {
+    Blur: _same_shape,
     Deskew: _same_shape,
     GradientFeatures: _gradients,
     NormalizeContrast: _same_shape,

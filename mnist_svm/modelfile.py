@@ -38,6 +38,7 @@ FORMAT_VERSION = 3
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("mnist_svm.imaging.blur", "Blur"),
         ("mnist_svm.imaging.contrast", "NormalizeContrast"),
         ("mnist_svm.imaging.deskew", "Deskew"),
         ("mnist_svm.imaging.distort", "Distortion"),

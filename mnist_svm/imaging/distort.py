@@ -20,7 +20,7 @@ Float32Array = npt.NDArray[np.float32]
 class Distortion:
     """Random affine and elastic distortions of images, as a function of ``X``.
 
-    Each image is turned, stretched, sheared and moved by amounts drawn evenly from the ranges
+    Each image is turned, stretched and moved by amounts drawn evenly from the ranges
     below, about the middle of the frame; and each of its pixels is displaced by a random field
     that varies smoothly over the image. All of it is one bilinear resampling.
 
@@ -34,8 +34,6 @@ class Distortion:
         The largest angle, in radians.
     stretch : float
         The largest change of height, and independently of width: 0.1 is ten per cent.
-    shear : float
-        The largest horizontal shift from one row to the next, in pixels.
     shift : float
         The largest shift along each axis, in pixels.
     image_shape : (int, int), optional
@@ -51,7 +49,6 @@ class Distortion:
     smoothness: float = 5.0
     rotation: float = 0.0
     stretch: float = 0.0
-    shear: float = 0.0
     shift: float = 0.0
     image_shape: tuple[int, int] | None = None
 
@@ -59,7 +56,7 @@ class Distortion:
         if not 0 < self.smoothness < inf:
             msg = f"smoothness must be positive, got {self.smoothness!r}"
             raise ValueError(msg)
-        for name in ("displacement", "rotation", "stretch", "shear", "shift"):
+        for name in ("displacement", "rotation", "stretch", "shift"):
             strength = getattr(self, name)
             if not 0 <= strength < inf:
                 msg = f"{name} must be a number of at least 0, got {strength!r}"
@@ -94,11 +91,10 @@ class Distortion:
         def drawn(most: float) -> npt.NDArray[np.float64]:
             return rng.uniform(-most, most, (n, 1, 1))
 
-        angle, shear = drawn(self.rotation), drawn(self.shear)
+        angle = drawn(self.rotation)
         taller, wider = 1 + drawn(self.stretch), 1 + drawn(self.stretch)
         i = rows + drawn(self.shift) + taller * (di * np.cos(angle) + dj * np.sin(angle)) - di
         j = columns + drawn(self.shift) + wider * (dj * np.cos(angle) - di * np.sin(angle)) - dj
-        j = j + shear * di
         if self.displacement:
             i += self._field(rng, n, height, width)
             j += self._field(rng, n, height, width)
