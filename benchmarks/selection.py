@@ -89,7 +89,6 @@ PIXELS: list[dict[str, Any]] = [
 ]
 COPIES: list[dict[str, Any]] = [
     {"virtual__distort": Distortion(displacement=0.6, rotation=0.1, stretch=0.08)},
-    {"virtual__estimator__svm__C": 3e-6},
 ]
 
 
