@@ -100,10 +100,10 @@ def test_a_rotation_is_that_of_scipy(test_set):
 
 
 def test_a_gentle_distortion_leaves_a_digit_what_it_is(small_model, test_set):
-    pipeline, X, y = small_model.pipeline, test_set.X[:2000], test_set.labels[:2000]
+    pipeline, X, y = small_model.pipeline, test_set.X, test_set.labels
     plain = (pipeline.predict(X) == y).mean()
     bent = (pipeline.predict(GENTLE(X, rng())) == y).mean()
-    assert plain - 0.03 < bent < plain + 0.005
+    assert plain - 0.02 < bent < plain + 0.005
 
 
 @pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
