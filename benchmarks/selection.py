@@ -97,8 +97,7 @@ def main() -> None:
     train = load_dataset("mnist", split="train")
     for name in sys.argv[1:] or RECIPES:
         folds = list(FOLDS.split(train.X, train.labels))[: FOLDS_OF.get(name, 5)]
-        read = np.concatenate([test for _, test in folds])
-        labels = train.labels[read]
+        labels = _labels(train, folds)
         measured = {"virtual": _of_pixels, "best": _of_views}.get(name, _of_changes)
         rows = []
         for candidate, confidences, minutes in measured(name, train, folds):
@@ -123,7 +122,7 @@ def _of_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measur
     """The recipe with each of its changes."""
     for changes in CANDIDATES[name]:
         pipeline = RECIPES[name].pipeline().set_params(**changes)
-        yield _told(changes) or "the recipe", *_cross_validated(pipeline, train, folds)
+        yield _told(**changes) or "the recipe", *_cross_validated(pipeline, train, folds)
 
 
 def _of_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
@@ -131,11 +130,11 @@ def _of_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measure
     for changes in [{}, *PIXELS]:
         machine = _machines(name)["sized"]
         machine.set_params(virtual=machine["virtual"].estimator).set_params(**changes)
-        told = ", ".join(["sized alone, no copies", *filter(None, [_told(changes)])])
+        told = _told("sized alone", "no copies", **changes)
         yield told, *_cross_validated(machine, train, folds)
     for changes in COPIES:
         machine = _machines(name)["sized"].set_params(**changes)
-        yield f"sized alone, {_told(changes)}", *_cross_validated(machine, train, folds)
+        yield _told("sized alone", **changes), *_cross_validated(machine, train, folds)
     yield from _of_views(name, train, folds)
 
 
@@ -155,11 +154,17 @@ def _of_views(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured
     votes = np.eye(several.shape[2])[several.argmax(axis=2)].mean(axis=0)
     # A vote of 0 would have an infinite log loss. Ties go to the surer.
     yield "majority vote of all", 0.99 * votes + 0.01 * several.mean(axis=0), minutes
-    labels = np.concatenate([train.labels[test] for _, test in folds])
     logits = np.log(np.concatenate(several, axis=1).clip(1e-6))
     learner = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    stacked = cross_val_predict(learner, logits, labels, cv=FOLDS, method="predict_proba")
+    stacked = cross_val_predict(
+        learner, logits, _labels(train, folds), cv=FOLDS, method="predict_proba"
+    )
     yield "super learner (logistic regression) of all", stacked, minutes
+
+
+def _labels(train: Dataset, folds: list[Fold]) -> np.ndarray:
+    """Of the images that are read, fold after fold."""
+    return np.concatenate([train.labels[read] for _, read in folds])
 
 
 def _machines(name: str) -> dict[str, BaseEstimator]:
@@ -178,8 +183,10 @@ def _cross_validated(
     return np.concatenate(confidences), (time.perf_counter() - start) / 60
 
 
-def _told(changes: dict[str, Any]) -> str:
-    return ", ".join(f"{key.replace('__', ' ')} {value}" for key, value in changes.items())
+def _told(*what: str, **changes: Any) -> str:
+    return ", ".join(
+        [*what, *(f"{key.replace('__', ' ')} {value}" for key, value in changes.items())]
+    )
 
 
 if __name__ == "__main__":

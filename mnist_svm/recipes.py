@@ -96,14 +96,14 @@ class Recipe:
     name, summary : for people.
     defaults : the parameters chosen by cross-validation on the training set.
     cross_validation : the figures behind that choice.
-    measured : what became of it; None until it has been measured.
+    measured : what became of it.
     """
 
     name: str
     summary: str
     defaults: Parameters
     cross_validation: CrossValidation
-    measured: Measured | None
+    measured: Measured
 
     def pipeline(
         self, parameters: Parameters | None = None, *, random_state: int = 0, n_jobs: int = -1
