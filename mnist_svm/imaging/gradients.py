@@ -30,10 +30,10 @@ class GradientPlanes:
 
     The gradient g is Sobel's, the images taken to be zero outside of the frame. It is the sum of
     its two parts as vectors (a parallelogram), so that no direction is quantised and a slight turn
-    moves a little from one plane to the next. With D directions ``2 pi / D = delta`` apart, the
-    part along the direction e is
+    moves a little from one plane to the next. With D directions e_k, ``2 pi / D = delta`` apart,
+    the part along e_k is
 
-        max(0, <g, e> - |e x g| / tan(delta))
+        max(0, min(e_{k-1} x g, g x e_{k+1})) / sin(delta)
 
     which is zero for all but the two directions around g. Some arrays are kept from call to call:
     making them anew would take longer than filling them.
@@ -54,9 +54,8 @@ class GradientPlanes:
 
     def __init__(self, n: int, height: int, width: int, directions: int) -> None:
         self._directions = directions
-        self._padded = np.zeros((n, height + 2, width + 2), np.float32)
-        self._along = np.empty((directions // 2, n, height, width), np.float32)
-        self._aside = np.empty_like(self._along)
+        self._padded, self._pairs, self._sums = np.zeros((3, n, height + 2, width + 2), np.float32)
+        self._aside = np.empty((directions, n, height, width), np.float32)
         self._planes = np.empty((n, directions, height, width), np.float32)
 
     def __call__(self, images: Images) -> Float32Array:
@@ -74,25 +73,40 @@ class GradientPlanes:
         """
         self._padded[: len(images), 1:-1, 1:-1] = images
         self._padded[len(images) :] = 0
-        across, down = _sobel(self._padded)
+        across, down = self._sobel()
         half, step = self._directions // 2, 2 * np.pi / self._directions
-        cotangent = np.float32(1 / np.tan(step)) if half > 2 else np.float32(0)
-        for k, (along, aside) in enumerate(zip(self._along, self._aside, strict=True)):
-            # Aside serves as scratch first.
-            np.multiply(down, np.float32(np.sin(k * step)), out=aside)
-            np.multiply(across, np.float32(np.cos(k * step)), out=along)
-            along += aside
-            np.abs(along, out=aside)
-            aside *= cotangent
-        # What lies along a direction lies aside of the one a quarter turn away; and the opposite
-        # directions have the opposite sign.
-        for k, along in enumerate(self._along):
-            aside = self._aside[(k + half // 2) % half]
-            np.subtract(along, aside, out=self._planes[:, k])
-            np.add(along, aside, out=self._planes[:, half + k])
-        opposite = self._planes[:, half:]
-        np.negative(opposite, out=opposite)
+        # The first half's products e x g; those of the opposite directions have the other sign.
+        for k, aside in enumerate(self._aside[:half]):
+            scratch = self._aside[half + k]
+            np.multiply(down, np.float32(np.cos(k * step) / np.sin(step)), out=aside)
+            np.multiply(across, np.float32(np.sin(k * step) / np.sin(step)), out=scratch)
+            aside -= scratch
+            np.negative(aside, out=scratch)
+        for k in range(self._directions):
+            opposite_of_next = self._aside[(k + 1 + half) % self._directions]
+            np.minimum(self._aside[k - 1], opposite_of_next, out=self._planes[:, k])
         return np.maximum(self._planes, 0, out=self._planes)
+
+    def _sobel(self) -> tuple[Float32Array, Float32Array]:
+        """Gradients along columns and rows, times eight, in memory that the planes will fill."""
+        n, directions, height, width = self._planes.shape
+        across, down = self._planes.reshape(directions, n, height, width)[:2]
+        sums = self._sums
+        self._one_two_one(width + 2)
+        np.subtract(sums[:, 1:-1, 2:], sums[:, 1:-1, :-2], out=across)
+        self._one_two_one(1)
+        np.subtract(sums[:, 2:, 1:-1], sums[:, :-2, 1:-1], out=down)
+        return across, down
+
+    def _one_two_one(self, step: int) -> None:
+        """Sum each pixel, twice, and its two neighbours, `step` pixels away.
+
+        The padded images are taken as one long row, which NumPy is quickest with: the pixels of a
+        frame get neighbours from elsewhere, or nothing.
+        """
+        pixels, pairs, sums = (of.ravel() for of in (self._padded, self._pairs, self._sums))
+        np.add(pixels[:-step], pixels[step:], out=pairs[step:])
+        np.add(pairs[step:-step], pairs[2 * step :], out=sums[step:-step])
 
 
 class GradientFeatures(ImageTransformer):
@@ -198,13 +212,3 @@ def _blur_axis(side: int, grid: int, smoothing: float) -> Float32Array:
     nearest = np.abs(distances).min(axis=1, keepdims=True)
     weights = np.exp((nearest**2 - distances**2) / 2)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
-
-
-def _sobel(padded: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Gradients along columns and along rows of images with a frame of zeros, times eight."""
-    rows = padded[:, :-2] + padded[:, 2:]
-    columns = padded[:, :, :-2] + padded[:, :, 2:]
-    for _ in range(2):
-        rows += padded[:, 1:-1]
-        columns += padded[:, :, 1:-1]
-    return rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]
