@@ -1,6 +1,6 @@
 """Choose the parameters of the recipes by cross-validation on the training images.
 
-    python benchmarks/selection.py             all of them, an hour and a half on two cores
+    python benchmarks/selection.py             all of them, an hour on two cores
     python benchmarks/selection.py gradient    one of them
 
 Five stratified folds over all 60,000 training images of MNIST, for the slow recipe ``virtual`` the

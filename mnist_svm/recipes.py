@@ -161,7 +161,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 name="best",
                 summary="gradient directions in three views of the digit, virtual copies, averaged",
                 defaults=Parameters("rbf", C=3.0, gamma=8e-6),
-                cross_validation=CrossValidation(5, 60_000, 219, f"{SELECTION} best"),
+                cross_validation=CrossValidation(5, 60_000, 206, f"{SELECTION} best"),
                 measured=Measured(10_000, 34, 157, 17.2, 1_555),
             ),
         )
