@@ -9,7 +9,7 @@ from mnist_svm.imaging.moments import Moments, image_moments
 from mnist_svm.imaging.transformer import Images, ImageTransformer
 
 # Images per block.
-BLOCK = 64
+BLOCK = 128
 
 # Spreads (square pixels) are taken to be at least this: a bar half a pixel thick has less.
 MIN_SPREAD = 0.25
