@@ -102,7 +102,7 @@ def _run(*arguments: object) -> tuple[dict[str, Any], float, int]:
 
 
 def _row(name: str, of: list[dict[str, Any]]) -> str:
-    """Errors of all seeds, accuracy of the first; of the rest the worst of any seed."""
+    """Errors of all seeds, the worst time, memory and speed; the rest is of the first seed."""
     errors = [result["errors"] for result in of]
     accuracy = 1 - errors[0] / of[0]["n"]
     cells = [

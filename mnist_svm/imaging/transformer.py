@@ -111,7 +111,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         tasks = [images[start : start + TASK] for start in range(0, len(images), TASK)]
         with threads(self.n_jobs) as parallel:
             done = list(parallel(delayed(self._of_task)(task) for task in tasks))
-        # To copy it would take a few per cent of the time of reading a block.
+        # Readers bring blocks of a single task, and a copy is a few per cent of their time.
         whole = done[0] if len(done) == 1 else np.concatenate(done)
         return whole.reshape(len(images), -1)
 
