@@ -309,8 +309,8 @@ def test_a_hard_problem_converges_or_says_so(two_digits, kernel):
 
 def test_giving_up_is_said_with_how_far_the_optimum_is(two_digits, monkeypatch):
     X, y, _ = two_digits
-    monkeypatch.setattr("mnist_svm.svm.pair.MAX_ITER", 10)
-    monkeypatch.setattr("mnist_svm.svm.pair.MAX_ITER_PER_SAMPLE", 0)
+    monkeypatch.setattr("mnist_svm.svm.optimum.MAX_ITER", 10)
+    monkeypatch.setattr("mnist_svm.svm.optimum.MAX_ITER_PER_SAMPLE", 0)
     with pytest.warns(ConvergenceWarning, match="1 of 1 pairs did not converge") as caught:
         machine = KernelSVC().fit(X, y)
     assert len(caught) == 1

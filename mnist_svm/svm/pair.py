@@ -16,24 +16,10 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from sklearn.svm import SVC
 
-from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms, trimmed
-
-# Rows of the Gram matrix computed at a time, before they are stored in double precision.
-BLOCK = 512
-
-# libsvm's own: beyond it, a problem is taken to be one that does not converge.
-MAX_ITER = 10_000_000
-MAX_ITER_PER_SAMPLE = 100
-
-# Few samples in double precision are solved to the rounding, if they can be: it costs next to
-# nothing, and then weights and repeated samples mean the same to many digits.
-TINY = 100
-TIGHT = 1e-10
-TIGHT_MAX_ITER = 100_000
-
-MB = 1 << 20
+from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
+from mnist_svm.svm.optimum import gram_bytes, gram_matrix, optimum
+from mnist_svm.svm.parts import optimum_in_parts
 
 
 @dataclass
@@ -98,11 +84,6 @@ class PairSolution:
     iterations: int
 
 
-def gram_bytes(m: int, n_features: int) -> int:
-    """Bytes for m samples: their Gram matrix, libsvm's cache of it, points and kernel factors."""
-    return m * m * (8 + 4) + m * n_features * 3 * 4
-
-
 def solve_pair(
     kernel: Kernel,
     points: FloatArray,
@@ -113,10 +94,7 @@ def solve_pair(
     tol: float,
     memory: int,
 ) -> PairSolution:
-    """Solve a two-class problem with libsvm.
-
-    On a Gram matrix made by a matrix product, if it fits in the memory; else libsvm computes
-    kernel values itself, as it needs them, and keeps what fits.
+    """Solve a two-class problem with libsvm: whole, if its Gram matrix fits, else in parts.
 
     Parameters
     ----------
@@ -132,70 +110,30 @@ def solve_pair(
     tol : float
         Violations of up to about this are left.
     memory : int
-        Bytes for the Gram matrix.
+        Bytes for Gram matrices.
 
     Returns
     -------
     PairSolution
     """
     m, n_features = points.shape
-    norms = squared_norms(points)
     if gram_bytes(m, n_features) <= memory:
-        left, right = kernel.left(points, norms), kernel.right(points, norms)
-        gram = np.empty((m, m))
-        for start in range(0, m, BLOCK):
-            block = slice(start, start + BLOCK)
-            gram[block] = kernel.values(trimmed(left[block]), right)
-        machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
-        coef, bias = _optimum(machine, gram, signs, caps, tol, double=points.dtype == np.float64)
-        sums = np.stack([coef, coef - before]) @ gram
+        gram = gram_matrix(kernel, points, squared_norms(points))
+        found = optimum(gram, signs, caps, tol, double=points.dtype == np.float64)
+        sums, moves = np.stack([found.coef, found.coef - before]) @ gram
     else:
-        machine = SVC(
-            kernel=kernel.name,
-            gamma=1.0,
-            degree=kernel.degree,
-            coef0=kernel.coef0,
-            cache_size=max((memory - 20 * points.size) // MB, 1),
+        found, sums, moves = optimum_in_parts(
+            kernel, points, signs, caps, before, tol=tol, memory=memory
         )
-        coef, bias = _optimum(machine, points.astype(np.float64), signs, caps, tol)
-        sums = np.zeros((2, m))
-        weights = np.stack([coef, coef - before])
-        for at in range(0, m, BLOCK):
-            part = slice(at, at + BLOCK)
-            left = kernel.left(points[part], norms[part])
-            for start in range(0, m, BLOCK):
-                block = slice(start, start + BLOCK)
-                right = kernel.right(points[block], norms[block])
-                sums[:, block] += kernel.weigh(weights[:, part], left, right)
-    margins = signs * (sums[0] + bias)
+    coef = found.coef
+    margins = signs * (sums + found.bias)
     short = 1 - margins[np.abs(coef) < caps].min(initial=1)
     beyond = margins[coef != 0].max(initial=1) - 1
     return PairSolution(
         coef=coef,
-        bias=bias,
+        bias=found.bias,
         margins=margins,
         violation=float(max(short, beyond)),
-        change=sqrt(max(float((coef - before) @ sums[1]), 0.0)),
-        iterations=int(machine.n_iter_[0]),
+        change=sqrt(max(float((coef - before) @ moves), 0.0)),
+        iterations=found.iterations,
     )
-
-
-def _optimum(
-    machine: SVC,
-    X: Float64Array,
-    signs: Float64Array,
-    caps: Float64Array,
-    tol: float,
-    *,
-    double: bool = False,
-) -> tuple[Float64Array, float]:
-    """Fit libsvm; the coefficients of all samples and the bias."""
-    if double and len(X) <= TINY:
-        machine.set_params(tol=min(tol, TIGHT), max_iter=TIGHT_MAX_ITER)
-        machine.fit(X, signs, sample_weight=caps)
-    if not hasattr(machine, "fit_status_") or machine.fit_status_:
-        machine.set_params(tol=tol, max_iter=max(MAX_ITER, MAX_ITER_PER_SAMPLE * len(X)))
-        machine.fit(X, signs, sample_weight=caps)
-    coef = np.zeros(len(X))
-    coef[machine.support_] = machine.dual_coef_[0]
-    return coef, float(machine.intercept_[0])

@@ -47,7 +47,8 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from mnist_svm.svm.kernels import BoolArray, Float64Array, FloatArray, IntArray
-from mnist_svm.svm.pair import Pair, PairSolution, gram_bytes, solve_pair
+from mnist_svm.svm.optimum import gram_bytes
+from mnist_svm.svm.pair import Pair, PairSolution, solve_pair
 from mnist_svm.svm.samples import Projected, Samples
 from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
 

@@ -1,0 +1,93 @@
+"""Pairs whose Gram matrix does not fit in memory: solved part by part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mnist_svm import Deskew
+from mnist_svm.svm import parts
+from mnist_svm.svm.frame import survey
+from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm.optimum import gram_bytes
+from mnist_svm.svm.pair import solve_pair
+from mnist_svm.threads import threads
+
+TOL = 1e-4
+KERNELS = [Kernel("rbf", gamma=0.02), Kernel("poly", gamma=0.01, degree=2, coef0=1.0)]
+# Of 600 samples out of 2,400.
+LITTLE = gram_bytes(602, 784) + 2 * 2400 * 784 * 4
+
+
+@pytest.fixture(scope="module")
+def separable(train_set):
+    """2,400 deskewed images of fours and nines, 0-1, and their signs."""
+    rows = np.flatnonzero(np.isin(train_set.labels, [4, 9]))[:2400]
+    X = Deskew().fit_transform(train_set.X[rows]) / np.float32(255)
+    return X, np.where(train_set.labels[rows] == 4, 1.0, -1.0)
+
+
+@pytest.fixture(scope="module")
+def pair(separable):
+    """The same, but for a tenth of the signs."""
+    X, signs = separable
+    return X, np.where(np.random.default_rng(0).random(len(X)) < 0.1, -signs, signs)
+
+
+def solve(kernel, pair, *, memory, C=1.0, before=None):
+    X, signs = pair
+    with threads(1) as parallel:
+        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+    caps = np.full(len(X), C, np.float64)
+    before = np.zeros(len(X)) if before is None else before
+    points = frame.points(X)
+    return solve_pair(frame.kernel, points, signs, caps, before, tol=TOL, memory=memory)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_parts_lead_to_the_optimum_of_the_whole(kernel, pair):
+    whole, found = (solve(kernel, pair, memory=memory) for memory in (1 << 30, LITTLE))
+    assert found.violation <= 10 * TOL
+    np.testing.assert_allclose(found.margins, whole.margins, atol=20 * TOL)
+    assert found.bias == pytest.approx(whole.bias, abs=20 * TOL)
+    assert found.coef.sum() == pytest.approx(0, abs=1e-6)
+    assert (found.coef * pair[1] >= 0).all()
+    # They are not one part that took everything.
+    assert found.iterations > whole.iterations
+
+
+def test_parts_respect_the_cap_of_each_sample(pair):
+    caps = np.where(np.arange(2400) % 2, 0.1, 1.0)
+    whole, found = (solve(KERNELS[0], pair, memory=m, C=caps) for m in (1 << 30, LITTLE))
+    assert (np.abs(found.coef) <= caps).all()
+    assert (np.abs(found.coef) == caps)[1::2].sum() > 100
+    np.testing.assert_allclose(found.margins, whole.margins, atol=20 * TOL)
+
+
+def test_parts_separate_where_c_is_infinite(separable):
+    found = solve(KERNELS[0], separable, memory=LITTLE, C=np.inf)
+    assert found.margins.min() >= 1 - 10 * TOL
+    assert found.violation <= 10 * TOL
+
+
+def test_parts_start_from_the_solution_before(pair, monkeypatch):
+    whole = solve(KERNELS[0], pair, memory=1 << 30)
+    # Of nobody but those that are free, with room for two parts.
+    monkeypatch.setattr(parts, "MOST", 2)
+    found = solve(KERNELS[0], pair, memory=4 * LITTLE, before=whole.coef)
+    assert found.violation <= 10 * TOL
+    assert found.change <= 0.02 * np.sqrt(whole.coef @ (pair[1] * whole.margins - whole.bias))
+
+
+def test_one_sample_of_a_class_is_enough(pair):
+    X, signs = pair
+    first = np.flatnonzero(signs < 0)[0]
+    rows = np.append(np.flatnonzero(signs > 0)[:1000], first)
+    some = X[rows], signs[rows]
+    whole, found = (solve(KERNELS[0], some, memory=memory) for memory in (1 << 30, 0))
+    np.testing.assert_allclose(found.margins, whole.margins, atol=20 * TOL)
+
+
+def test_parts_that_do_not_lead_there_say_how_far_it_is(pair, monkeypatch):
+    monkeypatch.setattr(parts, "MOST", 1)
+    assert solve(KERNELS[0], pair, memory=LITTLE).violation > 0.1
