@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mnist_svm.datasets.load import Dataset, load_dataset
@@ -83,18 +83,19 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
 PIXELS: list[dict[str, Any]] = [
     {"normalize": Deskew()},
     {"normalize__upright": False},
-    {"virtual__prepare": "passthrough"},
-    {"virtual__prepare__sigma": 1.0},
-    {"virtual__svm__degree": 4, "virtual__svm__gamma": 2e-5, "virtual__svm__C": 1e-5},
-    {"virtual__svm__kernel": "rbf", "virtual__svm__gamma": 3e-6, "virtual__svm__C": 2.0},
-    {"virtual__svm__C": 5e-7},
-    {"virtual__svm__C": 2e-6},
-    {"virtual__svm__C": 1.0},
+    {"prepare": "passthrough"},
+    {"prepare__sigma": 1.0},
+    {"svm__degree": 4, "svm__gamma": 2e-5, "svm__C": 1e-5},
+    {"svm__kernel": "rbf", "svm__gamma": 3e-6, "svm__C": 2.0},
+    {"svm__C": 5e-7},
+    {"svm__C": 2e-6},
+    {"svm__C": 1.0},
 ]
 # For the first view of a recipe with copies.
 COPIES: dict[str, list[dict[str, Any]]] = {
     "virtual": [
-        {"virtual__distort": GENTLE},
+        {"copies": 8},
+        {"copies": 8, "distort": GENTLE},
     ],
     "best": [
         {"distort": Distortion(displacement=0.3, rotation=0.05, stretch=0.04)},
@@ -140,11 +141,21 @@ def _of_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measur
 def _of_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
     """The first view of the recipe with changes, without copies; then what `_of_copies` gives."""
     for changes in [{}, *PIXELS]:
-        machine = _machines(name)["sized"]
-        machine.set_params(virtual=machine["virtual"].estimator).set_params(**changes)
+        machine = clone(_machines(name)["sized"].estimator).set_params(**changes)
         told = _told("sized alone", "no copies", **changes)
         yield told, *_cross_validated(machine, train, folds)
+    yield _of_normalized(name, train, folds)
     yield from _of_copies(name, train, folds)
+
+
+def _of_normalized(name: str, train: Dataset, folds: list[Fold]) -> Measured:
+    """The first view of the recipe with copies that are distorted after size normalisation."""
+    machine = _machines(name)["sized"]
+    normalize, *rest = machine.estimator.steps
+    machine.set_params(estimator=Pipeline(rest), copies=8)
+    told = _told("sized alone", "copies of normalised images", copies=8)
+    whole = Pipeline([normalize, ("virtual", machine)])
+    return told, *_cross_validated(whole, train, folds)
 
 
 def _of_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
