@@ -19,7 +19,7 @@ import numpy as np
 
 from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
 from mnist_svm.svm.optimum import gram_bytes, gram_matrix, optimum
-from mnist_svm.svm.parts import optimum_in_parts
+from mnist_svm.svm.parts import MOST, optimum_in_parts
 
 
 @dataclass
@@ -93,6 +93,7 @@ def solve_pair(
     *,
     tol: float,
     memory: int,
+    most: int = MOST,
 ) -> PairSolution:
     """Solve a two-class problem with libsvm: whole, if its Gram matrix fits, else in parts.
 
@@ -111,6 +112,8 @@ def solve_pair(
         Violations of up to about this are left.
     memory : int
         Bytes for Gram matrices.
+    most : int, default=`mnist_svm.svm.parts.MOST`
+        Parts at most.
 
     Returns
     -------
@@ -123,7 +126,7 @@ def solve_pair(
         sums, moves = np.stack([found.coef, found.coef - before]) @ gram
     else:
         found, sums, moves = optimum_in_parts(
-            kernel, points, signs, caps, before, tol=tol, memory=memory
+            kernel, points, signs, caps, before, tol=tol, memory=memory, most=most
         )
     coef = found.coef
     margins = signs * (sums + found.bias)

@@ -40,8 +40,10 @@ SLACK = 5
 # Samples whose sums are computed at a time, of up to `BLOCK` kernel values each.
 COLUMNS = 2048
 
-# Of samples at least, whatever the memory; and as many parts at most.
+# Samples of a part at least, whatever the memory.
 SMALLEST = 100
+
+# Parts at most.
 MOST = 1000
 
 # Diagonal of the rows that stand for the rest: beyond all that a part can weigh against it.
@@ -57,12 +59,13 @@ def optimum_in_parts(
     *,
     tol: float,
     memory: int,
+    most: int = MOST,
 ) -> tuple[Optimum, Float64Array, Float64Array]:
     """Solve a two-class problem part by part.
 
     Parameters
     ----------
-    kernel, points, signs, caps, before, tol, memory
+    kernel, points, signs, caps, before, tol, memory, most
         See `mnist_svm.svm.pair.solve_pair`.
 
     Returns
@@ -76,7 +79,7 @@ def optimum_in_parts(
     size = _part_size(memory - 2 * points.nbytes, points.shape[1])
     coef, iterations = before.copy(), 0
     sums = first = _sums(kernel, points, norms, before)
-    for _ in range(MOST):
+    for _ in range(most):
         part = _part(signs, caps, coef, sums, size)
         bordered = gram_matrix(kernel, points[part], norms[part], border=2)
         linear = sums[part] - coef[part] @ bordered[:-2, :-2]

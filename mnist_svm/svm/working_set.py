@@ -49,6 +49,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from mnist_svm.svm.kernels import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.svm.optimum import gram_bytes
 from mnist_svm.svm.pair import Pair, PairSolution, solve_pair
+from mnist_svm.svm.parts import MOST
 from mnist_svm.svm.samples import Projected, Samples
 from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
 
@@ -64,6 +65,9 @@ GROWTH = 500
 # sample leaves a working set any more.
 FEW = 0.05
 UNSETTLED = 8
+
+# Until then, a pair that does not fit in memory is solved by so many parts a round: it will grow.
+HURRIED = 3
 
 # Working sets are solved to this part of tol, which costs little more than tol itself.
 TIGHTER = 0.1
@@ -164,7 +168,7 @@ class WorkingSetSolver:
         guessing = projected is not None
         settled = False
         while True:
-            moved = self._solve_pairs()
+            moved = self._solve_pairs(HURRIED if guessing else MOST)
             if projected and not guessing:
                 self._tighten(projected, moved)
             scanned = self._scan(projected if projected and guessing else self.samples)
@@ -194,6 +198,8 @@ class WorkingSetSolver:
             if guessing and settled:
                 guessing = False
                 self._floor[:] = -np.inf
+                for pair in self.pairs:
+                    pair.stale |= pair.violation > self.tol
 
     @property
     def violation(self) -> float:
@@ -213,7 +219,7 @@ class WorkingSetSolver:
             zeros = np.zeros(len(members))
             self.pairs.append(Pair(first, second, members, zeros, zeros.copy()))
 
-    def _solve_pairs(self) -> list[Pair]:
+    def _solve_pairs(self, most: int) -> list[Pair]:
         """Steps 1 and 2: solve every pair that has grown, and lower its floors."""
         share = self.memory // effective_n_jobs(self._parallel.n_jobs)
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
@@ -221,15 +227,15 @@ class WorkingSetSolver:
             pair for pair in stale if gram_bytes(len(pair.members), self.samples.width) > share
         ]
         for pair in large:
-            solve, options, named = self._task(pair, self.memory)
+            solve, options, named = self._task(pair, self.memory, most)
             self._take(pair, solve(*options, **named))
         rest = stale[len(large) :]
-        solutions = self._parallel(self._task(pair, share) for pair in rest)
+        solutions = self._parallel(self._task(pair, share, most) for pair in rest)
         for pair, solution in zip(rest, solutions, strict=True):
             self._take(pair, solution)
         return stale
 
-    def _task(self, pair: Pair, memory: int) -> Any:
+    def _task(self, pair: Pair, memory: int, most: int) -> Any:
         samples = self.samples
         signs = np.where(samples.classes[pair.members] == pair.first, 1.0, -1.0)
         return delayed(solve_pair)(
@@ -240,6 +246,7 @@ class WorkingSetSolver:
             pair.coef,
             tol=TIGHTER * self.tol,
             memory=memory,
+            most=most,
         )
 
     def _take(self, pair: Pair, solution: PairSolution) -> None:
