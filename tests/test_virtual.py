@@ -135,6 +135,14 @@ def test_each_support_vector_has_its_copies(small, fitted):
     assert fitted.estimator_[-1].shape_fit_[0] == 3000 + 4 * len(support)
 
 
+@pytest.mark.parametrize(("most", "copies"), [(2.5, 2), (0.5, 1)])
+def test_many_support_vectors_have_fewer_copies(small, monkeypatch, most, copies):
+    support = pipeline().fit(*small)[-1].support_
+    monkeypatch.setattr("mnist_svm.svm.virtual.MOST", int(most * len(support)))
+    fitted = VirtualSupportVectors(pipeline(), GENTLE, copies=4).fit(*small)
+    assert fitted.n_virtual_ == copies * len(support)
+
+
 def test_copies_have_the_label_of_what_they_are_copies_of(small):
     X, y = small
     seen = {}

@@ -12,6 +12,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+# Copies at most, but one of each support vector. Where there are many support vectors, classes
+# overlap: that takes time more than copies, which then teach less.
+MOST = 100_000
+
 # From samples and a source of random numbers to as many changed samples.
 Distort = Callable[[npt.NDArray[Any], np.random.RandomState], npt.NDArray[Any]]
 
@@ -36,7 +40,7 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Takes samples, an ndarray of shape (n, n_features), and a numpy.random.RandomState; gives
         a changed copy of each.
     copies : int, default=8
-        Of each support vector, at least 1.
+        Of each support vector, at least 1. Fewer, where that would be more than 100,000 in all.
     random_state : int, RandomState instance or None, default=None
         For `distort`.
 
@@ -98,11 +102,12 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X, y = checked
         random_state = check_random_state(self.random_state)
         support = _support(clone(self.estimator).fit(X, y))
-        parts = [X, *(self.distort(X[support], random_state) for _ in range(self.copies))]
-        labels = np.concatenate([y, np.tile(y[support], self.copies)])
+        copies = max(min(self.copies, MOST // len(support)), 1)
+        parts = [X, *(self.distort(X[support], random_state) for _ in range(copies))]
+        labels = np.concatenate([y, np.tile(y[support], copies)])
         self.estimator_ = clone(self.estimator).fit(np.concatenate(parts), labels)
         self.classes_ = self.estimator_.classes_
-        self.n_virtual_ = self.copies * len(support)
+        self.n_virtual_ = copies * len(support)
         return self
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
