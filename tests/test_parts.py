@@ -89,6 +89,16 @@ def test_too_few_parts_say_how_far_it_is(pair):
     assert solve(KERNELS[0], pair, memory=LITTLE, most=1).violation > 0.1
 
 
+@pytest.mark.filterwarnings("ignore:Solver terminated early")
+def test_parts_end_where_rounding_keeps_them_from_the_optimum(pair, monkeypatch):
+    monkeypatch.setattr("mnist_svm.svm.optimum.MAX_ITER", 1000)
+    monkeypatch.setattr("mnist_svm.svm.optimum.MAX_ITER_PER_SAMPLE", 0)
+    # Kernel values of up to 10**8, in float32.
+    found = solve(Kernel("poly", gamma=1.0, degree=4, coef0=1.0), pair, memory=LITTLE)
+    assert found.violation > 0.1
+    assert found.iterations < 500 * 1000
+
+
 def test_a_machine_whose_pairs_do_not_fit_is_exact_in_the_end(pair, monkeypatch):
     """While guesses are made, a pair is given few parts; what is left undone is done afterwards."""
     monkeypatch.setattr("mnist_svm.svm.samples.MANY", 2000)

@@ -43,8 +43,10 @@ COLUMNS = 2048
 # Samples of a part at least, whatever the memory.
 SMALLEST = 100
 
-# Parts at most.
+# Parts at most, and parts in a row that bring nobody outside nearer to the conditions: rounding of
+# large kernel values may keep a pair from them.
 MOST = 1000
+PATIENCE = 20
 
 # Diagonal of the rows that stand for the rest: beyond all that a part can weigh against it.
 PULL = -1e30
@@ -79,7 +81,8 @@ def optimum_in_parts(
     size = _part_size(memory - 2 * points.nbytes, points.shape[1])
     coef, iterations = before.copy(), 0
     sums = first = _sums(kernel, points, norms, before)
-    for _ in range(most):
+    left: list[float] = []
+    while len(left) < most and min(left[-PATIENCE:], default=0) <= min(left, default=0):
         part = _part(signs, caps, coef, sums, size)
         bordered = gram_matrix(kernel, points[part], norms[part], border=2)
         linear = sums[part] - coef[part] @ bordered[:-2, :-2]
@@ -93,7 +96,8 @@ def optimum_in_parts(
         up, down = _movable(signs, caps, coef)
         up[part] = down[part] = False
         errors = signs - sums - found.bias
-        if max(errors[up].max(initial=0), -errors[down].min(initial=0)) <= SLACK * tol:
+        left.append(max(errors[up].max(initial=0), -errors[down].min(initial=0)))
+        if left[-1] <= SLACK * tol:
             break
     return Optimum(coef, found.bias, iterations), sums, sums - first
 
