@@ -35,7 +35,7 @@ class Pair:
     iterations : of all rounds.
     violation, change : of the last solution; see `PairSolution`.
     step, shift : how the last solution changed coef and bias.
-    stale : whether samples joined since.
+    stale : whether samples joined since, or parts ended short of the optimum.
     """
 
     first: int

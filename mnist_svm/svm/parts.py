@@ -61,7 +61,7 @@ def optimum_in_parts(
     *,
     tol: float,
     memory: int,
-    most: int = MOST,
+    most: int,
 ) -> tuple[Optimum, Float64Array, Float64Array]:
     """Solve a two-class problem part by part.
 
