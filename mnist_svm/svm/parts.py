@@ -1,8 +1,13 @@
 """One pair of classes whose Gram matrix does not fit in memory: solved part by part.
 
-Decomposition: of the working set, a part is optimised at a time, the rest stays as it is, and the
-next part is made of those that violate the optimality conditions most. It starts from an earlier
-solution, so that a pair that has grown a little takes a few parts.
+Decomposition: of the working set, a part is optimised at a time, and the rest stays as it is. It
+starts from an earlier solution, so that a pair that has grown a little takes a few parts.
+
+A part holds those that may move either way, the free coefficients, and violators of the optimality
+conditions that are drawn from all of them. With the worst violators, and no others, a part goes too
+far: it has nothing that holds the rest where it was, the next one undoes half of it, and a pair of
+which ten thousand samples violate does not end. Where room is left it goes to those that are
+nearest to violating, as they will when others move.
 
 What the rest does to a part is the linear term ``g_i = sum over the rest of coef_j k(x_j, x_i)``,
 and the sum s of its coefficients. libsvm takes no such term, but it takes any Gram matrix, and in
@@ -16,8 +21,6 @@ References
 ----------
 E. Osuna, R. Freund, F. Girosi, "Training support vector machines: an application to face
 detection", CVPR 1997, for decomposition.
-T. Joachims, "Making large-scale SVM learning practical", in Advances in Kernel Methods (1999),
-section 11.3, for the choice of the part.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from mnist_svm.svm.kernels import (
 )
 from mnist_svm.svm.optimum import BLOCK, Optimum, gram_bytes, gram_matrix, optimum
 
-# Parts are solved to the tolerance; samples outside of them may violate by that many times as much.
+# Parts are solved to the tolerance; all together may violate by that many times as much.
 SLACK = 5
 
 # Samples whose sums are computed at a time, of up to `BLOCK` kernel values each.
@@ -43,10 +46,13 @@ COLUMNS = 2048
 # Samples of a part at least, whatever the memory.
 SMALLEST = 100
 
-# Parts at most, and parts in a row that bring nobody outside nearer to the conditions: rounding of
-# large kernel values may keep a pair from them.
+# Parts at most, and parts in a row that leave no smaller violation: rounding of large kernel values
+# may keep a pair from the optimum.
 MOST = 1000
 PATIENCE = 20
+
+# Of the source of random numbers that draws the parts.
+SEED = 0
 
 # Diagonal of the rows that stand for the rest: beyond all that a part can weigh against it.
 PULL = -1e30
@@ -79,27 +85,28 @@ def optimum_in_parts(
     norms = squared_norms(points)
     # The points are there, and their kernel factors will be.
     size = _part_size(memory - 2 * points.nbytes, points.shape[1])
+    random_state = np.random.RandomState(SEED)
     coef, iterations = before.copy(), 0
     sums = first = _sums(kernel, points, norms, before)
+    free = _free(caps, coef)
+    bias = float(np.median((signs - sums)[free])) if free.any() else 0.0
     left: list[float] = []
     while len(left) < most and min(left[-PATIENCE:], default=0) <= min(left, default=0):
-        part = _part(signs, caps, coef, sums, size)
+        violations = _violations(signs, caps, coef, signs - sums - bias)
+        left.append(float(violations.max()))
+        if left[-1] <= SLACK * tol:
+            break
+        part = _part(random_state, violations, _free(caps, coef), size, SLACK * tol)
         bordered = gram_matrix(kernel, points[part], norms[part], border=2)
         linear = sums[part] - coef[part] @ bordered[:-2, :-2]
         others = coef.sum() - coef[part].sum()
         found = _optimum_beside(bordered, signs[part], caps[part], linear, others, tol)
-        iterations += found.iterations
+        bias, iterations = found.bias, iterations + found.iterations
         step = np.zeros(len(coef))
         step[part] = found.coef - coef[part]
         sums = sums + _sums(kernel, points, norms, step)
         coef[part] = found.coef
-        up, down = _movable(signs, caps, coef)
-        up[part] = down[part] = False
-        errors = signs - sums - found.bias
-        left.append(max(errors[up].max(initial=0), -errors[down].min(initial=0)))
-        if left[-1] <= SLACK * tol:
-            break
-    return Optimum(coef, found.bias, iterations), sums, sums - first
+    return Optimum(coef, bias, iterations), sums, sums - first
 
 
 def _part_size(memory: int, n_features: int) -> int:
@@ -109,23 +116,40 @@ def _part_size(memory: int, n_features: int) -> int:
     return max(int(root) - 2, SMALLEST)
 
 
-def _movable(
-    signs: Float64Array, caps: Float64Array, coef: Float64Array
-) -> tuple[BoolArray, BoolArray]:
-    """Whose coefficient, alpha_i y_i, may become larger, and whose may become smaller."""
-    positive, below_cap, above_zero = signs > 0, np.abs(coef) < caps, coef != 0
-    return np.where(positive, below_cap, above_zero), np.where(positive, above_zero, below_cap)
+def _free(caps: Float64Array, coef: Float64Array) -> BoolArray:
+    """Whose coefficient, alpha_i y_i, may become both larger and smaller."""
+    return np.asarray((coef != 0) & (np.abs(coef) < caps))
+
+
+def _violations(
+    signs: Float64Array, caps: Float64Array, coef: Float64Array, errors: Float64Array
+) -> Float64Array:
+    """How far margins are beyond what the conditions allow, or below zero: how far from it.
+
+    `errors` are ``y_i - f(x_i)``.
+    """
+    short = signs * errors
+    return np.maximum(
+        np.where(np.abs(coef) < caps, short, -np.inf), np.where(coef != 0, -short, -np.inf)
+    )
 
 
 def _part(
-    signs: Float64Array, caps: Float64Array, coef: Float64Array, sums: Float64Array, size: int
+    random_state: np.random.RandomState,
+    violations: Float64Array,
+    free: BoolArray,
+    size: int,
+    tol: float,
 ) -> IntArray:
-    """Half of those to gain most from a larger coefficient, half from a smaller one."""
-    errors = signs - sums
-    up, down = map(np.flatnonzero, _movable(signs, caps, coef))
-    rising = up[np.argsort(-errors[up], kind="stable")[: size // 2]]
-    falling = down[np.argsort(errors[down], kind="stable")[: size // 2]]
-    return np.union1d(rising, falling)
+    """A quarter violators, if there are so many; the free; more violators; those next to it."""
+    violating = violations > tol
+    violators = random_state.permutation(np.flatnonzero(violating))
+    quiet = random_state.permutation(np.flatnonzero(free & ~violating))
+    rest = np.flatnonzero(~(free | violating))
+    near = rest[np.argsort(-violations[rest], kind="stable")]
+    quarter = size // 4
+    drawn = np.concatenate([violators[:quarter], quiet, violators[quarter:], near])
+    return np.sort(drawn[:size])
 
 
 def _optimum_beside(
