@@ -8,8 +8,9 @@ import pytest
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.svm.frame import survey
 from mnist_svm.svm.kernels import Kernel
-from mnist_svm.svm.optimum import gram_bytes
+from mnist_svm.svm.optimum import gram_bytes, optimum
 from mnist_svm.svm.pair import solve_pair
+from mnist_svm.svm.parts import SMALLEST
 from mnist_svm.threads import threads
 
 TOL = 1e-4
@@ -53,6 +54,32 @@ def test_parts_lead_to_the_optimum_of_the_whole(kernel, pair):
     assert (found.coef * pair[1] >= 0).all()
     # They are not one part that took everything.
     assert found.iterations > whole.iterations
+
+
+def test_parts_lead_there_when_none_holds_all_free_coefficients(pair):
+    X, signs = pair
+    some = X[:1000], signs[:1000]
+    whole, found = (solve(KERNELS[0], some, memory=memory) for memory in (1 << 30, 0))
+    free = (whole.coef != 0) & (np.abs(whole.coef) < 1)
+    assert np.count_nonzero(free) > 2 * SMALLEST
+    np.testing.assert_allclose(found.margins, whole.margins, atol=20 * TOL)
+
+
+def test_few_parts_do_where_most_samples_violate(separable, monkeypatch):
+    """What one part does must not be undone by the next."""
+    sizes = []
+
+    def told(gram, *others):
+        sizes.append(len(gram))
+        return optimum(gram, *others)
+
+    monkeypatch.setattr("mnist_svm.svm.parts.optimum", told)
+    X, signs = separable
+    flipped = np.random.default_rng(0).random(len(X)) < 0.3
+    found = solve(KERNELS[0], (X, np.where(flipped, -signs, signs)), memory=LITTLE)
+    assert np.count_nonzero(found.coef) > 1500
+    assert len(sizes) <= 8
+    assert max(sizes) < 1000
 
 
 def test_parts_respect_the_cap_of_each_sample(pair):

@@ -46,8 +46,8 @@ COLUMNS = 2048
 # Samples of a part at least, whatever the memory.
 SMALLEST = 100
 
-# Parts at most, and parts in a row that leave no smaller violation: rounding of large kernel values
-# may keep a pair from the optimum.
+# Parts at most, and parts in a row that leave no smaller sum of violations: rounding of large
+# kernel values may keep a pair from the optimum.
 MOST = 1000
 PATIENCE = 20
 
@@ -93,9 +93,9 @@ def optimum_in_parts(
     left: list[float] = []
     while len(left) < most and min(left[-PATIENCE:], default=0) <= min(left, default=0):
         violations = _violations(signs, caps, coef, signs - sums - bias)
-        left.append(float(violations.max()))
-        if left[-1] <= SLACK * tol:
+        if violations.max() <= SLACK * tol:
             break
+        left.append(float(violations.clip(min=0).sum()))
         part = _part(random_state, violations, _free(caps, coef), size, SLACK * tol)
         bordered = gram_matrix(kernel, points[part], norms[part], border=2)
         linear = sums[part] - coef[part] @ bordered[:-2, :-2]
