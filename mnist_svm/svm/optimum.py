@@ -106,3 +106,21 @@ def optimum(
     coef = np.zeros(m)
     coef[machine.support_] = machine.dual_coef_[0]
     return Optimum(coef, float(machine.intercept_[0]), int(machine.n_iter_[0]))
+
+
+def kkt_violations(coef: Float64Array, caps: Float64Array, margins: Float64Array) -> Float64Array:
+    """By how much each margin breaks the conditions of `mnist_svm.svm.pair`.
+
+    Parameters
+    ----------
+    coef, caps, margins : float64 ndarrays of shape (m,)
+        alpha_i y_i, C_i and y_i f(x_i).
+
+    Returns
+    -------
+    float64 ndarray of shape (m,)
+        Negative where there is room to spare.
+    """
+    short = np.where(np.abs(coef) < caps, 1 - margins, -np.inf)
+    beyond = np.where(coef != 0, margins - 1, -np.inf)
+    return np.asarray(np.maximum(short, beyond))

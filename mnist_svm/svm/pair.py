@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
-from mnist_svm.svm.optimum import gram_bytes, gram_matrix, optimum
+from mnist_svm.svm.optimum import gram_bytes, gram_matrix, kkt_violations, optimum
 from mnist_svm.svm.parts import MOST, optimum_in_parts
 
 
@@ -130,13 +130,11 @@ def solve_pair(
         )
     coef = found.coef
     margins = signs * (sums + found.bias)
-    short = 1 - margins[np.abs(coef) < caps].min(initial=1)
-    beyond = margins[coef != 0].max(initial=1) - 1
     return PairSolution(
         coef=coef,
         bias=found.bias,
         margins=margins,
-        violation=float(max(short, beyond)),
+        violation=float(kkt_violations(coef, caps, margins).max(initial=0)),
         change=sqrt(max(float((coef - before) @ moves), 0.0)),
         iterations=found.iterations,
     )

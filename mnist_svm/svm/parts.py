@@ -35,7 +35,14 @@ from mnist_svm.svm.kernels import (
     Kernel,
     squared_norms,
 )
-from mnist_svm.svm.optimum import BLOCK, Optimum, gram_bytes, gram_matrix, optimum
+from mnist_svm.svm.optimum import (
+    BLOCK,
+    Optimum,
+    gram_bytes,
+    gram_matrix,
+    kkt_violations,
+    optimum,
+)
 
 # Parts are solved to the tolerance; all together may violate by that many times as much.
 SLACK = 5
@@ -90,10 +97,10 @@ def optimum_in_parts(
     sums = first = _sums(kernel, points, norms, before)
     free = _free(caps, coef)
     bias = float(np.median((signs - sums)[free])) if free.any() else 0.0
-    left: list[float] = []
-    while len(left) < most and min(left[-PATIENCE:], default=0) <= min(left, default=0):
-        violations = _violations(signs, caps, coef, signs - sums - bias)
-        if violations.max() <= SLACK * tol:
+    left = [np.inf]
+    for _ in range(most):
+        violations = kkt_violations(coef, caps, signs * (sums + bias))
+        if violations.max() <= SLACK * tol or min(left[-PATIENCE:]) > min(left):
             break
         left.append(float(violations.clip(min=0).sum()))
         part = _part(random_state, violations, _free(caps, coef), size, SLACK * tol)
@@ -119,19 +126,6 @@ def _part_size(memory: int, n_features: int) -> int:
 def _free(caps: Float64Array, coef: Float64Array) -> BoolArray:
     """Whose coefficient, alpha_i y_i, may become both larger and smaller."""
     return np.asarray((coef != 0) & (np.abs(coef) < caps))
-
-
-def _violations(
-    signs: Float64Array, caps: Float64Array, coef: Float64Array, errors: Float64Array
-) -> Float64Array:
-    """How far margins are beyond what the conditions allow, or below zero: how far from it.
-
-    `errors` are ``y_i - f(x_i)``.
-    """
-    short = signs * errors
-    return np.maximum(
-        np.where(np.abs(coef) < caps, short, -np.inf), np.where(coef != 0, -short, -np.inf)
-    )
 
 
 def _part(
