@@ -12,26 +12,32 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.errors import PictureError
+from mnist_svm.imaging.ink import Field, find_ink, stroke_width
+from mnist_svm.imaging.strokes import Box, Mask, bounds, one_digit
 
 SIDE = 28
 BOX = 20
 CENTRE = 14
 
-# Greys from ground to ink: less is paper texture and shadow, or nothing at all.
-MIN_CONTRAST = 24
+# Strokes are looked for in a picture whose longer side has at least and at most so many pixels.
+# A digit that is then smaller than so many is looked at again, from near.
+ENLARGED, WORK = 100, 800
+NEAR = 100
 
-# A separate blot of less than this part of the largest stroke's area is a speck.
-MIN_STROKE = 0.03
+# A digit of fewer pixels has no outline yet: its greys are all there is of its shape.
+OUTLINED = 36
 
-# Below this part of the threshold between ground and ink, all is ground.
-FLOOR = 0.2
+# Digits are drawn this many times larger than MNIST's before they are reduced.
+FINE = 6
 
 # Less ink than this part of the full does not count for the digit's height and width.
-EDGE = 0.2
+EDGE = 0.3
+
+# Mean widths of strokes in pixels, of nine in ten of MNIST's digits: pens that are thinner or
+# thicker are brought to the nearer one.
+THINNEST, THICKEST = 1.7, 3.6
 
 Grey = npt.NDArray[np.uint8]
-Float64Array = npt.NDArray[np.float64]
 
 
 def as_mnist(grey: Grey) -> Grey:
@@ -66,7 +72,10 @@ def is_mnist_form(grey: Grey) -> bool:
         True if it is 28 x 28, its border dark, its ink bright, about 20 pixels high or wide,
         and centred by mass. True for all of MNIST.
     """
-    if grey.shape != (SIDE, SIDE) or np.median(_border(grey)) > 16 or grey.max() < 128:
+    if grey.shape != (SIDE, SIDE):
+        return False
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) > 16 or grey.max() < 128:
         return False
     ink = grey > 32
     height, width = (np.ptp(np.flatnonzero(ink.any(axis=axis))) + 1 for axis in (1, 0))
@@ -76,12 +85,13 @@ def is_mnist_form(grey: Grey) -> bool:
 
 
 def normalize(grey: Grey) -> Grey:
-    """Turn a picture of one digit into MNIST form: polarity, crop, 20 x 20 fit, centre of mass.
+    """Turn a picture of one digit into MNIST form: ink, strokes, pen, 20 x 20 fit, centre of mass.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        Dark ink on a light ground or light on dark; the border tells which.
+        Dark ink on a light ground or light on dark, unevenly lit; specks, ruled lines, a frame
+        and the desk's edge do not matter.
 
     Returns
     -------
@@ -92,67 +102,84 @@ def normalize(grey: Grey) -> Grey:
     PictureError
         If the picture is blank.
     """
-    ink = _ink(grey)
-    threshold = _otsu(ink)
-    mask = _strokes(ink > threshold)
-    # Full ink is 1; what is well below the threshold is ground. The edges that anti-aliasing
-    # leaves beside a stroke stay; specks go.
-    floor = FLOOR * threshold
-    soft = np.clip((ink - floor) / (np.median(ink[mask]) - floor), 0, 1)
-    soft[~ndimage.binary_dilation(mask, np.ones((3, 3)))] = 0
-    rows, columns = (np.flatnonzero((soft > EDGE).any(axis=axis)) for axis in (1, 0))
-    return _place(_fit(soft[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
+    factor = -(-max(grey.shape) // WORK)
+    zoom = -(-ENLARGED // max(grey.shape))
+    image = Image.fromarray(grey)
+    if factor > 1:
+        image = image.reduce(factor)
+    elif zoom > 1:
+        size = zoom * image.width, zoom * image.height
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    ink = find_ink(np.asarray(image))
+    digit = one_digit(ink.mask, ink.traces)
+    box = bounds(digit)
+    if factor > 1 and max(box.height, box.width) < NEAR:
+        return normalize(_around(grey, box, factor))
+    return as_drawn(ink.cover, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
 
 
-def _ink(grey: Grey) -> Float64Array:
-    """How far each pixel stands out from the ground, on the ink's side, from 0."""
-    ground = float(np.median(_border(grey)))
-    darker, brighter = ground - float(grey.min()), float(grey.max()) - ground
-    if max(darker, brighter) < MIN_CONTRAST:
-        msg = "blank picture: no digit stands out from the ground"
-        raise PictureError(msg)
-    signed = ground - grey if darker >= brighter else grey - ground
-    return np.asarray(np.clip(signed, 0, None), dtype=np.float64)
+def _around(grey: Grey, box: Box, factor: int) -> Grey:
+    """The part of a picture around a box of the reduced one."""
+    margin = max(box.height, box.width)
+    top, left = (max(start - margin, 0) * factor for start in (box.top, box.left))
+    return grey[top : (box.bottom + margin) * factor, left : (box.right + margin) * factor]
 
 
-def _border(grey: Grey) -> Grey:
-    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+def as_drawn(cover: Field, digit: Mask, *, outlined: bool = True) -> Grey:
+    """Draw the strokes of a digit the way MNIST's were.
 
+    Parameters
+    ----------
+    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink
+    digit : bool ndarray of shape (height, width), where the digit's strokes are; some
 
-def _otsu(ink: Float64Array) -> float:
-    """The threshold that parts the values into two classes of least variance within.
-
-    N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
-    Systems, Man, and Cybernetics 9 (1979), equation 18.
+    Returns
+    -------
+    uint8 ndarray of shape (28, 28), 0-255
     """
-    counts, edges = np.histogram(ink, bins=256)
-    weight = np.cumsum(counts)[:-1].astype(np.float64)
-    mass = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
-    total, total_mass = counts.sum(), mass[-1]
-    between = (total_mass * weight / total - mass[:-1]) ** 2
-    between /= np.maximum(weight * (total - weight), 1)
-    return float(edges[1:-1][between.argmax()])
+    box = bounds(digit)
+    window = slice(box.top, box.bottom), slice(box.left, box.right)
+    # The soft edges beside a stroke are a part of it, and what else is near is not.
+    near = ndimage.binary_dilation(np.pad(digit[window], 2), np.ones((3, 3)))
+    top, left = (min(start, 2) for start in (box.top, box.left))
+    around = cover[box.top - top : box.bottom + 2, box.left - left : box.right + 2]
+    soft = np.zeros(near.shape, dtype=np.float32)
+    soft[2 - top : 2 - top + around.shape[0], 2 - left : 2 - left + around.shape[1]] = around
+    soft[~near] = 0
+    if not outlined:
+        return _place(_fit(soft / soft.max()))
+    scale = BOX * FINE / max(box.height, box.width)
+    return _place(_fit(_with_pen(_resized(soft, scale) > 0.5)))
 
 
-def _strokes(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The mask without specks."""
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    strokes = (areas >= MIN_STROKE * areas.max()) & (areas > 0)
-    return np.asarray(strokes[labels])
+def _resized(field: Field, scale: float) -> Field:
+    size = [max(round(side * scale), 1) for side in field.shape[::-1]]
+    return np.asarray(Image.fromarray(field).resize(size, Image.Resampling.BICUBIC))
 
 
-def _fit(soft: Float64Array) -> Float64Array:
+def _with_pen(outline: Mask) -> Field:
+    """Soft strokes with the outline moved in or out as far as the pen was too thick or thin."""
+    width = stroke_width(ndimage.gaussian_filter(outline.astype(np.float32), 1)) / FINE
+    move = FINE * (np.clip(width, THINNEST, THICKEST) - width) / 2
+    outline = np.pad(outline, round(max(move, 0)) + 2)
+    distance = ndimage.distance_transform_edt(outline) - ndimage.distance_transform_edt(~outline)
+    # Thin strokes of a digit that is thick elsewhere stay.
+    ridge = ndimage.maximum_filter(distance, 2 * FINE + 1)
+    move = np.maximum(move, -0.4 * np.maximum(ridge, 0))
+    return np.asarray(np.clip(distance + move + 0.5, 0, 1), dtype=np.float32)
+
+
+def _fit(strokes: Field) -> Field:
     """Scale to a longer side of 20 pixels, anti-aliased."""
-    height, width = soft.shape
-    scale = BOX / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    image = Image.fromarray(soft.astype(np.float32))
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float64).clip(0, 1)
+    box = bounds(strokes > EDGE)
+    image = Image.fromarray(strokes)
+    scale = BOX / max(box.height, box.width)
+    size = [max(round(side * scale), 1) for side in (box.width, box.height)]
+    area = (box.left, box.top, box.right, box.bottom)
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=area)).clip(0, 1)
 
 
-def _place(fitted: Float64Array) -> Grey:
+def _place(fitted: Field) -> Grey:
     """Put into 28 x 28 with the centre of mass at (14, 14), to the nearest pixel."""
     out = np.zeros((SIDE, SIDE), dtype=np.uint8)
     window = tuple(

@@ -1,0 +1,220 @@
+"""Ink on a ground of any kind: which side of the ground it is on, and how full it is where.
+
+The ground of a photo is uneven: light falls off, shadows have edges, the sheet ends and a desk
+begins. Strokes are narrow, and all of those are wide: a grey-scale closing, which fills what is
+darker than its surroundings and narrower than its window, gives the ground under the ink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from mnist_svm.errors import PictureError
+
+Grey = npt.NDArray[np.uint8]
+Field = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+# Greys from ground to full ink: less is nothing that anybody wrote.
+MIN_CONTRAST = 20
+
+# In standard deviations of the ground: what stands out less is its grain.
+MIN_SIGNAL = 6
+
+# The closing's window at first, in parts of the picture's longer side, and then, in half widths
+# of the thickest stroke: shadows wider than that are ground.
+WINDOW = 0.35
+WINDOW_IN_STROKES = 4
+
+# Parts of the picture's longer side: what is smaller tells nothing of the pen, and what reaches
+# the picture's edge and is wider than twice this was not drawn by one.
+SPECK = 0.1
+SHADOW = 0.06
+
+# A ground darker than this part of the lightest is a desk, not a shadow.
+DARKEST = 0.45
+
+# Parts of the picture's sides: how far within its border rings of greys are looked at.
+RINGS = (0.0, 0.08, 0.16, 0.24)
+
+# Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
+SURE, REACH, TRACE = 0.55, 0.38, 0.2
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What is written on a picture.
+
+    Attributes
+    ----------
+    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink.
+    mask : bool ndarray of shape (height, width), where strokes are.
+    traces : bool ndarray of shape (height, width), where there is more than grain, such as faint
+        lines.
+    """
+
+    cover: Field
+    mask: Mask
+    traces: Mask
+
+
+def find_ink(grey: Grey) -> Ink:
+    """Tell ink from the ground.
+
+    Parameters
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        Dark ink on a light ground or light on dark, unevenly lit.
+
+    Returns
+    -------
+    Ink
+
+    Raises
+    ------
+    PictureError
+        If the picture is blank: nothing stands out from the ground.
+    """
+    dark = _ink_is_dark(grey)
+    image = (grey if dark else 255 - grey).astype(np.float32)
+    side = max(grey.shape)
+    smooth = ndimage.gaussian_filter(image, side / 400) if side > 100 else image
+    window = WINDOW * side
+    ink = _above_ground(image, smooth, window, reflecting=dark)
+    narrow = WINDOW_IN_STROKES * _half_width(ink.mask)
+    if narrow < window / 1.5:
+        ink = _above_ground(image, smooth, max(narrow, 3.0), reflecting=dark)
+    return ink
+
+
+def stroke_width(cover: Field) -> float:
+    """Mean width of strokes: twice their area by the length of their outline, in pixels.
+
+    Parameters
+    ----------
+    cover : float32 ndarray of shape (height, width), 0 to 1
+        Its gradient, summed over an edge of any softness, is the length of that edge.
+    """
+    by_row, by_column = np.gradient(np.pad(cover, 1))
+    outline = float(np.hypot(by_row, by_column).sum())
+    return 2 * float(cover.sum()) / max(outline, 1e-6)
+
+
+def _half_width(mask: Mask) -> float:
+    """Half the width of the thickest stroke; not of shadows, which are wide and reach the edge."""
+    distance = ndimage.distance_transform_edt(mask)
+    labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
+    widest = np.asarray(ndimage.maximum(distance, labels, np.arange(1, n + 1)))
+    touching = np.zeros(n + 1, dtype=bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching[side] = True
+    sizes = [
+        max(rows.stop - rows.start, columns.stop - columns.start)
+        for rows, columns in ndimage.find_objects(labels)
+    ]
+    strokes = np.array(sizes) > SPECK * max(mask.shape)
+    strokes &= ~(touching[1:] & (widest > SHADOW * max(mask.shape)))
+    return float(widest[strokes].max() if strokes.any() else widest.max())
+
+
+def _above_ground(image: Field, smooth: Field, window: float, *, reflecting: bool) -> Ink:
+    """Ink that is darker than the closing of the picture."""
+    size = 2 * round(window / 2) + 1
+    ground = _closing(smooth, size)
+    if smooth is not image:
+        # Where the ground has an edge, only the sharp picture's closing follows it.
+        ground = np.minimum(ground, _closing(image, size))
+    depth = ground - image
+    if reflecting:
+        # Paper and ink reflect a part of the light: in a shadow both are dimmed.
+        depth *= 255 / np.maximum(ground, DARKEST * max(float(np.percentile(ground, 90)), 1.0))
+    threshold = _threshold(depth)
+    # The closing follows the lightest grains of the paper; what is left of it there is no ink.
+    bare = (depth < threshold).astype(np.float32)
+    weight = ndimage.uniform_filter(bare, size, mode="nearest")
+    bias = ndimage.uniform_filter(depth * bare, size, mode="nearest") / np.maximum(weight, 1e-3)
+    depth -= bias
+    threshold = _threshold(depth)
+    above = depth > threshold
+    if not above.any():
+        raise _blank()
+    full = float(np.median(depth[above]))
+    # Away from the strokes, whose soft edges are not grain.
+    away = depth[~ndimage.maximum_filter(above, 2 * (max(depth.shape) // 50) + 3)]
+    noise = 1.4826 * float(np.median(np.abs(away))) if away.size else 0.0
+    if full < max(MIN_CONTRAST, MIN_SIGNAL * noise):
+        raise _blank()
+    cover = np.clip(depth / full, 0, 1)
+    return Ink(cover, _strokes(cover), cover > max(TRACE, MIN_SIGNAL * noise / full / 2))
+
+
+def _closing(image: Field, size: int) -> Field:
+    """Brightened where it is darker than its surroundings, and narrower than ``size``."""
+    return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="nearest"))
+
+
+def _blank() -> PictureError:
+    return PictureError("blank picture: no digit stands out from the ground")
+
+
+def _strokes(cover: Field) -> Mask:
+    """Where strokes are: all that is connected to what surely is ink (J. Canny's hysteresis)."""
+    labels, n = ndimage.label(cover > REACH, structure=np.ones((3, 3)))
+    sure = np.zeros(n + 1, dtype=bool)
+    sure[np.unique(labels[cover > SURE])] = True
+    sure[0] = False
+    return np.asarray(sure[labels])
+
+
+def _threshold(depth: Field) -> float:
+    """Half-way between the mean of what is above it and that of what is below.
+
+    T. W. Ridler, S. Calvard, "Picture thresholding using an iterative selection method", IEEE
+    Transactions on Systems, Man, and Cybernetics 8 (1978); from above, as ink may be rare.
+    """
+    counts, edges = np.histogram(depth, bins=1024)
+    values = (edges[:-1] + edges[1:]) / 2
+    above, above_sum = np.cumsum(counts[::-1]), np.cumsum((counts * values)[::-1])
+    below, below_sum = above[-1] - above, above_sum[-1] - above_sum
+    levels = values[::-1]
+    means = above_sum / np.maximum(above, 1), below_sum / np.maximum(below, 1)
+    half_way = (means[0] + means[1]) / 2
+    # The highest level that is its own half-way mark.
+    start = int(np.searchsorted(-levels, -levels[0] / 2))
+    at = start
+    for _ in range(100):
+        new = int(np.clip(np.searchsorted(-levels, -half_way[at]), 0, len(levels) - 2))
+        if new == at:
+            break
+        at = new
+    return float(levels[at])
+
+
+def _ink_is_dark(grey: Grey) -> bool:
+    """Whether ink is darker than the ground, by three witnesses that seldom err together.
+
+    Ink is narrow: greys less those of their surroundings are skewed to its side. It is rare: the
+    middle grey is the ground's. And it is inside: so are those of the border and of rings within
+    it, should there be a frame.
+    """
+    factor = max(grey.shape) // 300
+    reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
+    small = np.asarray(reduced, dtype=np.float32)
+    low, high = float(small.min()), float(small.max())
+    if high - low < MIN_CONTRAST:
+        raise _blank()
+    size = 2 * round(WINDOW * max(small.shape) / 2) + 1
+    difference = small - ndimage.uniform_filter(small, size, mode="nearest")
+    skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
+    borders = []
+    for part in RINGS:
+        i, j = (int(part * side) for side in small.shape)
+        ring = small[i : small.shape[0] - i, j : small.shape[1] - j]
+        borders.append(np.median(np.concatenate([ring[0], ring[-1], ring[:, 0], ring[:, -1]])))
+    middles = float(np.mean(borders)) + float(np.median(small)) - (low + high)
+    return middles / (high - low) - skewness > 0
