@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.imaging.ink import Field, find_ink, stroke_width
+from mnist_svm.imaging.ground import Field, find_ink, stroke_width
 from mnist_svm.imaging.strokes import Box, Mask, bounds, one_digit
 
 SIDE = 28
