@@ -147,6 +147,7 @@ HOSTILE = {
     "samples.tif": (tiff(t277=65_535), "damaged"),
     "nan.tif": (saved(Image.fromarray(NAN), "TIFF"), "not finite"),
     "canvas.gif": (gif(65_535, 65_535), "over the limit"),
+    "comments.gif": (gif(28, 28)[:19] + b"!\xfe" + b"\1c" * (9 << 20), "over the limit of 16 MiB"),
     "outside.gif": (gif(28, 28, 65_000, 65_000), "over the limit"),
     "canvas.webp": (webp(1 << 24, 1 << 24), "over the limit"),
     "canvas-of-4-gb.webp": (webp(40_000, 100_000), "over the limit"),
