@@ -75,12 +75,14 @@ class PictureReading:
     error : why it could not be read, on one line; None if it was.
     top : the best labels and the confidence in each, best first; empty if there is an error.
     image : uint8 ndarray of shape (28, 28), what the classifier saw; None if there is an error.
+    note : which part of the file was read, such as "the first of 3 pages"; None if it is all.
     """
 
     file: str
     error: str | None = None
     top: tuple[tuple[int, float], ...] = ()
     image: Images | None = None
+    note: str | None = None
 
 
 class Recognizer:
@@ -214,14 +216,15 @@ def _seen(name: str) -> PictureReading:
     """A picture as the classifier will see it, or why it cannot."""
     try:
         if name == "-":
-            return PictureReading(name, image=_mnist_image(sys.stdin.buffer))
+            return _decoded(name, sys.stdin.buffer)
         with Path(name).open("rb") as file:
-            return PictureReading(name, image=_mnist_image(file))
+            return _decoded(name, file)
     except PictureError as error:
         return PictureReading(name, error=str(error))
     except OSError as error:
         return PictureReading(name, error=error.strerror or str(error))
 
 
-def _mnist_image(file: BinaryIO) -> Images:
-    return as_mnist(decode(file))
+def _decoded(name: str, file: BinaryIO) -> PictureReading:
+    picture = decode(file)
+    return PictureReading(name, image=as_mnist(picture.grey), note=picture.note)

@@ -112,6 +112,18 @@ def test_a_folder_means_the_pictures_in_it(run, small_model_file, tmp_path):
     assert files == [str(tmp_path / "a.PNG"), str(tmp_path / "b.png")]
 
 
+def test_of_several_pages_the_first_is_read_and_said(run, small_model_file, tmp_path):
+    pages, one = tmp_path / "pages.tif", DIGITS[2]
+    others = [Image.open(DIGITS[digit]) for digit in (5, 6)]
+    Image.open(DIGITS[4]).save(pages, save_all=True, append_images=others)
+    result = run("predict", pages, one, "--model", small_model_file, "--json")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[1:] == [f"{pages}: the first of 3 pages is read"]
+    first, second = json.loads(result.stdout)
+    assert (first["digit"], first["note"]) == (4, "the first of 3 pages")
+    assert "note" not in second
+
+
 def test_a_name_that_is_no_unicode_is_printed_all_the_same(run, small_model_file, tmp_path):
     picture = tmp_path / os.fsdecode(b"caf\xe9.png")
     picture.write_bytes(DIGITS[0].read_bytes())

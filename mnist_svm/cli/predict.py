@@ -41,8 +41,8 @@ def predict_command(
     """Read one digit from each picture.
 
     Prints a line for each IMAGE, in order: file, digit and confidence, parted by tabs. Takes
-    PNG, JPEG, BMP, GIF, TIFF and WebP of any size; a folder stands for the pictures in it, and
-    - for a picture on standard input.
+    PNG, JPEG, BMP, GIF, TIFF, WebP and PPM of any size; a folder stands for the pictures in it,
+    and - for a picture on standard input. Of several pages or frames, the first is read.
 
     The confidence goes from 0 to 1 and tells how narrowly the digit won against its closest
     rival. It ranks readings from doubtful to sure, but is not a calibrated probability.
@@ -76,6 +76,8 @@ def predict_command(
                 say(f"mnist-svm: error: {reading.file}: {reading.error}")
             elif sheet:
                 drawn.append(reading)
+            if reading.note is not None:
+                say(f"{reading.file}: {reading.note} is read")
             if as_json:
                 answers.append(_json_object(reading))
             elif reading.error is None:
@@ -97,8 +99,10 @@ def _json_object(reading: PictureReading) -> dict[str, Any]:
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
     digit, confidence = reading.top[0]
+    note = {} if reading.note is None else {"note": reading.note}
     return {
         "file": reading.file,
+        **note,
         "digit": digit,
         "confidence": round(confidence, 6),
         "top": [

@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import io
+import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError, _imaging
 
 from mnist_svm.errors import PictureError
+from mnist_svm.imaging.ink import to_grey
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+    | {".ppm", ".pgm", ".pbm", ".pnm"}
+)
 
-# More than any phone takes, and 200 MB when decoded to RGB; a bomb promises far more.
+# How a file of a format that is read here begins.
+_BEGINNINGS = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "BMP": (b"BM",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "WEBP": (b"RIFF",),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf"),
+}
+FORMATS = tuple(_BEGINNINGS)
+
+# The brands of ISO base media files that hold a still picture.
+_HEIC_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
+)
+
+# More than any phone takes, and 256 MB when decoded to colours; a bomb promises far more.
 MAX_PIXELS = 64_000_000
-MAX_BYTES = 256 << 20
+# What they take in a file without compression, and some more.
+MAX_BYTES = 200 << 20
+# Tiny blocks of these, without end, would take thirty to ninety times their size in memory.
+_MAX_BYTES_OF = {"JPEG": 32 << 20, "GIF": 16 << 20}
+# A digit does not fit into less.
+MIN_SIDE = 3
+# Pages that are counted, for the note: following a chain of millions would take for ever.
+MAX_PAGES = 100
 
-# What Pillow's decoders raise on damaged files.
+# Ink over paper that differs less than this, of 255, cannot be seen.
+BLANK = 24
+
+# Pixels that are handled at a time where copies would take much memory.
+BLOCK = 1 << 20
+
+# What Pillow's decoders raise on damaged files. Some 400,000, made as in tests/hostile.py, led to
+# no other.
 _DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -30,21 +70,55 @@ _DECODING_ERRORS = (
     TypeError,
     ValueError,
     AttributeError,
+    AssertionError,
     EOFError,
-    MemoryError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 
-UINT16_TO_UINT8 = 257
+Grey = npt.NDArray[np.uint8]
+
+# What turns a picture upright, by its EXIF orientation.
+_UPRIGHT = {
+    2: lambda grey: grey[:, ::-1],
+    3: lambda grey: grey[::-1, ::-1],
+    4: lambda grey: grey[::-1],
+    5: lambda grey: grey.T,
+    6: lambda grey: grey.T[:, ::-1],
+    7: lambda grey: grey[::-1, ::-1].T,
+    8: lambda grey: grey.T[::-1],
+}
+
+# Pillow logs some damage, which goes to stderr where nobody listens.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(file: BinaryIO) -> npt.NDArray[np.uint8]:
-    """Decode a PNG, JPEG, BMP, GIF, TIFF or WebP picture to greys.
+@dataclass(frozen=True)
+class Picture:
+    """A picture, decoded.
 
-    Turned upright as its EXIF orientation says; transparent parts over white; of an
-    animation or a document of several pages the first; 16 bits scaled to 8.
+    Attributes
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white, as in the picture.
+    note : which part of the file it is, such as "the first of 3 pages"; None if it is all.
+    """
+
+    grey: Grey
+    note: str | None = None
+
+
+def decode(file: BinaryIO) -> Picture:
+    """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to greys.
+
+    Turned upright as its EXIF orientation says. Of an animation or a document of several pages,
+    the first. Colours become luminance, or what shows coloured ink better by far: see
+    `mnist_svm.imaging.ink`. Transparent parts are white, unless only black shows what is drawn.
+
+    Greys of more than 8 bits keep their contrast, whatever part of the range they use: they are
+    scaled so that the least whole number of bits that holds the largest, but no less than 8, comes
+    to 255: values up to 4,095 are taken for those of 12 bits. If all are below 2, as floating-point
+    greys mostly are, then 1 is white. If some are negative, the lowest is black and the highest
+    white.
 
     Parameters
     ----------
@@ -52,38 +126,97 @@ def decode(file: BinaryIO) -> npt.NDArray[np.uint8]:
 
     Returns
     -------
-    uint8 ndarray of shape (height, width)
-        0 black to 255 white, as in the picture.
+    Picture
 
     Raises
     ------
     PictureError
-        If the bytes are no such picture, are damaged, or promise too many pixels.
+        If the bytes are no such picture, are damaged, or promise too many pixels or too few.
     OSError
         If reading fails.
     """
     data = file.read(MAX_BYTES + 1)
+    kind = _kind(data)
+    try:
+        # Warnings tell of damage that does not matter here.
+        with warnings.catch_warnings(action="ignore"), _opened(data, kind) as image:
+            _require_size(image)
+            image.load()
+            turned = _UPRIGHT.get(_orientation(image), np.asarray)
+            return Picture(np.ascontiguousarray(turned(_grey(image))), _note(image))
+    except PictureError:
+        raise
+    except MemoryError as error:
+        msg = "not enough memory for this picture"
+        raise PictureError(msg) from error
+    except Image.DecompressionBombError as error:
+        msg = f"promises far over the limit of {MAX_PIXELS:,} pixels"
+        raise PictureError(msg) from error
+    except UnidentifiedImageError as error:
+        msg = f"damaged picture ({kind} without a header that makes sense)"
+        raise PictureError(msg) from error
+    except _DECODING_ERRORS as error:
+        msg = f"damaged picture ({kind}: {_told(error)})"
+        raise PictureError(msg) from error
+
+
+def _told(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    # Some messages quote the bytes of the file.
+    return text if text and text.isprintable() else type(error).__name__
+
+
+def _kind(data: bytes) -> str:
+    """The format of a file, by its beginning."""
     if not data:
         msg = "empty file, expected a picture"
         raise PictureError(msg)
-    if len(data) > MAX_BYTES:
-        msg = f"over the limit of {MAX_BYTES >> 20} MiB for a picture file"
-        raise PictureError(msg)
-    try:
-        with warnings.catch_warnings():
-            # Our own limit, below, is the stricter.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _require_size(image)
-                return _grey(ImageOps.exif_transpose(image))
-    except PictureError:
-        raise
-    except UnidentifiedImageError as error:
+    for kind, beginnings in _BEGINNINGS.items():
+        if data.startswith(beginnings) and (kind != "WEBP" or data[8:12] == b"WEBP"):
+            limit = _MAX_BYTES_OF.get(kind, MAX_BYTES)
+            if len(data) > limit:
+                msg = f"over the limit of {limit >> 20} MiB for a {kind} file"
+                raise PictureError(msg)
+            return kind
+    other = _known_elsewhere(data)
+    if other:
+        msg = f"{other} is not read here: save it as JPEG or PNG"
+    else:
         msg = f"not a picture in a format that is read here ({', '.join(FORMATS)})"
-        raise PictureError(msg) from error
-    except _DECODING_ERRORS as error:
-        msg = f"damaged picture ({str(error) or type(error).__name__})"
-        raise PictureError(msg) from error
+    raise PictureError(msg)
+
+
+def _known_elsewhere(data: bytes) -> str | None:
+    """The name of a format that people take for a picture's, but which is not read here."""
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return "AVIF" if data[8:10] == b"av" else "HEIC"
+    head = data[:1024].lstrip(b"\xef\xbb\xbf\t\n\r ")
+    if b"%PDF-" in head:
+        return "PDF"
+    return "SVG" if head.startswith(b"<") and b"<svg" in head else None
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, kind: str) -> Iterator[Image.Image]:
+    if kind == "TIFF":
+        _silence_libtiff()
+    try:
+        image = Image.open(io.BytesIO(data), formats=(kind,))
+    except UnidentifiedImageError:
+        # Pillow looks into a JPEG's EXIF for the resolution, and gives up if that is damaged.
+        if kind != "JPEG":
+            raise
+        image = Image.open(io.BytesIO(data.replace(b"Exif\0\0", b"Gone\0\0")), formats=(kind,))
+    with image:
+        yield image
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from printing its errors on stderr by itself; Pillow raises its own."""
+    # Found among the libraries that Pillow has loaded, where the system tells.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def _require_size(image: Image.Image) -> None:
@@ -91,23 +224,99 @@ def _require_size(image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         msg = f"{width:,} x {height:,} pixels, over the limit of {MAX_PIXELS:,} in all"
         raise PictureError(msg)
-
-
-def _grey(image: Image.Image) -> npt.NDArray[np.uint8]:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_from_wide(np.asarray(image, dtype=np.float64))
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        paper = Image.new("RGBA", colours.size, "white")
-        image = Image.alpha_composite(paper, colours)
-    return np.array(image.convert("L"))
-
-
-def _grey_from_wide(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Greys of more than 8 bits: floats up to 1, else 8-bit values, else 16-bit values."""
-    if not np.isfinite(values).all():
-        msg = "damaged picture (greys that are not finite)"
+    if min(width, height) < MIN_SIDE:
+        msg = f"{width:,} x {height:,} pixels, too narrow to show a digit"
         raise PictureError(msg)
-    top = values.max()
-    scale = 255.0 if top <= 1 else 1.0 if top <= 255 else 1 / UINT16_TO_UINT8
-    return np.rint(np.clip(values * scale, 0, 255)).astype(np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, if there is none that can be read."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except _DECODING_ERRORS:
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _note(image: Image.Image) -> str | None:
+    """Which part of the file was read, if there is more to it."""
+    # The other pictures of a phone's MPO are its own: previews, maps of depth.
+    if image.format == "MPO":
+        return None
+    what = "pages" if image.format == "TIFF" else "frames"
+    try:
+        count = _pages(image)
+    except (*_DECODING_ERRORS, Image.DecompressionBombError):
+        return f"the first of several {what}"
+    if count > MAX_PAGES:
+        return f"the first of more than {MAX_PAGES} {what}"
+    return f"the first of {count} {what}" if count > 1 else None
+
+
+def _pages(image: Image.Image) -> int:
+    if image.format != "TIFF":
+        frames: int = getattr(image, "n_frames", 1)
+        return frames
+    for page in range(1, MAX_PAGES + 1):
+        try:
+            image.seek(page)
+        except EOFError:
+            return page
+    return MAX_PAGES + 1
+
+
+def _grey(image: Image.Image) -> Grey:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _grey_of_wide(np.asarray(image))
+    if image.has_transparency_data:
+        return _grey_of_transparent(image)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel("L"))
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        # Pillow takes all for Adobe's, which are inverted.
+        image = ImageChops.invert(image)
+    return to_grey(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _grey_of_transparent(image: Image.Image) -> Grey:
+    """Greys over white; white ink, which would vanish there, over black."""
+    colours = image if image.mode == "RGBA" else image.convert("RGBA")
+    over_white = to_grey(_over("white", colours))
+    if np.ptp(over_white) >= BLANK or np.ptp(np.asarray(colours.getchannel("A"))) < BLANK:
+        return over_white
+    return to_grey(_over("black", colours))
+
+
+def _over(ground: str, colours: Image.Image) -> Image.Image:
+    sheet = Image.new("RGB", colours.size, ground)
+    width, height = colours.size
+    # Strip by strip, because Pillow copies what it pastes.
+    step = max(1, BLOCK // width)
+    for top in range(0, height, step):
+        box = (0, top, width, min(top + step, height))
+        strip = colours.crop(box)
+        sheet.paste(strip, box, strip)
+    return sheet
+
+
+def _grey_of_wide(values: npt.NDArray[np.generic]) -> Grey:
+    """Greys of more than 8 bits, scaled as `decode` says."""
+    lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite(lowest) or not np.isfinite(highest):
+        msg = "greys that are not finite (NaN or infinity), expected numbers"
+        raise PictureError(msg)
+    if lowest < 0:
+        black, white = lowest, highest
+    elif highest < 2:
+        black, white = 0.0, 1.0
+    else:
+        black, white = 0.0, 2.0 ** max(8, int(highest).bit_length()) - 1
+    grey = np.empty(values.shape, dtype=np.uint8)
+    step = max(1, BLOCK // values.shape[1])
+    for start in range(0, len(values), step):
+        block = values[start : start + step].astype(np.float64)
+        scaled = (block - black) * (255 / ((white - black) or 1))
+        grey[start : start + step] = np.rint(scaled.clip(0, 255))
+    return grey

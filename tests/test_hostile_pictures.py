@@ -1,0 +1,187 @@
+"""Damaged and ill-meant picture files: each is read or refused with one line, in little memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from conftest import DIGITS, ROOT
+from hostile import PNG, chunk, damaged, mutants, saved, seeds
+from PIL import Image
+
+from mnist_svm.errors import PictureError
+from mnist_svm.imaging import picture
+from mnist_svm.imaging.normalize import as_mnist
+from mnist_svm.imaging.picture import decode
+
+SHIPPED = ROOT / "mnist_svm" / "models" / "gradient.joblib"
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return seeds(np.asarray(Image.open(DIGITS[3]).convert("L")))
+
+
+def test_every_seed_is_read(files):
+    for name, data in files.items():
+        assert as_mnist(decode(io.BytesIO(data)).grey).max() == 255, name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mutated_picture_is_read_or_refused_and_nothing_else(files, seed, monkeypatch, capfd):
+    # Inflated sizes that are legal would only take time.
+    monkeypatch.setattr(picture, "MAX_PIXELS", 1 << 17)
+    read = 0
+    for index, data in enumerate(mutants(list(files.values()), 1000, seed)):
+        try:
+            grey = decode(io.BytesIO(data)).grey
+            image = as_mnist(grey)
+        except PictureError as error:
+            message = str(error)
+            assert message.isprintable(), (seed, index)
+            assert len(message) < 250, (seed, index)
+        else:
+            assert grey.dtype == np.uint8, (seed, index)
+            assert image.shape == (28, 28), (seed, index)
+            read += 1
+    # The mutations are mild enough to get past the headers, and harsh enough to do damage.
+    assert 200 < read < 600
+    # libtiff, Pillow's logging and its warnings are silent.
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_damaged_exif_block_does_not_keep_a_picture_from_being_read(kind):
+    draw = random.Random(0)
+    exif = Image.Exif()
+    exif.update({0x0112: 3, 0x010F: "maker", 0x011A: 72.0, 0x011B: 72.0, 0x0128: 2})
+    exif[0x8769] = {0x9003: "2024:01:01 00:00:00"}
+    good = exif.tobytes()
+    bright = Image.new("L", (8, 8), 200)
+    blocks = [damaged(good, [good], draw) for _ in range(400)]
+    blocks.append(
+        good.replace(struct.pack(">HHII", 0x011A, 5, 1, 74), b"\x01\x1a\0\2\0\0\0\0\0\0\0\0")
+    )
+    for block in blocks:
+        assert decode(io.BytesIO(saved(bright, kind, exif=block))).grey.mean() == pytest.approx(
+            200, abs=2
+        )
+
+
+# --- files made by hand, through the command line ------------------------------------------
+
+
+def png(width: int, height: int, *others: bytes, pixels: bytes = b"") -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    end = [chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b"")]
+    return PNG + b"".join([chunk(b"IHDR", header), *others, *end])
+
+
+def tiff(*, drop: tuple[int, ...] = (), data: bytes = b"\x55" * 64, **tags: object) -> bytes:
+    """A little-endian TIFF whose tags say what they are told to."""
+    said = {256: 28, 257: 28, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 28, 279: len(data)}
+    said |= {int(tag[1:]): value for tag, value in tags.items()}
+    entries = [
+        struct.pack("<HHII", tag, 4, 1, said[tag]) for tag in sorted(said) if tag not in drop
+    ]
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory
+
+
+def bmp(width: int, height: int) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + 64, 0, 0, 54) + header + bytes(64)
+
+
+def gif(width: int, height: int, left: int = 0, top: int = 0) -> bytes:
+    screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
+    frame = b"," + struct.pack("<HHHHB", left, top, 28, 28, 0) + b"\2\2\x44\1\0;"
+    return screen + frame
+
+
+def webp(width: int, height: int) -> bytes:
+    extended = struct.pack("<I", 0) + (width - 1).to_bytes(3, "little")
+    extended += (height - 1).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def inflated(kind: str, marker: bytes, offset: int, size: bytes) -> bytes:
+    """A good picture whose header promises another size."""
+    good = saved(Image.open(DIGITS[3]).convert("L"), kind)
+    at = good.index(marker) + offset
+    return good[:at] + size + good[at + len(size) :]
+
+
+BOMB = zlib.compress(bytes(16 << 20), 9)
+NAN = np.full((28, 28), np.nan, dtype=np.float32)
+WHITE = Image.new("L", (28, 28), 255)
+
+HOSTILE = {
+    "billions.png": (png(100_000, 100_000), "over the limit"),
+    "nothing-in-it.png": (png(8000, 8000), "damaged"),
+    "line.png": (png(60_000, 1, pixels=bytes(60_001)), "60,000 x 1 pixels, too narrow"),
+    "column.png": (png(1, 60_000, pixels=bytes(120_000)), "1 x 60,000 pixels, too narrow"),
+    "dot.png": (png(1, 1, pixels=b"\0\0"), "1 x 1 pixels, too narrow"),
+    "profile-bomb.png": (png(28, 28, chunk(b"iCCP", b"icc\0\0" + BOMB)), "damaged"),
+    "text-bomb.png": (png(28, 28, chunk(b"zTXt", b"text\0\0" + BOMB)), "damaged"),
+    "international-bomb.png": (png(28, 28, chunk(b"iTXt", b"t\0\1\0\0\0" + BOMB)), "damaged"),
+    "much-text.png": (png(28, 28, *[chunk(b"tEXt", b"t\0" + bytes(1 << 20))] * 70), "damaged"),
+    "pixel-bomb.png": (
+        PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 7, 0, 0, 0, 0)) + BOMB,
+        "damaged",
+    ),
+    "chunk-of-2-gib.png": (png(28, 28)[:33] + b"\x7f\xff\xff\xfftEXt", "damaged"),
+    "billions.tif": (tiff(t256=2**31 - 1, t257=2**31 - 1), "over the limit"),
+    "more-rows.tif": (tiff(t257=8000, t278=8000), "damaged"),
+    "strips.tif": (tiff(t273=2**32 - 1, t279=2**32 - 1), "damaged"),
+    "rows-in-strip.tif": (tiff(t259=5, t278=2**32 - 1), "damaged"),
+    "lzw.tif": (tiff(t259=5, data=b"\xff" * 64), "damaged"),
+    "fax.tif": (tiff(t258=1, t259=4, data=bytes(64)), "damaged"),
+    "deflate-bomb.tif": (tiff(t259=8, data=BOMB), "blank"),
+    "samples.tif": (tiff(t277=65_535), "damaged"),
+    "nan.tif": (saved(Image.fromarray(NAN), "TIFF"), "not finite"),
+    "canvas.gif": (gif(65_535, 65_535), "over the limit"),
+    "comments.gif": (gif(28, 28)[:19] + b"!\xfe" + b"\1c" * (9 << 20), "over the limit of 16 MiB"),
+    "outside.gif": (gif(28, 28, 65_000, 65_000), "over the limit"),
+    "canvas.webp": (webp(1 << 24, 1 << 24), "over the limit"),
+    "canvas-of-4-gb.webp": (webp(40_000, 100_000), "over the limit"),
+    "upside-down.bmp": (bmp(28, -(2**31)), "over the limit"),
+    "absurd.bmp": (bmp(2**31 - 1, 2**31 - 1), "over the limit"),
+    "negative.bmp": (bmp(-28, 28), "over the limit"),
+    "inflated.jpg": (
+        inflated("JPEG", b"\xff\xc0", 5, struct.pack(">HH", 65_500, 65_500)),
+        "over the limit",
+    ),
+    "truncated.jpg": (saved(WHITE, "JPEG")[:-20], "damaged"),
+    "billions.ppm": (b"P6 99999999 99999999 255\n", "over the limit"),
+    "digits.pgm": (b"P5 " + b"9" * 100_000 + b" 1 255\n", "damaged"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not read here: save it as"),
+    "scan.pdf": (b"%PDF-1.7\n", "PDF is not read here: save it as"),
+    "drawing.svg": (b'<?xml version="1.0"?>\n<svg width="28"/>', "SVG is not read here: save it"),
+    "white.png": (saved(WHITE, "PNG"), "blank picture"),
+}
+
+
+def test_hostile_files_are_reported_each_on_one_line_in_little_memory(start, tmp_path):
+    for name, (data, _) in HOSTILE.items():
+        (tmp_path / name).write_bytes(data)
+    paths = [*(tmp_path / name for name in HOSTILE), DIGITS[7]]
+    process = start("predict", *paths, "-m", SHIPPED)
+    out, err = process.stdout.read(), process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    first, *lines = err.splitlines()
+    assert first.startswith("Reading with ")
+    assert len(lines) == len(HOSTILE)
+    for line, (name, (_, message)) in zip(lines, HOSTILE.items(), strict=True):
+        assert line.startswith(f"mnist-svm: error: {tmp_path / name}: ")
+        assert message in line, line
+    assert out.startswith(f"{DIGITS[7]}\t7\t")
+    assert process.returncode == 1
+    assert usage.ru_maxrss < 500 << 10  # KiB
