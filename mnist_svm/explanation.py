@@ -109,7 +109,7 @@ class Explanation:
         return {
             "digit": self.read.label,
             "confidence": round(self.read.confidence, 6),
-            "runner_up": {
+            "rival": {
                 "digit": self.rival.label,
                 "confidence": round(self.rival.confidence, 6),
             },
@@ -189,13 +189,13 @@ def explain(recognizer: Recognizer, image: Images, *, against: int | None = None
     digit, and where there is paper and ink would speak against it.
 
     How the digit was moved, sheared and scaled before it came to the machine is held fixed, and so
-    is the contrast: what is shown is the word of the strokes, not that of a normalisation which
-    a far-off blot would tilt. What is left between image and machine is then
+    is the contrast: what is shown is what the strokes do, not what a normalisation does that a
+    far-off blot would tilt. What is left between image and machine is then
 
     - linear, for machines that compare pixels: the heat map is the analytic gradient of the
       decision function, carried back to the image, times the change of each pixel;
     - not linear, for machines that compare gradient directions: a spot of `SPOT` pixels' radius is
-      turned around each pixel in turn, and the decision computed anew. One pixel would be less
+      turned around each pixel in turn, and the decision computed again. One pixel would be less
       than a stroke, and in 8-bit features next to nothing.
 
     Parameters
@@ -376,6 +376,7 @@ def _note(told: Explanation) -> str:
         else "drawn back from their gradient features, which are all that the machine keeps"
     )
     return (
-        "These support vectors are the training images that decided. Each counts as much as it is "
-        f"like this digit, times a weight found in training. They are shown {kept}.{which}"
+        "These support vectors are the training images, or copies made of them, that decided. Each "
+        "counts as much as it is like this digit, times a weight found in training. They are "
+        f"shown {kept}.{which}"
     )

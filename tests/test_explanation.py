@@ -264,11 +264,11 @@ def test_explain_speaks_json_and_then_draws_nothing(run, tmp_path, monkeypatch):
     told = json.loads(result.stdout)
     assert list(tmp_path.iterdir()) == []
     assert (told["file"], told["digit"]) == (str(DIGITS[3]), 3)
-    assert 0 < told["runner_up"]["confidence"] < told["confidence"] < 1
+    assert 0 < told["rival"]["confidence"] < told["confidence"] < 1
     assert np.array(told["heat_map"]["values"]).shape == (28, 28)
     assert (told["machine"], told["machines"]) == (1, 1)
     sides, decision = told["support_vectors"], told["decision"]
-    assert [side["digit"] for side in sides] == [3, told["runner_up"]["digit"]]
+    assert [side["digit"] for side in sides] == [3, told["rival"]["digit"]]
     assert sum(side["contribution"] for side in sides) + decision["intercept"] == pytest.approx(
         decision["value"]
     )

@@ -4,8 +4,8 @@ The decision function of a pair of classes is a sum over support vectors z_i, an
 
     f(x) = sum_i a_i k(z_i, x) + b
 
-The terms of the sum are the evidence, each the word of one training sample; and what makes f rise
-is its gradient, which for these kernels is a weighted sum of support vectors again.
+The terms of the sum are the evidence, each of one training sample; and what makes f rise is its
+gradient, which for these kernels is a weighted sum of support vectors again.
 """
 
 from __future__ import annotations
