@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.idx import read_idx, write_idx
     from mnist_svm.datasets.load import Dataset, load_dataset
     from mnist_svm.errors import MnistSvmError
+    from mnist_svm.explanation import explain
     from mnist_svm.imaging.blur import Blur
     from mnist_svm.imaging.contrast import NormalizeContrast
     from mnist_svm.imaging.deskew import Deskew
@@ -47,6 +48,7 @@ __all__ = [
     "Recognizer",
     "VirtualSupportVectors",
     "evaluate",
+    "explain",
     "load_dataset",
     "load_model",
     "read_idx",
@@ -71,6 +73,7 @@ _HOMES = {
     "Recognizer": "recognizer",
     "VirtualSupportVectors": "svm.virtual",
     "evaluate": "report",
+    "explain": "explanation",
     "load_dataset": "datasets.load",
     "load_model": "modelfile",
     "read_idx": "datasets.idx",

@@ -29,6 +29,7 @@ ALLOWED = {
     "report": {"errors", "imaging"},
     "training": {"errors", "datasets", "recipes", "modelfile", "svm"},
     "recognizer": {"errors", "imaging", "svm", "modelfile", "threads"},
+    "explanation": {"imaging", "recognizer", "svm"},
 }
 ALLOWED["cli"] = set(ALLOWED)
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE) + [

@@ -6,6 +6,7 @@ import click
 
 from mnist_svm import __version__
 from mnist_svm.cli.evaluate import evaluate_command
+from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
 from mnist_svm.cli.outcome import OutcomeGroup
@@ -40,6 +41,7 @@ for command in (
     train_command,
     evaluate_command,
     predict_command,
+    explain_command,
     info_command,
 ):
     cli.add_command(command)

@@ -30,7 +30,11 @@ class NormalizeContrast(ImageTransformer):
     """
 
     def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
-        pixels = images.reshape(len(images), -1).astype(np.float64)
-        norms = np.linalg.norm(pixels, axis=1, keepdims=True)
+        return np.rint(np.minimum(self._of_task_like(images, images), 255)).astype(np.uint8)
+
+    def _of_task_like(self, images: Images, like: Images) -> npt.NDArray[np.float64]:
+        """Scaled as another image is, neither rounded nor cut off: linear in the pixels."""
+        pixels, others = (of.reshape(len(of), -1).astype(np.float64) for of in (images, like))
+        norms = np.linalg.norm(others, axis=1, keepdims=True)
         pixels *= np.divide(NORM, norms, out=np.zeros_like(norms), where=norms > 0)
-        return np.rint(np.minimum(pixels, 255)).astype(np.uint8)
+        return pixels

@@ -56,7 +56,7 @@ def deskew(images: Images) -> Float32Array:
     out = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
-        out[block] = _deskew_block(images[block])
+        out[block], *_ = _deskew_block(images[block])
     return out
 
 
@@ -83,9 +83,15 @@ class Deskew(ImageTransformer):
     def _of_task(self, images: Images) -> Float32Array:
         return deskew(images)
 
+    def _of_task_like(self, images: Images, like: Images) -> Float32Array:
+        _, *placement = _deskew_block(like)
+        return _resample(images, *(np.repeat(part, len(images)) for part in placement))
 
-def _deskew_block(images: Images) -> Float32Array:
-    """`deskew` for a few images at once."""
+
+def _deskew_block(
+    images: Images,
+) -> tuple[Float32Array, Float64Array, Float64Array, Float64Array]:
+    """`deskew` for a few images at once, then the centroids and the shears removed."""
     moments = image_moments(images)
     spread = np.where(moments.s_ii >= MIN_VERTICAL_SPREAD, moments.s_ii, np.inf)
     centre = moments.mu_i, moments.mu_j
@@ -99,7 +105,7 @@ def _deskew_block(images: Images) -> Float32Array:
         shear[leaning] += left[leaning]
         mu_i, mu_j = (mu[leaning] for mu in centre)
         out[leaning] = _resample(images[leaning], mu_i, mu_j, shear[leaning])
-    return out
+    return out, *centre, shear
 
 
 def _resample(

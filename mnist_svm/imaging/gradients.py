@@ -185,7 +185,7 @@ class GradientFeatures(ImageTransformer):
         # BLAS may sum the last rows of a matrix in another order. With blocks that are always full,
         # an image has the same features whatever comes with it.
         planes_of = GradientPlanes(BLOCK, height, width, self.directions)
-        blur = _blur(height, width, self.grid, self.smoothing)
+        blur = blur_weights(height, width, self.grid, self.smoothing)
         features = np.empty((len(images), self.directions * self.grid**2), np.uint8)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
@@ -197,8 +197,20 @@ class GradientFeatures(ImageTransformer):
 
 
 @lru_cache(maxsize=8)
-def _blur(height: int, width: int, grid: int, smoothing: float) -> Float32Array:
-    """Weights of all pixels for each point of the grid, (pixels, points), adding up to 1."""
+def blur_weights(height: int, width: int, grid: int, smoothing: float) -> Float32Array:
+    """Weights by which `GradientFeatures` blurs a plane and samples it.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the images.
+    grid, smoothing : see `GradientFeatures`
+
+    Returns
+    -------
+    float32 ndarray of shape (height * width, grid**2)
+        Of all pixels for each point of the grid, adding up to 1.
+    """
     along_rows, along_columns = (_blur_axis(side, grid, smoothing) for side in (height, width))
     return np.ascontiguousarray(np.kron(along_rows, along_columns).T)
 

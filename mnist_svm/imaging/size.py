@@ -91,11 +91,13 @@ class NormalizeSize(ImageTransformer):
         out = np.empty((len(images), self.side, self.side), np.float32)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            out[block] = self._of_block(images[block])
+            out[block] = self._of_block(images[block], image_moments(images[block]))
         return out
 
-    def _of_block(self, images: Images) -> Float32Array:
-        moments = image_moments(images)
+    def _of_task_like(self, images: Images, like: Images) -> Float32Array:
+        return self._of_block(images, image_moments(np.repeat(like, len(images), axis=0)))
+
+    def _of_block(self, images: Images, moments: Moments) -> Float32Array:
         shear = moments.s_ij / np.maximum(moments.s_ii, MIN_SPREAD) * bool(self.upright)
         high, wide = _scales(moments, shear, self.extent * self.side)
         steps = np.arange(self.side) - (self.side - 1) / 2

@@ -115,6 +115,41 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         whole = done[0] if len(done) == 1 else np.concatenate(done)
         return whole.reshape(len(images), -1)
 
+    def transform_like(self, X: npt.ArrayLike, image: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Transform each row of ``X`` as another image is transformed.
+
+        What a transformer measures of an image, to move, shear or scale it by, is measured of the
+        other image. So the rows may be changed without being moved for it, and all of them lie as
+        the other does; what is done to them is the same for all, and linear where `transform` is
+        but for the measuring. Where nothing is measured, this is `transform`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            One flattened image a row, non-negative.
+        image : array-like of shape (1, n_features)
+            The other image.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+
+        Raises
+        ------
+        ValueError
+            As `transform`.
+        """
+        check_is_fitted(self)
+        images, like = (
+            self._validated(rows, reset=False).reshape(-1, *self.image_shape_)
+            for rows in (X, image)
+        )
+        return self._of_task_like(images, like).reshape(len(images), -1)
+
+    def _of_task_like(self, images: Images, like: Images) -> npt.NDArray[Any]:
+        """What becomes of images that lie as another one does."""
+        return self._of_task(images)
+
     def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Images:
         checked: Images = validate_data(self, X, reset=reset, ensure_non_negative=True)
         return checked

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from mnist_svm.svm.classifier import KernelSVC
-from mnist_svm.svm.virtual import VirtualSupportVectors
 
 
 def machines(fitted: Any) -> Iterator[KernelSVC]:
@@ -14,19 +13,39 @@ def machines(fitted: Any) -> Iterator[KernelSVC]:
 
     Parameters
     ----------
-    fitted : KernelSVC, VirtualSupportVectors, sklearn Pipeline or VotingClassifier
+    fitted : KernelSVC, sklearn Pipeline, VotingClassifier, or what holds one as ``estimator_``
         Pipelines end with one of these, the others hold them.
 
     Yields
     ------
     KernelSVC
     """
+    for _, machine in prepared_machines(fitted):
+        yield machine
+
+
+def prepared_machines(
+    fitted: Any, steps: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], KernelSVC]]:
+    """Each fitted `KernelSVC` of a model, and what its samples go through before.
+
+    Parameters
+    ----------
+    fitted : see `machines`
+    steps : tuple of transformers
+        What samples have gone through before they come to ``fitted``.
+
+    Yields
+    ------
+    (tuple of transformers, KernelSVC)
+    """
     if isinstance(fitted, KernelSVC):
-        yield fitted
-    elif isinstance(fitted, VirtualSupportVectors):
-        yield from machines(fitted.estimator_)
+        yield steps, fitted
+    elif hasattr(fitted, "estimator_"):
+        yield from prepared_machines(fitted.estimator_, steps)
     elif hasattr(fitted, "estimators_"):
         for machine in fitted.estimators_:
-            yield from machines(machine)
+            yield from prepared_machines(machine, steps)
     else:
-        yield from machines(fitted.steps[-1][1])
+        *before, (_, last) = fitted.steps
+        yield from prepared_machines(last, (*steps, *(step for _, step in before)))
