@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError, _imaging
 
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.ink import to_grey
+from mnist_svm.imaging.colour import to_grey
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -112,7 +112,7 @@ def decode(file: BinaryIO) -> Picture:
 
     Turned upright as its EXIF orientation says. Of an animation or a document of several pages,
     the first. Colours become luminance, or what shows coloured ink better by far: see
-    `mnist_svm.imaging.ink`. Transparent parts are white, unless only black shows what is drawn.
+    `mnist_svm.imaging.colour`. Transparent parts are white, unless only black shows what is drawn.
 
     Greys of more than 8 bits keep their contrast, whatever part of the range they use: they are
     scaled so that the least whole number of bits that holds the largest, but no less than 8, comes
