@@ -142,18 +142,20 @@ def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
 # --- damaged models of many parts ----------------------------------------------------------------
 
 
+def average(content):
+    return content["pipeline"][-1].estimator_
+
+
 def first_view(content):
-    return content["pipeline"][-1].estimators_[0]
+    return average(content).estimators_[0]
 
 
 # Each changes what `predict` would take at its word, somewhere in the recipe ``best``.
 DAMAGE = {
-    "votes instead of confidences": lambda content: vars(content["pipeline"][-1]).update(
-        voting="hard"
-    ),
-    "weights": lambda content: vars(content["pipeline"][-1]).update(weights=[1.0]),
-    "no machines": lambda content: vars(content["pipeline"][-1]).update(estimators_=[]),
-    "classes in another order": lambda content: vars(content["pipeline"][-1]).update(
+    "votes instead of confidences": lambda content: vars(average(content)).update(voting="hard"),
+    "weights": lambda content: vars(average(content)).update(weights=[1.0]),
+    "no machines": lambda content: vars(average(content)).update(estimators_=[]),
+    "classes in another order": lambda content: vars(average(content)).update(
         classes_=np.arange(10)[::-1].copy()
     ),
     "a grid without end": lambda content: vars(first_view(content).estimator_[1]).update(

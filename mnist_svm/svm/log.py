@@ -25,3 +25,23 @@ def listening(handler: logging.Handler) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Let what the logger says begin with the name of the stage that a longer work is in.
+
+    Parameters
+    ----------
+    name : str
+    """
+
+    def named(record: logging.LogRecord) -> bool:
+        record.msg = f"{name}: {record.msg}"
+        return True
+
+    logger.addFilter(named)
+    try:
+        yield
+    finally:
+        logger.removeFilter(named)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mnist_svm.svm.classifier import KernelSVC
+from mnist_svm.svm.confidence import Calibrated
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
 
@@ -14,7 +15,7 @@ def machines(fitted: Any) -> Iterator[KernelSVC]:
 
     Parameters
     ----------
-    fitted : KernelSVC, VirtualSupportVectors, sklearn Pipeline or VotingClassifier
+    fitted : KernelSVC, VirtualSupportVectors, Calibrated, sklearn Pipeline or VotingClassifier
         Pipelines end with one of these, the others hold them.
 
     Yields
@@ -23,7 +24,7 @@ def machines(fitted: Any) -> Iterator[KernelSVC]:
     """
     if isinstance(fitted, KernelSVC):
         yield fitted
-    elif isinstance(fitted, VirtualSupportVectors):
+    elif isinstance(fitted, VirtualSupportVectors | Calibrated):
         yield from machines(fitted.estimator_)
     elif hasattr(fitted, "estimators_"):
         for machine in fitted.estimators_:
