@@ -93,6 +93,17 @@ def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     assert shipped.metadata["parameters"] == again.metadata["parameters"]
 
 
+def test_the_shipped_model_knows_how_sure_it_may_be(test_set):
+    probabilities = load_model(SHIPPED).pipeline.predict_proba(test_set.X)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == test_set.labels
+    # The expected calibration error, by its definition.
+    bins = np.ceil(confidence * 15)
+    gaps = [abs((confidence - right)[bins == m].sum()) for m in range(1, 16)]
+    assert sum(gaps) / 10_000 < 0.003
+    surest = confidence.argsort(kind="stable")[100:]
+    assert np.count_nonzero(~right[surest]) <= 10
+
+
 def test_the_shipped_model_is_small():
     assert SHIPPED.stat().st_size <= 5_000_000
 

@@ -31,7 +31,8 @@ from mnist_svm.svm.log import logger, stage
 
 FOLDS = 3
 
-# Beyond so many, more held-out samples would tell little.
+# With fewer held-out samples, another fold is worth its fit. All samples of a fold are read, which
+# is quick: a good machine misreads so few that half of them would tell much less.
 ENOUGH = 10_000
 
 # A temperature is from exp(-WIDEST) to exp(WIDEST).
@@ -44,10 +45,11 @@ BINS = 15
 class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Meta-estimator that makes calibrated probabilities of a classifier's confidences.
 
-    In three stratified folds, each read by a clone that is fitted to the others, it finds the
-    temperature T whose ``softmax(log(confidences) / T)`` has the least log loss; one fold is enough
-    where it has 10,000 samples, two where they have. Then the classifier is fitted to all samples.
-    The folds are not shuffled: neighbours, such as digits of one writer, stay together.
+    Samples are held out in three stratified folds, or as many of the three as hold 10,000 samples;
+    each is read by a clone that is fitted to the other two. The temperature T is that whose
+    ``softmax(log(confidences) / T)`` has the least log loss on them. Then the classifier is fitted
+    to all samples. The folds are not shuffled: neighbours, such as digits of one writer, stay
+    together.
 
     Parameters
     ----------
