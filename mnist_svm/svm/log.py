@@ -29,7 +29,7 @@ def listening(handler: logging.Handler) -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Let what the logger says begin with the name of the stage that a longer work is in.
+    """Say which stage of a longer work begins, and let all that is said in it begin so.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def stage(name: str) -> Iterator[None]:
         record.msg = f"{name}: {record.msg}"
         return True
 
+    logger.info(name)
     logger.addFilter(named)
     try:
         yield
