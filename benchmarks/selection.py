@@ -134,7 +134,7 @@ def main() -> None:
 def _of_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
     """The recipe with each of its changes."""
     for changes in CANDIDATES[name]:
-        pipeline = RECIPES[name].pipeline().set_params(**changes)
+        pipeline = RECIPES[name].pipeline(calibrate=False).set_params(**changes)
         yield _told(**changes) or "the recipe", *_cross_validated(pipeline, train, folds)
 
 
@@ -196,7 +196,7 @@ def _labels(train: Dataset, folds: list[Fold]) -> np.ndarray:
 
 
 def _machines(name: str) -> dict[str, BaseEstimator]:
-    return dict(RECIPES[name].pipeline()["average"].estimators)
+    return dict(RECIPES[name].pipeline(calibrate=False)["average"].estimators)
 
 
 def _cross_validated(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mnist_svm.recognizer import Recognizer
     from mnist_svm.report import evaluate
     from mnist_svm.svm.classifier import KernelSVC
+    from mnist_svm.svm.confidence import Calibrated
     from mnist_svm.svm.coupled import CoupledSVC
     from mnist_svm.svm.virtual import VirtualSupportVectors
     from mnist_svm.training import train_model
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "RECIPES",
     "Blur",
+    "Calibrated",
     "CoupledSVC",
     "Dataset",
     "Deskew",
@@ -60,6 +62,7 @@ __all__ = [
 _HOMES = {
     "RECIPES": "recipes",
     "Blur": "imaging.blur",
+    "Calibrated": "svm.confidence",
     "CoupledSVC": "svm.coupled",
     "Dataset": "datasets.load",
     "Deskew": "imaging.deskew",

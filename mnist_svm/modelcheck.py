@@ -8,7 +8,7 @@ methods take at their word, and gives as many columns as the next part wants.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mnist_svm.imaging.contrast import NormalizeContrast
 from mnist_svm.imaging.deskew import Deskew
 from mnist_svm.imaging.gradients import GradientFeatures
 from mnist_svm.imaging.size import NormalizeSize
+from mnist_svm.svm.confidence import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.kernels import KERNELS
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -106,6 +107,14 @@ def _virtual(virtual: VirtualSupportVectors, width: int) -> Any:
     return virtual.classes_
 
 
+def _calibrated(calibrated: Calibrated, width: int) -> Any:
+    classes = _classifier(calibrated.estimator_, width)
+    temperature, fits = calibrated.temperature_, calibrated.n_features_in_ == width
+    _require(fits and _equal(calibrated.classes_, classes), calibrated)
+    _require(type(temperature) is float and temperature > 0 and isfinite(temperature), calibrated)
+    return classes
+
+
 def _vote(vote: VotingClassifier, width: int) -> Any:
     encoder = vote.le_
     _require(type(encoder) is LabelEncoder and not _overrides(encoder), vote)
@@ -183,6 +192,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 _CLASSIFIERS: dict[type, Callable[[Any, int], Any]] = {
+    Calibrated: _calibrated,
     CoupledSVC: _machine,
     Pipeline: _pipeline,
     VirtualSupportVectors: _virtual,

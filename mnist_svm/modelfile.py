@@ -44,6 +44,7 @@ ALLOWED_NAMES = frozenset(
         ("mnist_svm.imaging.distort", "Distortion"),
         ("mnist_svm.imaging.gradients", "GradientFeatures"),
         ("mnist_svm.imaging.size", "NormalizeSize"),
+        ("mnist_svm.svm.confidence", "Calibrated"),
         ("mnist_svm.svm.coupled", "CoupledSVC"),
         ("mnist_svm.svm.virtual", "VirtualSupportVectors"),
         ("numpy", "dtype"),

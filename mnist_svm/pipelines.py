@@ -17,6 +17,7 @@ from mnist_svm.imaging.gradients import GradientFeatures
 from mnist_svm.imaging.size import NormalizeSize
 from mnist_svm.imaging.transformer import ImageTransformer
 from mnist_svm.recipes import Parameters
+from mnist_svm.svm.confidence import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
@@ -119,6 +120,23 @@ def _with_copies(
 def _average(machines: Mapping[str, ClassifierMixin]) -> Pipeline:
     voting = VotingClassifier(list(machines.items()), voting="soft")
     return Pipeline([("average", voting)])
+
+
+def calibrated(pipeline: Pipeline) -> Pipeline:
+    """The pipeline with calibrated probabilities in the place of its classifier's confidences.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline, unfitted
+        Its last step is a classifier. The steps before it learn nothing from the samples, so that
+        they may have seen those that are held out.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+    """
+    *transformers, (name, classifier) = pipeline.steps
+    return Pipeline([*transformers, (name, Calibrated(classifier))])
 
 
 PIPELINES: dict[str, Build] = {

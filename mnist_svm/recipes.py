@@ -106,7 +106,12 @@ class Recipe:
     measured: Measured
 
     def pipeline(
-        self, parameters: Parameters | None = None, *, random_state: int = 0, n_jobs: int = -1
+        self,
+        parameters: Parameters | None = None,
+        *,
+        random_state: int = 0,
+        n_jobs: int = -1,
+        calibrate: bool = True,
     ) -> Pipeline:
         """An unfitted pipeline that takes ``X`` of shape (n, 784), 0-255.
 
@@ -118,6 +123,9 @@ class Recipe:
             Seed of all that is drawn.
         n_jobs : int, default=-1
             Threads, as in joblib.
+        calibrate : bool, default=True
+            Whether its confidences become calibrated probabilities, for which the machines are
+            fitted to parts of the samples as well. The labels are the same without.
 
         Returns
         -------
@@ -125,9 +133,10 @@ class Recipe:
             It has ``predict`` and ``predict_proba``.
         """
         # Here, so that listing recipes costs no import of scikit-learn.
-        from mnist_svm.pipelines import PIPELINES
+        from mnist_svm.pipelines import PIPELINES, calibrated
 
-        return PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
+        pipeline = PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
+        return calibrated(pipeline) if calibrate else pipeline
 
 
 SELECTION = "python benchmarks/selection.py"

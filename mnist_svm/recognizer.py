@@ -40,12 +40,17 @@ class Readings:
     classes : int64 ndarray of shape (k,), the labels that the model knows.
     labels : int64 ndarray of shape (n,), what was read: what the pipeline's ``predict`` gives.
     confidences : float64 ndarray of shape (n, k), 0 to 1, adding up to 1 for each image.
-        See `mnist_svm.svm.pairwise.class_confidences`: not calibrated probabilities.
+        Calibrated probabilities, unless the model was trained without calibration.
     """
 
     classes: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     confidences: npt.NDArray[np.float64]
+
+    @property
+    def confidence(self) -> npt.NDArray[np.float64]:
+        """In the label read: float64 ndarray of shape (n,), 0 to 1."""
+        return np.asarray(self.confidences.max(axis=1))
 
     def top(self, index: int, k: int = 1) -> list[tuple[int, float]]:
         """The label read in one image, then the most likely others, with confidences.

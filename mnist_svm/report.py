@@ -1,4 +1,4 @@
-"""From true and read labels to measures and a confusion matrix, as text, JSON or a picture."""
+"""From true and read labels and confidences to measures, as text, JSON or a picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm.errors import MissingExtraError
+from mnist_svm.svm.confidence import BINS, calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +21,47 @@ Labels = npt.NDArray[np.integer[Any]]
 
 # How many of the most frequent confusions are told.
 MOST_CONFUSED = 8
+
+# Shares of the images, the least sure, that are rejected one after the other.
+REJECTED = (0.0, 0.005, 0.01, 0.02, 0.05)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is left when the least sure images are rejected.
+
+    Attributes
+    ----------
+    share : of the images, the least sure, that were to be rejected; 0 to 1.
+    threshold : images of less confidence are rejected, others are not; 0 to 1.
+    n : images left. Images of one confidence stay together, so there may be a few more.
+    errors : of these, images misread.
+    """
+
+    share: float
+    threshold: float
+    n: int
+    errors: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images left that were read right, 0 to 1."""
+        return 1 - self.errors / self.n
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How far a classifier's confidence can be relied on.
+
+    Attributes
+    ----------
+    calibration_error : expected calibration error, 0 to 1.
+        See `mnist_svm.svm.confidence.calibration_error`.
+    coverage : one for each share of `REJECTED`.
+    """
+
+    calibration_error: float
+    coverage: tuple[Coverage, ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +74,7 @@ class Evaluation:
     matrix : int64 ndarray of shape (k, k), images counted by true label (row) and read
         label (column).
     precision, recall, f1 : float64 ndarrays of shape (k,), 0 to 1; 0 where undefined.
+    sureness : Sureness, or None where confidences are not known.
     """
 
     classes: Labels
@@ -39,6 +82,7 @@ class Evaluation:
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
     f1: npt.NDArray[np.float64]
+    sureness: Sureness | None = None
 
     @property
     def n(self) -> int:
@@ -97,6 +141,7 @@ class Evaluation:
             "confusions": [
                 {"true": true, "read": read, "n": n} for true, read, n in self.confusions()
             ],
+            **self._sureness_dict(),
         }
 
     def to_text(self) -> str:
@@ -118,7 +163,7 @@ class Evaluation:
                 "  " + "".join(f"{text:<18}" for text in confusions[start : start + 4]).rstrip()
                 for start in range(0, len(confusions), 4)
             ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._sureness_lines()])
 
     def _matrix_lines(self) -> list[str]:
         """The confusion matrix, and each digit's measures to its right."""
@@ -135,13 +180,52 @@ class Evaluation:
             lines.append(f"{label:>4}{cells}" + "".join(f"{part:8.2%}" for part in measures))
         return lines
 
+    def _sureness_dict(self) -> dict[str, Any]:
+        if self.sureness is None:
+            return {}
+        return {
+            "expected_calibration_error": self.sureness.calibration_error,
+            "rejection": [
+                {
+                    "share": point.share,
+                    "reject_below": point.threshold,
+                    "n": point.n,
+                    "errors": point.errors,
+                    "accuracy": point.accuracy,
+                }
+                for point in self.sureness.coverage
+            ],
+        }
 
-def evaluate(true: Labels, read: Labels) -> Evaluation:
+    def _sureness_lines(self) -> list[str]:
+        """The calibration error, and what is left when images are rejected."""
+        if self.sureness is None:
+            return []
+        error = self.sureness.calibration_error
+        return [
+            "",
+            f"Calibration error  {error:.2%}   (expected, over {BINS} bins of the confidence)",
+            "",
+            "Rejecting the least sure",
+            "rejected   images left   errors left   accuracy   reject below",
+            *(
+                f"{point.share:>8.1%}{point.n:>14,}{point.errors:>14,}"
+                f"{point.accuracy:>11.2%}{point.threshold:>15.4f}"
+                for point in self.sureness.coverage
+            ),
+        ]
+
+
+def evaluate(
+    true: Labels, read: Labels, confidence: npt.NDArray[np.float64] | None = None
+) -> Evaluation:
     """Compare read labels with the true ones.
 
     Parameters
     ----------
     true, read : integer ndarrays of shape (n,), n at least 1
+    confidence : float64 ndarray of shape (n,), 0 to 1, optional
+        In each label read. With it, the evaluation also tells how far it can be relied on.
 
     Returns
     -------
@@ -152,7 +236,19 @@ def evaluate(true: Labels, read: Labels) -> Evaluation:
         true, read, labels=classes, zero_division=0
     )
     matrix = confusion_matrix(true, read, labels=classes)
-    return Evaluation(classes, matrix, precision, recall, f1)
+    sureness = None if confidence is None else _sureness(confidence, true == read)
+    return Evaluation(classes, matrix, precision, recall, f1, sureness)
+
+
+def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Sureness:
+    ordered = np.sort(confidence)
+    points = []
+    for share in REJECTED:
+        rejected = round(share * len(ordered))
+        threshold = float(ordered[rejected]) if rejected else 0.0
+        left = right[confidence >= threshold]
+        points.append(Coverage(share, threshold, len(left), int(np.count_nonzero(~left))))
+    return Sureness(calibration_error(confidence, right), tuple(points))
 
 
 def require_matplotlib() -> None:

@@ -69,7 +69,7 @@ def train_model(
     start = time.perf_counter()
     pipeline = recipe.pipeline(parameters, random_state=random_state, n_jobs=n_jobs).fit(X, y)
     seconds = time.perf_counter() - start
-    fitted = list(machines(pipeline))
+    fitted, calibration = list(machines(pipeline)), pipeline[-1]
     metadata: dict[str, Any] = {
         "recipe": recipe.name,
         "summary": recipe.summary,
@@ -85,6 +85,13 @@ def train_model(
             "sha256": dict(dataset.sha256),
             "fit_seconds": round(seconds, 2),
             "kkt_violation": max(machine.kkt_violation_ for machine in fitted),
+        },
+        "calibration": {
+            "temperature": calibration.temperature_,
+            "held_out_images": calibration.n_held_out_,
+            "held_out_calibration_error": calibration.calibration_error_
+            if calibration.n_held_out_
+            else None,
         },
         # The figures speak of the recipe's own parameters on all of MNIST, of nothing else.
         "cross_validation": asdict(recipe.cross_validation)

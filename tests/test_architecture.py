@@ -26,7 +26,7 @@ ALLOWED = {
     "pipelines": {"imaging", "recipes", "svm"},
     "modelcheck": {"imaging", "svm"},
     "modelfile": {"errors", "fileio", "modelcheck", "models"},
-    "report": {"errors", "imaging"},
+    "report": {"errors", "imaging", "svm"},
     "training": {"errors", "datasets", "recipes", "modelfile", "svm"},
     "recognizer": {"errors", "imaging", "svm", "modelfile", "threads"},
     "explanation": {"imaging", "recognizer", "svm"},

@@ -15,6 +15,7 @@ from PIL import Image
 from mnist_svm import __version__, load_model
 from mnist_svm.cli import cli
 from mnist_svm.datasets.idx import write_idx
+from mnist_svm.svm.machines import machines
 
 
 def error_lines(result):
@@ -44,6 +45,10 @@ def test_the_version_is_told(run):
         ["unknown"],
         ["predict"],
         ["predict", DIGITS[0], "--top", "0"],
+        ["predict", DIGITS[0], "--reject-below", "1.01"],
+        ["predict", DIGITS[0], "--reject-below", "-0.5"],
+        ["predict", DIGITS[0], "--reject-below", "nan"],
+        ["predict", DIGITS[0], "--reject-below", "sure"],
         ["train", "--C", "0"],
         ["train", "--C", "nan"],
         ["train", "--gamma", "-1"],
@@ -100,6 +105,53 @@ def test_predict_tells_the_best_digits(run, small_model_file):
 def test_more_best_digits_than_there_are_means_all(run, small_model_file):
     result = run("predict", DIGITS[5], "--model", small_model_file, "--top", 99, "--json")
     assert len(json.loads(result.stdout)[0]["top"]) == 10
+
+
+def confidences(run, model):
+    answers = json.loads(run("predict", *DIGITS, "-m", model, "--json").stdout)
+    assert not any(answer["rejected"] for answer in answers)
+    return [answer["confidence"] for answer in answers]
+
+
+def test_what_is_too_unsure_is_answered_by_a_question_mark(run, small_model_file):
+    sure = confidences(run, small_model_file)
+    limit = float(np.median(sure))
+    result = run("predict", *DIGITS, "-m", small_model_file, "--reject-below", limit)
+    assert result.exit_code == 0
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    expected = ["?" if of < limit else str(digit) for digit, of in enumerate(sure)]
+    assert 0 < expected.count("?") < 10
+    assert [line[1] for line in lines] == expected
+    assert [line[2] for line in lines] == [f"{of:.3f}" for of in sure]
+    assert {len(line) for line in lines} == {3}
+
+
+def test_the_guesses_of_what_is_rejected_are_told_with_top(run, small_model_file):
+    options = ["-m", small_model_file, "--reject-below", 1, "--top", 2]
+    _, digit, _, *guesses = run("predict", DIGITS[5], *options).stdout.split("\t")
+    assert digit == "?"
+    assert len(guesses) == 2
+    assert guesses[0].startswith("5:")
+
+
+def test_what_is_rejected_is_null_in_json(run, small_model_file):
+    sure = confidences(run, small_model_file)
+    limit = float(np.median(sure))
+    options = ["-m", small_model_file, "--reject-below", limit, "--json"]
+    result = run("predict", *DIGITS, *options)
+    assert result.exit_code == 0
+    for digit, (of, answer) in enumerate(zip(sure, json.loads(result.stdout), strict=True)):
+        assert answer["rejected"] == (of < limit)
+        assert answer["digit"] == (None if of < limit else digit)
+        assert answer["confidence"] == of
+        assert answer["top"] == [{"digit": digit, "confidence": of}]
+
+
+@pytest.mark.parametrize("limit", [0, 0.0])
+def test_nothing_is_below_a_confidence_of_0(run, small_model_file, limit):
+    options = ["-m", small_model_file, "--reject-below", limit]
+    plain = run("predict", *DIGITS, "-m", small_model_file).stdout
+    assert run("predict", *DIGITS, *options).stdout == plain
 
 
 def test_a_folder_means_the_pictures_in_it(run, small_model_file, tmp_path):
@@ -252,6 +304,26 @@ def test_eval_is_about_as_accurate_as_the_pipeline(evaluation, small_model, test
     assert content["accuracy"] == small_model.pipeline.score(test_set.X, test_set.labels)
 
 
+def test_eval_tells_how_far_the_confidence_can_be_relied_on(
+    evaluation, small_model_file, small_model, test_set
+):
+    content = json.loads(evaluation[0].stdout)
+    assert 0 < content["expected_calibration_error"] < 0.01
+    probabilities = small_model.pipeline.predict_proba(test_set.X)
+    right = probabilities.argmax(axis=1) == test_set.labels
+    order = probabilities.max(axis=1).argsort(kind="stable")
+    shares = [point["share"] for point in content["rejection"]]
+    assert shares == [0, 0.005, 0.01, 0.02, 0.05]
+    for point in content["rejection"]:
+        left = order[round(10_000 * point["share"]) :]
+        assert point["n"] == len(left)
+        assert point["errors"] == np.count_nonzero(~right[left])
+        assert point["accuracy"] == right[left].mean()
+        assert np.count_nonzero(probabilities.max(axis=1) < point["reject_below"]) == 10_000 - len(
+            left
+        )
+
+
 def test_eval_draws_its_pictures(evaluation):
     _, folder = evaluation
     for name in ("plot.png", "errors.png"):
@@ -344,7 +416,7 @@ def test_train_uses_and_records_its_options(run, tmp_path):
     chosen = {"kernel": "poly", "C": 2.0, "gamma": "scale", "degree": 3, "coef0": 0.5}
     assert content["parameters"] == chosen
     assert content["training"]["random_state"] == 7
-    svc = load_model(model).pipeline[-1]
+    (svc,) = machines(load_model(model).pipeline)
     assert (svc.C, svc.degree, svc.gamma, svc.coef0) == (2.0, 3, "scale", 0.5)
 
 

@@ -20,15 +20,17 @@ from sklearn.pipeline import Pipeline
 from mnist_svm import RECIPES, Model, load_model, save_model, train_model
 from mnist_svm.errors import ModelFileError
 from mnist_svm.modelfile import FORMAT, FORMAT_VERSION
+from mnist_svm.svm.machines import machines
 
 
 def test_a_saved_model_comes_back_bit_equal(small_model, small_model_file, test_set):
     back = load_model(small_model_file)
     assert back.metadata == small_model.metadata
     one, other = small_model.pipeline, back.pipeline
-    assert one[-1].dual_coef_.tobytes() == other[-1].dual_coef_.tobytes()
+    (machine,), (machine_back,) = machines(one), machines(other)
+    assert machine.dual_coef_.tobytes() == machine_back.dual_coef_.tobytes()
     X = test_set.X[:300]
-    np.testing.assert_array_equal(one.decision_function(X), other.decision_function(X))
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
 def test_joblib_itself_reads_the_file(small_model_file, test_set):
@@ -40,11 +42,12 @@ def test_joblib_itself_reads_the_file(small_model_file, test_set):
 @pytest.mark.parametrize("changes", [{"gamma": "scale"}, {"C": 2, "gamma": 5, "coef0": 1}])
 def test_a_model_with_other_parameters_comes_back(small_model, train_set, tmp_path, changes):
     pipeline = small_model.pipeline.__sklearn_clone__()
-    pipeline[-1].set_params(**changes)
+    pipeline[-1].estimator.set_params(**changes)
     pipeline.fit(train_set.X[:500], train_set.labels[:500])
     save_model(tmp_path / "other.joblib", Model(pipeline, {}))
     back = load_model(tmp_path / "other.joblib").pipeline
-    assert back[-1].gamma_ == pipeline[-1].gamma_
+    (machine,), (machine_back,) = machines(pipeline), machines(back)
+    assert machine_back.gamma_ == machine.gamma_
 
 
 def test_a_numpy_number_in_the_metadata_is_read_and_refused(small_model, tmp_path):
@@ -313,11 +316,65 @@ BREAK = {
 @pytest.mark.parametrize("what", BREAK)
 def test_arrays_that_do_not_fit_together_are_refused(small_model_file, tmp_path, what):
     content = joblib.load(small_model_file)
-    machine = content["pipeline"][-1]
+    (machine,) = machines(content["pipeline"])
     vars(machine).update(BREAK[what](machine))
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match="do not fit together"):
         load_model(tmp_path / "broken.joblib")
+
+
+# Each changes what the calibrated classifier around the machine would take at its word.
+MISCALIBRATE = {
+    "a temperature of 0": {"temperature_": 0.0},
+    "a negative temperature": {"temperature_": -1.0},
+    "a temperature without end": {"temperature_": float("inf")},
+    "a temperature that is no number": {"temperature_": float("nan")},
+    "a temperature of another type": {"temperature_": 1},
+    "a temperature in words": {"temperature_": "hot"},
+    "a temperature each class": {"temperature_": np.ones(10)},
+    "other classes": {"classes_": np.arange(1, 11)},
+    "another number of features": {"n_features_in_": 100},
+    "a method replaced": {"predict": np.dtype},
+}
+
+
+@pytest.mark.parametrize("what", MISCALIBRATE)
+def test_a_calibration_that_makes_no_sense_is_refused(small_model_file, tmp_path, what):
+    content = joblib.load(small_model_file)
+    vars(content["pipeline"][-1]).update(MISCALIBRATE[what])
+    (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
+    with pytest.raises(ModelFileError, match="the parts of its Calibrated do not fit together"):
+        load_model(tmp_path / "broken.joblib")
+
+
+@pytest.mark.parametrize("lost", ["temperature_", "estimator_", "classes_"])
+def test_a_calibration_that_lacks_something_is_refused(small_model_file, tmp_path, lost):
+    content = joblib.load(small_model_file)
+    del vars(content["pipeline"][-1])[lost]
+    (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
+    with pytest.raises(ModelFileError, match="incomplete"):
+        load_model(tmp_path / "broken.joblib")
+
+
+def test_something_else_in_the_place_of_the_calibrated_machine_is_refused(
+    small_model_file, tmp_path
+):
+    content = joblib.load(small_model_file)
+    calibrated = content["pipeline"][-1]
+    for impostor in (content["pipeline"][0], calibrated):
+        calibrated.estimator_ = impostor
+        (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
+        with pytest.raises(ModelFileError, match="damaged model file"):
+            load_model(tmp_path / "broken.joblib")
+
+
+def test_a_model_without_calibration_is_read_as_before(train_set, tmp_path):
+    pipeline = RECIPES["poly4"].pipeline(calibrate=False)
+    pipeline.fit(train_set.X[:500], train_set.labels[:500])
+    save_model(tmp_path / "old.joblib", Model(pipeline, {"recipe": "poly4"}))
+    back = load_model(tmp_path / "old.joblib").pipeline
+    X = train_set.X[:50]
+    np.testing.assert_array_equal(back.predict_proba(X), pipeline.predict_proba(X))
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):

@@ -93,6 +93,17 @@ def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     assert shipped.metadata["parameters"] == again.metadata["parameters"]
 
 
+def test_the_shipped_model_knows_how_sure_it_may_be(test_set):
+    probabilities = load_model(SHIPPED).pipeline.predict_proba(test_set.X)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == test_set.labels
+    # The expected calibration error, by its definition.
+    bins = np.ceil(confidence * 15)
+    gaps = [abs((confidence - right)[bins == m].sum()) for m in range(1, 16)]
+    assert sum(gaps) / 10_000 < 0.003
+    surest = confidence.argsort(kind="stable")[100:]
+    assert np.count_nonzero(~right[surest]) <= 10
+
+
 def test_the_shipped_model_is_small():
     assert SHIPPED.stat().st_size <= 5_000_000
 
@@ -142,18 +153,20 @@ def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
 # --- damaged models of many parts ----------------------------------------------------------------
 
 
+def average(content):
+    return content["pipeline"][-1].estimator_
+
+
 def first_view(content):
-    return content["pipeline"][-1].estimators_[0]
+    return average(content).estimators_[0]
 
 
 # Each changes what `predict` would take at its word, somewhere in the recipe ``best``.
 DAMAGE = {
-    "votes instead of confidences": lambda content: vars(content["pipeline"][-1]).update(
-        voting="hard"
-    ),
-    "weights": lambda content: vars(content["pipeline"][-1]).update(weights=[1.0]),
-    "no machines": lambda content: vars(content["pipeline"][-1]).update(estimators_=[]),
-    "classes in another order": lambda content: vars(content["pipeline"][-1]).update(
+    "votes instead of confidences": lambda content: vars(average(content)).update(voting="hard"),
+    "weights": lambda content: vars(average(content)).update(weights=[1.0]),
+    "no machines": lambda content: vars(average(content)).update(estimators_=[]),
+    "classes in another order": lambda content: vars(average(content)).update(
         classes_=np.arange(10)[::-1].copy()
     ),
     "a grid without end": lambda content: vars(first_view(content).estimator_[1]).update(

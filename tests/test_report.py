@@ -54,6 +54,41 @@ def test_json_has_the_promised_keys():
     assert [row["label"] for row in content["per_class"]] == [0, 1, 2]
 
 
+# Sure of the last, less so of each before it.
+CONFIDENCE = np.linspace(0.55, 1, 10)
+
+
+def test_sureness_is_told_only_of_known_confidences():
+    assert evaluate(TRUE, READ).sureness is None
+    assert "rejection" not in evaluate(TRUE, READ).to_dict()
+    assert "alibration" not in evaluate(TRUE, READ).to_text()
+
+
+def test_json_tells_what_is_left_when_the_least_sure_are_rejected():
+    # A hundred copies of each: 1000 images, of which 50 are 5 %.
+    true, read, sure = (np.repeat(part, 100) for part in (TRUE, READ, CONFIDENCE))
+    sure -= np.tile(np.arange(100), 10) * 1e-6
+    content = evaluate(true, read, sure).to_dict()
+    assert [point["n"] for point in content["rejection"]] == [1000, 995, 990, 980, 950]
+    # The first hundred were read right, so no error goes with them.
+    assert [point["errors"] for point in content["rejection"]] == [300] * 5
+    assert content["rejection"][-1]["accuracy"] == pytest.approx(650 / 950)
+    assert content["rejection"][0]["reject_below"] == 0
+    assert content["rejection"][1]["reject_below"] == pytest.approx(0.55 - 94e-6)
+
+
+def test_the_calibration_error_is_told():
+    evaluation = evaluate(TRUE, READ, np.ones(10))
+    assert evaluation.to_dict()["expected_calibration_error"] == pytest.approx(0.3)
+    assert "Calibration error  30.00%" in evaluation.to_text()
+
+
+def test_images_of_one_confidence_are_left_together():
+    evaluation = evaluate(TRUE, READ, np.full(10, 0.7))
+    assert evaluation.sureness.calibration_error == pytest.approx(0)
+    assert {(point.n, point.errors) for point in evaluation.sureness.coverage} == {(10, 3)}
+
+
 def test_no_error_at_all_is_fine():
     evaluation = evaluate(TRUE, TRUE)
     assert evaluation.to_dict()["accuracy"] == 1
@@ -62,10 +97,12 @@ def test_no_error_at_all_is_fine():
 
 
 def test_the_text_fits_80_columns_and_is_aligned(small_model, test_set):
-    text = evaluate(test_set.labels, small_model.pipeline.predict(test_set.X)).to_text()
-    lines = text.splitlines()
+    probabilities = small_model.pipeline.predict_proba(test_set.X)
+    read, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    lines = evaluate(test_set.labels, read, confidence).to_text().splitlines()
     assert max(map(len, lines)) <= 80
-    rows = [line for line in lines if line.endswith("%")]
+    assert len({len(line) for line in lines[-6:]}) == 1
+    rows = [line for line in lines[:15] if line.endswith("%")]
     assert len(rows) == 10
     assert len({len(row) for row in rows}) == 1
 

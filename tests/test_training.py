@@ -8,29 +8,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_svm import RECIPES, Deskew, KernelSVC, Recognizer, train_model
+from mnist_svm import RECIPES, Calibrated, Deskew, KernelSVC, Recognizer, train_model
 from mnist_svm.errors import FormatError
+from mnist_svm.svm.machines import machines
 from mnist_svm.training import stratified_subset
 
 
 def test_the_default_recipe_deskews_and_then_separates():
     pipeline = RECIPES["poly4"].pipeline()
     assert isinstance(pipeline[0], Deskew)
-    assert isinstance(pipeline[-1], KernelSVC)
-    assert (pipeline[-1].kernel, pipeline[-1].degree) == ("poly", 4)
+    assert isinstance(pipeline[-1], Calibrated)
+    machine = pipeline[-1].estimator
+    assert isinstance(machine, KernelSVC)
+    assert (machine.kernel, machine.degree) == ("poly", 4)
 
 
 def test_two_trainings_with_the_same_seed_are_bit_equal(train_set, small_model):
     again = train_model(RECIPES["poly4"], train_set, limit=6000)
+    assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
+    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
     for name in ("support_", "dual_coef_", "intercept_", "support_vectors_"):
-        one, other = (getattr(model.pipeline[-1], name) for model in (small_model, again))
-        assert one.tobytes() == other.tobytes(), name
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
 def test_the_number_of_threads_changes_nothing(train_set, small_model):
     again = train_model(RECIPES["poly4"], train_set, limit=6000, n_jobs=1)
-    one, other = (model.pipeline[-1].dual_coef_ for model in (small_model, again))
-    assert one.tobytes() == other.tobytes()
+    assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
+    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
+    assert one.dual_coef_.tobytes() == other.dual_coef_.tobytes()
 
 
 def test_another_seed_takes_another_subset(train_set):
@@ -69,7 +74,11 @@ def test_the_model_says_how_it_was_made(small_model):
     assert metadata["recipe"] == "poly4"
     assert metadata["training"]["images"] == 6000
     assert metadata["training"]["sha256"]["train-images-idx3-ubyte"].startswith("ba891046")
-    assert metadata["support_vectors"] == len(small_model.pipeline[-1].support_)
+    (machine,) = machines(small_model.pipeline)
+    assert metadata["support_vectors"] == len(machine.support_)
+    assert metadata["calibration"]["temperature"] == small_model.pipeline[-1].temperature_
+    assert metadata["calibration"]["held_out_images"] == 6000
+    assert 0 < metadata["calibration"]["held_out_calibration_error"] < 0.01
     assert 0 < metadata["training"]["kkt_violation"] <= 2e-3
     # The recipe's figures are for the whole training set.
     assert metadata["cross_validation"] is None

@@ -46,6 +46,10 @@ def evaluate_command(
     Prints accuracy, error rate with its 95 % Wilson interval, the confusion matrix, precision,
     recall and F1 of each digit, the most frequent confusions, and images per second.
 
+    Then how far the confidence can be relied on: the expected calibration error (by how much it is
+    off from the share that is read right, on average over 15 bins), and what is left when the least
+    sure images are rejected. The last column is the P of `mnist-svm predict --reject-below P`.
+
     \b
     Examples:
       mnist-svm eval
@@ -74,7 +78,7 @@ def evaluate_command(
     with counted("Reading", "images") as report_progress:
         readings = recognizer.classify(dataset.images, progress=report_progress)
     seconds = time.perf_counter() - start
-    evaluation = evaluate(dataset.labels, readings.labels)
+    evaluation = evaluate(dataset.labels, readings.labels, readings.confidence)
 
     if as_json:
         speed = {"seconds": seconds, "images_per_second": len(dataset.labels) / seconds}

@@ -88,11 +88,11 @@ def _looked_at(name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
     try:
         if name == "-":
-            picture = decode(sys.stdin.buffer)
+            grey = decode(sys.stdin.buffer).grey
         else:
             with Path(name).open("rb") as file:
-                picture = decode(file)
-        return picture, as_mnist(picture)
+                grey = decode(file).grey
+        return grey, as_mnist(grey)
     except PictureError as error:
         msg = f"{name}: {error}"
         raise PictureError(msg) from error

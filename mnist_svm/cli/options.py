@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -12,6 +13,14 @@ from mnist_svm.models import SHIPPED
 def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value == 0:
         msg = "0 threads cannot work; give -1 for one a core."
+        raise click.BadParameter(msg)
+    return value
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Callback of an option whose number must be finite; click's ranges let nan pass."""
+    if value is not None and not math.isfinite(value):
+        msg = f"{value} is not a finite number."
         raise click.BadParameter(msg)
     return value
 

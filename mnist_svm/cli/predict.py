@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option, told
+from mnist_svm.cli.options import finite, json_option, model_option, told
 
 if TYPE_CHECKING:
     from mnist_svm.recognizer import PictureReading
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     help="Tell the K best digits.",
 )
 @click.option(
+    "--reject-below",
+    type=click.FloatRange(0, 1),
+    callback=finite,
+    default=0.0,
+    metavar="P",
+    help="Answer ? for digits of less confidence, 0 to 1.",
+)
+@click.option(
     "--sheet", metavar="FILE.png", help="Draw what the classifier saw, with what it read."
 )
 @json_option
@@ -35,6 +43,7 @@ def predict_command(
     images: tuple[str, ...],
     model: str | None,
     top: int,
+    reject_below: float,
     sheet: str | None,
     as_json: bool,
 ) -> None:
@@ -44,8 +53,11 @@ def predict_command(
     PNG, JPEG, BMP, GIF, TIFF, WebP and PPM of any size; a folder stands for the pictures in it,
     and - for a picture on standard input. Of several pages or frames, the first is read.
 
-    The confidence goes from 0 to 1 and tells how narrowly the digit won against its closest
-    rival. It ranks readings from doubtful to sure, but is not a calibrated probability.
+    The confidence is the probability that the digit is right, calibrated on training images that
+    were held out: of digits like those of MNIST, nine in ten readings of confidence 0.9 are right.
+    With --reject-below P, a digit of less confidence is a ? (in JSON null, with "rejected": true);
+    --top still tells the best guesses, the first one included. `mnist-svm eval` shows which P
+    rejects how many. To reject is no error: the exit code is 0.
 
     A picture that cannot be read is reported on stderr, the others are read all the same, and
     the exit code is 1.
@@ -54,6 +66,7 @@ def predict_command(
     Examples:
       mnist-svm predict images_test/*.png
       mnist-svm predict scans/ --top 3 --json
+      mnist-svm predict scans/ --reject-below 0.9
       cat 7.png | mnist-svm predict -
     """
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
@@ -79,32 +92,42 @@ def predict_command(
             if reading.note is not None:
                 say(f"{reading.file}: {reading.note} is read")
             if as_json:
-                answers.append(_json_object(reading))
+                answers.append(_json_object(reading, reject_below))
             elif reading.error is None:
-                click.echo(_line(reading))
+                click.echo(_line(reading, reject_below))
             report(done, 0)
     if as_json:
         click.echo(json.dumps(answers, indent=2))
     if sheet:
-        _write_sheet(sheet, drawn)
+        _write_sheet(sheet, drawn, reject_below)
 
 
-def _line(reading: PictureReading) -> str:
-    (digit, confidence), *others = reading.top
-    columns = [click.format_filename(reading.file), str(digit), f"{confidence:.3f}"]
-    return "\t".join([*columns, *(f"{digit}:{confidence:.3f}" for digit, confidence in others)])
+def _answer(reading: PictureReading, reject_below: float) -> int | None:
+    """The digit read, or None if it is rejected."""
+    digit, confidence = reading.top[0]
+    return digit if confidence >= reject_below else None
 
 
-def _json_object(reading: PictureReading) -> dict[str, Any]:
+def _line(reading: PictureReading, reject_below: float) -> str:
+    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
+    file, shown = click.format_filename(reading.file), "?" if answer is None else str(answer)
+    # What is rejected is a guess like the others; alone, it would be an answer after all.
+    guesses = reading.top if answer is None and len(reading.top) > 1 else reading.top[1:]
+    others = (f"{digit}:{confidence:.3f}" for digit, confidence in guesses)
+    return "\t".join([file, shown, f"{confidence:.3f}", *others])
+
+
+def _json_object(reading: PictureReading, reject_below: float) -> dict[str, Any]:
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
-    digit, confidence = reading.top[0]
+    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
     note = {} if reading.note is None else {"note": reading.note}
     return {
         "file": reading.file,
         **note,
-        "digit": digit,
+        "digit": answer,
         "confidence": round(confidence, 6),
+        "rejected": answer is None,
         "top": [
             {"digit": digit, "confidence": round(confidence, 6)}
             for digit, confidence in reading.top
@@ -112,14 +135,18 @@ def _json_object(reading: PictureReading) -> dict[str, Any]:
     }
 
 
-def _write_sheet(path: str, readings: list[PictureReading]) -> None:
+def _write_sheet(path: str, readings: list[PictureReading], reject_below: float) -> None:
     import numpy as np
 
     from mnist_svm.fileio import atomic_write
     from mnist_svm.imaging.sheet import Caption, contact_sheet
 
     images = [reading.image for reading in readings if reading.image is not None]
-    captions = [Caption(f"{reading.top[0][0]}  {reading.top[0][1]:.2f}") for reading in readings]
+    answers = [_answer(reading, reject_below) for reading in readings]
+    captions = [
+        Caption(f"{'?' if answer is None else answer}  {reading.top[0][1]:.2f}")
+        for answer, reading in zip(answers, readings, strict=True)
+    ]
     stack = np.stack(images) if images else np.zeros((0, 28, 28), dtype=np.uint8)
     with atomic_write(path) as file:
         contact_sheet(stack, captions).save(file, format="PNG")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
+    finite,
     jobs_option,
     json_option,
 )
@@ -22,18 +22,11 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.load import Dataset
 
 
-def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        msg = f"{value} is not a finite number."
-        raise click.BadParameter(msg)
-    return value
-
-
 def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and value <= 0:
         msg = f"{value} is not greater than 0."
         raise click.BadParameter(msg)
-    return _finite(ctx, param, value)
+    return finite(ctx, param, value)
 
 
 def _number_or_word(
@@ -72,9 +65,7 @@ def _number_or_word(
     metavar="NUMBER|scale|auto",
     help="Kernel coefficient; scale and auto as in scikit-learn.",
 )
-@click.option(
-    "--coef0", type=float, callback=_finite, help="Constant inside the polynomial kernel."
-)
+@click.option("--coef0", type=float, callback=finite, help="Constant inside the polynomial kernel.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -171,10 +162,18 @@ def _text(summary: dict[str, Any]) -> str:
         [
             f"Trained {summary['recipe']} on {images:,} images of {training['dataset']}",
             f"Support vectors  {support:,}{_of_machines(summary['machines'])}",
+            f"Calibration      {_calibration(summary['calibration'])}",
             f"Time             {time}",
             f"Model            {summary['model']} ({summary['bytes'] / 1e6:.1f} MB)",
         ]
     )
+
+
+def _calibration(of: dict[str, Any]) -> str:
+    if not of["held_out_images"]:
+        return "none: too few images of a class"
+    error = f"error {of['held_out_calibration_error']:.2%}"
+    return f"{error} on {of['held_out_images']:,} images held out"
 
 
 def _of_machines(n: int) -> str:

@@ -51,7 +51,8 @@ class CoupledSVC(KernelSVC):
         Returns
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
-            Not calibrated: see `mnist_svm.svm.pairwise.class_confidences`.
+            See `mnist_svm.svm.pairwise.class_confidences`; `mnist_svm.svm.confidence.Calibrated`
+            makes probabilities of them.
 
         Raises
         ------

@@ -25,3 +25,24 @@ def listening(handler: logging.Handler) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Say which stage of a longer work begins, and let all that is said in it begin so.
+
+    Parameters
+    ----------
+    name : str
+    """
+
+    def named(record: logging.LogRecord) -> bool:
+        record.msg = f"{name}: {record.msg}"
+        return True
+
+    logger.info(name)
+    logger.addFilter(named)
+    try:
+        yield
+    finally:
+        logger.removeFilter(named)

@@ -72,8 +72,9 @@ def class_confidences(values: Float64Array, n_classes: int) -> Float64Array:
 
     Each decision value f becomes the odds exp(`STEEPNESS` f) of its pair, and the pairs are
     coupled in closed form: p_a proportional to 1 / (1 + sum over b of exp(-STEEPNESS f_ab)),
-    so that a class is about as sure as its narrowest duel. One factor for every pair makes
-    this a score that ranks answers from doubtful to sure, not a calibrated probability.
+    so that a class is about as sure as its narrowest duel. One factor for every pair and every
+    problem makes this a score that ranks answers from doubtful to sure;
+    `mnist_svm.svm.confidence.Calibrated` makes a probability of it.
 
     Parameters
     ----------
