@@ -1,4 +1,4 @@
-"""Which model file to use, and the one that comes with the package."""
+"""Which model file to use, and those that come with the package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ DEFAULT_NAME = "mnist-svm.joblib"
 
 # For those who have trained none: the recipe ``gradient``, trained on MNIST.
 SHIPPED = Path(__file__).with_name("gradient.joblib")
+
+# Tells one digit from two that touch; see benchmarks/touching.py.
+TOUCHING = Path(__file__).with_name("touching.joblib")
 
 
 def find_model(path: str | os.PathLike[str] | None = None) -> Path:

@@ -1,0 +1,318 @@
+"""A picture with several digits -> the blots that may be digits, in reading order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from mnist_svm.imaging.ground import Field, Grey, Mask, find_ink
+from mnist_svm.imaging.normalize import OUTLINED, as_drawn
+from mnist_svm.imaging.rules import rules
+from mnist_svm.imaging.strokes import Box, bounds
+
+# A page is looked at with at most so many pixels a side; a line of small digits is enlarged
+# until its shorter side has so many.
+WORK, ENLARGED = 2000, 96
+
+# Parts of the row's usual height, and of the page's: a digit is at least so high. What is lower is
+# a dot, a comma or a dash, unless it is above or below another part of a digit, at most this far.
+DIGIT, LEAST = 0.5, 0.35
+APART = 0.25
+TALLEST = 1.5
+
+# No page has more blots than this that are worth reading.
+MOST = 2000
+
+# What is smaller than this part of the page's usual digit, or larger than so many of it, is dirt,
+# or something else than digits.
+SPECK, GIANT = 0.12, 3.0
+
+# Blots of one row share this part of the lower one's height.
+SHARED = 0.4
+
+# Lines go on beyond the digits, at both ends, by this part of the page's side.
+MARGIN = 0.02
+
+# A blot is cut at so many places, this part of its height to either side of each.
+CUTS = 13
+BAND = 0.15
+SEAM_ROWS = 48
+
+
+@dataclass(frozen=True)
+class Blot:
+    """Strokes on a page that may be a digit.
+
+    Attributes
+    ----------
+    box : where, in pixels of the page's ``cover``.
+    mask : bool ndarray of the box's shape, where the strokes are.
+    """
+
+    box: Box
+    mask: Mask
+
+    def joined(self, other: Blot) -> Blot:
+        """Both as one."""
+        box = self.box.union(other.box)
+        mask = np.zeros((box.height, box.width), dtype=bool)
+        for part in (self, other):
+            i, j = part.box.top - box.top, part.box.left - box.left
+            mask[i : i + part.box.height, j : j + part.box.width] |= part.mask
+        return Blot(box, mask)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is written on a picture.
+
+    Attributes
+    ----------
+    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink; of the picture
+        enlarged or reduced.
+    scale : pixels of ``cover`` to one of the picture.
+    rows : blots that may be digits, from left to right, in rows from top to bottom.
+    """
+
+    cover: Field
+    scale: float
+    rows: list[list[Blot]]
+
+    def image(self, blot: Blot) -> Grey:
+        """A blot in MNIST form: uint8 ndarray of shape (28, 28), 0-255, ink bright."""
+        box = blot.box
+        pixels = max(box.height, box.width) / self.scale
+        top, left = max(box.top - 2, 0), max(box.left - 2, 0)
+        cover = self.cover[top : box.bottom + 2, left : box.right + 2]
+        mask = np.zeros(cover.shape, dtype=bool)
+        i, j = box.top - top, box.left - left
+        mask[i : i + box.height, j : j + box.width] = blot.mask
+        return as_drawn(cover, mask, outlined=pixels >= OUTLINED)
+
+    def on_picture(self, box: Box) -> Box:
+        """A box in pixels of the picture."""
+        return Box(*(round(side / self.scale) for side in box))
+
+
+def find_digits(grey: Grey) -> Page:
+    """Find the blots on a picture that may be digits.
+
+    Parameters
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        Dark ink on a light ground or light on dark, unevenly lit.
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    PictureError
+        If the picture is blank.
+    """
+    scale = min(1.0, WORK / max(grey.shape))
+    if min(grey.shape) < ENLARGED:
+        scale = min(ENLARGED / min(grey.shape), max(1.0, WORK / max(grey.shape)))
+    image = Image.fromarray(grey)
+    if scale < 1:
+        factor = int(np.ceil(1 / scale))
+        image, scale = image.reduce(factor), 1 / factor
+    elif scale > 1:
+        size = [round(side * scale) for side in image.size]
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    ink = find_ink(np.asarray(image))
+    blots, usual = _blots(_without_lines(ink.mask, ink.traces))
+    return Page(ink.cover, scale, _rows(_whole(blots, usual), usual))
+
+
+def _without_lines(mask: Mask, traces: Mask) -> Mask:
+    """The mask without ruled lines and frames, which go on beyond what is written."""
+    level, upright = rules(traces), [line.T for line in rules(traces.T)]
+    for line, axis in [(line, 1) for line in level] + [(line, 0) for line in upright]:
+        others = mask & ~np.logical_or.reduce(level + upright)
+        if others.any() and _goes_beyond(bounds(line), others, axis):
+            mask = mask & ~line
+    return mask
+
+
+def _goes_beyond(line: Box, others: Mask, axis: int) -> bool:
+    """Whether a line is longer than what else is there, at both ends."""
+    labels, _ = ndimage.label(others, structure=np.ones((3, 3)))
+    least = MARGIN * max(others.shape)
+    boxes = [
+        Box(rows.start, rows.stop, columns.start, columns.stop)
+        for rows, columns in ndimage.find_objects(labels)
+    ]
+    large = [box for box in boxes if max(box.height, box.width) > 2 * least]
+    if not large:
+        return False
+    around = large[0]
+    for box in large[1:]:
+        around = around.union(box)
+    if axis == 1:
+        # Across so much of the page that no stroke is as long.
+        return line.width > 2.5 * max(box.height for box in large) or line.reaches_beyond(
+            around, axis, least
+        )
+    return line.reaches_beyond(around, axis, least)
+
+
+def _blots(mask: Mask) -> tuple[list[Blot], float]:
+    """Connected strokes that are neither dirt nor a desk, and their usual height."""
+    labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
+    if not n:
+        return [], 0.0
+    areas = np.bincount(labels.ravel())[1:]
+    blots = []
+    for k, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        box = Box(rows.start, rows.stop, columns.start, columns.stop)
+        blots.append(Blot(box, labels[rows, columns] == k))
+    inside = [not _hugs(blot.box, mask.shape) for blot in blots]
+    if any(inside):
+        blots = [blot for blot, kept in zip(blots, inside, strict=True) if kept]
+        areas = areas[inside]
+    usual = _usual_height([blot.box for blot in blots], areas)
+    blots = [
+        blot
+        for blot in blots
+        if max(blot.box.height, blot.box.width) >= SPECK * usual
+        and blot.box.height <= GIANT * usual
+    ]
+    return sorted(blots, key=lambda blot: -blot.mask.size)[:MOST], usual
+
+
+def _hugs(box: Box, shape: tuple[int, int]) -> bool:
+    """Whether a box has a side of the page for its own: the desk beside a sheet, a frame."""
+    height, width = shape
+    tall = box.height > 0.9 * height and (box.left == 0 or box.right == width)
+    wide = box.width > 0.9 * width and (box.top == 0 or box.bottom == height)
+    return tall or wide
+
+
+def _usual_height(boxes: list[Box], areas: npt.NDArray[np.intp]) -> float:
+    """The height that half of the ink is higher than."""
+    heights = np.array([box.height for box in boxes])
+    order = np.argsort(heights)
+    half = np.searchsorted(np.cumsum(areas[order]), areas.sum() / 2)
+    return float(heights[order][half])
+
+
+def _whole(blots: list[Blot], usual: float) -> list[Blot]:
+    """Blots with the parts of a digit that are above and below each other joined."""
+    whole: list[Blot] = []
+    for blot in blots:
+        near = [k for k, other in enumerate(whole) if _one_digit(other.box, blot.box, usual)]
+        if near:
+            nearest = min(near, key=lambda k: max(whole[k].box.gaps(blot.box)))
+            whole[nearest] = whole[nearest].joined(blot)
+        else:
+            whole.append(blot)
+    return whole
+
+
+def _one_digit(one: Box, other: Box, usual: float) -> bool:
+    """Whether two blots are parts of one digit: one above the other, and near."""
+    rows, columns = one.gaps(other)
+    above = -columns >= 0.5 * min(one.width, other.width)
+    return above and rows <= APART * usual and one.union(other).height <= TALLEST * usual
+
+
+def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
+    """Blots in rows, without those that are too low for a digit of their row."""
+    rows: list[list[Blot]] = []
+    tall = [blot for blot in blots if blot.box.height >= LEAST * usual]
+    for blot in sorted(tall, key=lambda blot: blot.box.left):
+        shares = [_shared_height(row[-1].box, blot.box) for row in rows]
+        if shares and max(shares) >= SHARED:
+            rows[int(np.argmax(shares))].append(blot)
+        else:
+            rows.append([blot])
+    for row in rows:
+        areas = np.array([np.count_nonzero(blot.mask) for blot in row])
+        least = DIGIT * _usual_height([blot.box for blot in row], areas)
+        row[:] = [blot for blot in row if blot.box.height >= least]
+    return sorted(rows, key=lambda row: float(np.mean([blot.box.top for blot in row])))
+
+
+def _shared_height(one: Box, other: Box) -> float:
+    """How much of the lower one's height is beside the other."""
+    return -one.gaps(other)[0] / min(one.height, other.height)
+
+
+def halves(page: Page, blot: Blot) -> list[tuple[Blot, Blot]]:
+    """A blot cut in two along the paths of least ink, at several places.
+
+    Parameters
+    ----------
+    page : Page
+    blot : Blot
+
+    Returns
+    -------
+    list of (left, right)
+    """
+    box = blot.box
+    cover = page.cover[box.top : box.bottom, box.left : box.right] * blot.mask
+    rows = min(SEAM_ROWS, box.height)
+    scale = rows / box.height
+    small = np.asarray(
+        Image.fromarray(cover).resize(
+            (max(round(box.width * scale), 3), rows), Image.Resampling.BOX
+        )
+    )
+    found = []
+    band = max(round(BAND * rows), 1)
+    seen = set()
+    for middle in np.linspace(0.15, 0.85, CUTS) * small.shape[1]:
+        first = int(np.clip(round(middle) - band, 0, small.shape[1] - 1))
+        seam = _seam(small[:, first : round(middle) + band + 1])
+        key = tuple(seam + first)
+        if key in seen:
+            continue
+        seen.add(key)
+        # The seam of the reduced blot, stretched to the rows and columns of the blot.
+        at = np.interp(
+            (np.arange(box.height) + 0.5) * scale - 0.5, np.arange(rows), seam + first + 0.5
+        )
+        left_of = np.arange(box.width) < at[:, None] * box.width / small.shape[1]
+        parts = blot.mask & left_of, blot.mask & ~left_of
+        if all(part.any() for part in parts):
+            one, two = (_trimmed(part, box) for part in parts)
+            found.append((one, two))
+    return found
+
+
+def _seam(cost: Field) -> npt.NDArray[np.intp]:
+    """The path from top to bottom, a column to either side a row at most, with the least ink.
+
+    S. Avidan, A. Shamir, "Seam carving for content-aware image resizing", ACM Transactions on
+    Graphics 26 (2007), equation 5; here with a small price for each step aside.
+    """
+    rows, columns = cost.shape
+    total = cost[0].astype(np.float64)
+    steps = np.zeros((rows, columns), dtype=np.intp)
+    for i in range(1, rows):
+        padded = np.pad(total, 1, constant_values=np.inf)
+        options = np.stack([padded[1:-1], padded[:-2] + 0.05, padded[2:] + 0.05])
+        best = options.argmin(axis=0)
+        steps[i] = np.array([0, -1, 1])[best]
+        total = options.min(axis=0) + cost[i]
+    seam = np.empty(rows, dtype=np.intp)
+    seam[-1] = total.argmin()
+    for i in range(rows - 1, 0, -1):
+        seam[i - 1] = seam[i] + steps[i, seam[i]]
+    return seam
+
+
+def _trimmed(mask: Mask, box: Box) -> Blot:
+    """The part of a blot that a mask of its box leaves."""
+    inner = bounds(mask)
+    outer = Box(
+        box.top + inner.top, box.top + inner.bottom, box.left + inner.left, box.left + inner.right
+    )
+    return Blot(outer, mask[inner.top : inner.bottom, inner.left : inner.right])
