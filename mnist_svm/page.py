@@ -21,6 +21,9 @@ Classify = Callable[[Images], npt.NDArray[np.float64]]
 # A blot that is narrower than this part of its height is not cut.
 WIDE = 0.45
 
+# Blots that are one digit with less probability are cut: most are, whatever they look like.
+ONE = 0.2
+
 # Digits that touch are cut again and again, so often.
 DEPTH = 4
 
@@ -131,7 +134,7 @@ class PageReader:
         for k, whole in sorted(zip(near, wholes, strict=True), key=lambda pair: -pair[0]):
             parts = result[k : k + 2]
             surer = whole.sureness > sum(part.sureness for part in parts)
-            if whole.one > 0.5 and surer and len(parts) == 2:
+            if whole.one > ONE and surer and len(parts) == 2:
                 result[k : k + 2] = [whole]
         return result
 
@@ -156,7 +159,7 @@ class PageReader:
 
 def _may_be_more(reading: _Reading) -> bool:
     box = reading.blot.box
-    return reading.one < 0.5 and box.width > WIDE * box.height
+    return reading.one < ONE and box.width > WIDE * box.height
 
 
 def _worth(parts: list[_Reading], whole: _Reading) -> float:
