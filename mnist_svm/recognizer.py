@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from mnist_svm.threads import threads
 # with work on all support vectors, which few images would not be worth.
 IMAGES = 4 * BLOCK
 PICTURES = 500
+
+# Pixels of a thumbnail's longer side.
+THUMBNAIL = 112
 
 # Called with the number of images done, and of all.
 Progress = Callable[[int, int], None]
@@ -81,6 +84,9 @@ class PictureReading:
     top : the best labels and the confidence in each, best first; empty if there is an error.
     image : uint8 ndarray of shape (28, 28), what the classifier saw; None if there is an error.
     note : which part of the file was read, such as "the first of 3 pages"; None if it is all.
+    thumbnail : uint8 ndarray of shape (height, width, 3), the picture, upright, its longer side of
+        at most `THUMBNAIL` pixels; None if thumbnails were not asked for, or the file could not be
+        decoded.
     """
 
     file: str
@@ -88,6 +94,7 @@ class PictureReading:
     top: tuple[tuple[int, float], ...] = ()
     image: Images | None = None
     note: str | None = None
+    thumbnail: Images | None = None
 
 
 class Recognizer:
@@ -167,7 +174,11 @@ class Recognizer:
         return Readings(self.classes, self.classes[confidences.argmax(axis=1)], confidences)
 
     def read(
-        self, pictures: Iterable[str | os.PathLike[str]], *, top: int = 1
+        self,
+        pictures: Iterable[str | os.PathLike[str]],
+        *,
+        top: int = 1,
+        thumbnails: bool = False,
     ) -> Iterator[PictureReading]:
         """Read pictures of one digit each, of any common format, size and polarity.
 
@@ -177,6 +188,8 @@ class Recognizer:
             ``-`` is standard input; a folder stands for the pictures in it, by name.
         top : int, default=1
             How many of the best labels to tell.
+        thumbnails : bool, default=False
+            Whether to keep a small copy of each picture, for people to look at.
 
         Yields
         ------
@@ -185,7 +198,7 @@ class Recognizer:
             keep the others from being read.
         """
         block: list[PictureReading] = []
-        for seen in _looked_at(pictures):
+        for seen in _looked_at(pictures, THUMBNAIL if thumbnails else None):
             block.append(seen)
             if len(block) == PICTURES:
                 yield from self._answered(block, top)
@@ -205,31 +218,35 @@ class Recognizer:
                 index += 1
 
 
-def _looked_at(names: Iterable[str | os.PathLike[str]]) -> Iterator[PictureReading]:
+def _looked_at(
+    names: Iterable[str | os.PathLike[str]], thumbnail: int | None
+) -> Iterator[PictureReading]:
     """Each picture as the classifier will see it, the folders' own in place of folders."""
     for name in (os.fspath(name) for name in names):
         if name == "-" or not Path(name).is_dir():
-            yield _seen(name)
+            yield _seen(name, thumbnail)
             continue
         found = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in SUFFIXES]
         if not found:
             yield PictureReading(name, error="no pictures in this folder")
-        yield from map(_seen, map(str, found))
+        for path in found:
+            yield _seen(str(path), thumbnail)
 
 
-def _seen(name: str) -> PictureReading:
+def _seen(name: str, thumbnail: int | None) -> PictureReading:
     """A picture as the classifier will see it, or why it cannot."""
     try:
         if name == "-":
-            return _decoded(name, sys.stdin.buffer)
-        with Path(name).open("rb") as file:
-            return _decoded(name, file)
+            picture = decode(sys.stdin.buffer, thumbnail=thumbnail)
+        else:
+            with Path(name).open("rb") as file:
+                picture = decode(file, thumbnail=thumbnail)
     except PictureError as error:
         return PictureReading(name, error=str(error))
     except OSError as error:
         return PictureReading(name, error=error.strerror or str(error))
-
-
-def _decoded(name: str, file: BinaryIO) -> PictureReading:
-    picture = decode(file)
-    return PictureReading(name, image=as_mnist(picture.grey), note=picture.note)
+    seen = PictureReading(name, note=picture.note, thumbnail=picture.thumbnail)
+    try:
+        return replace(seen, image=as_mnist(picture.grey))
+    except PictureError as error:
+        return replace(seen, error=str(error))

@@ -238,15 +238,6 @@ def test_a_bad_picture_is_an_object_with_its_error_in_json(run, small_model_file
     assert second["digit"] == 3
 
 
-def test_the_sheet_shows_what_was_read(run, small_model_file, tmp_path):
-    sheet = tmp_path / "sheet.png"
-    result = run("predict", *DIGITS, "--model", small_model_file, "--sheet", sheet)
-    assert result.exit_code == 0
-    image = Image.open(sheet)
-    assert image.format == "PNG"
-    assert image.width > 10 * 84
-
-
 @pytest.mark.parametrize("command", ["predict", "eval", "info"])
 def test_a_missing_model_says_how_to_make_one(run, tmp_path, command):
     model = tmp_path / "none.joblib"
@@ -443,14 +434,14 @@ def test_info_tells_what_the_model_says_of_itself(run, small_model_file, small_m
     assert "training: images" in text
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "sheet"])
+@pytest.mark.parametrize("command", ["train", "eval", "predict"])
 def test_a_folder_where_a_file_is_to_be_written_is_refused_before_the_work(
     run, small_model_file, tmp_path, command
 ):
     arguments = {
         "train": ["train", "--data-dir", DATA, "-o", tmp_path],
         "eval": ["eval", "-m", small_model_file, "--data-dir", DATA, "--errors", tmp_path],
-        "sheet": ["predict", DIGITS[0], "-m", small_model_file, "--sheet", tmp_path],
+        "predict": ["predict", DIGITS[0], "-m", small_model_file, "--show", tmp_path],
     }[command]
     result = run(*arguments)
     assert result.exit_code == 1

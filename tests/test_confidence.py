@@ -214,8 +214,8 @@ def test_labels_may_be_words(train_set):
 def test_progress_tells_calibrating_from_fitting(known, caplog):
     with caplog.at_level(logging.INFO, logger="mnist_svm.svm"):
         Calibrated(machine()).fit(*known)
-    assert caplog.messages[0] == "calibrating, fit 1 of 3"
-    assert caplog.messages[1].startswith("calibrating, fit 1 of 3: round 1: working set")
+    assert caplog.messages[0] == "calibrating 1/3"
+    assert caplog.messages[1].startswith("calibrating 1/3: round 1: working set")
     assert "calibrating, reading 300 samples held out" in caplog.messages
     rest = caplog.messages[caplog.messages.index("fitting to all 900 samples") + 1 :]
     assert rest

@@ -43,6 +43,12 @@ def average(train_set):
     return Recognizer(train_model(RECIPES["best"], train_set, limit=300))
 
 
+def taken_apart(model):
+    """The transformers of a model of one machine, and that machine."""
+    *steps, (_, calibrated) = model.pipeline.steps
+    return [step for _, step in steps], calibrated.estimator_
+
+
 def pair_value(machine, features, first, second):
     """A decision value from scikit-learn's layout of coefficients, one support vector at a time."""
     starts = np.concatenate([[0], np.cumsum(machine.n_support_)])
@@ -64,9 +70,9 @@ def pair_value(machine, features, first, second):
 @pytest.mark.parametrize("index", [18, 61])
 def test_the_decision_is_told_as_a_loop_finds_it(recognizer, explained, test_set, index):
     told = explained(index)
-    *steps, (_, machine) = recognizer.model.pipeline.steps
+    steps, machine = taken_apart(recognizer.model)
     features = test_set.X[index : index + 1]
-    for _, step in steps:
+    for step in steps:
         features = step.transform(features)
     terms, constant = pair_value(
         machine, features[0].astype(float), told.read.label, told.rival.label
@@ -92,9 +98,9 @@ def test_the_answers_are_those_of_the_recognizer(recognizer, explained, test_set
 
 def lead(recognizer, images, label):
     """The narrowest decision value of a label against all others, of changed images."""
-    *steps, (_, machine) = recognizer.model.pipeline.steps
+    steps, machine = taken_apart(recognizer.model)
     X = images.reshape(len(images), 784)
-    for _, step in steps:
+    for step in steps:
         X = step.transform(X)
     machine.decision_function_shape = "ovo"
     values = machine.decision_function(X)
@@ -142,12 +148,12 @@ def test_the_gradient_is_carried_back_to_the_image(small_model, test_set):
     recognizer = Recognizer(small_model)
     image = test_set.images[18]
     told = explain(recognizer, image, against=8)
-    *steps, (_, machine) = small_model.pipeline.steps
+    steps, machine = taken_apart(small_model)
     row = test_set.X[18:19]
 
     def decision(X):
         like = row
-        for _, step in steps:
+        for step in steps:
             X, like = step.transform_like(X, like), step.transform(like)
         terms, constant = pair_value(machine, X[0].astype(float), 3, 8)
         return sum(terms.values()) + constant
@@ -200,7 +206,7 @@ def test_of_several_machines_the_surest_speaks(average, test_set):
 def test_every_machine_comes_with_its_preparation(average, test_set):
     found = list(prepared_machines(average.model.pipeline))
     assert [machine for _, machine in found] == list(machines(average.model.pipeline))
-    voting = average.model.pipeline[-1]
+    voting = average.model.pipeline[-1].estimator_
     confidences = []
     for steps, machine in found:
         features = test_set.X[:5]

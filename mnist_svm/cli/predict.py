@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,11 @@ import click
 from mnist_svm.cli.options import finite, json_option, model_option, told
 
 if TYPE_CHECKING:
+    from mnist_svm.imaging.tiles import Tile
     from mnist_svm.recognizer import PictureReading
+
+# Pictures that are drawn at most: some 25 megapixels, which every viewer opens.
+SHOWN = 500
 
 
 @click.command("predict")
@@ -34,7 +39,9 @@ if TYPE_CHECKING:
     help="Answer ? for digits of less confidence, 0 to 1.",
 )
 @click.option(
-    "--sheet", metavar="FILE.png", help="Draw what the classifier saw, with what it read."
+    "--show",
+    metavar="FILE.png",
+    help="Draw each picture beside what the classifier saw, and what was read.",
 )
 @json_option
 @click.pass_context
@@ -44,7 +51,7 @@ def predict_command(
     model: str | None,
     top: int,
     reject_below: float,
-    sheet: str | None,
+    show: str | None,
     as_json: bool,
 ) -> None:
     """Read one digit from each picture.
@@ -60,13 +67,14 @@ def predict_command(
     rejects how many. To reject is no error: the exit code is 0.
 
     A picture that cannot be read is reported on stderr, the others are read all the same, and
-    the exit code is 1.
+    the exit code is 1. --show draws a page of the first 500 pictures, those included that could not
+    be read.
 
     \b
     Examples:
       mnist-svm predict images_test/*.png
       mnist-svm predict scans/ --top 3 --json
-      mnist-svm predict scans/ --reject-below 0.9
+      mnist-svm predict scans/ --reject-below 0.9 --show page.png
       cat 7.png | mnist-svm predict -
     """
     from mnist_svm.cli.outcome import FAILED_IN_PART, say
@@ -75,31 +83,35 @@ def predict_command(
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
 
-    if sheet:
-        require_writable(sheet)
+    if show:
+        require_writable(show)
     path = find_model(model)
     recognizer = Recognizer.load(path)
     say(f"Reading with {told(path)}")
-    answers, drawn = [], []
+    answers: list[dict[str, Any]] = []
+    shown: list[PictureReading] = []
+    count = 0
     # Where the lines themselves appear on a terminal, they are progress enough.
     with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
-        for done, reading in enumerate(recognizer.read(images, top=top), start=1):
+        readings = recognizer.read(images, top=top, thumbnails=show is not None)
+        for count, reading in enumerate(readings, start=1):
             if reading.error is not None:
                 ctx.meta[FAILED_IN_PART] = True
                 say(f"mnist-svm: error: {reading.file}: {reading.error}")
-            elif sheet:
-                drawn.append(reading)
-            if reading.note is not None:
+            elif reading.note is not None:
                 say(f"{reading.file}: {reading.note} is read")
             if as_json:
                 answers.append(_json_object(reading, reject_below))
             elif reading.error is None:
                 click.echo(_line(reading, reject_below))
-            report(done, 0)
+            if show and len(shown) < SHOWN:
+                shown.append(reading)
+            report(count, 0)
     if as_json:
         click.echo(json.dumps(answers, indent=2))
-    if sheet:
-        _write_sheet(sheet, drawn, reject_below)
+    if show:
+        _draw(show, shown, count, reject_below)
+        say(f"Drew {show}")
 
 
 def _answer(reading: PictureReading, reject_below: float) -> int | None:
@@ -135,18 +147,28 @@ def _json_object(reading: PictureReading, reject_below: float) -> dict[str, Any]
     }
 
 
-def _write_sheet(path: str, readings: list[PictureReading], reject_below: float) -> None:
-    import numpy as np
-
+def _draw(path: str, readings: list[PictureReading], count: int, reject_below: float) -> None:
+    """Draw the first of so many readings."""
     from mnist_svm.fileio import atomic_write
-    from mnist_svm.imaging.sheet import Caption, contact_sheet
+    from mnist_svm.imaging.tiles import draw_tiles
 
-    images = [reading.image for reading in readings if reading.image is not None]
-    answers = [_answer(reading, reject_below) for reading in readings]
-    captions = [
-        Caption(f"{'?' if answer is None else answer}  {reading.top[0][1]:.2f}")
-        for answer, reading in zip(answers, readings, strict=True)
-    ]
-    stack = np.stack(images) if images else np.zeros((0, 28, 28), dtype=np.uint8)
+    pictures = f"{count:,} picture{'s' if count > 1 else ''}"
+    title = pictures if count == len(readings) else f"The first {len(readings):,} of {pictures}"
+    note = (
+        "Left the picture, right what the classifier saw. Below, the digit read and its confidence."
+    )
+    tiles = [_tile(reading, reject_below) for reading in readings]
     with atomic_write(path) as file:
-        contact_sheet(stack, captions).save(file, format="PNG")
+        draw_tiles(tiles, title=title, note=note).save(file, format="PNG")
+
+
+def _tile(reading: PictureReading, reject_below: float) -> Tile:
+    from mnist_svm.imaging.tiles import Tile
+
+    name = PurePath(reading.file).name
+    if reading.error is not None:
+        return Tile(name, reading.thumbnail, None, "", "not read", reading.error)
+    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
+    shown = "?" if answer is None else str(answer)
+    remark = f"{confidence:.3f}" + (f" < {reject_below:g}" if answer is None else "")
+    return Tile(name, reading.thumbnail, reading.image, shown, remark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -117,6 +118,11 @@ def _bar(part: float) -> str:
     return f"[{'#' * filled}{'.' * (width - filled)}] "
 
 
+def _columns(terminal: TextIO) -> int:
+    """How wide a terminal is; as wide as most, if it does not tell."""
+    return os.get_terminal_size(terminal.fileno()).columns or 80
+
+
 @contextmanager
 def _live_line() -> Iterator[Callable[[str], None]]:
     """A line on the terminal that is overwritten as the work goes on, and wiped at its end."""
@@ -127,7 +133,8 @@ def _live_line() -> Iterator[Callable[[str], None]]:
         nonlocal last
         if terminal and time.monotonic() - last >= TICK_SECONDS / 2:
             last = time.monotonic()
-            sys.stderr.write(f"{WIPE}{text}")
+            # A longer line would go on in the next one, which is not wiped.
+            sys.stderr.write(f"{WIPE}{text[: _columns(sys.stderr) - 1]}")
             sys.stderr.flush()
 
     try:

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.colour import to_grey
+from mnist_svm.imaging.modes import Grey, as_shown, greys_of, small_copy
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -54,12 +53,6 @@ MIN_SIDE = 3
 # Pages that are counted, for the note: following a chain of millions would take for ever.
 MAX_PAGES = 100
 
-# Ink over paper that differs less than this, of 255, cannot be seen.
-BLANK = 24
-
-# Pixels that are handled at a time where copies would take much memory.
-BLOCK = 1 << 20
-
 # What Pillow's decoders raise on damaged files. Some 400,000, made as in tests/hostile.py, led to
 # no other.
 _DECODING_ERRORS = (
@@ -76,17 +69,15 @@ _DECODING_ERRORS = (
     zlib.error,
 )
 
-Grey = npt.NDArray[np.uint8]
-
 # What turns a picture upright, by its EXIF orientation.
 _UPRIGHT = {
-    2: lambda grey: grey[:, ::-1],
-    3: lambda grey: grey[::-1, ::-1],
-    4: lambda grey: grey[::-1],
-    5: lambda grey: grey.T,
-    6: lambda grey: grey.T[:, ::-1],
-    7: lambda grey: grey[::-1, ::-1].T,
-    8: lambda grey: grey.T[::-1],
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
 }
 
 # Pillow logs some damage, which goes to stderr where nobody listens.
@@ -101,13 +92,16 @@ class Picture:
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white, as in the picture.
     note : which part of the file it is, such as "the first of 3 pages"; None if it is all.
+    thumbnail : uint8 ndarray of shape (height, width, 3), a small copy in colours or greys as they
+        are; None if it was not asked for.
     """
 
     grey: Grey
     note: str | None = None
+    thumbnail: Grey | None = None
 
 
-def decode(file: BinaryIO) -> Picture:
+def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
     """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to greys.
 
     Turned upright as its EXIF orientation says. Of an animation or a document of several pages,
@@ -123,6 +117,8 @@ def decode(file: BinaryIO) -> Picture:
     Parameters
     ----------
     file : binary file object, read to its end
+    thumbnail : int, optional
+        Keep a copy too, in the picture's own colours, its longer side at most so many pixels long.
 
     Returns
     -------
@@ -143,7 +139,10 @@ def decode(file: BinaryIO) -> Picture:
             _require_size(image)
             image.load()
             turned = _UPRIGHT.get(_orientation(image), np.asarray)
-            return Picture(np.ascontiguousarray(turned(_grey(image))), _note(image))
+            shown = as_shown(image)
+            grey = np.ascontiguousarray(turned(greys_of(shown)))
+            small = None if thumbnail is None else turned(small_copy(shown, thumbnail))
+            return Picture(grey, _note(image), small)
     except PictureError:
         raise
     except MemoryError as error:
@@ -263,60 +262,3 @@ def _pages(image: Image.Image) -> int:
         except EOFError:
             return page
     return MAX_PAGES + 1
-
-
-def _grey(image: Image.Image) -> Grey:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_of_wide(np.asarray(image))
-    if image.has_transparency_data:
-        return _grey_of_transparent(image)
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        # Pillow takes all for Adobe's, which are inverted.
-        image = ImageChops.invert(image)
-    return to_grey(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _grey_of_transparent(image: Image.Image) -> Grey:
-    """Greys over white; white ink, which would vanish there, over black."""
-    colours = image if image.mode == "RGBA" else image.convert("RGBA")
-    over_white = to_grey(_over("white", colours))
-    if np.ptp(over_white) >= BLANK or np.ptp(np.asarray(colours.getchannel("A"))) < BLANK:
-        return over_white
-    return to_grey(_over("black", colours))
-
-
-def _over(ground: str, colours: Image.Image) -> Image.Image:
-    sheet = Image.new("RGB", colours.size, ground)
-    width, height = colours.size
-    # Strip by strip, because Pillow copies what it pastes.
-    step = max(1, BLOCK // width)
-    for top in range(0, height, step):
-        box = (0, top, width, min(top + step, height))
-        strip = colours.crop(box)
-        sheet.paste(strip, box, strip)
-    return sheet
-
-
-def _grey_of_wide(values: npt.NDArray[np.generic]) -> Grey:
-    """Greys of more than 8 bits, scaled as `decode` says."""
-    lowest, highest = float(values.min()), float(values.max())
-    if not np.isfinite(lowest) or not np.isfinite(highest):
-        msg = "greys that are not finite (NaN or infinity), expected numbers"
-        raise PictureError(msg)
-    if lowest < 0:
-        black, white = lowest, highest
-    elif highest < 2:
-        black, white = 0.0, 1.0
-    else:
-        black, white = 0.0, 2.0 ** max(8, int(highest).bit_length()) - 1
-    grey = np.empty(values.shape, dtype=np.uint8)
-    step = max(1, BLOCK // values.shape[1])
-    for start in range(0, len(values), step):
-        block = values[start : start + step].astype(np.float64)
-        scaled = (block - black) * (255 / ((white - black) or 1))
-        grey[start : start + step] = np.rint(scaled.clip(0, 255))
-    return grey

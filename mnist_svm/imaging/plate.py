@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_svm.imaging.lettering import wrapped
 from mnist_svm.imaging.sheet import FRAME, INK, PAPER
 
 # All lengths in pixels: large tiles are 28 x 28 pixels at ten to one, small ones at four to one.
@@ -151,7 +152,7 @@ class _Page:
 
     def text(self, text: str, size: int, colour: tuple[int, int, int] = INK) -> None:
         """A paragraph as wide as the page."""
-        for line in _wrapped(text, size, WIDTH - 2 * MARGIN):
+        for line in wrapped(text, size, WIDTH - 2 * MARGIN):
             self.line(MARGIN, line, size, colour)
             self.y += self.height_of(size)
 
@@ -209,19 +210,6 @@ class _Page:
             middle = (left + SMALL // 2, self.y + SMALL + GAP // 4)
             self._draw.text(middle, caption, fill=colour, font=font, anchor="ma")
         self.y += TILE - SMALL - self.height_of(SMALL_FONT)
-
-
-def _wrapped(text: str, size: int, width: int) -> Iterator[str]:
-    """The lines of a paragraph."""
-    font = ImageFont.load_default(size)
-    line = ""
-    for word in text.split():
-        longer = f"{line} {word}".lstrip()
-        if line and font.getlength(longer) > width:
-            yield line
-            longer = word
-        line = longer
-    yield line
 
 
 def _on_paper(image: Images) -> Image.Image:

@@ -161,7 +161,7 @@ def _held_out(
         needed = min(ceil(ENOUGH * FOLDS / n), FOLDS)
         folds = StratifiedKFold(FOLDS).split(X, codes)
         for fold, (known, unknown) in enumerate(islice(folds, needed), start=1):
-            with stage(f"calibrating, fit {fold} of {needed}"):
+            with stage(f"calibrating {fold}/{needed}"):
                 fitted = clone(estimator).fit(X[known], y[known])
             logger.info("calibrating, reading %s samples held out", f"{len(unknown):,}")
             confidences.append(fitted.predict_proba(X[unknown]))
