@@ -16,6 +16,7 @@ from paper import (
     BALLPOINT,
     INKS,
     PAPERS,
+    RULES,
     Rng,
     grainy,
     lit,
@@ -29,11 +30,9 @@ from paper import (
     texture,
 )
 from PIL import Image, ImageFilter
-from strokes import Cover, Digit, loop_radius, strokes, with_pen
+from strokes import Cover, Digit, inked, loop_radius, strokes, with_pen
 
 Guise = Callable[[Digit, Rng], bytes]
-
-RULES = ((150, 180, 220), (170, 170, 170), (210, 150, 150))
 
 # Of drawing programs and notes with a dark ground.
 NIGHTS = ((0, 0, 0), (18, 18, 18), (30, 30, 46), (40, 44, 52), (13, 27, 42))
@@ -107,9 +106,7 @@ def on_a_large_page(digit: Digit, rng: Rng) -> bytes:
 
 def tight(digit: Digit, rng: Rng) -> bytes:
     """Cut to the ink."""
-    cover = strokes(digit, rng.uniform(24, 150))
-    rows, columns = (np.flatnonzero((cover > 76).any(axis=axis)) for axis in (1, 0))
-    return saved(printed(cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
+    return saved(printed(inked(strokes(digit, rng.uniform(24, 150)))))
 
 
 def turned(digit: Digit, rng: Rng) -> bytes:

@@ -20,6 +20,8 @@ BLACK = (20, 20, 25)
 BALLPOINT = (30, 40, 120)
 PAPERS = (WHITE, (250, 244, 220), (225, 235, 245), (235, 225, 235), (228, 240, 222))
 INKS = (BLACK, (25, 35, 120), (150, 20, 30), (15, 95, 45), (90, 40, 110))
+# Of the lines on paper.
+RULES = ((150, 180, 220), (170, 170, 170), (210, 150, 150))
 
 # Pixels to a side of the pieces of paper that all textures are cut from.
 PIECE = 1024

@@ -31,6 +31,9 @@ OUTLINE = 0.42
 # In pixels of the middle line: branches that are shorter are no strokes, but thinning's.
 SPUR = 7
 
+# Pixels with more ink than this count for a digit's box.
+INKED = 76
+
 # A round pen is drawn with so many pixels across, so that its edge is soft when reduced.
 PEN = 8
 
@@ -106,6 +109,12 @@ def loop_radius(digit: Digit) -> float:
     inside = np.setdiff1d(np.arange(1, n + 1), [loops[0], loops[-1]])
     inside = np.setdiff1d(inside, [loops[:, 0], loops[:, -1]])
     return min((radii[k - 1] for k in inside if radii[k - 1] > 1), default=np.inf)
+
+
+def inked(cover: Cover) -> Cover:
+    """What is left when margins are cut off."""
+    rows, columns = (np.flatnonzero((cover > INKED).any(axis=axis)) for axis in (1, 0))
+    return cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def boxed(digit: Digit) -> Digit:
