@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import photos
 from paper import (
     BALLPOINT,
@@ -30,6 +31,7 @@ from paper import (
     texture,
 )
 from PIL import Image, ImageFilter
+from sklearn.datasets import load_digits
 from strokes import Cover, Digit, inked, loop_radius, strokes, with_pen
 
 Guise = Callable[[Digit, Rng], bytes]
@@ -345,3 +347,13 @@ def drawn(name: str, digit: Digit, index: int, *, seed: int = 0) -> bytes:
 def generator(name: str, index: int, *, seed: int = 0) -> Rng:
     """Random numbers of one picture's own."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), index])
+
+
+def uci_digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The 1,797 digits that come with scikit-learn, which others wrote: 8 x 8 pixels, and labels.
+
+    E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+    Repository (1998).
+    """
+    bunch = load_digits()
+    return (bunch.images * 255 / 16).astype(np.uint8), bunch.target.astype(np.int64)
