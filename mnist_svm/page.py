@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.errors import PictureError
 from mnist_svm.imaging.segment import Blot, Page, find_digits, halves
 from mnist_svm.imaging.strokes import Box
 
@@ -26,6 +27,9 @@ ONE = 0.2
 
 # Digits that touch are cut again and again, so often.
 DEPTH = 4
+
+# Parts of the digits' height: a gap that is wider parts two numbers.
+WIDE_GAP = 1.5
 
 # Blots nearer than this part of their height may be parts of one digit.
 NEAR = 0.15
@@ -45,14 +49,19 @@ class Digit:
 
     Attributes
     ----------
+    label : what was read.
+    confidence : the probability that it is right, 0 to 1.
     box : where on the picture, in pixels: top, bottom, left, right; bottom and right excluded.
-    probabilities : float64 ndarray of shape (k,), one a class.
     image : uint8 ndarray of shape (28, 28), what the classifier saw.
     """
 
+    label: int
+    confidence: float
     box: Box
-    probabilities: npt.NDArray[np.float64]
     image: Images
+
+
+Row = tuple[Digit, ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,8 @@ class PageReader:
 
     Parameters
     ----------
+    classes : int64 ndarray of shape (k,)
+        The labels of the classifier's classes.
     classify : callable
         From uint8 images of shape (n, 28, 28), 0-255, to probabilities of shape (n, k).
     is_one : callable
@@ -82,11 +93,14 @@ class PageReader:
         more that touch.
     """
 
-    def __init__(self, classify: Classify, is_one: Classify) -> None:
+    def __init__(
+        self, classes: npt.NDArray[np.int64], classify: Classify, is_one: Classify
+    ) -> None:
+        self._classes = classes
         self._classify = classify
         self._is_one = is_one
 
-    def read(self, grey: Images) -> list[list[Digit]]:
+    def read(self, grey: Images) -> tuple[Row, ...]:
         """Read a picture.
 
         Parameters
@@ -95,25 +109,28 @@ class PageReader:
 
         Returns
         -------
-        list of rows from top to bottom, each a list of Digit from left to right
+        tuple of rows from top to bottom, each a tuple of Digit from left to right
 
         Raises
         ------
         PictureError
-            If the picture is blank.
+            If the picture is blank, or has nothing on it that could be a digit.
         """
         page = find_digits(grey)
         rows = []
-        for row in page.rows:
+        for row in filter(None, page.rows):
             whole = self._joined(page, self._readings(page, row))
             parts = self._cut(page, whole, DEPTH)
-            rows.append(
-                [
-                    Digit(page.on_picture(part.blot.box), part.probabilities, part.image)
-                    for part in parts
-                ]
-            )
-        return [row for row in rows if row]
+            rows.append(tuple(self._digit(page, part) for part in parts))
+        if not rows:
+            msg = "no digits found on this picture"
+            raise PictureError(msg)
+        return tuple(rows)
+
+    def _digit(self, page: Page, part: _Reading) -> Digit:
+        best = int(part.probabilities.argmax())
+        box = page.on_picture(part.blot.box)
+        return Digit(int(self._classes[best]), float(part.probabilities[best]), box, part.image)
 
     def _readings(self, page: Page, blots: list[Blot]) -> list[_Reading]:
         if not blots:
@@ -168,3 +185,25 @@ def _worth(parts: list[_Reading], whole: _Reading) -> float:
     ones = sum(float(np.log(max(part.one, TINY))) for part in parts)
     height = min(part.blot.box.height for part in parts) / whole.blot.box.height
     return sure + PER_ONE * ones + PER_HEIGHT * height
+
+
+def written(row: Row, *, reject_below: float = 0.0) -> str:
+    """A row as text: a space where the gap is wide.
+
+    Parameters
+    ----------
+    row : tuple of Digit, from left to right; at least one
+    reject_below : float, default=0.0
+        A digit of less confidence is a question mark.
+
+    Returns
+    -------
+    str
+    """
+    height = float(np.median([digit.box.height for digit in row]))
+    text, right = "", row[0].box.left
+    for digit in row:
+        text += " " if digit.box.left - right > WIDE_GAP * height else ""
+        text += str(digit.label) if digit.confidence >= reject_below else "?"
+        right = digit.box.right
+    return text

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -14,9 +12,11 @@ import numpy.typing as npt
 from joblib import delayed
 
 from mnist_svm.errors import PictureError
+from mnist_svm.imaging.album import Named, open_pictures
 from mnist_svm.imaging.normalize import SIDE, as_mnist
-from mnist_svm.imaging.picture import SUFFIXES, decode
 from mnist_svm.modelfile import Model, load_model
+from mnist_svm.models import TOUCHING
+from mnist_svm.page import PageReader, Row
 from mnist_svm.svm.decisions import BLOCK
 from mnist_svm.threads import threads
 
@@ -97,6 +97,29 @@ class PictureReading:
     thumbnail: Images | None = None
 
 
+@dataclass(frozen=True)
+class PageReading:
+    """What was read on one picture of any number of digits.
+
+    Attributes
+    ----------
+    file : as it was named.
+    error : why it could not be read, on one line; None if it was.
+    rows : from top to bottom, each the digits from left to right; empty if there is an error.
+    note : which part of the file was read, such as "the first of 3 pages"; None if it is all.
+    thumbnail : uint8 ndarray of shape (height, width, 3), a copy of the picture, upright, for
+        people to look at; None if it was not asked for or could not be decoded.
+    size : height and width of the picture in pixels, which the digits' boxes are told in.
+    """
+
+    file: str
+    error: str | None = None
+    rows: tuple[Row, ...] = ()
+    note: str | None = None
+    thumbnail: Images | None = None
+    size: tuple[int, int] = (0, 0)
+
+
 class Recognizer:
     """A trained model that reads images and pictures.
 
@@ -163,7 +186,7 @@ class Recognizer:
         Readings
         """
         n, confidently = len(images), self.model.pipeline.predict_proba
-        X = images.reshape(n, SIDE * SIDE)
+        X = _flat(images)
         confidences = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES) for start in range(0, n, IMAGES)]
         with threads(self.n_jobs) as parallel:
@@ -198,12 +221,50 @@ class Recognizer:
             keep the others from being read.
         """
         block: list[PictureReading] = []
-        for seen in _looked_at(pictures, THUMBNAIL if thumbnails else None):
-            block.append(seen)
+        for named in open_pictures(pictures, thumbnail=THUMBNAIL if thumbnails else None):
+            block.append(_seen(named))
             if len(block) == PICTURES:
                 yield from self._answered(block, top)
                 block = []
         yield from self._answered(block, top)
+
+    def read_pages(
+        self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
+    ) -> Iterator[PageReading]:
+        """Read pictures of any number of digits, row by row.
+
+        Parameters
+        ----------
+        pictures : iterable of paths
+            ``-`` is standard input; a folder stands for the pictures in it, by name.
+        thumbnail : int, optional
+            Keep a copy of each picture whose longer side has at most so many pixels.
+
+        Yields
+        ------
+        PageReading
+            One a picture, in order; one that cannot be read has an ``error`` and does not
+            keep the others from being read.
+        """
+        touching = load_model(TOUCHING).pipeline
+        reader = PageReader(
+            self.classes,
+            lambda images: self.classify(images).confidences,
+            lambda images: touching.predict_proba(_flat(images))[:, 0],
+        )
+        for named in open_pictures(pictures, thumbnail=thumbnail):
+            picture = named.picture
+            if picture is None:
+                yield PageReading(named.file, error=named.error)
+                continue
+            size = picture.grey.shape
+            seen = PageReading(
+                named.file, note=picture.note, thumbnail=picture.thumbnail, size=(size[0], size[1])
+            )
+            try:
+                yield replace(seen, rows=reader.read(picture.grey))
+            except PictureError as error:
+                yield replace(seen, error=str(error))
 
     def _answered(self, block: list[PictureReading], top: int) -> Iterator[PictureReading]:
         images = [seen.image for seen in block if seen.image is not None]
@@ -218,34 +279,16 @@ class Recognizer:
                 index += 1
 
 
-def _looked_at(
-    names: Iterable[str | os.PathLike[str]], thumbnail: int | None
-) -> Iterator[PictureReading]:
-    """Each picture as the classifier will see it, the folders' own in place of folders."""
-    for name in (os.fspath(name) for name in names):
-        if name == "-" or not Path(name).is_dir():
-            yield _seen(name, thumbnail)
-            continue
-        found = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in SUFFIXES]
-        if not found:
-            yield PictureReading(name, error="no pictures in this folder")
-        for path in found:
-            yield _seen(str(path), thumbnail)
+def _flat(images: Images) -> Images:
+    return images.reshape(len(images), SIDE * SIDE)
 
 
-def _seen(name: str, thumbnail: int | None) -> PictureReading:
+def _seen(named: Named) -> PictureReading:
     """A picture as the classifier will see it, or why it cannot."""
-    try:
-        if name == "-":
-            picture = decode(sys.stdin.buffer, thumbnail=thumbnail)
-        else:
-            with Path(name).open("rb") as file:
-                picture = decode(file, thumbnail=thumbnail)
-    except PictureError as error:
-        return PictureReading(name, error=str(error))
-    except OSError as error:
-        return PictureReading(name, error=error.strerror or str(error))
-    seen = PictureReading(name, note=picture.note, thumbnail=picture.thumbnail)
+    picture = named.picture
+    if picture is None:
+        return PictureReading(named.file, error=named.error)
+    seen = PictureReading(named.file, note=picture.note, thumbnail=picture.thumbnail)
     try:
         return replace(seen, image=as_mnist(picture.grey))
     except PictureError as error:

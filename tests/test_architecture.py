@@ -28,7 +28,8 @@ ALLOWED = {
     "modelfile": {"errors", "fileio", "modelcheck", "models"},
     "report": {"errors", "imaging", "svm"},
     "training": {"errors", "datasets", "recipes", "modelfile", "svm"},
-    "recognizer": {"errors", "imaging", "svm", "modelfile", "threads"},
+    "page": {"errors", "imaging"},
+    "recognizer": {"models", "page", "errors", "imaging", "svm", "modelfile", "threads"},
     "explanation": {"imaging", "recognizer", "svm"},
 }
 ALLOWED["cli"] = set(ALLOWED)

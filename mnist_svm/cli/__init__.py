@@ -11,6 +11,7 @@ from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
 from mnist_svm.cli.outcome import OutcomeGroup
 from mnist_svm.cli.predict import predict_command
+from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command
 from mnist_svm.cli.train import train_command
 
@@ -26,7 +27,8 @@ def cli() -> None:
 
     \b
     Examples:
-      mnist-svm predict images_test/*.png   read digits from pictures
+      mnist-svm predict images_test/*.png   read digits from pictures, one each
+      mnist-svm read page.jpg               read the numbers on a photo or scan
       mnist-svm train                       train on MNIST, write mnist-svm.joblib
       mnist-svm eval                        accuracy and confusion matrix on the test set
 
@@ -41,6 +43,7 @@ for command in (
     train_command,
     evaluate_command,
     predict_command,
+    read_command,
     explain_command,
     info_command,
 ):

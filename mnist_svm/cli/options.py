@@ -55,6 +55,15 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for machines."
 )
 
+reject_option = click.option(
+    "--reject-below",
+    type=click.FloatRange(0, 1),
+    callback=finite,
+    default=0.0,
+    metavar="P",
+    help="Answer ? for digits of less confidence, 0 to 1.",
+)
+
 jobs_option = click.option(
     "-j",
     "--jobs",

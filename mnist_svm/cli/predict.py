@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import finite, json_option, model_option, told
+from mnist_svm.cli.options import json_option, model_option, reject_option, told
 
 if TYPE_CHECKING:
     from mnist_svm.imaging.tiles import Tile
@@ -30,14 +30,7 @@ SHOWN = 500
     metavar="K",
     help="Tell the K best digits.",
 )
-@click.option(
-    "--reject-below",
-    type=click.FloatRange(0, 1),
-    callback=finite,
-    default=0.0,
-    metavar="P",
-    help="Answer ? for digits of less confidence, 0 to 1.",
-)
+@reject_option
 @click.option(
     "--show",
     metavar="FILE.png",

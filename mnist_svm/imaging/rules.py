@@ -44,7 +44,8 @@ def rules(mask: Mask) -> list[Mask]:
     top = mask.copy()
     top[1:] &= ~mask[:-1]
     runs = _vertical_runs(mask)
-    across, within = [], []
+    across: list[Mask] = []
+    within: list[Mask] = []
     for rule in _straight(top):
         pixels = _traced(mask, runs, rule)
         (columns,) = np.nonzero(pixels.any(axis=0))

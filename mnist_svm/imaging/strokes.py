@@ -127,7 +127,7 @@ def _largest_cluster(mask: Mask) -> Mask:
     ]
     sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     on_sides = np.stack([np.bincount(side, minlength=n + 1)[1:] / len(side) for side in sides])
-    touching = on_sides.any(axis=0)
+    touching = np.asarray(on_sides.any(axis=0))
     tall = np.array([max(box.height, box.width) for box in boxes])
     if (~touching & (tall > MIN_DIGIT * max(mask.shape))).any():
         areas[touching] *= CUT_OFF
