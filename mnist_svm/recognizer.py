@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -228,6 +229,25 @@ class Recognizer:
                 block = []
         yield from self._answered(block, top)
 
+    def read_page(self, grey: Images) -> tuple[Row, ...]:
+        """Read all digits of a decoded picture.
+
+        Parameters
+        ----------
+        grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+            See `mnist_svm.imaging.picture.decode`.
+
+        Returns
+        -------
+        tuple of rows from top to bottom, each a tuple of `mnist_svm.page.Digit` from left to right
+
+        Raises
+        ------
+        PictureError
+            If the picture is blank, or has nothing on it that could be a digit.
+        """
+        return self._pages.read(grey)
+
     def read_pages(
         self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
     ) -> Iterator[PageReading]:
@@ -246,12 +266,6 @@ class Recognizer:
             One a picture, in order; one that cannot be read has an ``error`` and does not
             keep the others from being read.
         """
-        touching = load_model(TOUCHING).pipeline
-        reader = PageReader(
-            self.classes,
-            lambda images: self.classify(images).confidences,
-            lambda images: touching.predict_proba(_flat(images))[:, 0],
-        )
         for named in open_pictures(pictures, thumbnail=thumbnail):
             picture = named.picture
             if picture is None:
@@ -262,9 +276,18 @@ class Recognizer:
                 named.file, note=picture.note, thumbnail=picture.thumbnail, size=(size[0], size[1])
             )
             try:
-                yield replace(seen, rows=reader.read(picture.grey))
+                yield replace(seen, rows=self.read_page(picture.grey))
             except PictureError as error:
                 yield replace(seen, error=str(error))
+
+    @cached_property
+    def _pages(self) -> PageReader:
+        touching = load_model(TOUCHING).pipeline
+        return PageReader(
+            self.classes,
+            lambda images: self.classify(images).confidences,
+            lambda images: np.asarray(touching.predict_proba(_flat(images))[:, 0]),
+        )
 
     def _answered(self, block: list[PictureReading], top: int) -> Iterator[PictureReading]:
         images = [seen.image for seen in block if seen.image is not None]

@@ -20,8 +20,9 @@ WORK, ENLARGED = 2000, 96
 
 # Parts of the row's usual height, and of the page's: a digit is at least so high. What is lower is
 # a dot, a comma or a dash, unless it is above or below another part of a digit, at most this far.
-DIGIT, LEAST = 0.5, 0.35
+DIGIT, LEAST = 0.5, 0.33
 APART = 0.25
+SHOULDER = 0.15
 TALLEST = 1.5
 
 # No page has more blots than this that are worth reading.
@@ -216,10 +217,15 @@ def _whole(blots: list[Blot], usual: float) -> list[Blot]:
 
 
 def _one_digit(one: Box, other: Box, usual: float) -> bool:
-    """Whether two blots are parts of one digit: one above the other, and near."""
+    """Whether two blots are parts of one digit: one above the other, or a bar at its shoulder."""
     rows, columns = one.gaps(other)
-    above = -columns >= 0.5 * min(one.width, other.width)
-    return above and rows <= APART * usual and one.union(other).height <= TALLEST * usual
+    if one.union(other).height > TALLEST * usual:
+        return False
+    if -columns >= 0.5 * min(one.width, other.width):
+        return rows <= APART * usual
+    bar, body = sorted((one, other), key=lambda box: box.height)
+    high = bar.bottom <= body.top + body.height / 2 and bar.height < DIGIT * usual
+    return high and max(rows, columns) <= SHOULDER * usual
 
 
 def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
@@ -235,7 +241,8 @@ def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
     for row in rows:
         areas = np.array([np.count_nonzero(blot.mask) for blot in row])
         least = DIGIT * _usual_height([blot.box for blot in row], areas)
-        row[:] = [blot for blot in row if blot.box.height >= least]
+        # A digit that lies down is as long as others are high.
+        row[:] = [blot for blot in row if max(blot.box.height, blot.box.width) >= least]
     return sorted(rows, key=lambda row: float(np.mean([blot.box.top for blot in row])))
 
 
