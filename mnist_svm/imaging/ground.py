@@ -84,11 +84,14 @@ def find_ink(grey: Grey) -> Ink:
     image = (grey if dark else 255 - grey).astype(np.float32)
     side = max(grey.shape)
     smooth = ndimage.gaussian_filter(image, side / 400) if side > 100 else image
-    window = WINDOW * side
-    ink = _above_ground(image, smooth, window, reflecting=dark)
+    # No stroke is wider than the picture.
+    window = min(WINDOW * side, min(grey.shape))
+    ink, contrast = _above_ground(image, smooth, window, reflecting=dark)
     narrow = WINDOW_IN_STROKES * _half_width(ink.mask)
     if narrow < window / 1.5:
-        ink = _above_ground(image, smooth, max(narrow, 3.0), reflecting=dark)
+        ink, contrast = _above_ground(image, smooth, max(narrow, 3.0), reflecting=dark)
+    if contrast < MIN_SIGNAL:
+        raise _blank()
     return ink
 
 
@@ -122,8 +125,10 @@ def _half_width(mask: Mask) -> float:
     return float(widest[strokes].max() if strokes.any() else widest.max())
 
 
-def _above_ground(image: Field, smooth: Field, window: float, *, reflecting: bool) -> Ink:
-    """Ink that is darker than the closing of the picture."""
+def _above_ground(
+    image: Field, smooth: Field, window: float, *, reflecting: bool
+) -> tuple[Ink, float]:
+    """Ink that is darker than the closing of the picture, and its contrast to the grain."""
     size = 2 * round(window / 2) + 1
     ground = _closing(smooth, size)
     if smooth is not image:
@@ -141,16 +146,15 @@ def _above_ground(image: Field, smooth: Field, window: float, *, reflecting: boo
     depth -= bias
     threshold = _threshold(depth)
     above = depth > threshold
-    if not above.any():
+    full = float(np.median(depth[above])) if above.any() else 0.0
+    if full < MIN_CONTRAST:
         raise _blank()
-    full = float(np.median(depth[above]))
     # Away from the strokes, whose soft edges are not grain.
     away = depth[~ndimage.maximum_filter(above, 2 * (max(depth.shape) // 50) + 3)]
-    noise = 1.4826 * float(np.median(np.abs(away))) if away.size else 0.0
-    if full < max(MIN_CONTRAST, MIN_SIGNAL * noise):
-        raise _blank()
+    noise = 1.4826 * float(np.median(np.abs(away))) / full if away.size else 0.0
     cover = np.clip(depth / full, 0, 1)
-    return Ink(cover, _strokes(cover), cover > max(TRACE, MIN_SIGNAL * noise / full / 2))
+    ink = Ink(cover, _strokes(cover), cover > max(TRACE, MIN_SIGNAL * noise / 2))
+    return ink, 1 / max(noise, 1e-6)
 
 
 def _closing(image: Field, size: int) -> Field:

@@ -224,8 +224,9 @@ def _one_digit(one: Box, other: Box, usual: float) -> bool:
     if -columns >= 0.5 * min(one.width, other.width):
         return rows <= APART * usual
     bar, body = sorted((one, other), key=lambda box: box.height)
-    high = bar.bottom <= body.top + body.height / 2 and bar.height < DIGIT * usual
-    return high and max(rows, columns) <= SHOULDER * usual
+    # To the left there would be a minus sign.
+    high = bar.bottom <= body.top + body.height / 3 and bar.left >= body.left
+    return high and bar.height < DIGIT * usual and max(rows, columns) <= SHOULDER * usual
 
 
 def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
