@@ -151,7 +151,8 @@ class PageReader:
         for k, whole in sorted(zip(near, wholes, strict=True), key=lambda pair: -pair[0]):
             parts = result[k : k + 2]
             surer = whole.sureness > sum(part.sureness for part in parts)
-            if whole.one > ONE and surer and len(parts) == 2:
+            # The one to the right may have been joined to the next.
+            if whole.one > ONE and surer and parts[1] is row[k + 1]:
                 result[k : k + 2] = [whole]
         return result
 
