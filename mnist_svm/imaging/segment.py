@@ -134,24 +134,24 @@ def find_digits(grey: Grey) -> Page:
 def _without_lines(mask: Mask, traces: Mask) -> Mask:
     """The mask without ruled lines and frames, which go on beyond what is written."""
     level, upright = rules(traces), [line.T for line in rules(traces.T)]
-    for line, axis in [(line, 1) for line in level] + [(line, 0) for line in upright]:
-        others = mask & ~np.logical_or.reduce(level + upright)
-        if others.any() and _goes_beyond(bounds(line), others, axis):
-            mask = mask & ~line
-    return mask
-
-
-def _goes_beyond(line: Box, others: Mask, axis: int) -> bool:
-    """Whether a line is longer than what else is there, at both ends."""
+    others = mask.copy()
+    for line in level + upright:
+        others &= ~line
     labels, _ = ndimage.label(others, structure=np.ones((3, 3)))
-    least = MARGIN * max(others.shape)
+    least = MARGIN * max(mask.shape)
     boxes = [
         Box(rows.start, rows.stop, columns.start, columns.stop)
         for rows, columns in ndimage.find_objects(labels)
     ]
     large = [box for box in boxes if max(box.height, box.width) > 2 * least]
-    if not large:
-        return False
+    for line, axis in [(line, 1) for line in level] + [(line, 0) for line in upright]:
+        if large and _goes_beyond(bounds(line), large, axis, least):
+            mask = mask & ~line
+    return mask
+
+
+def _goes_beyond(line: Box, large: list[Box], axis: int, least: float) -> bool:
+    """Whether a line is longer than what else is there, at both ends."""
     around = large[0]
     for box in large[1:]:
         around = around.union(box)
