@@ -1,0 +1,70 @@
+"""Digits on sheets of paper, each where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+PAPER, PEN = 235, 40
+
+
+class Placed(NamedTuple):
+    """Ink, 0 to 1, and where on the sheet its box begins."""
+
+    ink: np.ndarray
+    top: int
+    left: int
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.ink.shape[0]
+
+    @property
+    def right(self) -> int:
+        return self.left + self.ink.shape[1]
+
+
+def ink_of(image: np.ndarray, height: int) -> np.ndarray:
+    """The digit without what is around it, so many pixels high: float32, 0 to 1."""
+    rows, columns = (np.flatnonzero((image > 64).any(axis=axis)) for axis in (1, 0))
+    digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    width = max(round(height * digit.width / digit.height), 2)
+    big = np.asarray(digit.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
+    return np.clip(big / 127.5 - 0.5, 0, 1)
+
+
+def in_a_row(
+    images: Iterable[np.ndarray], height: int, *, top: int, left: int, gap: int
+) -> list[Placed]:
+    """Digits side by side, so many pixels apart."""
+    placed = []
+    for image in images:
+        placed.append(Placed(ink_of(image, height), top, left))
+        left = placed[-1].right + gap
+    return placed
+
+
+def cover_of(shape: tuple[int, int], placed: Iterable[Placed]) -> np.ndarray:
+    """All ink of a sheet: float32, 0 to 1."""
+    cover = np.zeros(shape, dtype=np.float32)
+    for part in placed:
+        window = cover[part.top : part.bottom, part.left : part.right]
+        np.maximum(window, part.ink, out=window)
+    return cover
+
+
+def on_paper(
+    cover: np.ndarray,
+    *,
+    paper: float | np.ndarray = PAPER,
+    pen: float = PEN,
+    light: float | np.ndarray = 1.0,
+    grain: float = 0.0,
+) -> np.ndarray:
+    """Greys of a sheet, as the light falls on it: uint8."""
+    grey = (paper + (pen - paper) * cover) * light
+    grey = grey + np.random.default_rng(0).normal(0, 1, cover.shape) * grain
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
