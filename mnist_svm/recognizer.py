@@ -14,8 +14,9 @@ import numpy.typing as npt
 from joblib import delayed
 
 from mnist_svm.errors import PictureError
+from mnist_svm.imaging.formats import SUFFIXES
 from mnist_svm.imaging.normalize import SIDE, as_mnist
-from mnist_svm.imaging.picture import SUFFIXES, decode
+from mnist_svm.imaging.picture import decode
 from mnist_svm.modelfile import Model, load_model
 from mnist_svm.svm.decisions import BLOCK
 from mnist_svm.threads import threads
