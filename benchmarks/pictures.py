@@ -6,8 +6,9 @@
     python benchmarks/pictures.py --guise marker   one guise
 
 Each guise is drawn from the same digits, evenly taken from all of the split, and read as a file is:
-decoded, brought into MNIST form, classified. What is tuned is tuned with ``--development``. Without
-options it writes ``benchmarks/pictures.md``.
+decoded, brought into MNIST form, classified; the milliseconds are what the first two take of one
+processor. What is tuned is tuned with ``--development``. All guises of the test digits, read by a
+recipe, make ``benchmarks/pictures.md``.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def main() -> None:
         print(line, flush=True)
         table.append(line)
     if not (given.guise or given.development or given.model):
-        Path(__file__).with_suffix(".md").write_text("\n".join([*table, ""]))
+        told = f"Test digits in many guises, read by the recipe `{given.recipe}`."
+        Path(__file__).with_suffix(".md").write_text("\n".join([told, "", *table, ""]))
 
 
 def _arguments() -> argparse.Namespace:
@@ -88,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     which.add_argument("--development", action="store_true")
     which.add_argument("--model", type=Path)
     parser.add_argument("--recipe", choices=list(RECIPES), default="gradient")
-    parser.add_argument("--guise", action="append", choices=[*GUISES, UCI])
+    parser.add_argument("--guise", action="append", choices=[*GUISES, UCI], metavar="NAME")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--misread", type=Path, help="a folder for the files that are misread")

@@ -143,13 +143,15 @@ class Explanation:
         )
         return f"{self.value:+.2f} = {' '.join(parts)} {self.intercept:+.2f} (constant)"
 
-    def draw(self, picture: Images) -> Image.Image:
+    def draw(self, picture: Images, *, size: tuple[int, int] | None = None) -> Image.Image:
         """Draw everything on one page.
 
         Parameters
         ----------
-        picture : uint8 ndarray of shape (height, width)
-            What the image was made of, 0 black to 255 white.
+        picture : uint8 ndarray of shape (height, width) or (height, width, 3), 0-255
+            What the image was made of, in greys or colours.
+        size : (int, int), optional
+            The width and height of that, if this is a small copy.
 
         Returns
         -------
@@ -163,6 +165,7 @@ class Explanation:
                 title=f"Read as {read}, with confidence {self.read.confidence:.3f}",
                 subtitle=f"{place}: {rival}, with confidence {self.rival.confidence:.3f}",
                 picture=picture,
+                size=size or (picture.shape[1], picture.shape[0]),
                 seen=self.image,
                 heat=self.heat,
                 heat_title=f"What spoke for and against {read}",

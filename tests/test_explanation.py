@@ -292,13 +292,19 @@ def test_a_picture_on_standard_input_is_explained(tmp_path, finish):
     assert Image.open(out).width == WIDTH
 
 
-def test_a_large_picture_fits_the_page(run, small_model_file, tmp_path):
+def test_a_large_picture_fits_the_page_in_its_colours(run, small_model_file, tmp_path):
     wide, out = tmp_path / "wide.png", tmp_path / "why.png"
-    page = Image.new("L", (3000, 400), 250)
-    page.paste(Image.open(DIGITS[2]).convert("L").resize((200, 200)).point(lambda v: 255 - v))
+    paper = (250, 240, 200)
+    page = Image.new("RGB", (3000, 400), paper)
+    ink = Image.open(DIGITS[2]).convert("L").resize((200, 200))
+    page.paste((20, 30, 120), (1400, 100), ink)
     page.save(wide)
     assert run("explain", wide, "-m", small_model_file, "-o", out).exit_code == 0
-    assert Image.open(out).width == WIDTH
+    drawn = Image.open(out)
+    assert drawn.width == WIDTH
+    # 280 pixels wide, it is 37 high.
+    shown = (np.asarray(drawn) == paper).all(axis=2).sum()
+    assert 0.9 < shown / (280 * 37) < 1
 
 
 @pytest.mark.parametrize("what", ["missing", "text", "blank", "folder"])

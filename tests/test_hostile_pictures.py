@@ -118,6 +118,26 @@ def inflated(kind: str, marker: bytes, offset: int, size: bytes) -> bytes:
     return good[:at] + size + good[at + len(size) :]
 
 
+def jpeg_with(*segments: bytes) -> bytes:
+    """A good picture with segments before its own."""
+    return GOOD_JPEG[:2] + b"".join(segments) + GOOD_JPEG[2:]
+
+
+def progressive(scans: int) -> bytes:
+    """A JPEG with so many scans, all but a few of them the last one again."""
+    good = saved(Image.open(DIGITS[3]).convert("L"), "JPEG", progressive=True)
+    last = good.rindex(b"\xff\xda")
+    more = scans - good.count(b"\xff\xda")
+    return good[:-2] + more * good[last:-2] + good[-2:]
+
+
+def run_lengths(size: int) -> bytes:
+    """A BMP of 8 bits that says that it is compressed."""
+    header = struct.pack("<IiiHHIIiiII", 40, 28, 28, 1, 8, 1, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", size, 0, 0, 54) + header + bytes(size - 54)
+
+
+GOOD_JPEG = saved(Image.open(DIGITS[3]).convert("L"), "JPEG")
 BOMB = zlib.compress(bytes(16 << 20), 9)
 NAN = np.full((28, 28), np.nan, dtype=np.float32)
 WHITE = Image.new("L", (28, 28), 255)
@@ -159,6 +179,22 @@ HOSTILE = {
         "over the limit",
     ),
     "truncated.jpg": (saved(WHITE, "JPEG")[:-20], "damaged"),
+    "segments.jpg": (jpeg_with(b"\xff\xe9\0\2" * 2001), "over the limit of 2,000 segments"),
+    "hidden-segments.jpg": (
+        # The first marker is none that has a length to Pillow.
+        jpeg_with(b"\xff\xf0\x20\0", b"\xff\xe9\0\2" * 2001),
+        "over the limit of 2,000 segments",
+    ),
+    "scans.jpg": (progressive(65), "over the limit of 64 scans"),
+    "filling.jpg": (jpeg_with(b"\xff" * 70_000), "over the limit of 65,536 bytes"),
+    "junk.jpg": (b"\xff\xd8\xff" + bytes(70_000), "over the limit of 65,536 bytes"),
+    "chunks.png": (png(28, 28, chunk(b"abCd", b"") * 1001), "over the limit of 1,000 chunks"),
+    "pixels.png": (png(28, 28, chunk(b"IDAT", b"") * 100_001), "over the limit of 100,000 chunks"),
+    "runs.bmp": (run_lengths((16 << 20) + 1), "over the limit of 16 MiB for a BMP (RLE) file"),
+    "plain.pgm": (b"P2 28 28 255\n" + b"0 " * (8 << 20), "over the limit of 16 MiB"),
+    "comments.pgm": (b"P2 28 28 255\n" + b"#\n" * 1001, "over the limit of 1,000 comments"),
+    "comment.pgm": (b"P5 #" + b"c" * (1 << 20) + b"\n28 28 255\n" + bytes(784), "damaged"),
+    "blanks.pgm": (b"P5 28 28" + b" " * (1 << 20) + b"255\n" + bytes(784), "damaged"),
     "billions.ppm": (b"P6 99999999 99999999 255\n", "over the limit"),
     "digits.pgm": (b"P5 " + b"9" * 100_000 + b" 1 255\n", "damaged"),
     "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not read here: save it as"),
@@ -185,3 +221,20 @@ def test_hostile_files_are_reported_each_on_one_line_in_little_memory(start, tmp
     assert out.startswith(f"{DIGITS[7]}\t7\t")
     assert process.returncode == 1
     assert usage.ru_maxrss < 500 << 10  # KiB
+
+
+def test_what_cameras_write_is_within_the_limits():
+    camera = jpeg_with(
+        b"\xff\xe1\xff\xff" + bytes(65_533),
+        *[b"\xff\xe2\xff\xff" + bytes(65_533)] * 255,
+        b"\xff" * 100,
+    )
+    # A film may follow the picture, and looks as it likes.
+    film = b"\xff\xda\0\2" * 1000 + b"\xff\xe9\0\2" * 10_000
+    for data in (camera, GOOD_JPEG + film, progressive(20)):
+        assert decode(io.BytesIO(data)).grey.shape == (28, 28)
+
+
+def test_comments_in_the_header_of_a_ppm_are_skipped():
+    data = b"P5 # made by hand\n28\n# wide\n28 255\n" + bytes(784)
+    assert decode(io.BytesIO(data)).grey.shape == (28, 28)

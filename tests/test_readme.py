@@ -101,3 +101,11 @@ def test_the_changelog_knows_this_version():
     from mnist_svm import __version__
 
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_module_is_on_the_map_for_contributors():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in (ROOT / "mnist_svm").rglob("*.py"):
+        is_command = path.parent.name == "cli" and "@click.command" in path.read_text()
+        if not path.stem.startswith("__") and not is_command:
+            assert path.name in text, path

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Images = npt.NDArray[np.uint8]
+
 
 @click.command("explain")
 @click.argument("image", metavar="IMAGE")
@@ -61,7 +63,7 @@ def explain_command(
         require_writable(out)
     path = find_model(model)
     recognizer = Recognizer.load(path)
-    picture, seen = _looked_at(image)
+    picture, size, seen = _looked_at(image)
     say(f"Reading with {told(path)}")
     try:
         explanation = explain(recognizer, seen, against=against)
@@ -76,23 +78,27 @@ def explain_command(
         click.echo(f"{read.label} against {rival.label}: {explanation.ledger()}")
     if out:
         with atomic_write(out) as file:
-            explanation.draw(picture).save(file, format="PNG")
+            explanation.draw(picture, size=size).save(file, format="PNG")
         say(f"Drew {out}")
 
 
-def _looked_at(name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """A picture, and the image that is read."""
+def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
+    """A small copy of a picture, its width and height, and the image that is read."""
     from mnist_svm.errors import PictureError
     from mnist_svm.imaging.normalize import as_mnist
     from mnist_svm.imaging.picture import decode
+    from mnist_svm.imaging.plate import TILE
 
     try:
         if name == "-":
-            grey = decode(sys.stdin.buffer).grey
+            picture = decode(sys.stdin.buffer, thumbnail=TILE)
         else:
             with Path(name).open("rb") as file:
-                grey = decode(file).grey
-        return grey, as_mnist(grey)
+                picture = decode(file, thumbnail=TILE)
+        seen = as_mnist(picture.grey)
     except PictureError as error:
         msg = f"{name}: {error}"
         raise PictureError(msg) from error
+    height, width = picture.grey.shape
+    copy = picture.grey if picture.thumbnail is None else picture.thumbnail
+    return copy, (width, height), seen

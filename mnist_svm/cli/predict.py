@@ -158,7 +158,7 @@ def _draw(path: str, readings: list[PictureReading], count: int, reject_below: f
 def _tile(reading: PictureReading, reject_below: float) -> Tile:
     from mnist_svm.imaging.tiles import Tile
 
-    name = PurePath(reading.file).name
+    name = PurePath(reading.file).name or reading.file
     if reading.error is not None:
         return Tile(name, reading.thumbnail, None, "", "not read", reading.error)
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.picture import SUFFIXES, Picture, decode
+from mnist_svm.imaging.formats import SUFFIXES
+from mnist_svm.imaging.picture import Picture, decode
 
 
 @dataclass(frozen=True)

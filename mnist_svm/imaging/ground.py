@@ -26,6 +26,9 @@ MIN_CONTRAST = 20
 # In standard deviations of the ground: what stands out less is its grain.
 MIN_SIGNAL = 6
 
+# The pen is looked at in a picture of at most so many pixels a side.
+GLANCE = 800
+
 # The closing's window at first, in parts of the picture's longer side, and then, in half widths
 # of the thickest stroke: shadows wider than that are ground.
 WINDOW = 0.35
@@ -81,15 +84,16 @@ def find_ink(grey: Grey) -> Ink:
         If the picture is blank: nothing stands out from the ground.
     """
     dark = _ink_is_dark(grey)
-    image = (grey if dark else 255 - grey).astype(np.float32)
-    side = max(grey.shape)
-    smooth = ndimage.gaussian_filter(image, side / 400) if side > 100 else image
+    inked = grey if dark else 255 - grey
+    factor = -(-max(grey.shape) // GLANCE)
+    small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
     # No stroke is wider than the picture.
-    window = min(WINDOW * side, min(grey.shape))
-    ink, contrast = _above_ground(image, smooth, window, reflecting=dark)
-    narrow = WINDOW_IN_STROKES * _half_width(ink.mask)
-    if narrow < window / 1.5:
-        ink, contrast = _above_ground(image, smooth, max(narrow, 3.0), reflecting=dark)
+    window = min(WINDOW * max(small.shape), min(small.shape))
+    ink, contrast = _above_ground(small, window, reflecting=dark)
+    narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
+    if factor > 1 or narrow < window / 1.5:
+        window = narrow if narrow < window / 1.5 else window
+        ink, contrast = _above_ground(inked, factor * window, reflecting=dark)
     if contrast < MIN_SIGNAL:
         raise _blank()
     return ink
@@ -112,7 +116,9 @@ def _half_width(mask: Mask) -> float:
     """Half the width of the thickest stroke; not of shadows, which are wide and reach the edge."""
     distance = ndimage.distance_transform_edt(mask)
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
-    widest = np.asarray(ndimage.maximum(distance, labels, np.arange(1, n + 1)))
+    widest = np.zeros(n + 1)
+    np.maximum.at(widest, labels[mask], distance[mask])
+    widest = widest[1:]
     touching = np.zeros(n + 1, dtype=bool)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         touching[side] = True
@@ -125,10 +131,11 @@ def _half_width(mask: Mask) -> float:
     return float(widest[strokes].max() if strokes.any() else widest.max())
 
 
-def _above_ground(
-    image: Field, smooth: Field, window: float, *, reflecting: bool
-) -> tuple[Ink, float]:
+def _above_ground(inked: Grey, window: float, *, reflecting: bool) -> tuple[Ink, float]:
     """Ink that is darker than the closing of the picture, and its contrast to the grain."""
+    image = inked.astype(np.float32)
+    side = max(image.shape)
+    smooth = ndimage.gaussian_filter(image, side / 400, truncate=2) if side > 100 else image
     size = 2 * round(window / 2) + 1
     ground = _closing(smooth, size)
     if smooth is not image:
@@ -137,7 +144,9 @@ def _above_ground(
     depth = ground - image
     if reflecting:
         # Paper and ink reflect a part of the light: in a shadow both are dimmed.
-        depth *= 255 / np.maximum(ground, DARKEST * max(float(np.percentile(ground, 90)), 1.0))
+        depth *= 255 / np.maximum(
+            ground, DARKEST * max(float(np.percentile(ground[::4, ::4], 90)), 1.0)
+        )
     threshold = _threshold(depth)
     # The closing follows the lightest grains of the paper; what is left of it there is no ink.
     bare = (depth < threshold).astype(np.float32)

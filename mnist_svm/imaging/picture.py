@@ -18,36 +18,11 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
 from mnist_svm.errors import PictureError
+from mnist_svm.imaging.formats import MAX_BYTES, format_of
 from mnist_svm.imaging.modes import Grey, as_shown, greys_of, small_copy
-
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-    | {".ppm", ".pgm", ".pbm", ".pnm"}
-)
-
-# How a file of a format that is read here begins.
-_BEGINNINGS = {
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "JPEG": (b"\xff\xd8\xff",),
-    "BMP": (b"BM",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "WEBP": (b"RIFF",),
-    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf"),
-}
-FORMATS = tuple(_BEGINNINGS)
-
-# The brands of ISO base media files that hold a still picture.
-_HEIC_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
-)
 
 # More than any phone takes, and 256 MB when decoded to colours; a bomb promises far more.
 MAX_PIXELS = 64_000_000
-# What they take in a file without compression, and some more.
-MAX_BYTES = 200 << 20
-# Tiny blocks of these, without end, would take thirty to ninety times their size in memory.
-_MAX_BYTES_OF = {"JPEG": 32 << 20, "GIF": 16 << 20}
 # A digit does not fit into less.
 MIN_SIDE = 3
 # Pages that are counted, for the note: following a chain of millions would take for ever.
@@ -132,7 +107,7 @@ def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
         If reading fails.
     """
     data = file.read(MAX_BYTES + 1)
-    kind = _kind(data)
+    kind = format_of(data)
     try:
         # Warnings tell of damage that does not matter here.
         with warnings.catch_warnings(action="ignore"), _opened(data, kind) as image:
@@ -163,36 +138,6 @@ def _told(error: Exception) -> str:
     text = " ".join(str(error).split())
     # Some messages quote the bytes of the file.
     return text if text and text.isprintable() else type(error).__name__
-
-
-def _kind(data: bytes) -> str:
-    """The format of a file, by its beginning."""
-    if not data:
-        msg = "empty file, expected a picture"
-        raise PictureError(msg)
-    for kind, beginnings in _BEGINNINGS.items():
-        if data.startswith(beginnings) and (kind != "WEBP" or data[8:12] == b"WEBP"):
-            limit = _MAX_BYTES_OF.get(kind, MAX_BYTES)
-            if len(data) > limit:
-                msg = f"over the limit of {limit >> 20} MiB for a {kind} file"
-                raise PictureError(msg)
-            return kind
-    other = _known_elsewhere(data)
-    if other:
-        msg = f"{other} is not read here: save it as JPEG or PNG"
-    else:
-        msg = f"not a picture in a format that is read here ({', '.join(FORMATS)})"
-    raise PictureError(msg)
-
-
-def _known_elsewhere(data: bytes) -> str | None:
-    """The name of a format that people take for a picture's, but which is not read here."""
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "AVIF" if data[8:10] == b"av" else "HEIC"
-    head = data[:1024].lstrip(b"\xef\xbb\xbf\t\n\r ")
-    if b"%PDF-" in head:
-        return "PDF"
-    return "SVG" if head.startswith(b"<") and b"<svg" in head else None
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.imaging.lettering import wrapped
-from mnist_svm.imaging.sheet import FRAME, INK, PAPER
+from mnist_svm.imaging.sheet import FAINT, FRAME, INK, MAT, PAPER
 
 # All lengths in pixels: large tiles are 28 x 28 pixels at ten to one, small ones at four to one.
 TILE = 280
@@ -23,7 +23,6 @@ WIDTH = 2 * MARGIN + 3 * TILE + 2 * BETWEEN
 CLOSE = (2 * TILE + BETWEEN - 5 * SMALL) // 4
 BAR = 12
 
-FAINT = (95, 103, 112)
 # Of one darkness, and told apart by all who see colours, however few.
 FOR = (33, 102, 172)
 AGAINST = (190, 30, 45)
@@ -62,7 +61,8 @@ class Plate:
     Attributes
     ----------
     title, subtitle : str
-    picture : uint8 ndarray of shape (height, width), as given, 0 black to 255 white.
+    picture : uint8 ndarray of shape (height, width) or (height, width, 3), as given, or smaller.
+    size : (int, int), the width and height that it had.
     seen : uint8 ndarray of shape (28, 28), ink bright on a dark ground.
     heat : float64 ndarray of shape (28, 28), positive where ``seen`` spoke for the reading.
     heat_title, heat_note : str
@@ -75,6 +75,7 @@ class Plate:
     title: str
     subtitle: str
     picture: Images
+    size: tuple[int, int]
     seen: Images
     heat: Float64Array
     heat_title: str
@@ -103,7 +104,7 @@ def draw_plate(plate: Plate) -> Image.Image:
     page.text(plate.subtitle, MIDDLE_FONT, FAINT)
     page.y += GAP
 
-    height, width = plate.picture.shape
+    width, height = plate.size
     columns = [MARGIN + column * (TILE + BETWEEN) for column in range(3)]
     for x, title in zip(columns, ("The picture", "What the classifier saw", plate.heat_title)):
         page.line(x, title, MIDDLE_FONT)
@@ -217,12 +218,12 @@ def _on_paper(image: Images) -> Image.Image:
 
 
 def _fitted(picture: Images) -> Image.Image:
-    """A picture in the middle of a white square."""
-    height, width = picture.shape
+    """A picture in the middle of a square."""
+    height, width = picture.shape[:2]
     scale = TILE / max(height, width)
     size = (max(round(scale * width), 1), max(round(scale * height), 1))
     method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
-    square = Image.new("L", (TILE, TILE), 255)
+    square = Image.new("RGB", (TILE, TILE), MAT)
     small = Image.fromarray(picture).resize(size, method)
     square.paste(small, ((TILE - size[0]) // 2, (TILE - size[1]) // 2))
     return square

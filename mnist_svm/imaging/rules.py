@@ -43,10 +43,13 @@ def rules(mask: Mask) -> list[Mask]:
         return []
     top = mask.copy()
     top[1:] &= ~mask[:-1]
+    straight = _straight(top)
+    if not straight:
+        return []
     runs = _vertical_runs(mask)
     across: list[Mask] = []
     within: list[Mask] = []
-    for rule in _straight(top):
+    for rule in straight:
         pixels = _traced(mask, runs, rule)
         (columns,) = np.nonzero(pixels.any(axis=0))
         if len(columns):
@@ -87,17 +90,17 @@ def _straight(top: Mask) -> list[_Rule]:
     return rules
 
 
-def _vertical_runs(mask: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _vertical_runs(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """For each pixel the first row of the run of ink it is in, and the run's length."""
     height, _ = mask.shape
-    rows = np.arange(height)[:, None]
+    rows = np.arange(height, dtype=np.int32)[:, None]
     first = np.maximum.accumulate(np.where(mask, -1, rows), axis=0) + 1
     last = np.minimum.accumulate(np.where(mask, height, rows)[::-1], axis=0)[::-1] - 1
     return first, np.where(mask, last - first + 1, 0)
 
 
 def _traced(
-    mask: Mask, runs: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], rule: _Rule
+    mask: Mask, runs: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]], rule: _Rule
 ) -> Mask:
     """The runs of ink along a line that are as short as the line is thin."""
     height, width = mask.shape

@@ -17,7 +17,10 @@ FONT_SIZE = 16
 
 PAPER = (255, 255, 255)
 FRAME = (210, 214, 220)
+# Behind pictures that are not square, so that the edges of white paper show.
+MAT = (236, 239, 242)
 INK = (33, 37, 41)
+FAINT = (95, 103, 112)
 RIGHT = (21, 115, 71)
 WRONG = (190, 30, 45)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.imaging.lettering import ELLIPSIS, shortened, wrapped
-from mnist_svm.imaging.sheet import FRAME, INK, PAPER, WRONG
+from mnist_svm.imaging.sheet import FAINT, FRAME, INK, MAT, PAPER, WRONG
 
 # All lengths in pixels: 28 x 28 pixels at four to one.
 SIDE = 112
@@ -23,10 +23,6 @@ PADDING = 10
 
 # At least so many stand in a row, if there are.
 COLUMNS = 4
-
-FAINT = (95, 103, 112)
-# Behind pictures that are not square, so that the edges of white paper show.
-MAT = (236, 239, 242)
 
 TITLE_FONT, DIGIT_FONT, TEXT_FONT, SMALL_FONT = 24, 30, 16, 14
 LEADING = 1.4

@@ -54,7 +54,7 @@ def main() -> None:
 
 def evenly(n: int, count: int) -> npt.NDArray[np.intp]:
     """Indices of so many of n digits from all over the set, whose parts have other writers."""
-    return np.arange(count) * n // count
+    return np.linspace(0, n, min(count, n), endpoint=False, dtype=np.intp)
 
 
 def write(folder: Path, beginning: str, file: bytes) -> Path:

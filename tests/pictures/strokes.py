@@ -101,14 +101,11 @@ def loop_radius(digit: Digit) -> float:
     In pixels of MNIST's; infinite without loops. Curls of a pixel's radius are none: they were
     closed when they were written.
     """
-    points = np.rint(middle_line(digit).points).astype(int)
-    bare = np.ones(points.max(axis=0) + 2, dtype=bool)
-    bare[*points.T] = False
-    loops, n = ndimage.label(bare)
-    radii = ndimage.maximum(ndimage.distance_transform_edt(bare), loops, range(1, n + 1)) / LINE
-    inside = np.setdiff1d(np.arange(1, n + 1), [loops[0], loops[-1]])
-    inside = np.setdiff1d(inside, [loops[:, 0], loops[:, -1]])
-    return min((radii[k - 1] for k in inside if radii[k - 1] > 1), default=np.inf)
+    bare = np.pad(~thinned(_outline(digit)), 1, constant_values=True)
+    regions, n = ndimage.label(bare)
+    radii = ndimage.maximum(ndimage.distance_transform_edt(bare), regions, range(1, n + 1)) / LINE
+    # The first region is what is around.
+    return min((radius for radius in radii[1:] if radius > 1), default=np.inf)
 
 
 def inked(cover: Cover) -> Cover:
@@ -148,12 +145,15 @@ class Line(NamedTuple):
 
 def middle_line(digit: Digit) -> Line:
     """Where the middle of the pen went: thinned strokes without spurs, smoothed."""
-    mask = _smoothed(digit)[:: FINE // LINE, :: FINE // LINE] > OUTLINE
-    points = np.argwhere(thinned(mask))
+    points = np.argwhere(thinned(_outline(digit)))
     kept = _without_spurs(points, _edges(points))
     points = points[kept].astype(float)
     edges = _edges(points)
     return Line(_relaxed(points, edges), edges)
+
+
+def _outline(digit: Digit) -> Mask:
+    return _smoothed(digit)[:: FINE // LINE, :: FINE // LINE] > OUTLINE
 
 
 def _edges(points: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
