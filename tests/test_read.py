@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import json
 
 import numpy as np
@@ -40,7 +42,7 @@ def sheet(digits):
         in_a_row(digits[:4], 60, top=30, left=40, gap=20),
         in_a_row(digits[4:8], 60, top=130, left=40, gap=20),
     ]
-    return on_paper(cover_of(SHAPE, sum(rows, []))), rows
+    return on_paper(cover_of(SHAPE, chain.from_iterable(rows))), rows
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_each_digit_has_the_box_it_was_drawn_in(reader, sheet):
 
 
 def test_what_the_classifier_saw_is_in_mnist_form_and_classified_so(reader, sheet):
-    for digit in sum(reader.read_page(sheet[0]), ()):
+    for digit in chain.from_iterable(reader.read_page(sheet[0])):
         assert digit.image.shape == (28, 28)
         readings = reader.classify(digit.image[None])
         assert readings.labels[0] == digit.label
@@ -256,7 +258,7 @@ def test_annotate_draws_on_a_copy_of_the_picture(run, sheet, tmp_path, zoom, siz
     scale = image.width / SHAPE[1]
     # A coloured line stands beside each digit, and the paper elsewhere is as it was.
     coloured = np.ptp(np.asarray(image, dtype=int), axis=2) > 40
-    for part in sum(placed, []):
+    for part in chain.from_iterable(placed):
         middle = round((part.top + part.bottom) / 2 * scale)
         left = round(part.left * scale)
         assert coloured[middle, max(left - 10, 0) : left + 4].any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from drawing import Placed, cover_of, in_a_row, ink_of, on_paper
@@ -44,7 +46,7 @@ def test_rows_come_from_top_to_bottom(digits):
         in_a_row(digits[4 * k : 4 * k + 4], 40, top=10 + 58 * k, left=40 + 90 * (k % 2), gap=25)
         for k in range(4)
     ]
-    page = find_digits(on_paper(cover_of(SHAPE, sum(rows, []))))
+    page = find_digits(on_paper(cover_of(SHAPE, chain.from_iterable(rows))))
     for boxes, row in zip(boxes_of(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
             assert_at(box, digit)
@@ -61,7 +63,7 @@ def test_rows_may_be_tilted(digits, rise):
         ]
         for n in range(2)
     ]
-    page = find_digits(on_paper(cover_of(SHAPE, sum(rows, []))))
+    page = find_digits(on_paper(cover_of(SHAPE, chain.from_iterable(rows))))
     for boxes, row in zip(boxes_of(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
             assert_at(box, digit)
@@ -155,7 +157,7 @@ def test_pictures_of_any_small_shape_are_taken_or_refused(rows, columns, seed, d
             page = find_digits((noise * (255 // (levels - 1))).astype(np.uint8))
         except PictureError:
             return
-        for blot in sum(page.rows, []):
+        for blot in chain.from_iterable(page.rows):
             assert page.image(blot).shape == (28, 28)
             box = page.on_picture(blot.box)
             assert 0 <= box.top <= box.bottom <= rows
