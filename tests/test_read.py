@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import json
+from itertools import chain
 
 import numpy as np
 import pytest
