@@ -81,6 +81,12 @@ def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
         assert row in README
 
 
+def test_the_page_shown_is_read_so(run, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = block_after("**Read pages.**").splitlines()[1:]
+    assert run("read", "docs/page.jpg").stdout.splitlines() == shown
+
+
 @pytest.mark.parametrize("marker", ["main", "tests"])
 def test_ci_finds_its_commands(marker):
     block = block_after(f"<!-- ci: {marker} -->")
