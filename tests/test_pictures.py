@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 
+import drawing
 import numpy as np
 import pytest
 from conftest import DIGITS
+from drawing import Placed, cover_of, ink_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from mnist_svm.errors import PictureError
@@ -383,3 +387,39 @@ def test_digits_in_other_guises_are_read_nearly_as_well(small_model, test_set, g
     read = small_model.pipeline.predict(seen.reshape(300, 784))
     assert plain > 0.96
     assert (read == labels).mean() > plain - 0.03
+
+
+SHEET = 480
+
+
+def on_a_sheet(image, height: int, down: float, across: float):
+    """A digit so many pixels high, somewhere on white paper."""
+    ink = ink_of(image, height)
+    free = np.array((SHEET, SHEET + 120)) - ink.shape
+    top, left = (free * (down, across)).astype(int)
+    return drawing.on_paper(cover_of((SHEET, SHEET + 120), [Placed(ink, top, left)]))
+
+
+@given(
+    index=st.integers(0, 9999),
+    height=st.integers(20, 400),
+    down=st.floats(0.02, 0.98),
+    across=st.floats(0.02, 0.98),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_digit_of_any_size_anywhere_comes_into_mnist_form(test_set, index, height, down, across):
+    assert is_mnist_form(as_mnist(on_a_sheet(test_set.images[index], height, down, across)))
+
+
+def test_digits_of_any_size_anywhere_are_read_nearly_always_as_they_were(small_model, test_set):
+    rng = np.random.default_rng(0)
+    images = test_set.images[1000:1080]
+    seen = [
+        as_mnist(on_a_sheet(image, int(rng.integers(20, 401)), *rng.uniform(0.02, 0.98, 2)))
+        for image in images
+    ]
+    plain = small_model.pipeline.predict(images.reshape(-1, 784))
+    read = small_model.pipeline.predict(np.stack(seen).reshape(-1, 784))
+    assert (read == plain).mean() >= 0.97

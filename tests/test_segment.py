@@ -148,7 +148,7 @@ def test_a_blank_page_is_refused(shape):
 @given(
     rows=st.integers(1, 30), columns=st.integers(1, 60), seed=st.integers(0, 1000), data=st.data()
 )
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_pictures_of_any_small_shape_are_taken_or_refused(rows, columns, seed, data):
     levels = data.draw(st.sampled_from([2, 256]))
     noise = np.random.default_rng(seed).integers(0, levels, (rows, columns))
