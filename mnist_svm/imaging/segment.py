@@ -206,14 +206,29 @@ def _usual_height(boxes: list[Box], areas: npt.NDArray[np.intp]) -> float:
 def _whole(blots: list[Blot], usual: float) -> list[Blot]:
     """Blots with the parts of a digit that are above and below each other joined."""
     whole: list[Blot] = []
+    boxes = np.empty((len(blots), 4))
+    far = max(APART, SHOULDER) * usual
     for blot in blots:
-        near = [k for k, other in enumerate(whole) if _one_digit(other.box, blot.box, usual)]
+        near = [
+            int(k)
+            for k in np.flatnonzero(_gaps(boxes[: len(whole)], blot.box).max(axis=0) <= far)
+            if _one_digit(whole[k].box, blot.box, usual)
+        ]
         if near:
             nearest = min(near, key=lambda k: max(whole[k].box.gaps(blot.box)))
             whole[nearest] = whole[nearest].joined(blot)
+            boxes[nearest] = whole[nearest].box
         else:
+            boxes[len(whole)] = blot.box
             whole.append(blot)
     return whole
+
+
+def _gaps(boxes: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.float64]:
+    """`Box.gaps` of many: of shape (2, n), for boxes of shape (n, 4)."""
+    starts, ends = boxes[:, 0::2].T, boxes[:, 1::2].T
+    start, end = np.array([box[0::2], box[1::2]])[:, :, None]
+    return np.asarray(np.maximum(starts, start) - np.minimum(ends, end))
 
 
 def _one_digit(one: Box, other: Box, usual: float) -> bool:
@@ -233,23 +248,23 @@ def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
     """Blots in rows, without those that are too low for a digit of their row."""
     rows: list[list[Blot]] = []
     tall = [blot for blot in blots if blot.box.height >= LEAST * usual]
+    # The last of each row.
+    boxes = np.empty((len(tall), 4))
     for blot in sorted(tall, key=lambda blot: blot.box.left):
-        shares = [_shared_height(row[-1].box, blot.box) for row in rows]
-        if shares and max(shares) >= SHARED:
-            rows[int(np.argmax(shares))].append(blot)
-        else:
-            rows.append([blot])
+        last = boxes[: len(rows)]
+        lower = np.minimum(last[:, 1] - last[:, 0], blot.box.height)
+        shares = -_gaps(last, blot.box)[0] / lower
+        at = int(shares.argmax()) if len(rows) and shares.max() >= SHARED else len(rows)
+        if at == len(rows):
+            rows.append([])
+        rows[at].append(blot)
+        boxes[at] = blot.box
     for row in rows:
         areas = np.array([np.count_nonzero(blot.mask) for blot in row])
         least = DIGIT * _usual_height([blot.box for blot in row], areas)
         # A digit that lies down is as long as others are high.
         row[:] = [blot for blot in row if max(blot.box.height, blot.box.width) >= least]
     return sorted(rows, key=lambda row: float(np.mean([blot.box.top for blot in row])))
-
-
-def _shared_height(one: Box, other: Box) -> float:
-    """How much of the lower one's height is beside the other."""
-    return -one.gaps(other)[0] / min(one.height, other.height)
 
 
 def halves(page: Page, blot: Blot) -> list[tuple[Blot, Blot]]:
