@@ -132,6 +132,9 @@ def as_drawn(cover: Field, digit: Mask, *, outlined: bool = True) -> Grey:
     ----------
     cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink
     digit : bool ndarray of shape (height, width), where the digit's strokes are; some
+    outlined : bool, default=True
+        Whether the digit has so many pixels that it has an outline, which is drawn anew with a pen
+        as MNIST's; else its greys are reduced or enlarged as they are.
 
     Returns
     -------
