@@ -139,6 +139,14 @@ def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(digits, zoom):
         assert_at(np.array(box) / zoom, digit, within=max(5, 1.5 / zoom))
 
 
+def test_boxes_end_where_the_picture_does(digits):
+    ink = ink_of(digits[0], 1401)
+    grey = on_paper(np.pad(ink, ((1000, 0), (2403 - ink.shape[1], 0))))
+    (row,) = boxes_of(find_digits(grey))
+    assert row[0].bottom == grey.shape[0]
+    assert row[0].right == grey.shape[1]
+
+
 @pytest.mark.parametrize("shape", [(28, 28), (3, 3), (1, 400), (600, 400)])
 def test_a_blank_page_is_refused(shape):
     with pytest.raises(PictureError, match="blank picture"):
@@ -204,3 +212,13 @@ def test_the_halves_of_a_cut_make_up_the_whole(digits):
         assert whole.box == blot.box
         np.testing.assert_array_equal(whole.mask, blot.mask)
         assert left.mask.sum() + right.mask.sum() == blot.mask.sum()
+
+
+def test_all_digits_of_a_full_page_are_found(digits):
+    ink = [ink_of(image, 16) for image in digits]
+    placed = [
+        Placed(ink[k % len(ink)], 26 * row + 5, 28 * column + 5)
+        for k, (row, column) in enumerate(np.ndindex(50, 50))
+    ]
+    page = find_digits(on_paper(cover_of((1310, 1410), placed)))
+    assert [len(row) for row in page.rows] == [50] * 50

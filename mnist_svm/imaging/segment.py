@@ -26,7 +26,7 @@ SHOULDER = 0.15
 TALLEST = 1.5
 
 # No page has more blots than this that are worth reading.
-MOST = 2000
+MOST = 5000
 
 # What is smaller than this part of the page's usual digit, or larger than so many of it, is dirt,
 # or something else than digits.
@@ -76,11 +76,13 @@ class Page:
     cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink; of the picture
         enlarged or reduced.
     scale : pixels of ``cover`` to one of the picture.
+    size : height and width of the picture.
     rows : blots that may be digits, from left to right, in rows from top to bottom.
     """
 
     cover: Field
     scale: float
+    size: tuple[int, int]
     rows: list[list[Blot]]
 
     def image(self, blot: Blot) -> Grey:
@@ -96,7 +98,10 @@ class Page:
 
     def on_picture(self, box: Box) -> Box:
         """A box in pixels of the picture."""
-        return Box(*(round(side / self.scale) for side in box))
+        # The last pixel of a reduced picture may stand for fewer than the others.
+        limits = self.size[0], self.size[0], self.size[1], self.size[1]
+        sides = zip(box, limits, strict=True)
+        return Box(*(min(round(side / self.scale), limit) for side, limit in sides))
 
 
 def find_digits(grey: Grey) -> Page:
@@ -128,7 +133,8 @@ def find_digits(grey: Grey) -> Page:
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
     blots, usual = _blots(_without_lines(ink.mask, ink.traces))
-    return Page(ink.cover, scale, _rows(_whole(blots, usual), usual))
+    height, width = grey.shape
+    return Page(ink.cover, scale, (height, width), _rows(_whole(blots, usual), usual))
 
 
 def _without_lines(mask: Mask, traces: Mask) -> Mask:
