@@ -16,7 +16,7 @@ from mnist_svm.imaging.normalize import as_drawn
 from mnist_svm.imaging.strokes import Box
 from mnist_svm.modelfile import load_model
 from mnist_svm.models import SHIPPED, TOUCHING
-from mnist_svm.page import Digit, written
+from mnist_svm.page import Digit, PageReader, written
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,20 @@ def test_pages_that_cannot_be_read_do_not_keep_others_from_it(reader, sheet_file
     assert second.size == SHAPE
     assert [len(row) for row in second.rows] == [4, 4]
     assert "No such file" in third.error
+
+
+def test_no_ink_is_lost_where_neighbours_are_joined():
+    bars = [Placed(np.ones((60, 6), dtype=np.float32), 80, left) for left in (100, 112, 124)]
+
+    def surer_of_two_bars(images):
+        wide = (images > 128).any(axis=1).sum(axis=1) > 4
+        sure = np.where(wide, 0.99, 0.5)
+        return np.stack([sure, 1 - sure], axis=1)
+
+    page = PageReader(np.array([0, 1]), surer_of_two_bars, lambda images: np.ones(len(images)))
+    (row,) = page.read(on_paper(cover_of(SHAPE, bars)))
+    assert len(row) == 2
+    assert sum(digit.box.width for digit in row) == pytest.approx(6 + 18, abs=2)
 
 
 def digit(label: int, left: int, *, confidence: float = 1.0) -> Digit:
