@@ -36,7 +36,7 @@ WINDOW_IN_STROKES = 4
 
 # Parts of the picture's longer side: what is smaller tells nothing of the pen, and what reaches
 # the picture's edge and is wider than twice this was not drawn by one.
-SPECK = 0.1
+SPECK = 0.02
 SHADOW = 0.06
 
 # A ground darker than this part of the lightest is a desk, not a shadow.
