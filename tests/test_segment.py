@@ -106,6 +106,23 @@ def test_ruled_lines_are_no_digits_and_no_parts_of_them(digits):
         assert_at(box, digit, within=5)
 
 
+def test_a_line_under_a_number_is_no_part_of_it(digits):
+    placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
+    cover = cover_of(SHAPE, placed)
+    cover[150:153, 30:600] = 1
+    (row,) = boxes_of(find_digits(on_paper(cover)))
+    for box, digit in zip(row, placed, strict=True):
+        assert_at(box, digit)
+
+
+def test_a_thin_bar_that_is_longer_than_the_digits_leaves_them_whole(digits):
+    placed = in_a_row(digits[:8], 60, top=80, left=70, gap=20)
+    bar_before = Placed(np.ones((100, 4), dtype=np.float32), 60, 20)
+    (row,) = boxes_of(find_digits(on_paper(cover_of((240, 670), [bar_before, *placed]))))
+    for box, digit in zip(row, [bar_before, *placed], strict=True):
+        assert_at(box, digit)
+
+
 @pytest.mark.parametrize("margin", [12, 30])
 def test_a_frame_is_no_digit(digits, margin):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)

@@ -24,6 +24,8 @@ DIGIT, LEAST = 0.5, 0.33
 APART = 0.25
 SHOULDER = 0.15
 TALLEST = 1.5
+# No stroke of a digit that is so flat is as long as this: it is drawn under a number.
+UNDERLINE = 2.0
 
 # No page has more blots than this that are worth reading.
 MOST = 5000
@@ -241,6 +243,9 @@ def _one_digit(one: Box, other: Box, usual: float) -> bool:
     """Whether two blots are parts of one digit: one above the other, or a bar at its shoulder."""
     rows, columns = one.gaps(other)
     if one.union(other).height > TALLEST * usual:
+        return False
+    flat = min(one, other, key=lambda box: box.height)
+    if flat.height < LEAST * usual and flat.width > UNDERLINE * usual:
         return False
     if -columns >= 0.5 * min(one.width, other.width):
         return rows <= APART * usual
