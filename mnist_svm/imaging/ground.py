@@ -45,8 +45,11 @@ DARKEST = 0.45
 # Parts of the picture's sides: how far within its border rings of greys are looked at.
 RINGS = (0.0, 0.08, 0.16, 0.24)
 
+# Part of the border: what comes to it along less than this is no desk.
+SIDE = 0.2
+
 # Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
-SURE, REACH, TRACE = 0.55, 0.38, 0.2
+SURE, REACH, TRACE = 0.55, 0.3, 0.2
 
 
 @dataclass(frozen=True)
@@ -224,10 +227,33 @@ def _ink_is_dark(grey: Grey) -> bool:
     size = 2 * round(WINDOW * max(small.shape) / 2) + 1
     difference = small - ndimage.uniform_filter(small, size, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
-    borders = []
+    middle = (low + high) / 2
+    rings = []
     for part in RINGS:
         i, j = (int(part * side) for side in small.shape)
-        ring = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        borders.append(np.median(np.concatenate([ring[0], ring[-1], ring[:, 0], ring[:, -1]])))
-    middles = float(np.mean(borders)) + float(np.median(small)) - (low + high)
-    return middles / (high - low) - skewness > 0
+        inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
+        rings.append(
+            np.concatenate([inner[0], inner[:, -1], inner[-1, ::-1], inner[::-1, 0]]) - middle
+        )
+    common = float(np.median(small)) - middle
+    outer = float(np.median(rings[0]))
+    if outer * common < 0 and _cut_to_ink(rings[0] < 0 if outer > 0 else rings[0] > 0):
+        return outer > 0
+    borders = float(np.mean([np.median(ring) for ring in rings]))
+    return (borders + common) / (high - low) - skewness > 0
+
+
+def _cut_to_ink(ring: Mask) -> bool:
+    """Whether a bold digit may come to the border where this is true, and not a desk.
+
+    Such a digit is more of the picture than its ground, and its strokes come to the border here
+    and there; a desk takes whole sides, two at most with the sheet in between.
+    """
+    size = max(len(ring) // 30, 1)
+    at = ndimage.uniform_filter1d(ring.astype(np.float32), size, mode="wrap") > 0.5
+    starts = np.flatnonzero(at & ~np.roll(at, 1))
+    ends = np.flatnonzero(~at & np.roll(at, 1))
+    if len(starts) < 2:
+        return False
+    longest = int(((ends[np.searchsorted(ends, starts) % len(ends)] - starts) % len(ring)).max())
+    return len(starts) > 2 or longest < SIDE * len(ring)
