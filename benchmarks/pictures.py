@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "pictures
 from guises import GUISES, drawn, uci_digits
 from lines import KINDS, Hands, Page, drawn_lines
 from make import KNOWN, evenly, write
+
+# Pages of each kind.
+LINES = 500
 
 # Pictures that a process draws and reads at a time.
 CHUNK = 50
@@ -76,7 +80,8 @@ def main() -> None:
     given = _arguments()
     model, digits = _prepared(given)
     table = []
-    for line in _guises(model, digits, given):
+    lines = () if given.guise else of_lines(_numbers(model), digits, count=LINES, seed=given.seed)
+    for line in chain(_guises(model, digits, given), [""], lines):
         print(line, flush=True)
         table.append(line)
     if not (given.guise or given.development or given.model):
@@ -107,6 +112,19 @@ def _prepared(given: argparse.Namespace) -> tuple[Recognizer, Dataset]:
     else:
         known, digits = train, load_dataset("mnist", split="test")
     return Recognizer(train_model(RECIPES[given.recipe], known)), digits
+
+
+def _numbers(model: Recognizer) -> Read:
+    """What reads the numbers of a page with a model."""
+
+    def read(file: bytes) -> list[str]:
+        try:
+            rows = model.read_page(decode(io.BytesIO(file)).grey)
+        except PictureError:
+            return []
+        return ["".join(str(digit.label) for digit in row) for row in rows]
+
+    return read
 
 
 def _part(digits: Dataset, which: slice | np.ndarray) -> Dataset:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -13,7 +17,20 @@ def main() -> None:
         cli(prog_name="mnist-svm")
     except KeyboardInterrupt:
         # Interrupted while still importing: nothing has been begun.
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave()
+        raise
+
+
+def _leave() -> None:
+    """End at once: a thread that still works in compiled code would abort the interpreter's end."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.flush()
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

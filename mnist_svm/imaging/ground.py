@@ -45,8 +45,11 @@ DARKEST = 0.45
 # Parts of the picture's sides: how far within its border rings of greys are looked at.
 RINGS = (0.0, 0.08, 0.16, 0.24)
 
+# Part of the border: what comes to it along less than this is no desk.
+SIDE = 0.18
+
 # Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
-SURE, REACH, TRACE = 0.55, 0.38, 0.2
+SURE, REACH, TRACE = 0.55, 0.3, 0.2
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,14 @@ def find_ink(grey: Grey) -> Ink:
     small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
-    ink, contrast = _above_ground(small, window, reflecting=dark)
+    ring = np.concatenate([small[0], small[:, -1], small[-1, ::-1], small[::-1, 0]])
+    middle = (float(small.min()) + float(small.max())) / 2
+    cut = _are_strokes(_contacts(ring < middle))
+    ink, contrast = _above_ground(small, window, reflecting=dark, cut=cut)
     narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
     if factor > 1 or narrow < window / 1.5:
         window = narrow if narrow < window / 1.5 else window
-        ink, contrast = _above_ground(inked, factor * window, reflecting=dark)
+        ink, contrast = _above_ground(inked, factor * window, reflecting=dark, cut=cut)
     if contrast < MIN_SIGNAL:
         raise _blank()
     return ink
@@ -131,16 +137,16 @@ def _half_width(mask: Mask) -> float:
     return float(widest[strokes].max() if strokes.any() else widest.max())
 
 
-def _above_ground(inked: Grey, window: float, *, reflecting: bool) -> tuple[Ink, float]:
+def _above_ground(inked: Grey, window: float, *, reflecting: bool, cut: bool) -> tuple[Ink, float]:
     """Ink that is darker than the closing of the picture, and its contrast to the grain."""
     image = inked.astype(np.float32)
     side = max(image.shape)
     smooth = ndimage.gaussian_filter(image, side / 400, truncate=2) if side > 100 else image
     size = 2 * round(window / 2) + 1
-    ground = _closing(smooth, size)
+    ground = _closing(smooth, size, cut)
     if smooth is not image:
         # Where the ground has an edge, only the sharp picture's closing follows it.
-        ground = np.minimum(ground, _closing(image, size))
+        ground = np.minimum(ground, _closing(image, size, cut))
     depth = ground - image
     if reflecting:
         # Paper and ink reflect a part of the light: in a shadow both are dimmed.
@@ -166,9 +172,14 @@ def _above_ground(inked: Grey, window: float, *, reflecting: bool) -> tuple[Ink,
     return ink, 1 / max(noise, 1e-6)
 
 
-def _closing(image: Field, size: int) -> Field:
-    """Brightened where it is darker than its surroundings, and narrower than ``size``."""
-    return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="nearest"))
+def _closing(image: Field, size: int, cut: bool) -> Field:
+    """Brightened where it is darker than its surroundings, and narrower than ``size``.
+
+    Beyond the picture's edge the darkness goes on, unless strokes are cut off there.
+    """
+    if not cut or size > min(image.shape):
+        return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="nearest"))
+    return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="constant", cval=np.inf))
 
 
 def _blank() -> PictureError:
@@ -224,10 +235,39 @@ def _ink_is_dark(grey: Grey) -> bool:
     size = 2 * round(WINDOW * max(small.shape) / 2) + 1
     difference = small - ndimage.uniform_filter(small, size, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
-    borders = []
+    middle = (low + high) / 2
+    rings = []
     for part in RINGS:
         i, j = (int(part * side) for side in small.shape)
-        ring = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        borders.append(np.median(np.concatenate([ring[0], ring[-1], ring[:, 0], ring[:, -1]])))
-    middles = float(np.mean(borders)) + float(np.median(small)) - (low + high)
-    return middles / (high - low) - skewness > 0
+        inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
+        rings.append(
+            np.concatenate([inner[0], inner[:, -1], inner[-1, ::-1], inner[::-1, 0]]) - middle
+        )
+    common = float(np.median(small)) - middle
+    outer = float(np.median(rings[0]))
+    contacts = _contacts(rings[0] * outer < 0)
+    if outer * common < 0 and len(contacts) > 1 and _are_strokes(contacts):
+        # A bold digit, cut to its ink, is more of the picture than its ground.
+        return outer > 0
+    borders = float(np.mean([np.median(ring) for ring in rings]))
+    return (borders + common) / (high - low) - skewness > 0
+
+
+def _contacts(ring: Mask) -> npt.NDArray[np.float64]:
+    """How long what comes to the border does so, each time, in parts of the border."""
+    size = max(len(ring) // 30, 1)
+    at = ndimage.uniform_filter1d(ring.astype(np.float32), size, mode="wrap") > 0.5
+    starts = np.flatnonzero(at & ~np.roll(at, 1))
+    ends = np.flatnonzero(~at & np.roll(at, 1))
+    if not len(starts):
+        return np.array([float(at.all())])
+    following = ends[np.searchsorted(ends, starts) % len(ends)]
+    return np.asarray((following - starts) % len(ring) / len(ring))
+
+
+def _are_strokes(contacts: npt.NDArray[np.float64]) -> bool:
+    """Whether strokes come to the border, and not a desk or a shadow.
+
+    Strokes do so here and there; a desk takes whole sides, two at most with the sheet in between.
+    """
+    return len(contacts) > 2 or 0 < float(contacts.min()) < SIDE

@@ -111,7 +111,8 @@ def normalize(grey: Grey) -> Grey:
         size = zoom * image.width, zoom * image.height
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
-    digit = one_digit(ink.mask, ink.traces)
+    # In a picture so small, a line across it is a stroke.
+    digit = one_digit(ink.mask, ink.traces if zoom == 1 else None)
     box = bounds(digit)
     if factor > 1 and max(box.height, box.width) < NEAR:
         return normalize(_around(grey, box, factor))

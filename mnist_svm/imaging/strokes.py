@@ -78,18 +78,21 @@ def bounds(mask: Mask) -> Box:
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
-def one_digit(mask: Mask, traces: Mask) -> Mask:
+def one_digit(mask: Mask, traces: Mask | None = None) -> Mask:
     """The strokes of the digit on a picture of one: no specks, ruled lines, frames or desks.
 
     Parameters
     ----------
     mask : bool ndarray of shape (height, width), where strokes are; some
-    traces : bool ndarray of shape (height, width), where there is any ink, ruled lines too
+    traces : bool ndarray of shape (height, width), optional
+        Where there is any ink, ruled lines too. Without it, no lines are looked for.
 
     Returns
     -------
     bool ndarray of shape (height, width)
     """
+    if traces is None:
+        return _largest_cluster(mask)
     level, upright = rules(traces), [line.T for line in rules(traces.T)]
     # A tall digit may look like a line among the lines of its frame.
     outer = [lines[:1] + lines[1:][-1:] for lines in (level, upright)]
