@@ -30,7 +30,7 @@ from scipy.stats import binomtest
 
 from mnist_svm.datasets.load import Dataset, load_dataset
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.normalize import SIDE, as_mnist
+from mnist_svm.imaging.normalize import SIDE, normalize
 from mnist_svm.imaging.picture import decode
 from mnist_svm.modelfile import load_model
 from mnist_svm.recipes import RECIPES
@@ -174,7 +174,7 @@ def _look(guise: str, images: np.ndarray, indices: np.ndarray, seed: int) -> lis
         file = io.BytesIO(drawn(guise, image, index, seed=seed))
         before = time.process_time()
         try:
-            digit, readable = as_mnist(decode(file).grey), True
+            digit, readable = normalize(decode(file).grey), True
         except PictureError:
             digit, readable = np.zeros((SIDE, SIDE), dtype=np.uint8), False
         seen.append(Seen(digit, readable, time.process_time() - before))

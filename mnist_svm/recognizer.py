@@ -14,7 +14,7 @@ from joblib import delayed
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging.album import Named, open_pictures
-from mnist_svm.imaging.normalize import SIDE, as_mnist
+from mnist_svm.imaging.normalize import SIDE, normalize
 from mnist_svm.modelfile import Model, load_model
 from mnist_svm.models import TOUCHING
 from mnist_svm.page import PageReader, Row
@@ -313,6 +313,6 @@ def _seen(named: Named) -> PictureReading:
         return PictureReading(named.file, error=named.error)
     seen = PictureReading(named.file, note=picture.note, thumbnail=picture.thumbnail)
     try:
-        return replace(seen, image=as_mnist(picture.grey))
+        return replace(seen, image=normalize(picture.grey))
     except PictureError as error:
         return replace(seen, error=str(error))

@@ -19,7 +19,7 @@ from PIL import Image
 from scipy import ndimage
 from strokes import INKED, thinned
 
-from mnist_svm.imaging.normalize import as_mnist
+from mnist_svm.imaging.normalize import normalize
 from mnist_svm.imaging.picture import decode
 
 COUNT = 8
@@ -41,7 +41,7 @@ def right(small_model, digits):
     counts = {}
     for guise in GUISES:
         files = [drawn(guise, image, index) for index, image in enumerate(images)]
-        seen = np.stack([as_mnist(decode(io.BytesIO(file)).grey) for file in files])
+        seen = np.stack([normalize(decode(io.BytesIO(file)).grey) for file in files])
         read = small_model.pipeline.predict(seen.reshape(COUNT, 784))
         counts[guise] = np.count_nonzero(read == labels)
     return counts

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging import picture
-from mnist_svm.imaging.normalize import as_mnist
+from mnist_svm.imaging.normalize import normalize
 from mnist_svm.imaging.picture import decode
 
 SHIPPED = ROOT / "mnist_svm" / "models" / "gradient.joblib"
@@ -29,7 +29,7 @@ def files() -> dict[str, bytes]:
 
 def test_every_seed_is_read(files):
     for name, data in files.items():
-        assert as_mnist(decode(io.BytesIO(data)).grey).max() == 255, name
+        assert normalize(decode(io.BytesIO(data)).grey).max() == 255, name
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -40,7 +40,7 @@ def test_a_mutated_picture_is_read_or_refused_and_nothing_else(files, seed, monk
     for index, data in enumerate(mutants(list(files.values()), 1000, seed)):
         try:
             grey = decode(io.BytesIO(data)).grey
-            image = as_mnist(grey)
+            image = normalize(grey)
         except PictureError as error:
             message = str(error)
             assert message.isprintable(), (seed, index)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from mnist_svm.errors import PictureError
-from mnist_svm.imaging.normalize import as_mnist, is_mnist_form, normalize
+from mnist_svm.imaging.normalize import is_mnist_form, normalize
 from mnist_svm.imaging.picture import decode
 
 
@@ -278,7 +278,7 @@ COLOURS = {
 def test_coloured_ink_is_read(small_model, test_set, colours):
     images, labels = test_set.images[:30], test_set.labels[:30]
     files = [saved(on_paper(image, *COLOURS[colours]), "JPEG") for image in images]
-    seen = np.stack([as_mnist(decode(file).grey) for file in files])
+    seen = np.stack([normalize(decode(file).grey) for file in files])
     assert (small_model.pipeline.predict(seen.reshape(-1, 784)) == labels).mean() > 0.93
 
 
@@ -331,7 +331,7 @@ def test_every_mnist_image_is_used_as_it_is(request, split):
     images = request.getfixturevalue(split).images
     assert all(is_mnist_form(image) for image in images)
     first = images[0]
-    assert as_mnist(first) is first
+    assert normalize(first) is first
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_what_is_framed_otherwise_is_not_in_mnist_form(digit, change):
 @pytest.mark.parametrize("shape", [(28, 28), (1, 1), (300, 5)])
 def test_a_blank_picture_has_no_digit(value, shape):
     with pytest.raises(PictureError, match="blank picture"):
-        as_mnist(np.full(shape, value, dtype=np.uint8))
+        normalize(np.full(shape, value, dtype=np.uint8))
 
 
 def test_a_normalised_picture_is_in_mnist_form(test_set):
@@ -383,7 +383,7 @@ GUISES = {
 def test_digits_in_other_guises_are_read_nearly_as_well(small_model, test_set, guise):
     images, labels = test_set.images[:300], test_set.labels[:300]
     plain = (small_model.pipeline.predict(test_set.X[:300]) == labels).mean()
-    seen = np.stack([as_mnist(decode(saved(GUISES[guise](image))).grey) for image in images])
+    seen = np.stack([normalize(decode(saved(GUISES[guise](image))).grey) for image in images])
     read = small_model.pipeline.predict(seen.reshape(300, 784))
     assert plain > 0.96
     assert (read == labels).mean() > plain - 0.03
@@ -410,14 +410,14 @@ def on_a_sheet(image, height: int, down: float, across: float):
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_a_digit_of_any_size_anywhere_comes_into_mnist_form(test_set, index, height, down, across):
-    assert is_mnist_form(as_mnist(on_a_sheet(test_set.images[index], height, down, across)))
+    assert is_mnist_form(normalize(on_a_sheet(test_set.images[index], height, down, across)))
 
 
 def test_digits_of_any_size_anywhere_are_read_nearly_always_as_they_were(small_model, test_set):
     rng = np.random.default_rng(0)
     images = test_set.images[1000:1080]
     seen = [
-        as_mnist(on_a_sheet(image, int(rng.integers(20, 401)), *rng.uniform(0.02, 0.98, 2)))
+        normalize(on_a_sheet(image, int(rng.integers(20, 401)), *rng.uniform(0.02, 0.98, 2)))
         for image in images
     ]
     plain = small_model.pipeline.predict(images.reshape(-1, 784))

@@ -85,7 +85,7 @@ def explain_command(
 def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
     """A small copy of a picture, its width and height, and the image that is read."""
     from mnist_svm.errors import PictureError
-    from mnist_svm.imaging.normalize import as_mnist
+    from mnist_svm.imaging.normalize import normalize
     from mnist_svm.imaging.picture import decode
     from mnist_svm.imaging.plate import TILE
 
@@ -95,7 +95,7 @@ def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
         else:
             with Path(name).open("rb") as file:
                 picture = decode(file, thumbnail=TILE)
-        seen = as_mnist(picture.grey)
+        seen = normalize(picture.grey)
     except PictureError as error:
         msg = f"{name}: {error}"
         raise PictureError(msg) from error

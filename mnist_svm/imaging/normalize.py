@@ -40,12 +40,14 @@ THINNEST, THICKEST = 1.7, 3.6
 Grey = npt.NDArray[np.uint8]
 
 
-def as_mnist(grey: Grey) -> Grey:
-    """A picture of one digit in MNIST form; one that is in that form already, unchanged.
+def normalize(grey: Grey) -> Grey:
+    """Turn a picture of one digit into MNIST form; one that is in that form already, unchanged.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        Dark ink on a light ground or light on dark, unevenly lit; specks, ruled lines, a frame
+        and the desk's edge do not matter.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def as_mnist(grey: Grey) -> Grey:
     PictureError
         If the picture is blank.
     """
-    return grey if is_mnist_form(grey) else normalize(grey)
+    return grey if is_mnist_form(grey) else _drawn_anew(grey)
 
 
 def is_mnist_form(grey: Grey) -> bool:
@@ -84,24 +86,8 @@ def is_mnist_form(grey: Grey) -> bool:
     return bool(BOX - 6 <= max(height, width) <= BOX + 2 and off_centre <= 1)
 
 
-def normalize(grey: Grey) -> Grey:
-    """Turn a picture of one digit into MNIST form: ink, strokes, pen, 20 x 20 fit, centre of mass.
-
-    Parameters
-    ----------
-    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        Dark ink on a light ground or light on dark, unevenly lit; specks, ruled lines, a frame
-        and the desk's edge do not matter.
-
-    Returns
-    -------
-    uint8 ndarray of shape (28, 28), 0-255, ink bright on a dark ground
-
-    Raises
-    ------
-    PictureError
-        If the picture is blank.
-    """
+def _drawn_anew(grey: Grey) -> Grey:
+    """Ink, strokes, pen, 20 x 20 fit, centre of mass."""
     factor = -(-max(grey.shape) // WORK)
     zoom = -(-ENLARGED // max(grey.shape))
     image = Image.fromarray(grey)
@@ -115,7 +101,7 @@ def normalize(grey: Grey) -> Grey:
     digit = one_digit(ink.mask, ink.traces if zoom == 1 else None)
     box = bounds(digit)
     if factor > 1 and max(box.height, box.width) < NEAR:
-        return normalize(_around(grey, box, factor))
+        return _drawn_anew(_around(grey, box, factor))
     return as_drawn(ink.cover, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
 
 
