@@ -45,6 +45,9 @@ DARKEST = 0.45
 # Parts of the picture's sides: how far within its border rings of greys are looked at.
 RINGS = (0.0, 0.08, 0.16, 0.24)
 
+# Part of a side: no scanner leaves a wider edge.
+EDGE = 0.04
+
 # Part of the border: what comes to it along less than this is no desk.
 SIDE = 0.18
 
@@ -230,6 +233,9 @@ def _ink_is_dark(grey: Grey) -> bool:
     factor = max(grey.shape) // 300
     reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
     small = np.asarray(reduced, dtype=np.float32)
+    if np.ptp(small) < MIN_CONTRAST:
+        raise _blank()
+    small = _without_edges(small)
     low, high = float(small.min()), float(small.max())
     if high - low < MIN_CONTRAST:
         raise _blank()
@@ -252,6 +258,21 @@ def _ink_is_dark(grey: Grey) -> bool:
         return outer > 0
     borders = float(np.mean([np.median(ring) for ring in rings]))
     return (borders + common) / (high - low) - skewness > 0
+
+
+def _without_edges(small: Field) -> Field:
+    """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
+    middle = (float(small.min()) + float(small.max())) / 2
+    for _ in range(4):
+        small = np.rot90(small)
+        depth = int(EDGE * len(small)) + 1
+        dark = (small[: depth + 1] < middle).mean(axis=1)
+        other = np.abs(dark - dark[0]) > 0.05
+        first = int(other.argmax())
+        uniform = dark[0] > 0.95 or dark[0] < 0.05
+        if uniform and other.any() and (dark[first] > 0.5) != (dark[0] > 0.5):
+            small = small[first + 1 :]
+    return small
 
 
 def _contacts(ring: Mask) -> npt.NDArray[np.float64]:

@@ -77,7 +77,7 @@ def _straight(top: Mask) -> list[_Rule]:
     )
     counts = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
     rules = []
-    while (best := counts.max()) >= LENGTH * width:
+    while counts.max() >= LENGTH * width:
         slope, start = np.unravel_index(counts.argmax(), counts.shape)
         rules.append(_Rule(float(start + 1 - reach), float(SLOPES[slope])))
         near = 3 + round(THICKNESS * height / 2)
@@ -85,7 +85,7 @@ def _straight(top: Mask) -> list[_Rule]:
         for other, of_other in enumerate(SLOPES):
             centre = round(middle - of_other * width / 2)
             counts[other, max(centre - near, 0) : centre + near] = 0
-        if len(rules) > 100 or best == 0:
+        if len(rules) > 100:
             break
     return rules
 

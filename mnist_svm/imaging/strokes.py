@@ -132,11 +132,13 @@ def _largest_cluster(mask: Mask) -> Mask:
     on_sides = np.stack([np.bincount(side, minlength=n + 1)[1:] / len(side) for side in sides])
     touching = np.asarray(on_sides.any(axis=0))
     tall = np.array([max(box.height, box.width) for box in boxes])
+    likely = areas.copy()
     if (~touching & (tall > MIN_DIGIT * max(mask.shape))).any():
-        areas[touching] *= CUT_OFF
         areas[(on_sides > ALONG_A_SIDE).any(axis=0)] = 0
-    first = int(areas.argmax())
-    areas[touching] *= touching[first] / CUT_OFF
+        likely = np.where(touching, CUT_OFF * areas, areas)
+    first = int(likely.argmax())
+    if not touching[first]:
+        areas[touching] = 0
     joined, box = {first}, boxes[first]
     candidates = {int(k) for k in np.flatnonzero(areas >= MIN_STROKE * areas[first])} - joined
     least = MIN_REACH * max(mask.shape)
