@@ -96,9 +96,9 @@ def find_ink(grey: Grey) -> Ink:
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
     ring = np.concatenate([small[0], small[:, -1], small[-1, ::-1], small[::-1, 0]])
-    # Of all greys the darkest third: what a shadow darkens is not ink.
+    # Of all greys the darkest quarter: what a shadow darkens is not ink.
     low, high = float(small.min()), float(small.max())
-    cut = _are_strokes(_contacts(ring < low + (high - low) / 3))
+    cut = _are_strokes(_contacts(ring < low + (high - low) / 4))
     ink, contrast = _above_ground(small, window, reflecting=dark, cut=cut)
     narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
     if factor > 1 or narrow < window / 1.5:
