@@ -81,7 +81,7 @@ def main() -> None:
     model, digits = _prepared(given)
     table = []
     lines = () if given.guise else of_lines(_numbers(model), digits, count=LINES, seed=given.seed)
-    for line in chain(_guises(model, digits, given), [""], lines):
+    for line in chain(_guises(model, digits, given), lines):
         print(line, flush=True)
         table.append(line)
     if not (given.guise or given.development or given.model):
@@ -139,7 +139,8 @@ def _guises(model: Recognizer, digits: Dataset, given: argparse.Namespace) -> It
     yield HEADER
     chosen = evenly(len(digits.labels), given.count)
     images, labels = digits.images[chosen], digits.labels[chosen]
-    names = given.guise or [*GUISES, UCI]
+    # The foreign digits last: they take the place of MNIST's.
+    names = sorted(given.guise or [*GUISES, UCI], key=lambda name: name == UCI)
     plain = None
     for name in ["plain", *(name for name in names if name != "plain")]:
         guise = name
@@ -227,7 +228,7 @@ def of_lines(read: Read, digits: Dataset, *, count: int, seed: int) -> Iterator[
     ------
     str
     """
-    yield LINES_HEADER
+    yield f"\n{LINES_HEADER}"
     hands = Hands(digits.images, digits.labels)
     for kind in KINDS:
         pages = [drawn_lines(kind, hands, index, seed=seed) for index in range(count)]
