@@ -8,6 +8,7 @@ darker than its surroundings and narrower than its window, gives the ground unde
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def find_ink(grey: Grey) -> Ink:
     small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
-    ring = np.concatenate([small[0], small[:, -1], small[-1, ::-1], small[::-1, 0]])
+    ring = _border(small)
     # Of all greys the darkest quarter: what a shadow darkens is not ink.
     low, high = float(small.min()), float(small.max())
     cut = _are_strokes(_contacts(ring < low + (high - low) / 4))
@@ -247,9 +248,7 @@ def _ink_is_dark(grey: Grey) -> bool:
     for part in RINGS:
         i, j = (int(part * side) for side in small.shape)
         inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        rings.append(
-            np.concatenate([inner[0], inner[:, -1], inner[-1, ::-1], inner[::-1, 0]]) - middle
-        )
+        rings.append(_border(inner) - middle)
     common = float(np.median(small)) - middle
     outer = float(np.median(rings[0]))
     contacts = _contacts(rings[0] * outer < 0)
@@ -258,6 +257,11 @@ def _ink_is_dark(grey: Grey) -> bool:
         return outer > 0
     borders = float(np.mean([np.median(ring) for ring in rings]))
     return (borders + common) / (high - low) - skewness > 0
+
+
+def _border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What is on the border, once around."""
+    return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])
 
 
 def _without_edges(small: Field) -> Field:

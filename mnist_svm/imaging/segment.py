@@ -12,7 +12,7 @@ from scipy import ndimage
 from mnist_svm.imaging.ground import Field, Grey, Mask, find_ink
 from mnist_svm.imaging.normalize import OUTLINED, as_drawn
 from mnist_svm.imaging.rules import rules
-from mnist_svm.imaging.strokes import Box, bounds
+from mnist_svm.imaging.strokes import Box, bounds, boxes_of
 
 # A page is looked at with at most so many pixels a side; a line of small digits is enlarged
 # until its shorter side has so many.
@@ -147,11 +147,7 @@ def _without_lines(mask: Mask, traces: Mask) -> Mask:
         others &= ~line
     labels, _ = ndimage.label(others, structure=np.ones((3, 3)))
     least = MARGIN * max(mask.shape)
-    boxes = [
-        Box(rows.start, rows.stop, columns.start, columns.stop)
-        for rows, columns in ndimage.find_objects(labels)
-    ]
-    large = [box for box in boxes if max(box.height, box.width) > 2 * least]
+    large = [box for box in boxes_of(labels) if max(box.height, box.width) > 2 * least]
     for line, axis in [(line, 1) for line in level] + [(line, 0) for line in upright]:
         if large and _goes_beyond(bounds(line), large, axis, least):
             mask = mask & ~line
@@ -177,10 +173,10 @@ def _blots(mask: Mask) -> tuple[list[Blot], float]:
     if not n:
         return [], 0.0
     areas = np.bincount(labels.ravel())[1:]
-    blots = []
-    for k, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        box = Box(rows.start, rows.stop, columns.start, columns.stop)
-        blots.append(Blot(box, labels[rows, columns] == k))
+    blots = [
+        Blot(box, labels[box.top : box.bottom, box.left : box.right] == k)
+        for k, box in enumerate(boxes_of(labels), start=1)
+    ]
     inside = [not _hugs(blot.box, mask.shape) for blot in blots]
     if any(inside):
         blots = [blot for blot, kept in zip(blots, inside, strict=True) if kept]

@@ -72,6 +72,23 @@ class Box(NamedTuple):
         )
 
 
+def boxes_of(labels: npt.NDArray[np.int32]) -> list[Box]:
+    """The box around each labelled blot, in the order of their labels 1, 2, ...
+
+    Parameters
+    ----------
+    labels : int32 ndarray of shape (height, width), from `scipy.ndimage.label`
+
+    Returns
+    -------
+    list of Box
+    """
+    return [
+        Box(rows.start, rows.stop, columns.start, columns.stop)
+        for rows, columns in ndimage.find_objects(labels)
+    ]
+
+
 def bounds(mask: Mask) -> Box:
     """The box around all that is true, of which there must be some."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -124,10 +141,7 @@ def _largest_cluster(mask: Mask) -> Mask:
     """The largest blot and those that belong to it."""
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(float)
-    boxes = [
-        Box(rows.start, rows.stop, columns.start, columns.stop)
-        for rows, columns in ndimage.find_objects(labels)
-    ]
+    boxes = boxes_of(labels)
     sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     on_sides = np.stack([np.bincount(side, minlength=n + 1)[1:] / len(side) for side in sides])
     touching = np.asarray(on_sides.any(axis=0))
