@@ -64,7 +64,7 @@ class Digit:
 Row = tuple[Digit, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reading:
     """A blot, what the classifier saw of it and says, and whether it is one digit."""
 
@@ -117,15 +117,17 @@ class PageReader:
             If the picture is blank, or has nothing on it that could be a digit.
         """
         page = find_digits(grey)
-        rows = []
-        for row in filter(None, page.rows):
-            whole = self._joined(page, self._readings(page, row))
-            parts = self._cut(page, whole, DEPTH)
-            rows.append(tuple(self._digit(page, part) for part in parts))
+        rows = [row for row in page.rows if row]
         if not rows:
             msg = "no digits found on this picture"
             raise PictureError(msg)
-        return tuple(rows)
+        # All rows at once: to ask the classifier takes a while, however much it is asked.
+        readings = iter(self._readings(page, [blot for row in rows for blot in row]))
+        whole = self._joined(page, [[next(readings) for _ in row] for row in rows])
+        parts = iter(self._cut(page, [reading for row in whole for reading in row], DEPTH))
+        return tuple(
+            tuple(self._digit(page, part) for _ in row for part in next(parts)) for row in whole
+        )
 
     def _digit(self, page: Page, part: _Reading) -> Digit:
         best = int(part.probabilities.argmax())
@@ -139,40 +141,52 @@ class PageReader:
         probabilities, ones = self._classify(images), self._is_one(images)
         return [_Reading(*parts) for parts in zip(blots, images, probabilities, ones, strict=True)]
 
-    def _joined(self, page: Page, row: list[_Reading]) -> list[_Reading]:
+    def _joined(self, page: Page, rows: list[list[_Reading]]) -> list[list[_Reading]]:
         """Neighbours joined where the classifier is surer of the whole than of the parts."""
-        near = [
-            k
-            for k, (one, two) in enumerate(pairwise(row))
-            if one.blot.box.gaps(two.blot.box)[1] <= NEAR * one.blot.box.union(two.blot.box).height
-        ]
-        wholes = self._readings(page, [row[k].blot.joined(row[k + 1].blot) for k in near])
-        result = list(row)
-        for k, whole in sorted(zip(near, wholes, strict=True), key=lambda pair: -pair[0]):
-            parts = result[k : k + 2]
-            surer = whole.sureness > sum(part.sureness for part in parts)
-            # The one to the right may have been joined to the next.
-            if whole.one > ONE and surer and parts[1] is row[k + 1]:
-                result[k : k + 2] = [whole]
+        pairs = [[pair for pair in pairwise(row) if _are_near(*pair)] for row in rows]
+        blots = [one.blot.joined(two.blot) for of_row in pairs for one, two in of_row]
+        wholes = iter(self._readings(page, blots))
+        result = []
+        for row, of_row in zip(rows, pairs, strict=True):
+            joined = list(row)
+            for (one, two), whole in reversed([(pair, next(wholes)) for pair in of_row]):
+                surer = whole.sureness > one.sureness + two.sureness
+                # The one to the right may have been joined to the next.
+                if whole.one > ONE and surer and two in joined:
+                    at = joined.index(two)
+                    joined[at - 1 : at + 1] = [whole]
+            result.append(joined)
         return result
 
-    def _cut(self, page: Page, readings: list[_Reading], depth: int) -> list[_Reading]:
-        """Each blot of several digits cut between them."""
+    def _cut(self, page: Page, readings: list[_Reading], depth: int) -> list[list[_Reading]]:
+        """The digits of each blot, cut between them if they are several."""
         ways = [
             halves(page, reading.blot) if depth and _may_be_more(reading) else []
             for reading in readings
         ]
         pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]
         read = iter(self._readings(page, pieces))
-        result = []
-        for reading, of_blot in zip(readings, ways, strict=True):
-            pairs = [[next(read), next(read)] for _ in of_blot]
-            if pairs:
-                best = max(pairs, key=lambda pair: _worth(pair, reading))
-                result += self._cut(page, best, depth - 1)
-            else:
-                result.append(reading)
-        return result
+        pairs = [
+            max(
+                ([next(read), next(read)] for _ in of_blot),
+                key=lambda pair: _worth(pair, reading),
+                default=[],
+            )
+            for reading, of_blot in zip(readings, ways, strict=True)
+        ]
+        if not pieces:
+            return [[reading] for reading in readings]
+        again = iter(self._cut(page, [part for pair in pairs for part in pair], depth - 1))
+        return [
+            [digit for _ in pair for digit in next(again)] or [reading]
+            for reading, pair in zip(readings, pairs, strict=True)
+        ]
+
+
+def _are_near(one: _Reading, two: _Reading) -> bool:
+    """Whether two neighbours may be parts of one digit."""
+    boxes = one.blot.box, two.blot.box
+    return boxes[0].gaps(boxes[1])[1] <= NEAR * boxes[0].union(boxes[1]).height
 
 
 def _may_be_more(reading: _Reading) -> bool:

@@ -27,8 +27,15 @@ MIN_CONTRAST = 20
 # In standard deviations of the ground: what stands out less is its grain.
 MIN_SIGNAL = 6
 
-# The pen is looked at in a picture of at most so many pixels a side.
-GLANCE = 800
+# Pixels: a blot of no more may be a grain of the ground.
+GRAIN = 8
+
+# Parts of a window: with less of it away from strokes, its grain is not known.
+MIN_AWAY = 0.1
+
+# The pen is looked at in a picture of at most so many pixels a side, if the other side then has
+# at least so many.
+GLANCE, NARROWEST = 800, 20
 
 # The closing's window at first, in parts of the picture's longer side, and then, in half widths
 # of the thickest stroke: shadows wider than that are ground.
@@ -92,7 +99,7 @@ def find_ink(grey: Grey) -> Ink:
     """
     dark = _ink_is_dark(grey)
     inked = grey if dark else 255 - grey
-    factor = -(-max(grey.shape) // GLANCE)
+    factor = min(-(-max(grey.shape) // GLANCE), max(min(grey.shape) // NARROWEST, 1))
     small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
@@ -169,12 +176,35 @@ def _above_ground(inked: Grey, window: float, *, reflecting: bool, cut: bool) ->
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
         raise _blank()
-    # Away from the strokes, whose soft edges are not grain.
-    away = depth[~ndimage.maximum_filter(above, 2 * (max(depth.shape) // 50) + 3)]
-    noise = 1.4826 * float(np.median(np.abs(away))) / full if away.size else 0.0
     cover = np.clip(depth / full, 0, 1)
-    ink = Ink(cover, _strokes(cover), cover > max(TRACE, MIN_SIGNAL * noise / 2))
+    away = _away(above)
+    grain = np.abs(depth[away]) / full
+    noise = 1.4826 * float(np.median(grain)) if grain.size else 0.0
+    # In a shadow, where ink is dimmed, the grain is coarser than elsewhere.
+    sure = cover > np.maximum(SURE, MIN_SIGNAL / full * _deviation(depth, away, size))
+    if not sure.any():
+        raise _blank()
+    ink = Ink(cover, _strokes(cover, sure), cover > max(TRACE, MIN_SIGNAL * noise / 2))
     return ink, 1 / max(noise, 1e-6)
+
+
+def _away(above: Mask) -> Mask:
+    """Where the grain of the ground is seen: away from strokes, whose soft edges are not grain."""
+    labels, n = ndimage.label(above)
+    strokes = np.bincount(labels.ravel(), minlength=n + 1) > GRAIN
+    strokes[0] = False
+    near = ndimage.maximum_filter(strokes[labels], 2 * (max(above.shape) // 50) + 3)
+    return np.asarray(~near)
+
+
+def _deviation(depth: Field, away: Mask, size: int) -> Field:
+    """Standard deviation of the ground around each pixel, by the mean distance from 0.
+
+    It is 0 where strokes leave no ground; a few specks do not matter.
+    """
+    weight = ndimage.uniform_filter(away.astype(np.float32), size, mode="nearest")
+    distance = ndimage.uniform_filter(np.abs(depth) * away, size, mode="nearest")
+    return np.asarray(1.2533 * distance / np.maximum(weight, MIN_AWAY))
 
 
 def _closing(image: Field, size: int, cut: bool) -> Field:
@@ -182,22 +212,27 @@ def _closing(image: Field, size: int, cut: bool) -> Field:
 
     Beyond the picture's edge the darkness goes on, unless strokes are cut off there.
     """
-    if not cut or size > min(image.shape):
-        return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="nearest"))
-    return np.asarray(ndimage.grey_closing(image, size=(size, size), mode="constant", cval=np.inf))
+    if cut and size <= min(image.shape):
+        return np.asarray(
+            ndimage.grey_closing(image, size=(size, size), mode="constant", cval=np.inf)
+        )
+    half = size // 2
+    beyond = np.pad(image, half, mode="edge")
+    closed = ndimage.grey_closing(beyond, size=(size, size), mode="nearest")
+    return np.asarray(closed[half:-half, half:-half])
 
 
 def _blank() -> PictureError:
     return PictureError("blank picture: no digit stands out from the ground")
 
 
-def _strokes(cover: Field) -> Mask:
+def _strokes(cover: Field, sure: Mask) -> Mask:
     """Where strokes are: all that is connected to what surely is ink (J. Canny's hysteresis)."""
     labels, n = ndimage.label(cover > REACH, structure=np.ones((3, 3)))
-    sure = np.zeros(n + 1, dtype=bool)
-    sure[np.unique(labels[cover > SURE])] = True
-    sure[0] = False
-    return np.asarray(sure[labels])
+    strokes = np.zeros(n + 1, dtype=bool)
+    strokes[np.unique(labels[sure])] = True
+    strokes[0] = False
+    return np.asarray(strokes[labels])
 
 
 def _threshold(depth: Field) -> float:
