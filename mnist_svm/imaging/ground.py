@@ -97,7 +97,7 @@ def find_ink(grey: Grey) -> Ink:
     PictureError
         If the picture is blank: nothing stands out from the ground.
     """
-    dark = _ink_is_dark(grey)
+    dark = ink_is_dark(grey)
     inked = grey if dark else 255 - grey
     factor = min(-(-max(grey.shape) // GLANCE), max(min(grey.shape) // NARROWEST, 1))
     small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
@@ -259,12 +259,25 @@ def _threshold(depth: Field) -> float:
     return float(levels[at])
 
 
-def _ink_is_dark(grey: Grey) -> bool:
+def ink_is_dark(grey: Grey) -> bool:
     """Whether ink is darker than the ground, by three witnesses that seldom err together.
 
     Ink is narrow: greys less those of their surroundings are skewed to its side. It is rare: the
     middle grey is the ground's. And it is inside: so are those of the border and of rings within
     it, should there be a frame.
+
+    Parameters
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    PictureError
+        If the picture is blank: all of about one grey.
     """
     factor = max(grey.shape) // 300
     reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
@@ -308,7 +321,7 @@ def _without_edges(small: Field) -> Field:
         dark = (small[: depth + 1] < middle).mean(axis=1)
         other = np.abs(dark - dark[0]) > 0.05
         first = int(other.argmax())
-        uniform = dark[0] > 0.95 or dark[0] < 0.05
+        uniform = (dark[0] > 0.95 or dark[0] < 0.05) and len(small) > 2 * len(dark)
         if uniform and other.any() and (dark[first] > 0.5) != (dark[0] > 0.5):
             small = small[first + 1 :]
     return small

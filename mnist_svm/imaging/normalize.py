@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.imaging.ground import Field, find_ink, stroke_width
+from mnist_svm.imaging.ground import Field, find_ink, ink_is_dark, stroke_width
 from mnist_svm.imaging.strokes import Box, Mask, bounds, one_digit
 
 SIDE = 28
@@ -26,6 +26,10 @@ NEAR = 100
 
 # A digit of fewer pixels has no outline yet: its greys are all there is of its shape.
 OUTLINED = 36
+
+# A picture of no more pixels a side is all digit; its outline is where, enlarged, it has so much
+# ink.
+TINY, TINY_OUTLINE = 16, 0.4
 
 # Digits are drawn this many times larger than MNIST's before they are reduced.
 FINE = 6
@@ -58,7 +62,9 @@ def normalize(grey: Grey) -> Grey:
     PictureError
         If the picture is blank.
     """
-    return grey if is_mnist_form(grey) else _drawn_anew(grey)
+    if is_mnist_form(grey):
+        return grey
+    return _enlarged(grey) if max(grey.shape) <= TINY else _drawn_anew(grey)
 
 
 def is_mnist_form(grey: Grey) -> bool:
@@ -84,6 +90,15 @@ def is_mnist_form(grey: Grey) -> bool:
     centroid = ndimage.center_of_mass(grey)
     off_centre = max(abs(position - CENTRE) for position in centroid)
     return bool(BOX - 6 <= max(height, width) <= BOX + 2 and off_centre <= 1)
+
+
+def _enlarged(grey: Grey) -> Grey:
+    """A picture so small that it has no room for anything but a digit: no light, no specks."""
+    cover = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
+    cover[1:-1, 1:-1] -= cover[1:-1, 1:-1].min()
+    scale = BOX * FINE / max(grey.shape)
+    fine = _resized(cover / cover.max(), scale, Image.Resampling.LANCZOS)
+    return _place(_fit(_with_pen(fine > TINY_OUTLINE)))
 
 
 def _drawn_anew(grey: Grey) -> Grey:
@@ -142,9 +157,9 @@ def as_drawn(cover: Field, digit: Mask, *, outlined: bool = True) -> Grey:
     return _place(_fit(_with_pen(_resized(soft, scale) > 0.5)))
 
 
-def _resized(field: Field, scale: float) -> Field:
+def _resized(field: Field, scale: float, how: Image.Resampling = Image.Resampling.BICUBIC) -> Field:
     size = [max(round(side * scale), 1) for side in field.shape[::-1]]
-    return np.asarray(Image.fromarray(field).resize(size, Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(field).resize(size, how))
 
 
 def _with_pen(outline: Mask) -> Field:
