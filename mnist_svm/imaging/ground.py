@@ -43,9 +43,11 @@ WINDOW = 0.35
 WINDOW_IN_STROKES = 4
 
 # Parts of the picture's longer side: what is smaller tells nothing of the pen, and what reaches
-# the picture's edge and is wider than twice this was not drawn by one.
+# the picture's edge and is wider than twice this was not drawn by one, unless it is long: has more
+# than so many times the square of its half width in area.
 SPECK = 0.02
 SHADOW = 0.06
+LONG = 20
 
 # A ground darker than this part of the lightest is a desk, not a shadow.
 DARKEST = 0.45
@@ -53,11 +55,17 @@ DARKEST = 0.45
 # Parts of the picture's sides: how far within its border rings of greys are looked at.
 RINGS = (0.0, 0.08, 0.16, 0.24)
 
+# Part of the shorter side: no frame is wider. And the part of its inner edge that is ground.
+FRAME, FRAMED = 0.25, 0.97
+
 # Part of a side: no scanner leaves a wider edge.
 EDGE = 0.04
 
 # Part of the border: what comes to it along less than this is no desk.
 SIDE = 0.18
+
+# Parts of the range of greys that ink or an even ground takes, and of the picture that is between.
+EVEN, MOST_BETWEEN = 0.1, 0.15
 
 # Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
 SURE, REACH, TRACE = 0.55, 0.3, 0.2
@@ -103,15 +111,15 @@ def find_ink(grey: Grey) -> Ink:
     small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
-    ring = _border(small)
-    # Of all greys the darkest quarter: what a shadow darkens is not ink.
-    low, high = float(small.min()), float(small.max())
-    cut = _are_strokes(_contacts(ring < low + (high - low) / 4))
-    ink, contrast = _above_ground(small, window, reflecting=dark, cut=cut)
-    narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
-    if factor > 1 or narrow < window / 1.5:
-        window = narrow if narrow < window / 1.5 else window
-        ink, contrast = _above_ground(inked, factor * window, reflecting=dark, cut=cut)
+    if _is_even(small):
+        level = np.median(inked[inked > _middle(small)])
+        ink, contrast = _above_ground(inked, level, factor * window, reflecting=dark)
+    else:
+        ink, contrast = _above_ground(small, _ground(small, window), window, reflecting=dark)
+        narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
+        if factor > 1 or narrow < window / 1.5:
+            window = factor * (narrow if narrow < window / 1.5 else window)
+            ink, contrast = _above_ground(inked, _ground(inked, window), window, reflecting=dark)
     if contrast < MIN_SIGNAL:
         raise _blank()
     return ink
@@ -145,47 +153,37 @@ def _half_width(mask: Mask) -> float:
         for rows, columns in ndimage.find_objects(labels)
     ]
     strokes = np.array(sizes) > SPECK * max(mask.shape)
-    strokes &= ~(touching[1:] & (widest > SHADOW * max(mask.shape)))
+    long = np.bincount(labels.ravel())[1:] > LONG * widest**2
+    strokes &= ~touching[1:] | long | (widest <= SHADOW * max(mask.shape))
     return float(widest[strokes].max() if strokes.any() else widest.max())
 
 
-def _above_ground(inked: Grey, window: float, *, reflecting: bool, cut: bool) -> tuple[Ink, float]:
-    """Ink that is darker than the closing of the picture, and its contrast to the grain."""
-    image = inked.astype(np.float32)
-    side = max(image.shape)
-    smooth = ndimage.gaussian_filter(image, side / 400, truncate=2) if side > 100 else image
-    size = 2 * round(window / 2) + 1
-    ground = _closing(smooth, size, cut)
-    if smooth is not image:
-        # Where the ground has an edge, only the sharp picture's closing follows it.
-        ground = np.minimum(ground, _closing(image, size, cut))
-    depth = ground - image
+def _above_ground(
+    inked: Grey, ground: Field | np.floating[Any], window: float, *, reflecting: bool
+) -> tuple[Ink, float]:
+    """Ink that is darker than the ground, and its contrast to the grain."""
+    depth = ground - inked.astype(np.float32)
     if reflecting:
         # Paper and ink reflect a part of the light: in a shadow both are dimmed.
-        depth *= 255 / np.maximum(
-            ground, DARKEST * max(float(np.percentile(ground[::4, ::4], 90)), 1.0)
-        )
-    threshold = _threshold(depth)
+        depth *= 255 / np.maximum(ground, max(DARKEST * float(np.percentile(ground, 90)), 1.0))
+    size = _odd(window)
     # The closing follows the lightest grains of the paper; what is left of it there is no ink.
-    bare = (depth < threshold).astype(np.float32)
+    bare = (depth < _threshold(depth)).astype(np.float32)
     weight = ndimage.uniform_filter(bare, size, mode="nearest")
-    bias = ndimage.uniform_filter(depth * bare, size, mode="nearest") / np.maximum(weight, 1e-3)
-    depth -= bias
-    threshold = _threshold(depth)
-    above = depth > threshold
+    depth -= ndimage.uniform_filter(depth * bare, size, mode="nearest") / np.maximum(weight, 1e-3)
+    above = depth > _threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
         raise _blank()
-    cover = np.clip(depth / full, 0, 1)
+    depth /= full
     away = _away(above)
-    grain = np.abs(depth[away]) / full
-    noise = 1.4826 * float(np.median(grain)) if grain.size else 0.0
+    noise = 1.4826 * float(np.median(np.abs(depth[away]))) if away.any() else 0.0
     # In a shadow, where ink is dimmed, the grain is coarser than elsewhere.
-    sure = cover > np.maximum(SURE, MIN_SIGNAL / full * _deviation(depth, away, size))
+    sure = depth > np.maximum(SURE, MIN_SIGNAL * _deviation(depth, away, size))
     if not sure.any():
         raise _blank()
-    ink = Ink(cover, _strokes(cover, sure), cover > max(TRACE, MIN_SIGNAL * noise / 2))
-    return ink, 1 / max(noise, 1e-6)
+    mask, traces = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
+    return Ink(depth.clip(0, 1), mask, traces), 1 / max(noise, 1e-6)
 
 
 def _away(above: Mask) -> Mask:
@@ -207,28 +205,54 @@ def _deviation(depth: Field, away: Mask, size: int) -> Field:
     return np.asarray(1.2533 * distance / np.maximum(weight, MIN_AWAY))
 
 
-def _closing(image: Field, size: int, cut: bool) -> Field:
-    """Brightened where it is darker than its surroundings, and narrower than ``size``.
+def _is_even(small: Grey) -> bool:
+    """Whether the ground is of one grey: ink is of another, little is between, and no desk."""
+    low, high = float(small.min()), float(small.max())
+    between = (small > low + EVEN * (high - low)) & (small < high - EVEN * (high - low))
+    dark = _border(small) < _middle(small)
+    return between.mean() < MOST_BETWEEN and (not dark.any() or _are_strokes(_contacts(dark)))
 
-    Beyond the picture's edge the darkness goes on, unless strokes are cut off there.
+
+def _middle(small: Grey | Field) -> float:
+    return (float(small.min()) + float(small.max())) / 2
+
+
+def _ground(inked: Grey, window: float) -> Field:
+    """What is narrower than a window and darker than its surroundings, brightened to theirs."""
+    image, size = inked.astype(np.float32), _odd(window)
+    side = max(image.shape)
+    if side <= 100:
+        return _closing(image, size)
+    smooth = ndimage.gaussian_filter(image, side / 400, truncate=2)
+    # Where the ground has an edge, only the sharp picture's closing follows it.
+    return np.minimum(_closing(smooth, size), _closing(image, size))
+
+
+def _odd(window: float) -> int:
+    return 2 * round(window / 2) + 1
+
+
+def _closing(image: Field, size: int) -> Field:
+    """J. Serra's closing by a square.
+
+    Beyond the picture's edge the darkness goes on; strokes that are cut off there do not.
     """
-    if cut and size <= min(image.shape):
-        return np.asarray(
-            ndimage.grey_closing(image, size=(size, size), mode="constant", cval=np.inf)
-        )
-    half = size // 2
-    beyond = np.pad(image, half, mode="edge")
-    closed = ndimage.grey_closing(beyond, size=(size, size), mode="nearest")
-    return np.asarray(closed[half:-half, half:-half])
+    edged = image.copy()
+    for side in (edged[0], edged[-1], edged[:, 0], edged[:, -1]):
+        side[:] = ndimage.grey_closing(side, size, mode="nearest")
+    beyond = np.pad(edged, size // 2, mode="edge")
+    within = slice(size // 2, -(size // 2)), slice(size // 2, -(size // 2))
+    beyond[within] = image
+    return np.asarray(ndimage.grey_closing(beyond, size=(size, size), mode="nearest")[within])
 
 
 def _blank() -> PictureError:
     return PictureError("blank picture: no digit stands out from the ground")
 
 
-def _strokes(cover: Field, sure: Mask) -> Mask:
+def _strokes(depth: Field, sure: Mask) -> Mask:
     """Where strokes are: all that is connected to what surely is ink (J. Canny's hysteresis)."""
-    labels, n = ndimage.label(cover > REACH, structure=np.ones((3, 3)))
+    labels, n = ndimage.label(depth > REACH, structure=np.ones((3, 3)))
     strokes = np.zeros(n + 1, dtype=bool)
     strokes[np.unique(labels[sure])] = True
     strokes[0] = False
@@ -288,10 +312,10 @@ def ink_is_dark(grey: Grey) -> bool:
     low, high = float(small.min()), float(small.max())
     if high - low < MIN_CONTRAST:
         raise _blank()
-    size = 2 * round(WINDOW * max(small.shape) / 2) + 1
+    size = _odd(WINDOW * max(small.shape))
     difference = small - ndimage.uniform_filter(small, size, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
-    middle = (low + high) / 2
+    middle = _middle(small)
     rings = []
     for part in RINGS:
         i, j = (int(part * side) for side in small.shape)
@@ -299,12 +323,20 @@ def ink_is_dark(grey: Grey) -> bool:
         rings.append(_border(inner) - middle)
     common = float(np.median(small)) - middle
     outer = float(np.median(rings[0]))
-    contacts = _contacts(rings[0] * outer < 0)
-    if outer * common < 0 and len(contacts) > 1 and _are_strokes(contacts):
+    if outer * common < 0 and not _is_framed(small, outer > 0):
         # A bold digit, cut to its ink, is more of the picture than its ground.
         return outer > 0
     borders = float(np.mean([np.median(ring) for ring in rings]))
     return (borders + common) / (high - low) - skewness > 0
+
+
+def _is_framed(small: Field, bright: bool) -> bool:
+    """Whether a bright or dark border ends all around: some ring within it is all of the other."""
+    middle = _middle(small)
+    other = (small < middle) == bright
+    widths = range(int(FRAME * min(small.shape)) + 1)
+    rings = (_border(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
+    return max(float(ring.mean()) for ring in rings) > FRAMED
 
 
 def _border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -314,7 +346,7 @@ def _border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _without_edges(small: Field) -> Field:
     """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
-    middle = (float(small.min()) + float(small.max())) / 2
+    middle = _middle(small)
     for _ in range(4):
         small = np.rot90(small)
         depth = int(EDGE * len(small)) + 1
