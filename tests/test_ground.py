@@ -7,10 +7,12 @@ import pytest
 from drawing import Placed, cover_of, ink_of, on_paper
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging.ground import find_ink, stroke_width
 from mnist_svm.imaging.normalize import normalize
+from mnist_svm.imaging.strokes import bounds
 
 SHAPE = (260, 340)
 
@@ -84,7 +86,30 @@ def test_a_dark_desk_around_the_sheet_does_not_change_which_is_ink(digits):
         assert agreement(found[middle], cover[middle] > 0.5) > 0.8
 
 
-@pytest.mark.parametrize("light", [1.0, 0.7 + 0.3 * ACROSS, 0.7 + 0.3 * DOWN])
+def test_strokes_that_glare_bleaches_are_full(digits):
+    glare = 0.55 * np.exp(-((ACROSS - 0.5) ** 2 + (DOWN - 0.5) ** 2) / 0.02)
+    for cover in digits:
+        grey = on_paper(cover, paper=200)
+        ink = find_ink((grey + glare * (255.0 - grey)).astype(np.uint8))
+        assert agreement(ink.mask, cover > 0.5) > 0.8
+        assert np.median(ink.cover[(cover == 1) & (glare > 0.4)]) > 0.6
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("thickness", [9, 21, 31])
+def test_bold_digits_that_are_cut_to_their_ink_are_whole(digits, thickness, inverted):
+    for cover in digits:
+        bold = ndimage.maximum_filter(cover, thickness)
+        box = bounds(bold > 0)
+        bold = bold[box.top : box.bottom, box.left : box.right]
+        grey = on_paper(bold)
+        found = find_ink(255 - grey if inverted else grey).mask
+        assert agreement(found, bold > 0.5) > 0.9
+
+
+@pytest.mark.parametrize(
+    "light", [1.0, 0.7 + 0.3 * ACROSS, 0.7 + 0.3 * DOWN, LIGHTS["from the right"], LIGHTS["a lamp"]]
+)
 @pytest.mark.parametrize("grain", [0, 3, 10])
 def test_paper_alone_is_blank(light, grain):
     sheet = on_paper(np.zeros(SHAPE), light=light, grain=grain)

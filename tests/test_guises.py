@@ -12,7 +12,7 @@ import make
 import numpy as np
 import pytest
 from conftest import DATA, ROOT
-from guises import GUISES, drawn
+from guises import GUISES, drawn, uci_digits
 from joblib import parallel_config
 from lines import KINDS, Hands, drawn_lines
 from PIL import Image
@@ -55,6 +55,13 @@ def test_digits_in_a_guise_are_read(right, guise):
 
 def test_guises_cost_few_digits_in_all(right):
     assert sum(right.values()) >= 0.95 * COUNT * len(GUISES)
+
+
+def test_digits_of_eight_pixels_are_read(small_model):
+    images, labels = uci_digits()
+    seen = np.stack([normalize(image) for image in images[:500]])
+    read = small_model.pipeline.predict(seen.reshape(500, 784))
+    assert np.mean(read == labels[:500]) > 0.8
 
 
 # --- drawing -----------------------------------------------------------------------------

@@ -55,8 +55,9 @@ DARKEST = 0.45
 # Parts of the picture's sides: how far within its border rings of greys are looked at.
 RINGS = (0.0, 0.08, 0.16, 0.24)
 
-# Part of the shorter side: no frame is wider. And the part of its inner edge that is ground.
-FRAME, FRAMED = 0.25, 0.97
+# Part of the shorter side: a wider frame would leave less than half of the picture within. And the
+# part of its inner edge that is ground.
+FRAME, FRAMED = 0.17, 0.97
 
 # Part of a side: no scanner leaves a wider edge.
 EDGE = 0.04
@@ -66,6 +67,9 @@ SIDE = 0.18
 
 # Parts of the range of greys that ink or an even ground takes, and of the picture that is between.
 EVEN, MOST_BETWEEN = 0.1, 0.15
+
+# Of the middle grey of a ground: where it is so much brighter, light is reflected by it.
+GLARE = 1.03
 
 # Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
 SURE, REACH, TRACE = 0.55, 0.3, 0.2
@@ -183,7 +187,15 @@ def _above_ground(
     if not sure.any():
         raise _blank()
     mask, traces = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
+    if (glare := mask & (ground > GLARE * np.median(ground))).any():
+        depth[glare] /= _fullest(depth * mask, _odd(window / 2))[glare]
     return Ink(depth.clip(0, 1), mask, traces), 1 / max(noise, 1e-6)
+
+
+def _fullest(depth: Field, size: int) -> Field:
+    """How full the ink around is: glare bleaches it."""
+    most = ndimage.uniform_filter(ndimage.maximum_filter(depth, size), size)
+    return np.asarray(most.clip(REACH, 1))
 
 
 def _away(above: Mask) -> Mask:
