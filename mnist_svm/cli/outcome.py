@@ -6,15 +6,19 @@ import os
 import sys
 import traceback
 import warnings
+from typing import TYPE_CHECKING
 
 import click
 
 from mnist_svm.cli.progress import WIPE, is_terminal
 from mnist_svm.errors import MnistSvmError
 
+if TYPE_CHECKING:
+    from mnist_svm.recognizer import PageReading, PictureReading
+
 INTERRUPTED = 130
 
-# Key in a context's ``meta`` by which a command says that some of its work failed.
+# Key in a context's ``meta``: some of the command's work failed.
 FAILED_IN_PART = "failed_in_part"
 
 
@@ -89,6 +93,22 @@ def say(message: str) -> None:
     # A live line of progress may stand there; and file names need not be valid Unicode.
     wipe = WIPE if is_terminal(sys.stderr) else ""
     click.echo(wipe + click.format_filename(message), err=True)
+
+
+def tell_of(ctx: click.Context, reading: PictureReading | PageReading) -> None:
+    """Say why a picture could not be read, or which part of it was.
+
+    Parameters
+    ----------
+    ctx : click.Context
+        Of the command, which fails in part if the picture could not be read.
+    reading : PictureReading or PageReading
+    """
+    if reading.error is not None:
+        ctx.meta[FAILED_IN_PART] = True
+        say(f"mnist-svm: error: {reading.file}: {reading.error}")
+    elif reading.note is not None:
+        say(f"{reading.file}: {reading.note} is read")
 
 
 def _explain(ctx: click.Context, message: str) -> None:

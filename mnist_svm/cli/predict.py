@@ -70,7 +70,7 @@ def predict_command(
       mnist-svm predict scans/ --reject-below 0.9 --show page.png
       cat 7.png | mnist-svm predict -
     """
-    from mnist_svm.cli.outcome import FAILED_IN_PART, say
+    from mnist_svm.cli.outcome import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
     from mnist_svm.fileio import require_writable
     from mnist_svm.models import find_model
@@ -88,11 +88,7 @@ def predict_command(
     with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
         readings = recognizer.read(images, top=top, thumbnails=show is not None)
         for count, reading in enumerate(readings, start=1):
-            if reading.error is not None:
-                ctx.meta[FAILED_IN_PART] = True
-                say(f"mnist-svm: error: {reading.file}: {reading.error}")
-            elif reading.note is not None:
-                say(f"{reading.file}: {reading.note} is read")
+            tell_of(ctx, reading)
             if as_json:
                 answers.append(_json_object(reading, reject_below))
             elif reading.error is None:

@@ -61,7 +61,7 @@ def read_command(
       mnist-svm read page.jpg --annotate seen.png
       mnist-svm read scans/ --reject-below 0.9 --json
     """
-    from mnist_svm.cli.outcome import FAILED_IN_PART, say
+    from mnist_svm.cli.outcome import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
     from mnist_svm.fileio import require_writable
     from mnist_svm.models import find_model
@@ -80,11 +80,7 @@ def read_command(
     with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
         readings = recognizer.read_pages(images, thumbnail=PIXELS if annotate else None)
         for count, reading in enumerate(readings, start=1):
-            if reading.error is not None:
-                ctx.meta[FAILED_IN_PART] = True
-                say(f"mnist-svm: error: {reading.file}: {reading.error}")
-            elif reading.note is not None:
-                say(f"{reading.file}: {reading.note} is read")
+            tell_of(ctx, reading)
             if as_json:
                 answers.append(_json_object(reading, reject_below))
             else:
