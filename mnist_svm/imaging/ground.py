@@ -1,4 +1,4 @@
-"""Ink on a ground of any kind: which side of the ground it is on, and how full it is where.
+"""Ink on a ground of any kind: where it is, and how full.
 
 The ground of a photo is uneven: light falls off, shadows have edges, the sheet ends and a desk
 begins. Strokes are narrow, and all of those are wide: a grey-scale closing, which fills what is
@@ -15,14 +15,17 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.errors import PictureError
+from mnist_svm.imaging.polarity import (
+    MIN_CONTRAST,
+    Field,
+    Grey,
+    blank,
+    border,
+    ink_is_dark,
+    middle_grey,
+)
 
-Grey = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-
-# Greys from ground to full ink: less is nothing that anybody wrote.
-MIN_CONTRAST = 20
 
 # In standard deviations of the ground: what stands out less is its grain.
 MIN_SIGNAL = 6
@@ -51,16 +54,6 @@ LONG = 20
 
 # A ground darker than this part of the lightest is a desk, not a shadow.
 DARKEST = 0.45
-
-# Parts of the picture's sides: how far within its border rings of greys are looked at.
-RINGS = (0.0, 0.08, 0.16, 0.24)
-
-# Part of the shorter side: a wider frame would leave less than half of the picture within. And the
-# part of its inner edge that is ground.
-FRAME, FRAMED = 0.17, 0.97
-
-# Part of a side: no scanner leaves a wider edge.
-EDGE = 0.04
 
 # Part of the border: what comes to it along less than this is no desk.
 SIDE = 0.18
@@ -116,7 +109,7 @@ def find_ink(grey: Grey) -> Ink:
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
     if _is_even(small):
-        level = np.median(inked[inked > _middle(small)])
+        level = np.median(inked[inked > middle_grey(small)])
         ink, contrast = _above_ground(inked, level, factor * window, reflecting=dark)
     else:
         ink, contrast = _above_ground(small, _ground(small, window), window, reflecting=dark)
@@ -125,7 +118,7 @@ def find_ink(grey: Grey) -> Ink:
             window = factor * (narrow if narrow < window / 1.5 else window)
             ink, contrast = _above_ground(inked, _ground(inked, window), window, reflecting=dark)
     if contrast < MIN_SIGNAL:
-        raise _blank()
+        raise blank()
     return ink
 
 
@@ -178,14 +171,14 @@ def _above_ground(
     above = depth > _threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
-        raise _blank()
+        raise blank()
     depth /= full
     away = _away(above)
     noise = 1.4826 * float(np.median(np.abs(depth[away]))) if away.any() else 0.0
     # In a shadow, where ink is dimmed, the grain is coarser than elsewhere.
     sure = depth > np.maximum(SURE, MIN_SIGNAL * _deviation(depth, away, size))
     if not sure.any():
-        raise _blank()
+        raise blank()
     mask, traces = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
     if (glare := mask & (ground > GLARE * np.median(ground))).any():
         depth[glare] /= _fullest(depth * mask, _odd(window / 2))[glare]
@@ -221,12 +214,8 @@ def _is_even(small: Grey) -> bool:
     """Whether the ground is of one grey: ink is of another, little is between, and no desk."""
     low, high = float(small.min()), float(small.max())
     between = (small > low + EVEN * (high - low)) & (small < high - EVEN * (high - low))
-    dark = _border(small) < _middle(small)
+    dark = border(small) < middle_grey(small)
     return between.mean() < MOST_BETWEEN and (not dark.any() or _are_strokes(_contacts(dark)))
-
-
-def _middle(small: Grey | Field) -> float:
-    return (float(small.min()) + float(small.max())) / 2
 
 
 def _ground(inked: Grey, window: float) -> Field:
@@ -256,10 +245,6 @@ def _closing(image: Field, size: int) -> Field:
     within = slice(size // 2, -(size // 2)), slice(size // 2, -(size // 2))
     beyond[within] = image
     return np.asarray(ndimage.grey_closing(beyond, size=(size, size), mode="nearest")[within])
-
-
-def _blank() -> PictureError:
-    return PictureError("blank picture: no digit stands out from the ground")
 
 
 def _strokes(depth: Field, sure: Mask) -> Mask:
@@ -293,82 +278,6 @@ def _threshold(depth: Field) -> float:
             break
         at = new
     return float(levels[at])
-
-
-def ink_is_dark(grey: Grey) -> bool:
-    """Whether ink is darker than the ground, by three witnesses that seldom err together.
-
-    Ink is narrow: greys less those of their surroundings are skewed to its side. It is rare: the
-    middle grey is the ground's. And it is inside: so are those of the border and of rings within
-    it, should there be a frame.
-
-    Parameters
-    ----------
-    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    PictureError
-        If the picture is blank: all of about one grey.
-    """
-    factor = max(grey.shape) // 300
-    reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
-    small = np.asarray(reduced, dtype=np.float32)
-    if np.ptp(small) < MIN_CONTRAST:
-        raise _blank()
-    small = _without_edges(small)
-    low, high = float(small.min()), float(small.max())
-    if high - low < MIN_CONTRAST:
-        raise _blank()
-    size = _odd(WINDOW * max(small.shape))
-    difference = small - ndimage.uniform_filter(small, size, mode="nearest")
-    skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
-    middle = _middle(small)
-    rings = []
-    for part in RINGS:
-        i, j = (int(part * side) for side in small.shape)
-        inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        rings.append(_border(inner) - middle)
-    common = float(np.median(small)) - middle
-    outer = float(np.median(rings[0]))
-    if outer * common < 0 and not _is_framed(small, outer > 0):
-        # A bold digit, cut to its ink, is more of the picture than its ground.
-        return outer > 0
-    borders = float(np.mean([np.median(ring) for ring in rings]))
-    return (borders + common) / (high - low) - skewness > 0
-
-
-def _is_framed(small: Field, bright: bool) -> bool:
-    """Whether a bright or dark border ends all around: some ring within it is all of the other."""
-    middle = _middle(small)
-    other = (small < middle) == bright
-    widths = range(int(FRAME * min(small.shape)) + 1)
-    rings = (_border(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
-    return max(float(ring.mean()) for ring in rings) > FRAMED
-
-
-def _border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """What is on the border, once around."""
-    return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])
-
-
-def _without_edges(small: Field) -> Field:
-    """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
-    middle = _middle(small)
-    for _ in range(4):
-        small = np.rot90(small)
-        depth = int(EDGE * len(small)) + 1
-        dark = (small[: depth + 1] < middle).mean(axis=1)
-        other = np.abs(dark - dark[0]) > 0.05
-        first = int(other.argmax())
-        uniform = (dark[0] > 0.95 or dark[0] < 0.05) and len(small) > 2 * len(dark)
-        if uniform and other.any() and (dark[first] > 0.5) != (dark[0] > 0.5):
-            small = small[first + 1 :]
-    return small
 
 
 def _contacts(ring: Mask) -> npt.NDArray[np.float64]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.imaging.ground import Field, find_ink, ink_is_dark, stroke_width
+from mnist_svm.imaging.ground import find_ink, stroke_width
+from mnist_svm.imaging.polarity import Field, border, ink_is_dark
 from mnist_svm.imaging.strokes import Box, Mask, bounds, one_digit
 
 SIDE = 28
@@ -82,8 +83,7 @@ def is_mnist_form(grey: Grey) -> bool:
     """
     if grey.shape != (SIDE, SIDE):
         return False
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) > 16 or grey.max() < 128:
+    if np.median(border(grey)) > 16 or grey.max() < 128:
         return False
     ink = grey > 32
     height, width = (np.ptp(np.flatnonzero(ink.any(axis=axis))) + 1 for axis in (1, 0))

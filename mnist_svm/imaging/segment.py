@@ -9,8 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.imaging.ground import Field, Grey, Mask, find_ink
+from mnist_svm.imaging.ground import Mask, find_ink
 from mnist_svm.imaging.normalize import OUTLINED, as_drawn
+from mnist_svm.imaging.polarity import Field, Grey
 from mnist_svm.imaging.rules import rules
 from mnist_svm.imaging.strokes import Box, bounds, boxes_of
 
