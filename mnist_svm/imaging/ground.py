@@ -23,6 +23,7 @@ from mnist_svm.imaging.polarity import (
     border,
     ink_is_dark,
     middle_grey,
+    of_two_greys,
 )
 
 Mask = npt.NDArray[np.bool_]
@@ -57,9 +58,6 @@ DARKEST = 0.45
 
 # Part of the border: what comes to it along less than this is no desk.
 SIDE = 0.18
-
-# Parts of the range of greys that ink or an even ground takes, and of the picture that is between.
-EVEN, MOST_BETWEEN = 0.1, 0.15
 
 # Of the middle grey of a ground: where it is so much brighter, light is reflected by it.
 GLARE = 1.03
@@ -211,11 +209,9 @@ def _deviation(depth: Field, away: Mask, size: int) -> Field:
 
 
 def _is_even(small: Grey) -> bool:
-    """Whether the ground is of one grey: ink is of another, little is between, and no desk."""
-    low, high = float(small.min()), float(small.max())
-    between = (small > low + EVEN * (high - low)) & (small < high - EVEN * (high - low))
+    """Whether the ground is of one grey, without shadow or desk."""
     dark = border(small) < middle_grey(small)
-    return between.mean() < MOST_BETWEEN and (not dark.any() or _are_strokes(_contacts(dark)))
+    return of_two_greys(small) and (not dark.any() or _are_strokes(_contacts(dark)))
 
 
 def _ground(inked: Grey, window: float) -> Field:

@@ -27,6 +27,10 @@ RINGS = (0.0, 0.08, 0.16, 0.24)
 # part of its inner edge that is ground.
 FRAME, FRAMED = 0.17, 0.97
 
+# Of two greys, parts of the range of greys that each takes, of the longer side that an edge does,
+# and of the picture that others may.
+SPREAD, SOFT, STRAY = 0.15, 0.05, 0.05
+
 # Part of a side: no scanner leaves a wider edge.
 EDGE = 0.04
 
@@ -71,11 +75,26 @@ def ink_is_dark(grey: Grey) -> bool:
         rings.append(border(inner) - middle)
     common = float(np.median(small)) - middle
     outer = float(np.median(rings[0]))
-    if outer * common < 0 and not _is_framed(small, outer > 0):
+    if outer * common < 0 and of_two_greys(small) and not _is_framed(small, outer > 0):
         # A bold digit, cut to its ink, is more of the picture than its ground.
         return outer > 0
     borders = float(np.mean([np.median(ring) for ring in rings]))
     return (borders + common) / (high - low) - skewness > 0
+
+
+def of_two_greys(small: npt.NDArray[Any]) -> bool:
+    """Whether ink is of one grey and the ground of another, and others are between them only.
+
+    Parameters
+    ----------
+    small : ndarray of shape (height, width)
+    """
+    low, high = float(small.min()), float(small.max())
+    spread = SPREAD * (high - low)
+    dark, bright = small <= low + spread, small >= high - spread
+    size = 2 * round(SOFT * max(small.shape)) + 3
+    edge = ndimage.maximum_filter(dark, size) & ndimage.maximum_filter(bright, size)
+    return float((dark | bright | edge).mean()) > 1 - STRAY
 
 
 def _is_framed(small: Field, bright: bool) -> bool:
