@@ -53,6 +53,7 @@ def test_strokes_are_found_in_any_light(digits, light, grain):
 def test_the_ground_has_no_cover_and_strokes_are_full(digits, light):
     for cover in digits:
         found = find_ink(on_paper(cover, light=LIGHTS[light])).cover
+        assert found.dtype == np.float32
         # The edge of a hard shadow passes as far as a thin stroke.
         assert np.quantile(found[cover == 0], 0.97) < 0.2
         assert np.median(found[cover == 1]) > 0.9

@@ -8,7 +8,6 @@ darker than its surroundings and narrower than its window, gives the ground unde
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +106,7 @@ def find_ink(grey: Grey) -> Ink:
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
     if _is_even(small):
-        level = np.median(inked[inked > middle_grey(small)])
+        level = np.float32(np.median(inked[inked > middle_grey(small)]))
         ink, contrast = _above_ground(inked, level, factor * window, reflecting=dark)
     else:
         ink, contrast = _above_ground(small, _ground(small, window), window, reflecting=dark)
@@ -154,7 +153,7 @@ def _half_width(mask: Mask) -> float:
 
 
 def _above_ground(
-    inked: Grey, ground: Field | np.floating[Any], window: float, *, reflecting: bool
+    inked: Grey, ground: Field | np.float32, window: float, *, reflecting: bool
 ) -> tuple[Ink, float]:
     """Ink that is darker than the ground, and its contrast to the grain."""
     depth = ground - inked.astype(np.float32)
