@@ -66,7 +66,7 @@ def test_the_kernel_svc_example_runs(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("0.987")
 
 
-BENCHMARKS = ["kernel_svc", "growth", "recipes", "recipes_fashion-mnist"]
+BENCHMARKS = ["kernel_svc", "growth", "recipes", "recipes_fashion-mnist", "pictures"]
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
