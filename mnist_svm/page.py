@@ -60,6 +60,10 @@ class Digit:
     box: Box
     image: Images
 
+    def shown(self, reject_below: float) -> str:
+        """The label, or a question mark if its confidence is less."""
+        return str(self.label) if self.confidence >= reject_below else "?"
+
 
 Row = tuple[Digit, ...]
 
@@ -219,6 +223,6 @@ def written(row: Row, *, reject_below: float = 0.0) -> str:
     text, right = "", row[0].box.left
     for digit in row:
         text += " " if digit.box.left - right > WIDE_GAP * height else ""
-        text += str(digit.label) if digit.confidence >= reject_below else "?"
+        text += digit.shown(reject_below)
         right = digit.box.right
     return text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -85,16 +83,15 @@ def explain_command(
 def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
     """A small copy of a picture, its width and height, and the image that is read."""
     from mnist_svm.errors import PictureError
+    from mnist_svm.imaging.album import open_picture
     from mnist_svm.imaging.normalize import normalize
-    from mnist_svm.imaging.picture import decode
     from mnist_svm.imaging.plate import TILE
 
+    named = open_picture(name, TILE)
     try:
-        if name == "-":
-            picture = decode(sys.stdin.buffer, thumbnail=TILE)
-        else:
-            with Path(name).open("rb") as file:
-                picture = decode(file, thumbnail=TILE)
+        if named.picture is None:
+            raise PictureError(named.error)
+        picture = named.picture
         seen = normalize(picture.grey)
     except PictureError as error:
         msg = f"{name}: {error}"

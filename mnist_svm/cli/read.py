@@ -140,7 +140,7 @@ def _draw(
     notes = [
         Note(
             digit.box,
-            str(digit.label) if digit.confidence >= reject_below else "?",
+            digit.shown(reject_below),
             digit.confidence >= least,
         )
         for row in reading.rows

@@ -48,16 +48,30 @@ def open_pictures(
     """
     for name in (os.fspath(name) for name in names):
         if name == "-" or not Path(name).is_dir():
-            yield _opened(name, thumbnail)
+            yield open_picture(name, thumbnail)
             continue
         found = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in SUFFIXES]
         if not found:
             yield Named(name, error="no pictures in this folder")
         for path in found:
-            yield _opened(str(path), thumbnail)
+            yield open_picture(str(path), thumbnail)
 
 
-def _opened(name: str, thumbnail: int | None) -> Named:
+def open_picture(name: str, thumbnail: int | None = None) -> Named:
+    """Decode a picture.
+
+    Parameters
+    ----------
+    name : str
+        ``-`` is standard input.
+    thumbnail : int, optional
+        See `mnist_svm.imaging.picture.decode`.
+
+    Returns
+    -------
+    Named
+        With an ``error`` if it cannot be opened or decoded.
+    """
     try:
         if name == "-":
             return Named(name, decode(sys.stdin.buffer, thumbnail=thumbnail))

@@ -22,6 +22,7 @@ from mnist_svm.imaging.polarity import (
     border,
     ink_is_dark,
     middle_grey,
+    odd,
     of_two_greys,
 )
 
@@ -160,11 +161,9 @@ def _above_ground(
     if reflecting:
         # Paper and ink reflect a part of the light: in a shadow both are dimmed.
         depth *= 255 / np.maximum(ground, max(DARKEST * float(np.percentile(ground, 90)), 1.0))
-    size = _odd(window)
+    size = odd(window)
     # The closing follows the lightest grains of the paper; what is left of it there is no ink.
-    bare = (depth < _threshold(depth)).astype(np.float32)
-    weight = ndimage.uniform_filter(bare, size, mode="nearest")
-    depth -= ndimage.uniform_filter(depth * bare, size, mode="nearest") / np.maximum(weight, 1e-3)
+    depth -= _mean_around(depth, depth < _threshold(depth), size, least=1e-3)
     above = depth > _threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
@@ -178,7 +177,7 @@ def _above_ground(
         raise blank()
     mask, traces = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
     if (glare := mask & (ground > GLARE * np.median(ground))).any():
-        depth[glare] /= _fullest(depth * mask, _odd(window / 2))[glare]
+        depth[glare] /= _fullest(depth * mask, odd(window / 2))[glare]
     return Ink(depth.clip(0, 1), mask, traces), 1 / max(noise, 1e-6)
 
 
@@ -202,9 +201,14 @@ def _deviation(depth: Field, away: Mask, size: int) -> Field:
 
     It is 0 where strokes leave no ground; a few specks do not matter.
     """
-    weight = ndimage.uniform_filter(away.astype(np.float32), size, mode="nearest")
-    distance = ndimage.uniform_filter(np.abs(depth) * away, size, mode="nearest")
-    return np.asarray(1.2533 * distance / np.maximum(weight, MIN_AWAY))
+    return 1.2533 * _mean_around(np.abs(depth), away, size, least=MIN_AWAY)
+
+
+def _mean_around(values: Field, where: Mask, size: int, *, least: float) -> Field:
+    """Mean of what a mask takes of the window around each pixel; nearer 0 if that is too little."""
+    weight = ndimage.uniform_filter(where.astype(np.float32), size, mode="nearest")
+    total = ndimage.uniform_filter(values * where, size, mode="nearest")
+    return np.asarray(total / np.maximum(weight, least))
 
 
 def _is_even(small: Grey) -> bool:
@@ -215,17 +219,13 @@ def _is_even(small: Grey) -> bool:
 
 def _ground(inked: Grey, window: float) -> Field:
     """What is narrower than a window and darker than its surroundings, brightened to theirs."""
-    image, size = inked.astype(np.float32), _odd(window)
+    image, size = inked.astype(np.float32), odd(window)
     side = max(image.shape)
     if side <= 100:
         return _closing(image, size)
     smooth = ndimage.gaussian_filter(image, side / 400, truncate=2)
     # Where the ground has an edge, only the sharp picture's closing follows it.
     return np.minimum(_closing(smooth, size), _closing(image, size))
-
-
-def _odd(window: float) -> int:
-    return 2 * round(window / 2) + 1
 
 
 def _closing(image: Field, size: int) -> Field:

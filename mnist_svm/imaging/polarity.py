@@ -58,13 +58,11 @@ def ink_is_dark(grey: Grey) -> bool:
     factor = max(grey.shape) // 300
     reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
     small = np.asarray(reduced, dtype=np.float32)
-    if np.ptp(small) < MIN_CONTRAST:
-        raise blank()
     small = _without_edges(small)
     low, high = float(small.min()), float(small.max())
     if high - low < MIN_CONTRAST:
         raise blank()
-    size = 2 * round(SURROUNDINGS * max(small.shape) / 2) + 1
+    size = odd(SURROUNDINGS * max(small.shape))
     difference = small - ndimage.uniform_filter(small, size, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
     middle = middle_grey(small)
@@ -129,6 +127,11 @@ def border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def middle_grey(image: npt.NDArray[Any]) -> float:
     """Half-way from the darkest grey to the lightest."""
     return (float(image.min()) + float(image.max())) / 2
+
+
+def odd(length: float) -> int:
+    """The odd number of pixels of about a length: the size of a window with a middle."""
+    return 2 * round(length / 2) + 1
 
 
 def blank() -> PictureError:

@@ -60,6 +60,20 @@ def rules(mask: Mask) -> list[Mask]:
     return sorted(lines, key=lambda line: int(line.any(axis=1).argmax()))
 
 
+def level_and_upright(mask: Mask) -> tuple[list[Mask], list[Mask]]:
+    """Horizontal lines across a picture, and vertical ones.
+
+    Parameters
+    ----------
+    mask : bool ndarray of shape (height, width), where ink is
+
+    Returns
+    -------
+    tuple of two lists of bool ndarray of shape (height, width), each as from `rules`
+    """
+    return rules(mask), [line.T for line in rules(mask.T)]
+
+
 def _straight(top: Mask) -> list[_Rule]:
     """Straight lines that have the upper edge of some ink in most columns."""
     height, width = top.shape

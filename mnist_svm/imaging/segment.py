@@ -12,7 +12,7 @@ from scipy import ndimage
 from mnist_svm.imaging.ground import Mask, find_ink
 from mnist_svm.imaging.normalize import OUTLINED, as_drawn
 from mnist_svm.imaging.polarity import Field, Grey
-from mnist_svm.imaging.rules import rules
+from mnist_svm.imaging.rules import level_and_upright
 from mnist_svm.imaging.strokes import Box, bounds, boxes_of
 
 # A page is looked at with at most so many pixels a side; a line of small digits is enlarged
@@ -142,7 +142,7 @@ def find_digits(grey: Grey) -> Page:
 
 def _without_lines(mask: Mask, traces: Mask) -> Mask:
     """The mask without ruled lines and frames, which go on beyond what is written."""
-    level, upright = rules(traces), [line.T for line in rules(traces.T)]
+    level, upright = level_and_upright(traces)
     others = mask.copy()
     for line in level + upright:
         others &= ~line

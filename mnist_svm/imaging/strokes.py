@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_svm.imaging.rules import rules
+from mnist_svm.imaging.rules import level_and_upright
 
 Mask = npt.NDArray[np.bool_]
 
@@ -110,7 +110,7 @@ def one_digit(mask: Mask, traces: Mask | None = None) -> Mask:
     """
     if traces is None:
         return _largest_cluster(mask)
-    level, upright = rules(traces), [line.T for line in rules(traces.T)]
+    level, upright = level_and_upright(traces)
     # A tall digit may look like a line among the lines of its frame.
     outer = [lines[:1] + lines[1:][-1:] for lines in (level, upright)]
     for horizontal, vertical in ((level, upright), outer, (level, []), ([], upright)):
