@@ -53,12 +53,14 @@ class Digit:
     confidence : the probability that it is right, 0 to 1.
     box : where on the picture, in pixels: top, bottom, left, right; bottom and right excluded.
     image : uint8 ndarray of shape (28, 28), what the classifier saw.
+    probabilities : float64 ndarray of shape (k,), of each of the classifier's classes.
     """
 
     label: int
     confidence: float
     box: Box
     image: Images
+    probabilities: npt.NDArray[np.float64]
 
     def shown(self, reject_below: float) -> str:
         """The label, or a question mark if its confidence is less."""
@@ -134,9 +136,12 @@ class PageReader:
         )
 
     def _digit(self, page: Page, part: _Reading) -> Digit:
-        best = int(part.probabilities.argmax())
+        probabilities = part.probabilities
+        best = int(probabilities.argmax())
         box = page.on_picture(part.blot.box)
-        return Digit(int(self._classes[best]), float(part.probabilities[best]), box, part.image)
+        return Digit(
+            int(self._classes[best]), float(probabilities[best]), box, part.image, probabilities
+        )
 
     def _readings(self, page: Page, blots: list[Blot]) -> list[_Reading]:
         if not blots:

@@ -19,6 +19,7 @@ from mnist_svm.modelfile import Model, load_model
 from mnist_svm.models import TOUCHING
 from mnist_svm.page import PageReader, Row
 from mnist_svm.svm.decisions import BLOCK
+from mnist_svm.svm.machines import machines
 from mnist_svm.threads import threads
 
 # Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
@@ -280,9 +281,29 @@ class Recognizer:
             except PictureError as error:
                 yield replace(seen, error=str(error))
 
+    def prepare(self) -> Self:
+        """Do now what the first reading, and every small one, would begin with.
+
+        For who reads little at a time, again and again. See
+        `mnist_svm.svm.classifier.KernelSVC.prepare`.
+
+        Returns
+        -------
+        Recognizer
+            Itself.
+        """
+        for model in (self.model, self._touching):
+            for machine in machines(model.pipeline):
+                machine.prepare()
+        return self
+
+    @cached_property
+    def _touching(self) -> Model:
+        return load_model(TOUCHING)
+
     @cached_property
     def _pages(self) -> PageReader:
-        touching = load_model(TOUCHING).pipeline
+        touching = self._touching.pipeline
         return PageReader(
             self.classes,
             lambda images: self.classify(images).confidences,

@@ -12,7 +12,7 @@ from threadpoolctl import OpenBLASController, threadpool_limits
 
 
 class _SingleThreadedBlas:
-    """While anyone is inside, BLAS uses one thread.
+    """Context manager: while anyone is inside, BLAS uses one thread.
 
     The limit is the whole process's. If each who enters set it and each who leaves put back what
     he found, then two who overlap would leave it at one thread for good.
@@ -46,7 +46,7 @@ def _let_this_thread_set_limits() -> None:
         clear(force=True)
 
 
-_single_threaded_blas = _SingleThreadedBlas()
+single_threaded_blas = _SingleThreadedBlas()
 
 _here = local()
 
@@ -71,7 +71,7 @@ def threads(n_jobs: int | None) -> Iterator[Parallel]:
     if within or get_active_backend()[0].nesting_level:
         n_jobs = 1
     with (
-        _single_threaded_blas,
+        single_threaded_blas,
         Parallel(n_jobs, prefer="threads", return_as="generator") as parallel,
     ):
         _here.within = True

@@ -146,7 +146,8 @@ def test_no_ink_is_lost_where_neighbours_are_joined():
 
 
 def digit(label: int, left: int, *, confidence: float = 1.0) -> Digit:
-    return Digit(label, confidence, Box(0, 40, left, left + 20), np.zeros((28, 28), np.uint8))
+    box, image = Box(0, 40, left, left + 20), np.zeros((28, 28), np.uint8)
+    return Digit(label, confidence, box, image, np.eye(10)[label])
 
 
 def test_a_wide_gap_is_written_as_a_space():

@@ -13,6 +13,7 @@ from mnist_svm.cli.outcome import OutcomeGroup
 from mnist_svm.cli.predict import predict_command
 from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command
+from mnist_svm.cli.serve import serve_command
 from mnist_svm.cli.train import train_command
 
 
@@ -29,6 +30,7 @@ def cli() -> None:
     Examples:
       mnist-svm predict images_test/*.png   read digits from pictures, one each
       mnist-svm read page.jpg               read the numbers on a photo or scan
+      mnist-svm serve                       a web page to draw on, and a JSON API
       mnist-svm train                       train on MNIST, write mnist-svm.joblib
       mnist-svm eval                        accuracy and confusion matrix on the test set
 
@@ -46,5 +48,6 @@ for command in (
     read_command,
     explain_command,
     info_command,
+    serve_command,
 ):
     cli.add_command(command)

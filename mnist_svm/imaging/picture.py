@@ -76,7 +76,9 @@ class Picture:
     thumbnail: Grey | None = None
 
 
-def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
+def decode(
+    file: BinaryIO, *, thumbnail: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
     """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to greys.
 
     Turned upright as its EXIF orientation says. Of an animation or a document of several pages,
@@ -94,6 +96,8 @@ def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
     file : binary file object, read to its end
     thumbnail : int, optional
         Keep a copy too, in the picture's own colours, its longer side at most so many pixels long.
+    max_pixels : int, default=64,000,000
+        A picture of more is refused before it is decoded.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
     try:
         # Warnings tell of damage that does not matter here.
         with warnings.catch_warnings(action="ignore"), _opened(data, kind) as image:
-            _require_size(image)
+            _require_size(image, max_pixels)
             image.load()
             turned = _UPRIGHT.get(_orientation(image), np.asarray)
             shown = as_shown(image)
@@ -124,7 +128,7 @@ def decode(file: BinaryIO, *, thumbnail: int | None = None) -> Picture:
         msg = "not enough memory for this picture"
         raise PictureError(msg) from error
     except Image.DecompressionBombError as error:
-        msg = f"promises far over the limit of {MAX_PIXELS:,} pixels"
+        msg = f"promises far over the limit of {max_pixels:,} pixels"
         raise PictureError(msg) from error
     except UnidentifiedImageError as error:
         msg = f"damaged picture ({kind} without a header that makes sense)"
@@ -163,10 +167,10 @@ def _silence_libtiff() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _require_size(image: Image.Image) -> None:
+def _require_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        msg = f"{width:,} x {height:,} pixels, over the limit of {MAX_PIXELS:,} in all"
+    if width * height > max_pixels:
+        msg = f"{width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all"
         raise PictureError(msg)
     if min(width, height) < MIN_SIDE:
         msg = f"{width:,} x {height:,} pixels, too narrow to show a digit"

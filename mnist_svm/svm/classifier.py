@@ -18,7 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.svm.decisions import coupled, expand
+from mnist_svm.svm.decisions import Expansion, coupled
 from mnist_svm.svm.frame import survey
 from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
 from mnist_svm.svm.log import listening, logger
@@ -131,6 +131,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     kkt_violation_: float
     fit_log_: list[dict[str, Any]]
     shape_fit_: tuple[int, int]
+    _kept: Expansion | None = None
 
     def __init__(
         self,
@@ -194,6 +195,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If libsvm gave up on a pair. `kkt_violation_` says how far the optimum is.
         """
         check_parameters(self)
+        self._forget()
         checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
         checked = validate_data(self, X, y, dtype="numeric")
         rows, labels = checked
@@ -365,19 +367,42 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ends = np.cumsum(self.n_support_)
         return [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
 
+    def prepare(self) -> Self:
+        """Compute now, and keep, what every prediction begins with.
+
+        Worth it where a few samples at a time are predicted again and again. It takes the memory
+        of the support vectors in float32 or float64, and is not saved with the machine. What is
+        learned must not be changed by hand afterwards; `fit` forgets it.
+
+        Returns
+        -------
+        KernelSVC
+            Itself.
+        """
+        check_is_fitted(self)
+        self._kept = self._expansion()
+        return self
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_kept", None)
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_kept"}
+
+    def _expansion(self) -> Expansion:
+        return Expansion(
+            self._kernel_of(self.gamma_),
+            [self.support_vectors_[mine] for mine in self._class_slices()],
+            [self.dual_coef_[:, mine] for mine in self._class_slices()],
+            _precision(self.shape_fit_[0]),
+        )
+
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
         """Decision values of all pairs."""
         rows: npt.NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
-        kernel = self._kernel_of(self.gamma_)
         with threads(self.n_jobs) as parallel:
-            values = expand(
-                kernel,
-                [self.support_vectors_[mine] for mine in self._class_slices()],
-                [self.dual_coef_[:, mine] for mine in self._class_slices()],
-                rows,
-                _precision(self.shape_fit_[0]),
-                parallel,
-            )
+            values = (self._kept or self._expansion()).values(rows, parallel)
         return values + self.intercept_
 
 

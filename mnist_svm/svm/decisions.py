@@ -20,18 +20,11 @@ GUARD = 8
 BLOCK = 304
 
 
-def expand(
-    kernel: Kernel,
-    vectors: Sequence[npt.NDArray[Any]],
-    dual_coef: Sequence[Float64Array],
-    rows: npt.NDArray[Any],
-    dtype: np.dtype[Any],
-    parallel: Parallel,
-) -> Float64Array:
+class Expansion:
     """Kernel expansions of all pairs, a block of rows at a time.
 
     Times the k - 1 dual coefficients that it has, a support vector gives what its class
-    contributes to its pairs with the others.
+    contributes to its pairs with the others. What does not depend on the rows is computed once.
 
     Parameters
     ----------
@@ -40,32 +33,47 @@ def expand(
         Support vectors of each class.
     dual_coef : k float64 ndarrays of shape (k - 1, n_of_class)
         Row: the other classes, in order.
-    rows : numeric ndarray of shape (n, n_features)
     dtype : float32 or float64
         In which kernel values are computed; sums are in float64.
-    parallel : joblib.Parallel
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k (k - 1) / 2)
     """
-    # What is zero in all of them takes no part in an inner product.
-    used = None
-    if kernel.name != "rbf":
-        used = np.flatnonzero(np.any([of_class.any(axis=0) for of_class in vectors], axis=0))
-    sums = [of_class.sum(axis=0, dtype=np.float64) for of_class in vectors]
-    centre = np.sum(sums, axis=0) / sum(map(len, vectors))
-    frame = Frame(kernel, centre, used, dtype)
-    factors = []
-    for of_class, coef in zip(vectors, dual_coef, strict=True):
-        points = frame.points(of_class)
-        left = kernel.left(points, squared_norms(points))
-        factors.append((np.ascontiguousarray(coef), left))
-    values = parallel(
-        delayed(_expand_block)(frame, rows[start : start + BLOCK], factors)
-        for start in range(0, len(rows), BLOCK)
-    )
-    return np.concatenate(list(values))
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        vectors: Sequence[npt.NDArray[Any]],
+        dual_coef: Sequence[Float64Array],
+        dtype: np.dtype[Any],
+    ) -> None:
+        # What is zero in all of them takes no part in an inner product.
+        used = None
+        if kernel.name != "rbf":
+            used = np.flatnonzero(np.any([of_class.any(axis=0) for of_class in vectors], axis=0))
+        sums = [of_class.sum(axis=0, dtype=np.float64) for of_class in vectors]
+        centre = np.sum(sums, axis=0) / sum(map(len, vectors))
+        self._frame = Frame(kernel, centre, used, dtype)
+        self._factors = []
+        for of_class, coef in zip(vectors, dual_coef, strict=True):
+            points = self._frame.points(of_class)
+            left = kernel.left(points, squared_norms(points))
+            self._factors.append((np.ascontiguousarray(coef), left))
+
+    def values(self, rows: npt.NDArray[Any], parallel: Parallel) -> Float64Array:
+        """The expansions of all pairs in some rows.
+
+        Parameters
+        ----------
+        rows : numeric ndarray of shape (n, n_features)
+        parallel : joblib.Parallel
+
+        Returns
+        -------
+        float64 ndarray of shape (n, k (k - 1) / 2)
+        """
+        values = parallel(
+            delayed(_expand_block)(self._frame, rows[start : start + BLOCK], self._factors)
+            for start in range(0, len(rows), BLOCK)
+        )
+        return np.concatenate(list(values))
 
 
 def _expand_block(

@@ -1,0 +1,192 @@
+"""Load a server on this machine and measure what it bears.
+
+    python benchmarks/serve.py                     all, 30 seconds each; writes benchmarks/serve.md
+    python benchmarks/serve.py --seconds 5 arrays  one load, for so long
+
+Clients and server share the cores. Each of 32 clients has one connection and sends its next request
+when it has the answer; beside them stands an endpoint of the same server that does nothing. The
+last load is beyond what the server takes: 400 clients, of which most are told to come again, and
+come again a little later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import uvloop
+from PIL import Image
+
+from mnist_svm.datasets.load import load_dataset
+
+CLIENTS = 32
+TOO_MANY = 400
+
+# Seconds after which one that was sent away comes again.
+LATER = 0.2
+
+HEADER = """\
+| load | clients | a second | median | 99 % within | status | memory |
+|---|---|---|---|---|---|---|"""
+
+
+@dataclass
+class Load:
+    """Requests of one kind, and what became of them.
+
+    ``labels`` are the digits that the answers ought to tell; none are compared if it is empty.
+    """
+
+    name: str
+    requests: Sequence[bytes]
+    clients: int = CLIENTS
+    labels: Sequence[int] = ()
+    seconds: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: int = 0
+    memory: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("loads", nargs="*")
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    table = [HEADER]
+    with server(given.workers) as (port, process):
+        for load in loads():
+            if given.loads and load.name not in given.loads:
+                continue
+            uvloop.run(bear(load, port, process.pid, given.seconds))
+            table.append(told(load, given.seconds))
+            print(table[-1], flush=True)
+    if not given.loads:
+        text = f"Loads of {given.seconds:g} s each, by `python benchmarks/serve.py`."
+        Path(__file__).with_suffix(".md").write_text("\n".join([text, "", *table, ""]))
+
+
+@contextmanager
+def server(workers: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A server process; its log goes nowhere, as a slow disk's speed is not what is measured."""
+    command = [sys.executable, "-m", "mnist_svm", "serve", "--port", "0", "--workers", str(workers)]
+    with Path(os.devnull).open("w") as nowhere:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        line = process.stderr.readline()
+        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=nowhere)
+        try:
+            yield int(line.split("http://127.0.0.1:")[1].split()[0]), process
+        finally:
+            process.terminate()
+            process.wait()
+            drain.wait()
+
+
+def loads() -> Iterator[Load]:
+    """What is sent: the first test digits."""
+    digits = load_dataset("mnist", split="test")
+    images, labels = digits.images[:1000], digits.labels[:1000].tolist()
+    arrays = [
+        post("application/json", json.dumps({"data": image.tolist()}).encode()) for image in images
+    ]
+    files = [post(FORM, form(png(image))) for image in images]
+    yield Load("nothing", [b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"])
+    yield Load("arrays", arrays, labels=labels)
+    yield Load("files", files, labels=labels)
+    yield Load("too many", arrays, TOO_MANY, labels=labels)
+    yield Load("arrays, afterwards", arrays, labels=labels)
+
+
+FORM = "multipart/form-data; boundary=limit"
+
+
+def png(image: np.ndarray) -> bytes:
+    """A picture file of an image."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
+def form(content: bytes) -> bytes:
+    """A form with one file."""
+    head = 'Content-Disposition: form-data; name="file"; filename="digit.png"'
+    return f"--limit\r\n{head}\r\n\r\n".encode() + content + b"\r\n--limit--\r\n"
+
+
+def post(kind: str, body: bytes) -> bytes:
+    """A request for a prediction."""
+    head = f"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def bear(load: Load, port: int, pid: int, seconds: float) -> None:
+    """Send requests for so long."""
+    until = time.perf_counter() + seconds
+    watching = asyncio.create_task(watch(load, pid))
+    async with asyncio.TaskGroup() as clients:
+        for number in range(load.clients):
+            clients.create_task(client(load, number, port, until))
+    watching.cancel()
+
+
+async def client(load: Load, number: int, port: int, until: float) -> None:
+    """One connection; the next request follows the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while time.perf_counter() < until:
+        which = number % len(load.requests)
+        number += load.clients
+        start = time.perf_counter()
+        writer.write(load.requests[which])
+        status, body = await answer(reader)
+        load.seconds.append(time.perf_counter() - start)
+        load.statuses[status] += 1
+        if status == 200 and load.labels:
+            load.wrong += json.loads(body)["predictions"][0]["digit"] != load.labels[which]
+        if status == 503:
+            await asyncio.sleep(LATER)
+    writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of an answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return int(head[9:12]), await reader.readexactly(length)
+
+
+async def watch(load: Load, pid: int) -> None:
+    """Look at the server's memory, in MiB, now and then."""
+    while True:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        load.memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        await asyncio.sleep(0.5)
+
+
+def told(load: Load, seconds: float) -> str:
+    """A line of the table."""
+    done = load.statuses[200]
+    median, late = np.quantile(load.seconds, [0.5, 0.99]) * 1000
+    statuses = ", ".join(f"{n:,} x {status}" for status, n in sorted(load.statuses.items()))
+    first, last = load.memory[min(4, len(load.memory) - 1)], load.memory[-1]
+    wrong = f", {load.wrong} misread" if load.labels else ""
+    return (
+        f"| {load.name} | {load.clients} | {done / seconds:,.0f} | {median:.0f} ms | {late:.0f} ms "
+        f"| {statuses}{wrong} | {first:.0f} to {last:.0f} MiB |"
+    )
+
+
+if __name__ == "__main__":
+    main()

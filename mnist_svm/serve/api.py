@@ -1,0 +1,251 @@
+"""The JSON API: routes, and how OpenAPI tells of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from mnist_svm.page import Row, written
+from mnist_svm.recognizer import Recognizer
+from mnist_svm.serve import schemas
+from mnist_svm.serve.answers import typed_answer
+from mnist_svm.serve.arrays import images_of
+from mnist_svm.serve.bodies import uploads
+from mnist_svm.serve.metrics import Metrics
+from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.reading import Reading, Seen, SeenPage
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MIB, Settings
+
+JSON, FORM = "application/json", "multipart/form-data"
+
+# Kinds of pictures that the document names; others that are pictures are read as well.
+KINDS = ("png", "jpeg", "gif", "bmp", "tiff", "webp", "x-portable-anymap")
+
+EXAMPLE = {"data": [[0] * 28 for _ in range(28)]}
+
+Image = Annotated[
+    bool, Query(description="Whether to give what the classifier saw, 28 x 28, as well.")
+]
+
+
+def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: Metrics) -> None:
+    """Add the routes of the API to an application.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Whose lifespan gives its requests a ``reading``.
+    settings : Settings
+    recognizer : Recognizer
+    metrics : Metrics
+    """
+    card = _card(recognizer)
+
+    @app.post(
+        "/predict",
+        summary="Read one digit from each picture",
+        response_model=schemas.Predictions,
+        responses=_problems(401, 408, 413, 415, 422, 503),
+        openapi_extra={"requestBody": _body(settings, arrays=True)},
+    )
+    async def predict(request: Request, image: Image = False) -> Response:
+        reading: Reading = request.state.reading
+        kind, body = _kind(request), await request.body()
+        if _is(kind, JSON):
+            seen = await reading.arrays(_arrays(body))
+        else:
+            seen = await reading.files(await uploads(kind, body, settings.max_files))
+        _require_any(seen, metrics)
+        answers = await reading.classified(seen)
+        entries = [
+            _prediction(one, answer, recognizer, image)
+            for one, answer in zip(seen, answers, strict=True)
+        ]
+        return typed_answer(schemas.Predictions(predictions=entries, model=card))
+
+    @app.post(
+        "/read",
+        summary="Read all digits on each picture",
+        response_model=schemas.Pages,
+        responses=_problems(401, 408, 413, 415, 422, 503),
+        openapi_extra={"requestBody": _body(settings, arrays=False)},
+    )
+    async def read(request: Request, image: Image = False) -> Response:
+        reading: Reading = request.state.reading
+        kind, body = _kind(request), await request.body()
+        if _is(kind, JSON):
+            raise ProblemError(415, f"/read takes pictures: {FORM} or image/*; arrays: /predict")
+        seen = await reading.pages(await uploads(kind, body, settings.max_files))
+        _require_any(seen, metrics)
+        pages = [_page(one, image) for one in seen]
+        return typed_answer(schemas.Pages(pictures=pages, model=card))
+
+    @app.get("/health", summary="Whether the server lives", response_model=schemas.Status)
+    async def health() -> Response:
+        return typed_answer(schemas.Status(status="ok"))
+
+    @app.get("/ready", summary="Whether the model is loaded", response_model=schemas.Status)
+    async def ready() -> Response:
+        # Nobody is listened to before it is.
+        return typed_answer(schemas.Status(status="ready"))
+
+    @app.get(
+        "/info",
+        summary="The model, and the limits on requests",
+        response_model=schemas.Info,
+        responses=_problems(401),
+    )
+    async def info() -> Response:
+        limits = {
+            "body_bytes": settings.max_body,
+            "json_bytes": MAX_JSON,
+            "pixels": settings.max_pixels,
+            "files": settings.max_files,
+            "arrays": MAX_ARRAYS,
+            "seconds": settings.timeout,
+        }
+        metadata = dict(recognizer.model.metadata)
+        return typed_answer(schemas.Info(model=card, metadata=metadata, limits=limits))
+
+    @app.get(
+        "/metrics",
+        summary="Counts and times, for Prometheus",
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            **_problems(401),
+        },
+    )
+    async def tell_metrics() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+# --- what is asked ----------------------------------------------------------------------
+
+
+def _kind(request: Request) -> str:
+    """The content type, if it is one that is taken."""
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("image/") or _is(kind, JSON) or _is(kind, FORM):
+        return kind
+    msg = f"send {FORM} with a field file, image/*, or {JSON} with arrays to /predict"
+    raise ProblemError(415, msg)
+
+
+def _is(kind: str, media_type: str) -> bool:
+    return kind.partition(";")[0].strip().lower() == media_type
+
+
+def _arrays(body: bytes) -> Any:
+    if len(body) > MAX_JSON:
+        msg = f"JSON of more than {MAX_JSON / MIB:g} MiB; send less at a time"
+        raise ProblemError(413, msg)
+    return images_of(body)
+
+
+def _require_any(seen: list[Any], metrics: Metrics) -> None:
+    """Refuse a request of which nothing can be read."""
+    errors = [one for one in seen if one.error is not None]
+    metrics.count_pictures(len(seen) - len(errors), len(errors))
+    if len(errors) < len(seen):
+        return
+    faults = [f"{one.file}: {one.error}" if one.file else str(one.error) for one in errors]
+    status = 413 if all("over the limit" in str(one.error) for one in errors) else 422
+    raise ProblemError(status, "; ".join(faults))
+
+
+# --- what is answered -------------------------------------------------------------------
+
+
+def _card(recognizer: Recognizer) -> schemas.ModelCard:
+    from mnist_svm import __version__
+
+    classes = [int(label) for label in recognizer.classes]
+    name = str(recognizer.model.metadata.get("recipe", "unknown"))
+    return schemas.ModelCard(name=name, version=__version__, classes=classes)
+
+
+def _prediction(
+    seen: Seen, confidences: Any, recognizer: Recognizer, image: bool
+) -> schemas.Prediction:
+    if seen.image is None:
+        return schemas.Prediction(
+            file=seen.file,
+            digit=None,
+            confidence=None,
+            probabilities=None,
+            **_if_any(note=seen.note, error=seen.error),
+        )
+    best = confidences.argmax()
+    return schemas.Prediction(
+        file=seen.file,
+        digit=int(recognizer.classes[best]),
+        confidence=float(confidences[best]),
+        probabilities=confidences.tolist(),
+        **_if_any(note=seen.note, image=seen.image.tolist() if image else None),
+    )
+
+
+def _page(seen: SeenPage, image: bool) -> schemas.Page:
+    height, width = seen.size or (None, None)
+    return schemas.Page(
+        file=seen.file,
+        width=width,
+        height=height,
+        rows=[_row(row, image) for row in seen.rows],
+        **_if_any(note=seen.note, error=seen.error),
+    )
+
+
+def _row(row: Row, image: bool) -> schemas.PageRow:
+    digits = [
+        schemas.PageDigit(
+            digit=digit.label,
+            confidence=digit.confidence,
+            box=schemas.Box(
+                left=digit.box.left,
+                top=digit.box.top,
+                width=digit.box.width,
+                height=digit.box.height,
+            ),
+            probabilities=list(digit.probabilities),
+            **_if_any(image=digit.image.tolist() if image else None),
+        )
+        for digit in row
+    ]
+    return schemas.PageRow(number=written(row), digits=digits)
+
+
+def _if_any(**values: Any) -> dict[str, Any]:
+    """Only what is there is set, and so only that is told."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+# --- how it is told ---------------------------------------------------------------------
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    means = {
+        401: "The API key is missing or wrong.",
+        408: "The request took too long.",
+        413: "The body, a picture or the number of them is over a limit.",
+        415: "The content type is none that is taken.",
+        422: "The body cannot be read.",
+        503: "Too many requests at once; Retry-After says when to come again.",
+    }
+    return {status: {"model": schemas.Problem, "description": means[status]} for status in statuses}
+
+
+def _body(settings: Settings, *, arrays: bool) -> dict[str, Any]:
+    picture = {"type": "string", "format": "binary"}
+    files = {"type": "array", "items": picture, "minItems": 1, "maxItems": settings.max_files}
+    form = {"type": "object", "properties": {"file": files}, "required": ["file"]}
+    content: dict[str, Any] = {FORM: {"schema": form}}
+    if arrays:
+        schema = schemas.Arrays.model_json_schema()
+        content[JSON] = {"schema": schema, "example": EXAMPLE}
+    content |= {f"image/{kind}": {"schema": picture} for kind in KINDS}
+    return {"required": True, "content": content}

@@ -1,0 +1,100 @@
+"""The application: its layers, from the outside in, and what lives as long as it does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from mnist_svm.recognizer import Recognizer
+from mnist_svm.serve.answers import problem_answer
+from mnist_svm.serve.api import add_api
+from mnist_svm.serve.guard import Guard
+from mnist_svm.serve.metrics import Metrics
+from mnist_svm.serve.observe import Observed
+from mnist_svm.serve.pages import add_pages
+from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.reading import Reading
+from mnist_svm.serve.settings import Settings
+
+DESCRIPTION = """\
+Reads handwritten digits with a support vector machine. `/predict` takes pictures of one digit each,
+or arrays; `/read` takes pictures of any number of digits. Errors have one line of `detail`, and the
+`request_id` that the log knows them by.
+"""
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The web application; it loads the model.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    ASGI application
+
+    Raises
+    ------
+    ModelFileError
+        If the model file cannot be used.
+    OSError
+        If it cannot be read.
+    """
+    from mnist_svm import __version__
+
+    metrics = Metrics()
+    recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Reading]]:
+        reading = Reading(recognizer, max_pixels=settings.max_pixels, tell=metrics.batches.observe)
+        async with reading:
+            yield {"reading": reading}
+
+    app = FastAPI(
+        title="mnist-svm",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    add_api(app, settings, recognizer, metrics)
+    add_pages(app)
+    for kind in (ProblemError, StarletteHTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _told)
+    layers: ASGIApp = Guard(app, settings, metrics)
+    if settings.origins:
+        layers = CORSMiddleware(
+            layers,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    return Observed(layers, metrics)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """Any error as a problem."""
+    problem, headers = ProblemError(500, "internal error; the log tells more under this id"), None
+    if isinstance(error, ProblemError):
+        problem = error
+    elif isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = ProblemError(422, f"{where}: {first['msg']}")
+    elif isinstance(error, (StarletteHTTPException, HTTPException)):
+        problem, headers = ProblemError(error.status_code, str(error.detail)), error.headers
+    answer = problem_answer(problem, request.state.request_id)
+    answer.headers.update(headers or {})
+    return answer

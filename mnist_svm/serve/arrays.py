@@ -1,0 +1,61 @@
+"""Arrays of a JSON body -> images."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.schemas import FORMS, SIDE, Arrays
+
+Images = npt.NDArray[np.uint8]
+
+# Largest numbers from which on white is 255, and up to which it is 1.
+BYTES_FROM, FRACTIONS_TO = 2, 1
+
+
+def images_of(body: bytes) -> Images:
+    """The images of a JSON body.
+
+    Parameters
+    ----------
+    body : bytes
+        As `mnist_svm.serve.schemas.Arrays` says.
+
+    Returns
+    -------
+    uint8 ndarray of shape (n, 28, 28), 0-255
+
+    Raises
+    ------
+    ProblemError
+        If the body is no such JSON, or it cannot be told what white is.
+    """
+    try:
+        arrays = Arrays.model_validate_json(body)
+    except ValidationError as error:
+        raise ProblemError(422, _told(error)) from None
+    values = np.array(arrays.data, dtype=np.float64).reshape(-1, SIDE, SIDE)
+    white = {"0-255": 255, "0-1": 1, None: None}[arrays.range] or _white(values)
+    if values.max() > white:
+        msg = f"data: a number of {values.max():g} where the range is 0-1"
+        raise ProblemError(422, msg)
+    return np.rint(values * (255 / white)).astype(np.uint8)
+
+
+def _white(values: npt.NDArray[np.float64]) -> int:
+    largest = values.max()
+    if largest <= FRACTIONS_TO:
+        return 1
+    if largest >= BYTES_FROM:
+        return 255
+    msg = f'data: the largest number is {largest:g}; say "range": "0-1" or "0-255"'
+    raise ProblemError(422, msg)
+
+
+def _told(error: ValidationError) -> str:
+    """The first fault on one line."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in FORMS)
+    return f"{where or 'body'}: {first['msg']}"

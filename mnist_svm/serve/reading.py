@@ -1,0 +1,203 @@
+"""Pictures and arrays of requests -> what is read in them, without keeping the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_svm.errors import PictureError
+from mnist_svm.imaging.normalize import is_mnist_form, normalize
+from mnist_svm.imaging.picture import decode
+from mnist_svm.page import Row
+from mnist_svm.recognizer import Recognizer
+from mnist_svm.serve.batching import Batcher
+from mnist_svm.serve.bodies import Upload
+from mnist_svm.threads import single_threaded_blas
+
+Images = npt.NDArray[np.uint8]
+Result = TypeVar("Result")
+
+# A stroke, dark on light.
+_A_ONE = np.full((100, 100), 255, dtype=np.uint8)
+_A_ONE[20:80, 45:55] = 0
+
+# So few arrays are looked at in the event loop: to hand them to a thread would take longer.
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the classifier will see of a picture.
+
+    Attributes
+    ----------
+    file : its name, if it has one.
+    image : uint8 ndarray of shape (28, 28), 0-255; None if there is an error.
+    note : which part of the file it is; None if it is all.
+    error : why it cannot be read, on one line; None if it can.
+    """
+
+    file: str | None = None
+    image: Images | None = None
+    note: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class SeenPage:
+    """What was read on a picture of any number of digits.
+
+    Attributes
+    ----------
+    file, note, error : see `Seen`.
+    rows : from top to bottom; empty if there is an error.
+    size : height and width in pixels; None if the picture could not be decoded.
+    """
+
+    file: str | None = None
+    rows: tuple[Row, ...] = ()
+    size: tuple[int, int] | None = None
+    note: str | None = None
+    error: str | None = None
+
+
+class Reading:
+    """Reads the pictures and arrays of requests, of many at a time.
+
+    An asynchronous context manager: threads and the limit on BLAS's own are there while it is
+    entered.
+
+    Parameters
+    ----------
+    recognizer : Recognizer
+        With one thread: there are others here.
+    max_pixels : int
+        Of a picture.
+    tell : callable, optional
+        Told the number of images of each batch.
+    """
+
+    def __init__(
+        self, recognizer: Recognizer, *, max_pixels: int, tell: Callable[[int], Any]
+    ) -> None:
+        self.recognizer = recognizer
+        self._max_pixels = max_pixels
+        self._tell = tell
+
+    async def __aenter__(self) -> Self:
+        with ExitStack() as stack:
+            # Threads share the cores; BLAS's would fight them for these.
+            stack.enter_context(single_threaded_blas)
+            self._preparing = stack.enter_context(
+                ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
+            )
+            classifying = stack.enter_context(ThreadPoolExecutor(1, "classify"))
+            self._batcher = Batcher(
+                lambda images: self.recognizer.classify(images).confidences,
+                classifying,
+                self._tell,
+            )
+            # What is imported and computed at first use is not left to the first request.
+            await self._prepared(self.recognizer.read_page, [_A_ONE])
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.to_thread(self._stack.close)
+
+    async def arrays(self, images: Images) -> list[Seen]:
+        """Bring arrays into MNIST form.
+
+        Parameters
+        ----------
+        images : uint8 ndarray of shape (n, 28, 28), 0 black to 255 white
+
+        Returns
+        -------
+        list of n Seen
+        """
+        if len(images) <= FEW and all(is_mnist_form(image) for image in images):
+            return [Seen(image=image) for image in images]
+        return await self._prepared(_of_array, list(images))
+
+    async def files(self, uploads: Sequence[Upload]) -> list[Seen]:
+        """Decode pictures of one digit each and bring them into MNIST form.
+
+        Parameters
+        ----------
+        uploads : sequence of Upload
+
+        Returns
+        -------
+        list of Seen, one each
+        """
+        return await self._prepared(self._of_file, uploads)
+
+    async def pages(self, uploads: Sequence[Upload]) -> list[SeenPage]:
+        """Read pictures of any number of digits.
+
+        Parameters
+        ----------
+        uploads : sequence of Upload
+
+        Returns
+        -------
+        list of SeenPage, one each
+        """
+        return await self._prepared(self._of_page, uploads)
+
+    async def classified(self, seen: Sequence[Seen]) -> list[npt.NDArray[np.float64] | None]:
+        """The confidences in each class for what is seen, with that of other requests.
+
+        Parameters
+        ----------
+        seen : sequence of Seen
+
+        Returns
+        -------
+        list of float64 ndarrays of shape (k,), or None for an error
+        """
+        images = [one.image for one in seen if one.image is not None]
+        found = iter(await self._batcher.classify(np.stack(images)) if images else ())
+        return [None if one.image is None else next(found) for one in seen]
+
+    async def _prepared(
+        self, prepare: Callable[[Any], Result], parts: Sequence[Any]
+    ) -> list[Result]:
+        loop = asyncio.get_running_loop()
+        # One by one, so that a request of many does not fill all threads.
+        return [await loop.run_in_executor(self._preparing, prepare, part) for part in parts]
+
+    def _of_file(self, upload: Upload) -> Seen:
+        note = None
+        try:
+            picture = decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+            note = picture.note
+            return Seen(upload.file, normalize(picture.grey), note)
+        except PictureError as error:
+            return Seen(upload.file, None, note, str(error))
+
+    def _of_page(self, upload: Upload) -> SeenPage:
+        size = note = None
+        try:
+            picture = decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+            note, size = picture.note, (picture.grey.shape[0], picture.grey.shape[1])
+            return SeenPage(upload.file, self.recognizer.read_page(picture.grey), size, note)
+        except PictureError as error:
+            return SeenPage(upload.file, (), size, note, str(error))
+
+
+def _of_array(image: Images) -> Seen:
+    try:
+        return Seen(image=normalize(image))
+    except PictureError as error:
+        return Seen(error=str(error))

@@ -1,0 +1,132 @@
+"""The server's processes: sockets, workers, and their end."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import sys
+import tempfile
+from contextlib import ExitStack
+from types import FrameType
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from mnist_svm.serve.logs import configuration, is_terminal
+from mnist_svm.serve.protocol import PatientProtocol
+from mnist_svm.serve.settings import Settings
+
+# Connections that wait to be taken.
+BACKLOG = 2048
+
+# Seconds that Python lets a thread run while others wait: less than its 5 ms, since the event loop
+# is one of them.
+SWITCH = 0.0005
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Parameters
+    ----------
+    host : str
+        Name or address, of IPv4 or IPv6.
+    port : int
+        0 takes one that is free.
+
+    Returns
+    -------
+    socket.socket
+
+    Raises
+    ------
+    OSError
+        If the address is not this machine's, or is taken; its ``filename`` is the address.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        server = socket.create_server(
+            address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=False
+        )
+    except OSError as error:
+        error.filename = f"{host}:{port}"
+        raise
+    server.set_inheritable(True)
+    return server
+
+
+def url_of(server: socket.socket) -> str:
+    """Where a browser finds a socket.
+
+    Parameters
+    ----------
+    server : socket.socket
+
+    Returns
+    -------
+    str
+    """
+    host, port = server.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(settings: Settings, server: socket.socket, *, workers: int) -> None:
+    """Serve until SIGINT or SIGTERM; what was begun is finished.
+
+    Parameters
+    ----------
+    settings : Settings
+    server : socket.socket
+        From `listen`.
+    workers : int
+        Processes; one is this process, more are others, which are started anew if they die.
+    """
+    config = uvicorn.Config(
+        functools.partial(worker_app, settings),
+        factory=True,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        workers=workers,
+        log_config=configuration(is_terminal()),
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=int(settings.timeout) + 1,
+    )
+    if workers == 1:
+        _Server(config).run(sockets=[server])
+        return
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-svm-"))
+        # Read when the workers import prometheus_client.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        Multiprocess(config, sockets=[server]).run()
+
+
+def worker_app(settings: Settings) -> object:
+    """The application of a worker, in its process.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    ASGI application
+    """
+    from mnist_svm.serve.app import create_app
+
+    sys.setswitchinterval(SWITCH)
+    return create_app(settings)
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal for the wish to end, and not, in the end, for a failure."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
