@@ -25,8 +25,10 @@ WIDE = 0.45
 # Blots that are one digit with less probability are cut: most are, whatever they look like.
 ONE = 0.2
 
-# Digits that touch are cut again and again, so often.
+# Digits that touch are cut again and again, so often, and on a page so many at a time: noise has
+# thousands of blots that might be anything.
 DEPTH = 4
+CUT = 100
 
 # Parts of the digits' height: a gap that is wider parts two numbers.
 WIDE_GAP = 1.5
@@ -169,10 +171,9 @@ class PageReader:
 
     def _cut(self, page: Page, readings: list[_Reading], depth: int) -> list[list[_Reading]]:
         """The digits of each blot, cut between them if they are several."""
-        ways = [
-            halves(page, reading.blot) if depth and _may_be_more(reading) else []
-            for reading in readings
-        ]
+        several = [reading for reading in readings if depth and _may_be_more(reading)]
+        several = sorted(several, key=lambda reading: reading.one)[:CUT]
+        ways = [halves(page, reading.blot) if reading in several else [] for reading in readings]
         pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]
         read = iter(self._readings(page, pieces))
         pairs = [

@@ -83,13 +83,25 @@ def is_mnist_form(grey: Grey) -> bool:
     """
     if grey.shape != (SIDE, SIDE):
         return False
-    if np.median(border(grey)) > 16 or grey.max() < 128:
+    # Served by the thousand a second, and so by sums and sorting alone.
+    edge = np.sort(border(grey))
+    if int(edge[len(edge) // 2 - 1]) + int(edge[len(edge) // 2]) > 2 * 16 or grey.max() < 128:
         return False
     ink = grey > 32
-    height, width = (np.ptp(np.flatnonzero(ink.any(axis=axis))) + 1 for axis in (1, 0))
-    centroid = ndimage.center_of_mass(grey)
-    off_centre = max(abs(position - CENTRE) for position in centroid)
-    return bool(BOX - 6 <= max(height, width) <= BOX + 2 and off_centre <= 1)
+    height, width = (_extent(np.asarray(ink.any(axis=axis))) for axis in (1, 0))
+    if not BOX - 6 <= max(height, width) <= BOX + 2:
+        return False
+    sums = (grey.sum(axis=axis, dtype=np.int64) for axis in (1, 0))
+    return all(abs(_PLACES @ along / along.sum() - CENTRE) <= 1 for along in sums)
+
+
+_PLACES = np.arange(SIDE)
+
+
+def _extent(filled: Mask) -> int:
+    """From the first to the last that is filled, of which there is one."""
+    places = filled.nonzero()[0]
+    return int(places[-1] - places[0]) + 1
 
 
 def _enlarged(grey: Grey) -> Grey:

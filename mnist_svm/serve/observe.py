@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnist_svm.serve.answers import problem_answer
@@ -28,12 +28,13 @@ GONE = 499
 # Characters of a path that are logged.
 LOGGED = 200
 
+# What every answer says unless it says otherwise.
 HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
 }
 
 
@@ -64,10 +65,10 @@ class Observed:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                # The last of a name is the one that stands.
+                headers = HEADERS | dict(message["headers"])
+                headers[b"x-request-id"] = request_id.encode()
+                message = {**message, "headers": list(headers.items())}
             else:
                 size += len(message.get("body", b""))
             await send(message)

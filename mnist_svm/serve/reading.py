@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -24,6 +24,7 @@ from mnist_svm.serve.bodies import Upload
 from mnist_svm.threads import single_threaded_blas
 
 Images = npt.NDArray[np.uint8]
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 # A stroke, dark on light.
@@ -97,8 +98,10 @@ class Reading:
         with ExitStack() as stack:
             # Threads share the cores; BLAS's would fight them for these.
             stack.enter_context(single_threaded_blas)
-            self._preparing = stack.enter_context(
-                ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
+            # Pages take long, and digits shall not wait for them.
+            self._preparing, self._paging = (
+                stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1, name))
+                for name in ("prepare", "page")
             )
             classifying = stack.enter_context(ThreadPoolExecutor(1, "classify"))
             self._batcher = Batcher(
@@ -107,7 +110,7 @@ class Reading:
                 self._tell,
             )
             # What is imported and computed at first use is not left to the first request.
-            await self._prepared(self.recognizer.read_page, [_A_ONE])
+            await _each(self._paging, self.recognizer.read_page, [_A_ONE])
             self._stack = stack.pop_all()
         return self
 
@@ -127,7 +130,7 @@ class Reading:
         """
         if len(images) <= FEW and all(is_mnist_form(image) for image in images):
             return [Seen(image=image) for image in images]
-        return await self._prepared(_of_array, list(images))
+        return await _each(self._preparing, _of_array, list(images))
 
     async def files(self, uploads: Sequence[Upload]) -> list[Seen]:
         """Decode pictures of one digit each and bring them into MNIST form.
@@ -140,7 +143,7 @@ class Reading:
         -------
         list of Seen, one each
         """
-        return await self._prepared(self._of_file, uploads)
+        return await _each(self._preparing, self._of_file, uploads)
 
     async def pages(self, uploads: Sequence[Upload]) -> list[SeenPage]:
         """Read pictures of any number of digits.
@@ -153,7 +156,7 @@ class Reading:
         -------
         list of SeenPage, one each
         """
-        return await self._prepared(self._of_page, uploads)
+        return await _each(self._paging, self._of_page, uploads)
 
     async def classified(self, seen: Sequence[Seen]) -> list[npt.NDArray[np.float64] | None]:
         """The confidences in each class for what is seen, with that of other requests.
@@ -169,13 +172,6 @@ class Reading:
         images = [one.image for one in seen if one.image is not None]
         found = iter(await self._batcher.classify(np.stack(images)) if images else ())
         return [None if one.image is None else next(found) for one in seen]
-
-    async def _prepared(
-        self, prepare: Callable[[Any], Result], parts: Sequence[Any]
-    ) -> list[Result]:
-        loop = asyncio.get_running_loop()
-        # One by one, so that a request of many does not fill all threads.
-        return [await loop.run_in_executor(self._preparing, prepare, part) for part in parts]
 
     def _of_file(self, upload: Upload) -> Seen:
         note = None
@@ -201,3 +197,11 @@ def _of_array(image: Images) -> Seen:
         return Seen(image=normalize(image))
     except PictureError as error:
         return Seen(error=str(error))
+
+
+async def _each(
+    executor: Executor, task: Callable[[Part], Result], parts: Sequence[Part]
+) -> list[Result]:
+    """The results of a task for each part, one after another: a request takes one thread."""
+    loop = asyncio.get_running_loop()
+    return [await loop.run_in_executor(executor, task, part) for part in parts]

@@ -10,7 +10,6 @@ const KEY = "mnist-svm-key";
 const WORDS = {
   401: "This server wants an API key.",
   408: "The server ran out of time over this picture. A smaller one may do.",
-  413: "Too large for this server",
   503: "The server is busy. Try again in a moment.",
 };
 
@@ -52,7 +51,7 @@ async function ask(path, blob, name) {
     const response = await send(path, body, blob.size);
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
-    if (response.status !== 503 || tries === TRIES) throw refused(response, answer);
+    if (response.status !== 503 || tries === TRIES) throw refused(response, answer, name);
     const seconds = Math.min(Number(response.headers.get("Retry-After")) || 1, PATIENCE);
     await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   }
@@ -78,11 +77,13 @@ async function send(path, body, size) {
   }
 }
 
-function refused({ status }, { detail = "", request_id: id }) {
+function refused({ status }, { detail, request_id: id }, name) {
   if (status === 401 && key.get()) return new Trouble("That API key was not accepted.", 401);
-  if (status === 413) return new Trouble(`${WORDS[413]}: ${detail}.`, status, false);
   if (WORDS[status]) return new Trouble(WORDS[status], status);
-  if (status < 500) return new Trouble(sentence(detail || `Refused (${status})`), status, false);
+  // The name is beside it already.
+  const reason = String(detail ?? `refused (${status})`).replace(`${name}: `, "");
+  if (status === 413) return new Trouble(`Too large for this server: ${reason}.`, status, false);
+  if (status < 500) return new Trouble(sentence(reason), status, false);
   return new Trouble(`The server failed (${status}${id ? `, request ${id}` : ""}).`, status);
 }
 

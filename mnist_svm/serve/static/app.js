@@ -8,6 +8,7 @@ import { spoken } from "./words.js";
 
 // What is told to screen readers waits for a pause of so many milliseconds.
 const PAUSE = 600;
+const isNarrow = matchMedia("(max-width: 56rem)");
 
 const pad = new Pad($("pad"), drawn);
 const files = new Files(readFile, select);
@@ -28,7 +29,7 @@ function select(item) {
   shown = item;
   files.mark(item);
   show(item);
-  if (item && item !== drawing) $("answer").scrollIntoView({ block: "nearest" });
+  if (item?.file && isNarrow.matches) $("answer").scrollIntoView({ block: "nearest" });
   if (item?.one || item?.many || item?.error) tell(spoken(item));
 }
 
@@ -70,8 +71,7 @@ async function readDrawing() {
     const found = await answer({ blob, sentAs: "drawing.png" }, as);
     // The beginning of a stroke may be no digit yet.
     if (now !== era || (pad.isDrawing && found.error?.status === 422)) continue;
-    URL.revokeObjectURL(drawing.url);
-    Object.assign(drawing, found, { blob, url: URL.createObjectURL(blob) });
+    Object.assign(drawing, found);
     select(drawing);
   }
   asking = false;
@@ -180,4 +180,5 @@ addEventListener("drop", (event) => {
   take(event.dataTransfer.files);
 });
 
+show(null);
 $("curl").textContent = `curl -F file=@digit.png ${new URL("predict", document.baseURI)}`;

@@ -43,7 +43,7 @@ export class Files {
   }
 
   mark(item) {
-    for (const each of this.items) each.card.setAttribute("aria-pressed", String(each === item));
+    for (const each of this.items) each.card.setAttribute("aria-current", String(each === item));
   }
 
   // How many were read, how many could not be, and how many there are.
@@ -64,7 +64,12 @@ export class Files {
     item.card.type = "button";
     const thumbnail = make("img");
     Object.assign(thumbnail, { alt: "", loading: "lazy", width: 48, height: 48, src: item.url });
-    thumbnail.addEventListener("error", () => thumbnail.replaceWith(make("span", "blind")));
+    thumbnail.addEventListener("error", () => {
+      const kind = file.name.split(".").at(-1).slice(0, 4).toUpperCase();
+      const instead = make("span", "blind", kind);
+      instead.ariaHidden = "true";
+      thumbnail.replaceWith(instead);
+    });
     const words = make("span", "words");
     words.append(make("span", "name", file.name), make("span", "told"));
     item.card.append(thumbnail, words, make("span", "result"));

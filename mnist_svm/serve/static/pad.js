@@ -109,6 +109,7 @@ export class Pad {
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
     const context = canvas.getContext("2d");
+    context.resetTransform();
     context.clearRect(0, 0, width, height);
     draw(context, this.strokes, getComputedStyle(canvas).color, width / WIDTH);
   }

@@ -13,14 +13,14 @@ export function make(tag, className = "", text = "") {
 
 const SIZE = 28;
 // Of the picture with boxes, in pixels of the screen.
-const TALLEST = 260;
+const TALLEST = 300;
 const bars = [...Array(10).keys()].map((digit) => {
   const row = $("bars").tBodies[0].insertRow();
   const head = make("th", "", digit);
   head.scope = "row";
   const bar = make("div");
   const cell = make("td", "share");
-  cell.append(make("span"), bar);
+  cell.append(make("span", "", percent(0)), bar);
   row.append(head, cell);
   return { row, bar, text: cell.firstChild };
 });
@@ -29,7 +29,8 @@ let choices = [];
 let boxes = [];
 let current;
 
-// An item has a `name`, a `url` of its picture, and `one` or `many` or an `error` or none yet.
+// An item has a `name`, a `file` and its `url` unless it is the drawing, and `one` or `many` or an
+// `error` or none yet.
 export function show(item) {
   const { one, many, error } = (current = item) ?? {};
   const isRead = Boolean(one || many);
@@ -50,7 +51,9 @@ export function show(item) {
   $("sent").hidden = !item?.file || !one || item.isBlind;
   $("picture").hidden = Boolean(item?.isBlind);
   showNote();
+  $("marks").replaceChildren();
   if (many) showNumber(item);
+  if (!isRead) $("digit").textContent = "?";
   if (one) {
     if (item.file) $("preview").src = item.url;
     showDigit(one);
@@ -106,13 +109,23 @@ function showNumber(item) {
   $("number").style.setProperty("--longest", longest);
   $("number").style.setProperty("--rows", rows.length);
   $("summary").textContent = summary(many);
-  $("picture").src = item.url;
-  $("stage").style.aspectRatio = `${many.width} / ${many.height}`;
-  $("stage").style.maxWidth = `${Math.round((TALLEST * many.width) / many.height)}px`;
-  $("stage").classList.toggle("tiny", many.width < 200);
-  boxes = digits.map((digit, index) => box(digit, index, many));
-  $("stage").replaceChildren($("picture"), ...boxes);
+  boxes = digits.map((digit) => box(digit, many));
+  $("stage").hidden = !item.file;
+  if (item.file) showPicture(item);
+  else $("marks").replaceChildren(...boxes);
   choose(0);
+}
+
+function showPicture({ url, many: { width, height } }) {
+  const stage = $("stage");
+  $("picture").src = url;
+  stage.style.aspectRatio = `${width} / ${height}`;
+  stage.style.maxWidth = `${Math.round((TALLEST * width) / height)}px`;
+  stage.classList.toggle("tiny", width < 200);
+  boxes.forEach((each, index) => {
+    for (const event of ["click", "focus"]) each.addEventListener(event, () => choose(index));
+  });
+  stage.replaceChildren($("picture"), ...boxes);
 }
 
 function choice() {
@@ -127,7 +140,7 @@ function choice() {
   return button;
 }
 
-function box({ digit, confidence, box: { left, top, width, height } }, index, picture) {
+function box({ digit, confidence, box: { left, top, width, height } }, picture) {
   const button = make("button", confidence < DOUBTFUL ? "box unsure" : "box");
   button.type = "button";
   button.tabIndex = -1;
@@ -141,7 +154,6 @@ function box({ digit, confidence, box: { left, top, width, height } }, index, pi
     width: across(width),
     height: down(height),
   });
-  for (const event of ["click", "focus"]) button.addEventListener(event, () => choose(index));
   return button;
 }
 
