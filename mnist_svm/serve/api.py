@@ -17,7 +17,7 @@ from mnist_svm.serve.bodies import uploads
 from mnist_svm.serve.metrics import Metrics
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.reading import Reading, Seen, SeenPage
-from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MIB, Settings
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MIB, VERSION, Settings
 
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -161,11 +161,9 @@ def _require_any(seen: list[Any], metrics: Metrics) -> None:
 
 
 def _card(recognizer: Recognizer) -> schemas.ModelCard:
-    from mnist_svm import __version__
-
     classes = [int(label) for label in recognizer.classes]
     name = str(recognizer.model.metadata.get("recipe", "unknown"))
-    return schemas.ModelCard(name=name, version=__version__, classes=classes)
+    return schemas.ModelCard(name=name, version=VERSION, classes=classes)
 
 
 def _prediction(

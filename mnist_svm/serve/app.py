@@ -21,7 +21,7 @@ from mnist_svm.serve.observe import Observed
 from mnist_svm.serve.pages import add_pages
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.reading import Reading
-from mnist_svm.serve.settings import Settings
+from mnist_svm.serve.settings import VERSION, Settings
 
 DESCRIPTION = """\
 Reads handwritten digits with a support vector machine. `/predict` takes pictures of one digit each,
@@ -48,8 +48,6 @@ def create_app(settings: Settings) -> ASGIApp:
     OSError
         If it cannot be read.
     """
-    from mnist_svm import __version__
-
     metrics = Metrics()
     recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()
 
@@ -61,7 +59,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
     app = FastAPI(
         title="mnist-svm",
-        version=__version__,
+        version=VERSION,
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         docs_url=None,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+
+VERSION = version("mnist-svm")
 
 MIB = 1 << 20
 
