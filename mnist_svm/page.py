@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +17,7 @@ from mnist_svm.imaging.segment import Blot, Page, find_digits, halves
 from mnist_svm.imaging.strokes import Box
 
 Images = npt.NDArray[np.uint8]
+Part = TypeVar("Part")
 
 # From uint8 images of shape (n, 28, 28) to probabilities: of shape (n, k), one a class, and of
 # shape (n,), that it is one digit and not two or more that touch.
@@ -108,12 +112,14 @@ class PageReader:
         self._classify = classify
         self._is_one = is_one
 
-    def read(self, grey: Images) -> tuple[Row, ...]:
+    def read(self, grey: Images, *, until: float = inf) -> tuple[Row, ...]:
         """Read a picture.
 
         Parameters
         ----------
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        until : float, optional
+            When to give up, by `time.monotonic`.
 
         Returns
         -------
@@ -122,7 +128,7 @@ class PageReader:
         Raises
         ------
         PictureError
-            If the picture is blank, or has nothing on it that could be a digit.
+            If the picture is blank, shows nothing that could be a digit, or is not read in time.
         """
         page = find_digits(grey)
         rows = [row for row in page.rows if row]
@@ -130,9 +136,9 @@ class PageReader:
             msg = "no digits found on this picture"
             raise PictureError(msg)
         # All rows at once: to ask the classifier takes a while, however much it is asked.
-        readings = iter(self._readings(page, [blot for row in rows for blot in row]))
-        whole = self._joined(page, [[next(readings) for _ in row] for row in rows])
-        parts = iter(self._cut(page, [reading for row in whole for reading in row], DEPTH))
+        readings = iter(self._readings(page, [blot for row in rows for blot in row], until))
+        whole = self._joined(page, [[next(readings) for _ in row] for row in rows], until)
+        parts = iter(self._cut(page, [reading for row in whole for reading in row], DEPTH, until))
         return tuple(
             tuple(self._digit(page, part) for _ in row for part in next(parts)) for row in whole
         )
@@ -145,18 +151,18 @@ class PageReader:
             int(self._classes[best]), float(probabilities[best]), box, part.image, probabilities
         )
 
-    def _readings(self, page: Page, blots: list[Blot]) -> list[_Reading]:
+    def _readings(self, page: Page, blots: list[Blot], until: float) -> list[_Reading]:
         if not blots:
             return []
-        images = np.stack([page.image(blot) for blot in blots])
+        images = np.stack([page.image(blot) for blot in _in_time(blots, until)])
         probabilities, ones = self._classify(images), self._is_one(images)
         return [_Reading(*parts) for parts in zip(blots, images, probabilities, ones, strict=True)]
 
-    def _joined(self, page: Page, rows: list[list[_Reading]]) -> list[list[_Reading]]:
+    def _joined(self, page: Page, rows: list[list[_Reading]], until: float) -> list[list[_Reading]]:
         """Neighbours joined where the classifier is surer of the whole than of the parts."""
         pairs = [[pair for pair in pairwise(row) if _are_near(*pair)] for row in rows]
         blots = [one.blot.joined(two.blot) for of_row in pairs for one, two in of_row]
-        wholes = iter(self._readings(page, blots))
+        wholes = iter(self._readings(page, blots, until))
         result = []
         for row, of_row in zip(rows, pairs, strict=True):
             joined = list(row)
@@ -169,13 +175,18 @@ class PageReader:
             result.append(joined)
         return result
 
-    def _cut(self, page: Page, readings: list[_Reading], depth: int) -> list[list[_Reading]]:
+    def _cut(
+        self, page: Page, readings: list[_Reading], depth: int, until: float
+    ) -> list[list[_Reading]]:
         """The digits of each blot, cut between them if they are several."""
         several = [reading for reading in readings if depth and _may_be_more(reading)]
         several = sorted(several, key=lambda reading: reading.one)[:CUT]
-        ways = [halves(page, reading.blot) if reading in several else [] for reading in readings]
+        ways = [
+            halves(page, reading.blot) if reading in several else []
+            for reading in _in_time(readings, until)
+        ]
         pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]
-        read = iter(self._readings(page, pieces))
+        read = iter(self._readings(page, pieces, until))
         pairs = [
             max(
                 ([next(read), next(read)] for _ in of_blot),
@@ -186,11 +197,20 @@ class PageReader:
         ]
         if not pieces:
             return [[reading] for reading in readings]
-        again = iter(self._cut(page, [part for pair in pairs for part in pair], depth - 1))
+        again = iter(self._cut(page, [part for pair in pairs for part in pair], depth - 1, until))
         return [
             [digit for _ in pair for digit in next(again)] or [reading]
             for reading, pair in zip(readings, pairs, strict=True)
         ]
+
+
+def _in_time(parts: list[Part], until: float) -> Iterator[Part]:
+    """The parts one by one, as long as there is time."""
+    for part in parts:
+        if time.monotonic() > until:
+            msg = "not read in time: far more on it than a page of numbers has"
+            raise PictureError(msg)
+        yield part
 
 
 def _are_near(one: _Reading, two: _Reading) -> bool:

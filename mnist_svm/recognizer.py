@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Self
 
 import numpy as np
@@ -230,13 +231,15 @@ class Recognizer:
                 block = []
         yield from self._answered(block, top)
 
-    def read_page(self, grey: Images) -> tuple[Row, ...]:
+    def read_page(self, grey: Images, *, until: float = inf) -> tuple[Row, ...]:
         """Read all digits of a decoded picture.
 
         Parameters
         ----------
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
             See `mnist_svm.imaging.picture.decode`.
+        until : float, optional
+            When to give up, by `time.monotonic`: noise may take a minute.
 
         Returns
         -------
@@ -245,9 +248,9 @@ class Recognizer:
         Raises
         ------
         PictureError
-            If the picture is blank, or has nothing on it that could be a digit.
+            If the picture is blank, shows nothing that could be a digit, or is not read in time.
         """
-        return self._pages.read(grey)
+        return self._pages.read(grey, until=until)
 
     def read_pages(
         self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None

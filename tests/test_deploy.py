@@ -1,20 +1,22 @@
-"""What the Dockerfile, compose.yaml and the manifests say holds together, and holds of the server."""
+"""What the Dockerfile, compose.yaml and the manifests say holds together and of the server."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import shlex
+import socket
 import subprocess
 import sys
-import threading
-from urllib.request import urlopen
+from collections.abc import Iterator
 
 import kubernetes_validate
 import pytest
 import yaml
 from conftest import ROOT
+from serving import Served, serving
 
 from mnist_svm import __version__
 from mnist_svm.cli import cli
@@ -36,7 +38,10 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 PORT = next(option.default for option in cli.commands["serve"].params if option.name == "port")
 
 # The oldest version that the README promises, and the newest that the validator knows.
-VERSIONS = (re.search(r"version (\d\.\d+) or newer", README)[1], "1.37")
+VERSIONS = (
+    re.search(r"version (\d\.\d+) or newer", README)[1],
+    kubernetes_validate.latest_version(),
+)
 
 
 def last_stage() -> list[tuple[str, str]]:
@@ -59,6 +64,14 @@ def health_check() -> list[str]:
 
 def environment(container: dict) -> dict[str, str]:
     return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
+
+def copied() -> set[str]:
+    """What the Dockerfile takes from the checkout."""
+    lines = re.findall(
+        r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    return {name for line in lines for name in line.split()}
 
 
 def validate(manifest: dict, version: str) -> None:
@@ -206,42 +219,41 @@ def test_prometheus_asks_the_pod_s_port():
 # The server.
 
 
-@pytest.fixture
-def port(start, monkeypatch) -> int:
+KEY = "of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
     """A server that asks for a key."""
-    monkeypatch.setenv("MNIST_SVM_API_KEY", "of-the-tests")
-    server = start("serve", "--port", 0)
-    port = int(re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())[1])
-    # What it logs must not fill the pipe.
-    threading.Thread(target=server.stderr.read, daemon=True).start()
-    return port
+    with serving(env={"MNIST_SVM_API_KEY": KEY}) as served:
+        yield served
 
 
-def test_the_probes_and_prometheus_ask_what_the_server_answers(port):
-    for probe in PROBES:
-        with urlopen(f"http://127.0.0.1:{port}{CONTAINER[probe]['httpGet']['path']}") as answer:
-            assert answer.status == 200
-    metrics = DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/path"]
-    with pytest.raises(OSError, match="401"):
-        urlopen(f"http://127.0.0.1:{port}{metrics}")
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """One that is taken, but where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
-def test_the_health_check_tells_a_server_from_none(port, unused_port):
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_probe_asks_what_the_server_answers_without_a_key(served, probe):
+    assert served.ask("GET", CONTAINER[probe]["httpGet"]["path"]).status == 200
+
+
+def test_prometheus_asks_what_the_server_answers_with_the_key(served):
+    path = DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/path"]
+    assert served.ask("GET", path, headers={"Authorization": f"Bearer {KEY}"}).status == 200
+
+
+def test_the_health_check_tells_a_server_from_none(served, unused_port):
     def result(where: int) -> int:
         arguments = [part.replace(str(PORT), str(where)) for part in health_check()[1:]]
         return subprocess.run([sys.executable, *arguments], capture_output=True).returncode
 
-    assert result(port) == 0
+    assert result(served.port) == 0
     assert result(unused_port) != 0
-
-
-@pytest.fixture
-def unused_port() -> int:
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def test_pods_have_time_to_finish_what_they_began():
@@ -256,13 +268,6 @@ def test_compose_gives_time_to_finish_what_was_begun():
 def test_the_cluster_s_variables_are_not_taken_for_the_server_s():
     # A Service named mnist-svm would give pods a MNIST_SVM_PORT, which is no number.
     assert POD["enableServiceLinks"] is False
-
-
-def test_python_counts_as_many_processors_as_the_limit():
-    limits = CONTAINER["resources"]["limits"]
-    assert environment(CONTAINER)["PYTHON_CPU_COUNT"] == limits["cpu"]
-    cpus = COMPOSE["deploy"]["resources"]["limits"]["cpus"]
-    assert f"PYTHON_CPU_COUNT={cpus}" in COMPOSE["environment"]
 
 
 # The key.
@@ -346,10 +351,10 @@ def test_the_base_is_named_by_version():
     assert re.fullmatch(r"python:3\.\d+-slim", bases[0])
 
 
-def test_the_image_leaves_out_the_tests():
-    ignored = (ROOT / ".dockerignore").read_text().split()
-    assert ignored[0] == "*"
-    assert all((ROOT / name[1:]).exists() for name in ignored if name.startswith("!"))
+def test_the_builder_is_handed_what_it_copies_and_no_more():
+    first, *others = (ROOT / ".dockerignore").read_text().split()
+    assert first == "*"
+    assert {name[1:] for name in others if name.startswith("!")} == copied()
 
 
 # The README.
@@ -374,9 +379,10 @@ def test_the_readme_s_ingress_is_valid_and_leads_to_the_service():
 
 
 def test_the_readme_runs_the_image_as_strictly_as_the_manifests():
-    command = shlex.split(re.search(r"^docker run .*?mnist-svm:\S+$", README, re.M | re.S)[0])
+    shown = re.search(r"^docker run .*?mnist-svm:\S+$", README, re.MULTILINE | re.DOTALL)[0]
+    command = shlex.split(shown.replace("\\\n", ""))
     limits = COMPOSE["deploy"]["resources"]["limits"]
-    options = dict(zip(command, command[1:]))
+    options = dict(itertools.pairwise(command))
     assert options["--cap-drop"] == "ALL"
     assert options["--tmpfs"] == "/tmp"
     assert options["--security-opt"] == "no-new-privileges"

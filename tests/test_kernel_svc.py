@@ -76,13 +76,23 @@ def test_bounded_support_vectors_are_right_on_noisy_labels(some, name):
     assert bounded[0] == pytest.approx(bounded[1], rel=0.01)
 
 
-def test_the_optimum_is_svc_s_on_all_of_mnist(deskewed):
-    X, y, X_test, _ = deskewed
-    given = {"kernel": "poly", "degree": 4, "coef0": 1.0, "decision_function_shape": "ovo"}
-    ours = KernelSVC(**given).fit(X, y)
-    peer = SVC(**given, cache_size=1000).fit(X, y)
+CLASSIC = {"kernel": "poly", "degree": 4, "coef0": 1.0, "decision_function_shape": "ovo"}
+
+
+def test_the_optimum_is_svc_s_on_a_third_of_mnist(deskewed):
+    X, y, X_test = deskewed[0][:20_000], deskewed[1][:20_000], deskewed[2]
+    ours = KernelSVC(**CLASSIC).fit(X, y)
+    peer = SVC(**CLASSIC, cache_size=1000).fit(X, y)
     kernel = kernel_of("poly", gamma=1 / (784 * X.astype(np.float64).var()), degree=4, coef0=1.0)
     assert_same_machine(ours, peer, X, y, X_test, kernel, 1.0)
+
+
+def test_the_conditions_of_the_optimum_are_met_on_all_of_mnist(deskewed):
+    # SVC takes a minute; these conditions, by formula in float64, tell the optimum by themselves.
+    X, y, _, _ = deskewed
+    ours = KernelSVC(**CLASSIC).fit(X, y)
+    kernel = kernel_of("poly", gamma=1 / (784 * X.astype(np.float64).var()), degree=4, coef0=1.0)
+    assert violation(ours, X, y, kernel, 1.0) <= 2 * TOL
     # Guesses came first, and the last round proved the optimum.
     assert not ours.fit_log_[0]["exact"]
     assert ours.fit_log_[-1]["exact"]

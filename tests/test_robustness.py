@@ -116,11 +116,11 @@ def test_training_killed_at_any_moment_leaves_a_whole_model_or_none(start, finis
     code, _, _ = finish(*arguments, tmp_path / "unhurried.joblib")
     whole = time.monotonic() - begun
     assert code == 0
-    for step in range(12):
+    for step in range(8):
         model = tmp_path / f"{step}.joblib"
         process = start(*arguments, model)
         # Denser towards the end, where the file is written.
-        time.sleep(whole * (0.3 + 0.7 * (step / 11) ** 0.5))
+        time.sleep(whole * (0.3 + 0.7 * (step / 7) ** 0.5))
         process.kill()
         process.communicate()
         if model.exists():

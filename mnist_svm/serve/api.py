@@ -24,7 +24,8 @@ JSON, FORM = "application/json", "multipart/form-data"
 # Kinds of pictures that the document names; others that are pictures are read as well.
 KINDS = ("png", "jpeg", "gif", "bmp", "tiff", "webp", "x-portable-anymap")
 
-EXAMPLE = {"data": [[0] * 28 for _ in range(28)]}
+# A one: a stroke, 20 pixels high, in the middle.
+EXAMPLE = {"data": [[255 * (4 <= i < 24 and 13 <= j < 16) for j in range(28)] for i in range(28)]}
 
 Image = Annotated[
     bool, Query(description="Whether to give what the classifier saw, 28 x 28, as well.")
@@ -78,7 +79,8 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
         kind, body = _kind(request), await request.body()
         if _is(kind, JSON):
             raise ProblemError(415, f"/read takes pictures: {FORM} or image/*; arrays: /predict")
-        seen = await reading.pages(await uploads(kind, body, settings.max_files))
+        files = await uploads(kind, body, settings.max_files)
+        seen = await reading.pages(files, settings.timeout)
         _require_any(seen, metrics)
         pages = [_page(one, image) for one in seen]
         return typed_answer(schemas.Pages(pictures=pages, model=card))
@@ -239,7 +241,8 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _body(settings: Settings, *, arrays: bool) -> dict[str, Any]:
     picture = {"type": "string", "format": "binary"}
-    files = {"type": "array", "items": picture, "minItems": 1, "maxItems": settings.max_files}
+    told = f"Picture files, at most {settings.max_files}."
+    files = {"type": "array", "items": picture, "minItems": 1, "description": told}
     form = {"type": "object", "properties": {"file": files}, "required": ["file"]}
     content: dict[str, Any] = {FORM: {"schema": form}}
     if arrays:

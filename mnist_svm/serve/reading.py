@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from joblib import cpu_count
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging.normalize import is_mnist_form, normalize
@@ -100,7 +102,7 @@ class Reading:
             stack.enter_context(single_threaded_blas)
             # Pages take long, and digits shall not wait for them.
             self._preparing, self._paging = (
-                stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1, name))
+                stack.enter_context(ThreadPoolExecutor(cpu_count(), name))
                 for name in ("prepare", "page")
             )
             classifying = stack.enter_context(ThreadPoolExecutor(1, "classify"))
@@ -145,18 +147,21 @@ class Reading:
         """
         return await _each(self._preparing, self._of_file, uploads)
 
-    async def pages(self, uploads: Sequence[Upload]) -> list[SeenPage]:
+    async def pages(self, uploads: Sequence[Upload], seconds: float) -> list[SeenPage]:
         """Read pictures of any number of digits.
 
         Parameters
         ----------
         uploads : sequence of Upload
+        seconds : float
+            Time for all of them; a thread cannot be ended from outside.
 
         Returns
         -------
         list of SeenPage, one each
         """
-        return await _each(self._paging, self._of_page, uploads)
+        until = time.monotonic() + seconds
+        return await _each(self._paging, partial(self._of_page, until=until), uploads)
 
     async def classified(self, seen: Sequence[Seen]) -> list[npt.NDArray[np.float64] | None]:
         """The confidences in each class for what is seen, with that of other requests.
@@ -182,12 +187,13 @@ class Reading:
         except PictureError as error:
             return Seen(upload.file, None, note, str(error))
 
-    def _of_page(self, upload: Upload) -> SeenPage:
+    def _of_page(self, upload: Upload, until: float) -> SeenPage:
         size = note = None
         try:
             picture = decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
             note, size = picture.note, (picture.grey.shape[0], picture.grey.shape[1])
-            return SeenPage(upload.file, self.recognizer.read_page(picture.grey), size, note)
+            rows = self.recognizer.read_page(picture.grey, until=until)
+            return SeenPage(upload.file, rows, size, note)
         except PictureError as error:
             return SeenPage(upload.file, (), size, note, str(error))
 
