@@ -14,6 +14,7 @@ from mnist_svm.serve import schemas
 from mnist_svm.serve.answers import typed_answer
 from mnist_svm.serve.arrays import images_of
 from mnist_svm.serve.bodies import uploads
+from mnist_svm.serve.guard import GUARDED
 from mnist_svm.serve.metrics import Metrics
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.reading import Reading, Seen, SeenPage
@@ -44,9 +45,12 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
     metrics : Metrics
     """
     card = _card(recognizer)
+    if settings.api_key is not None:
+        _tell_of_the_key(app)
 
     @app.post(
         "/predict",
+        tags=["Reading"],
         summary="Read one digit from each picture",
         response_model=schemas.Predictions,
         responses=_problems(401, 408, 413, 415, 422, 503),
@@ -69,6 +73,7 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
 
     @app.post(
         "/read",
+        tags=["Reading"],
         summary="Read all digits on each picture",
         response_model=schemas.Pages,
         responses=_problems(401, 408, 413, 415, 422, 503),
@@ -85,17 +90,20 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
         pages = [_page(one, image) for one in seen]
         return typed_answer(schemas.Pages(pictures=pages, model=card))
 
-    @app.get("/health", summary="Whether the server lives", response_model=schemas.Status)
+    @app.get("/health", tags=["Server"], summary="Whether it lives", response_model=schemas.Status)
     async def health() -> Response:
         return typed_answer(schemas.Status(status="ok"))
 
-    @app.get("/ready", summary="Whether the model is loaded", response_model=schemas.Status)
+    @app.get(
+        "/ready", tags=["Server"], summary="Whether it is ready", response_model=schemas.Status
+    )
     async def ready() -> Response:
         # Nobody is listened to before it is.
         return typed_answer(schemas.Status(status="ready"))
 
     @app.get(
         "/info",
+        tags=["Server"],
         summary="The model, and the limits on requests",
         response_model=schemas.Info,
         responses=_problems(401),
@@ -114,6 +122,7 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
 
     @app.get(
         "/metrics",
+        tags=["Server"],
         summary="Counts and times, for Prometheus",
         response_class=Response,
         responses={
@@ -237,6 +246,24 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "Too many requests at once; Retry-After says when to come again.",
     }
     return {status: {"model": schemas.Problem, "description": means[status]} for status in statuses}
+
+
+def _tell_of_the_key(app: FastAPI) -> None:
+    """Have the document say where the API key goes; the guard asks for it."""
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        told = plain()
+        told["components"]["securitySchemes"] = {
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        for path in GUARDED:
+            for operation in told["paths"][path].values():
+                operation["security"] = [{"key": []}, {"bearer": []}]
+        return told
+
+    app.openapi = document  # type: ignore[method-assign]
 
 
 def _body(settings: Settings, *, arrays: bool) -> dict[str, Any]:
