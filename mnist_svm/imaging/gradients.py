@@ -183,13 +183,18 @@ class GradientFeatures(ImageTransformer):
     def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
         height, width = self.image_shape_
         # BLAS may sum the last rows of a matrix in another order. With blocks that are always full,
-        # an image has the same features whatever comes with it.
-        planes_of = GradientPlanes(BLOCK, height, width, self.directions)
+        # an image has the same features whatever comes with it; what fills them need not be made.
+        n, shape = min(BLOCK, len(images)), (BLOCK * self.directions, height * width)
+        planes_of = GradientPlanes(n, height, width, self.directions)
         blur = blur_weights(height, width, self.grid, self.smoothing)
         features = np.empty((len(images), self.directions * self.grid**2), np.uint8)
+        filled = np.zeros(shape, np.float32) if n < BLOCK else None
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            planes = planes_of(images[block]).reshape(BLOCK * self.directions, height * width)
+            planes = planes_of(images[block]).reshape(-1, height * width)
+            if filled is not None:
+                filled[: len(planes)] = planes
+                planes = filled
             blurred = (planes @ blur).reshape(BLOCK, -1)[: len(images[block])]
             strengths = np.minimum(blurred / LONGEST, 1) ** np.float32(self.power)
             np.rint(255 * strengths, out=features[block], casting="unsafe")

@@ -22,14 +22,30 @@ export class Trouble extends Error {
   }
 }
 
+let remembered;
+
+// Kept until the tab is closed, or where the browser keeps nothing, until the page is left.
 export const key = {
-  get: () => sessionStorage.getItem(KEY),
-  set: (text) => sessionStorage.setItem(KEY, text),
+  get() {
+    try {
+      return sessionStorage.getItem(KEY);
+    } catch {
+      return remembered;
+    }
+  },
+  set(text) {
+    remembered = text;
+    try {
+      sessionStorage.setItem(KEY, text);
+    } catch {
+      // It is remembered.
+    }
+  },
 };
 
 // What is in a picture: `{one, model}`, the digit, or `{many, model}`, the digits in rows.
-// `as` is "one" or "many", or nothing to find out.
-export async function read(blob, name, as) {
+// `as` is "one" or "many", or nothing to find out; `known` is what was found of the same as "one".
+export async function read({ blob, name, as, known }) {
   if (as !== "one") {
     try {
       const { pictures, model } = await ask("read", blob, name);
@@ -39,6 +55,7 @@ export async function read(blob, name, as) {
       if (as || trouble.status !== 422) throw trouble;
     }
   }
+  if (known) return known;
   const { predictions, model } = await ask("predict", blob, name);
   return { one: predictions[0], model };
 }
@@ -52,7 +69,7 @@ async function ask(path, blob, name) {
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
     if (response.status !== 503 || tries === TRIES) throw refused(response, answer, name);
-    const seconds = Math.min(Number(response.headers.get("Retry-After")) || 1, PATIENCE);
+    const seconds = Math.min(response.headers.get("Retry-After") ?? 1, PATIENCE);
     await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   }
 }

@@ -1,6 +1,6 @@
 // Drawing, dropping, choosing and pasting; what is read; what is shown.
 
-import { key, read } from "./api.js";
+import { Trouble, key, read } from "./api.js";
 import { Files } from "./files.js";
 import { Pad } from "./pad.js";
 import { $, show } from "./view.js";
@@ -18,6 +18,8 @@ let asking = false;
 let changed = false;
 // Counts how often ink was taken away: an answer from before that is of no use.
 let era = 0;
+// What was found in the drawing last, and in which version of it.
+let last = {};
 let telling;
 
 function tell(text) {
@@ -33,13 +35,17 @@ function select(item) {
   if (item?.one || item?.many || item?.error) tell(spoken(item));
 }
 
-// Reads an item, as one digit or several if `as` says which.
-async function answer(item, as) {
+function forget(item) {
+  Object.assign(item, { one: undefined, many: undefined, error: undefined });
+}
+
+async function answer(picture) {
   try {
-    const { one, many, model } = await read(item.blob, item.sentAs ?? item.name, as);
+    const { one, many, model } = await read(picture);
     return { one, many, model, error: undefined };
   } catch (error) {
-    return { one: undefined, many: undefined, error };
+    const trouble = new Trouble("The server's answer makes no sense.");
+    return { one: undefined, many: undefined, error: error instanceof Trouble ? error : trouble };
   }
 }
 
@@ -51,10 +57,18 @@ function drawn(away) {
   $("invitation").hidden = !pad.isEmpty;
   $("undo").setAttribute("aria-disabled", String(!pad.canUndo));
   $("clear").setAttribute("aria-disabled", String(pad.isEmpty));
-  if (!pad.isEmpty) return void readDrawing();
-  drawing.as = undefined;
-  if (shown === drawing) select(null);
-  tell("Cleared");
+  if (pad.isEmpty) {
+    drawing.as = undefined;
+    if (shown === drawing) select(null);
+    tell("Cleared");
+    return;
+  }
+  if (shown !== drawing) {
+    forget(drawing);
+    select(drawing);
+  }
+  // What must be mended first, such as a key that is missing, does not change with every move.
+  if (!pad.isDrawing || !drawing.error?.passing) readDrawing();
 }
 
 // One request at a time; what was drawn meanwhile is read next.
@@ -65,26 +79,31 @@ async function readDrawing() {
   while (changed && !pad.isEmpty) {
     changed = false;
     const now = era;
-    const blob = await pad.picture();
+    const { version } = pad;
     // The first stroke is a part of one digit while it is under way, and so it is read faster.
     const as = drawing.as ?? (pad.isDrawing && pad.strokes.length === 1 ? "one" : undefined);
-    const found = await answer({ blob, sentAs: "drawing.png" }, as);
+    const known = last.one && last.version === version ? last : undefined;
+    const found = await answer({ blob: await pad.picture(), name: "drawing.png", as, known });
+    last = { ...found, version };
     // The beginning of a stroke may be no digit yet.
     if (now !== era || (pad.isDrawing && found.error?.status === 422)) continue;
     Object.assign(drawing, found);
-    select(drawing);
+    // A picture may have been dropped meanwhile.
+    if (shown === drawing) select(drawing);
   }
   asking = false;
 }
 
 async function readFile(item) {
-  Object.assign(item, await answer(item, item.as));
-  if (!files.items.includes(item)) return;
+  const turn = (item.turn = (item.turn ?? 0) + 1);
+  const found = await answer(item);
+  if (item.turn !== turn || !files.items.includes(item)) return;
+  Object.assign(item, found);
   files.refresh(item);
   if (item === shown) show(item);
   const { done, failed, all } = files.progress;
   const missed = failed ? `, ${failed} could not be read` : "";
-  tell(all === 1 ? spoken(item) : `${done} of ${all} pictures read${missed}`);
+  if (done + failed === all) tell(all === 1 ? spoken(item) : `${done} pictures read${missed}`);
 }
 
 function take(list) {
@@ -94,7 +113,7 @@ function take(list) {
 }
 
 function again(items) {
-  for (const item of items) Object.assign(item, { one: undefined, many: undefined, error: undefined });
+  for (const item of items) item.error = undefined;
   if (items.includes(drawing)) readDrawing();
   files.again(items.filter((item) => item.file));
   show(shown);
@@ -140,7 +159,7 @@ $("remove").addEventListener("click", () => {
 });
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
-  key.set($("key-text").value);
+  key.set($("key-text").value.trim());
   $("key-text").value = "";
   again([drawing, ...files.items].filter((item) => item.error?.status === 401));
 });

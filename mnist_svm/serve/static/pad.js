@@ -5,16 +5,18 @@ const WIDTH = 480;
 const HEIGHT = 400;
 const PEN = 20;
 // Of the picture that is read: enough for a number, and quickly read.
-const SCALE = 0.75;
+const SCALE = 0.625;
 
 export class Pad {
   strokes = [];
+  // Counts the changes of the ink.
+  version = 0;
   #past = [];
   #pointer = null;
   #canvas;
   #changed;
 
-  // `changed` is called with whether ink was taken away.
+  // `changed` is called when the pen moves or is lifted, with whether ink was taken away.
   constructor(canvas, changed) {
     this.#canvas = canvas;
     this.#changed = changed;
@@ -63,6 +65,7 @@ export class Pad {
 
   #replace(strokes) {
     this.strokes = strokes;
+    this.version++;
     this.#pointer = null;
     this.#tell(true);
   }
@@ -73,6 +76,7 @@ export class Pad {
     this.#canvas.setPointerCapture(event.pointerId);
     this.#past.push(this.strokes);
     this.strokes = [...this.strokes, [this.#point(event)]];
+    this.version++;
     this.#tell();
   }
 
@@ -80,6 +84,7 @@ export class Pad {
     if (event.pointerId !== this.#pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
     this.strokes.at(-1).push(...(events.length ? events : [event]).map((each) => this.#point(each)));
+    this.version++;
     this.#tell();
   }
 
