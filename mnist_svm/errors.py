@@ -31,5 +31,9 @@ class PictureError(FormatError):
     """A picture cannot be decoded, or shows no digit."""
 
 
+class TooLargeError(PictureError):
+    """A picture is over a limit of what is decoded."""
+
+
 class MissingExtraError(MnistSvmError, ImportError):
     """An optional dependency is not installed."""

@@ -14,7 +14,7 @@ from conftest import DIGITS, ROOT
 from hostile import PNG, chunk, damaged, mutants, saved, seeds
 from PIL import Image
 
-from mnist_svm.errors import PictureError
+from mnist_svm.errors import PictureError, TooLargeError
 from mnist_svm.imaging import picture
 from mnist_svm.imaging.normalize import normalize
 from mnist_svm.imaging.picture import decode
@@ -247,3 +247,10 @@ def test_what_cameras_write_is_within_the_limits():
 def test_comments_in_the_header_of_a_ppm_are_skipped():
     data = b"P5 # made by hand\n28\n# wide\n28 255\n" + bytes(784)
     assert decode(io.BytesIO(data)).grey.shape == (28, 28)
+
+
+def test_a_picture_over_a_limit_of_one_s_own_is_refused_before_it_is_decoded():
+    content = DIGITS[7].read_bytes()
+    assert decode(io.BytesIO(content), max_pixels=784).grey.shape == (28, 28)
+    with pytest.raises(TooLargeError, match="28 x 28 pixels, over the limit of 783"):
+        decode(io.BytesIO(content), max_pixels=783)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import warnings
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.svm import SVC
 from svm_oracle import kernel_of, violation
 
@@ -42,6 +43,34 @@ def assert_same_decisions(ours, peer, X, atol=5e-3):
     np.testing.assert_allclose(
         one.decision_function(X), other.decision_function(X), rtol=0, atol=atol
     )
+
+
+# --- prepared ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", ["poly", "rbf", "linear"])
+def test_a_prepared_machine_answers_with_the_same_bits(digits, kernel):
+    X, y, X_test = digits
+    machine = KernelSVC(kernel=kernel).fit(X, y)
+    before = machine.decision_function(X_test)
+    assert machine.prepare() is machine
+    np.testing.assert_array_equal(machine.decision_function(X_test), before)
+    np.testing.assert_array_equal(machine.decision_function(X_test[:3]), before[:3])
+
+
+def test_what_was_prepared_is_neither_saved_nor_kept_by_the_next_fit(two_digits):
+    X, y, X_test = two_digits
+    machine = KernelSVC().fit(X, y)
+    plain = pickle.dumps(machine)
+    assert pickle.dumps(machine.prepare()) == plain
+    expected = KernelSVC(C=0.01).fit(X, y).decision_function(X_test)
+    again = machine.set_params(C=0.01).fit(X, y)
+    np.testing.assert_array_equal(again.decision_function(X_test), expected)
+
+
+def test_only_a_fitted_machine_can_be_prepared():
+    with pytest.raises(NotFittedError):
+        KernelSVC().prepare()
 
 
 # --- a drop-in for SVC ----------------------------------------------------------------

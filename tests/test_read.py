@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import chain
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from test_segment import SHAPE, WHOLE, touching_pair
 
 from mnist_svm import Recognizer
+from mnist_svm.errors import PictureError
 from mnist_svm.imaging.normalize import as_drawn
 from mnist_svm.imaging.strokes import Box
 from mnist_svm.modelfile import load_model
@@ -306,3 +308,29 @@ def test_a_page_with_nothing_but_a_mark_is_an_error_or_a_reading_but_no_tracebac
     for mark in (np.ones((3, 60), np.float32), np.ones((4, 4), np.float32)):
         page = cover_of((120, 200), [Placed(mark, 60, 60)])
         reader.read_page(on_paper(page))
+
+
+def test_noise_is_given_up_when_there_is_no_time_left(reader):
+    dots = np.random.default_rng(0).random((200, 200)) < 0.3
+    noise = np.kron(dots, np.ones((4, 4))).astype(np.uint8) * 255
+    with pytest.raises(PictureError, match="not read in time"):
+        reader.read_page(noise, until=time.monotonic())
+
+
+def test_a_page_is_read_in_the_time_that_it_has(reader, sheet):
+    grey, _ = sheet
+    timed = reader.read_page(grey, until=time.monotonic() + 3600)
+    assert [written(row) for row in timed] == [written(row) for row in reader.read_page(grey)]
+
+
+def test_a_prepared_reader_reads_the_same(reader, sheet):
+    grey, _ = sheet
+    prepared = Recognizer.load(SHIPPED).prepare().read_page(grey)
+    for row, expected in zip(prepared, reader.read_page(grey), strict=True):
+        assert [digit.confidence for digit in row] == [digit.confidence for digit in expected]
+
+
+def test_the_probabilities_of_a_digit_are_of_all_classes(reader, sheet):
+    for digit in chain.from_iterable(reader.read_page(sheet[0])):
+        assert digit.probabilities.sum() == pytest.approx(1)
+        assert digit.probabilities[digit.label] == digit.confidence

@@ -12,7 +12,7 @@ import struct
 
 from PIL import JpegImagePlugin
 
-from mnist_svm.errors import PictureError
+from mnist_svm.errors import PictureError, TooLargeError
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -107,13 +107,13 @@ def _known_elsewhere(data: bytes) -> str | None:
 def _require_at_most(limit: int, size: int, kind: str) -> None:
     if size > limit:
         msg = f"over the limit of {limit >> 20} MiB for a {kind} file"
-        raise PictureError(msg)
+        raise TooLargeError(msg)
 
 
 def _require_few(count: int, limit: int, what: str) -> None:
     if count > limit:
         msg = f"over the limit of {limit:,} {what}"
-        raise PictureError(msg)
+        raise TooLargeError(msg)
 
 
 def _require_short_jpeg(data: bytes) -> None:

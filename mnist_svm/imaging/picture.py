@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
-from mnist_svm.errors import PictureError
+from mnist_svm.errors import PictureError, TooLargeError
 from mnist_svm.imaging.formats import MAX_BYTES, format_of
 from mnist_svm.imaging.modes import Grey, as_shown, greys_of, small_copy
 
@@ -129,7 +129,7 @@ def decode(
         raise PictureError(msg) from error
     except Image.DecompressionBombError as error:
         msg = f"promises far over the limit of {max_pixels:,} pixels"
-        raise PictureError(msg) from error
+        raise TooLargeError(msg) from error
     except UnidentifiedImageError as error:
         msg = f"damaged picture ({kind} without a header that makes sense)"
         raise PictureError(msg) from error
@@ -171,7 +171,7 @@ def _require_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         msg = f"{width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all"
-        raise PictureError(msg)
+        raise TooLargeError(msg)
     if min(width, height) < MIN_SIDE:
         msg = f"{width:,} x {height:,} pixels, too narrow to show a digit"
         raise PictureError(msg)

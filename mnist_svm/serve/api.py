@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from mnist_svm.errors import TooLargeError
 from mnist_svm.page import Row, written
 from mnist_svm.recognizer import Recognizer
 from mnist_svm.serve import schemas
@@ -157,14 +159,14 @@ def _arrays(body: bytes) -> Any:
     return images_of(body)
 
 
-def _require_any(seen: list[Any], metrics: Metrics) -> None:
+def _require_any(seen: Sequence[Seen | SeenPage], metrics: Metrics) -> None:
     """Refuse a request of which nothing can be read."""
     errors = [one for one in seen if one.error is not None]
     metrics.count_pictures(len(seen) - len(errors), len(errors))
     if len(errors) < len(seen):
         return
     faults = [f"{one.file}: {one.error}" if one.file else str(one.error) for one in errors]
-    status = 413 if all("over the limit" in str(one.error) for one in errors) else 422
+    status = 413 if all(isinstance(one.error, TooLargeError) for one in errors) else 422
     raise ProblemError(status, "; ".join(faults))
 
 
@@ -186,7 +188,7 @@ def _prediction(
             digit=None,
             confidence=None,
             probabilities=None,
-            **_if_any(note=seen.note, error=seen.error),
+            **_if_any(note=seen.note, error=seen.error and str(seen.error)),
         )
     best = confidences.argmax()
     return schemas.Prediction(
@@ -205,7 +207,7 @@ def _page(seen: SeenPage, image: bool) -> schemas.Page:
         width=width,
         height=height,
         rows=[_row(row, image) for row in seen.rows],
-        **_if_any(note=seen.note, error=seen.error),
+        **_if_any(note=seen.note, error=seen.error and str(seen.error)),
     )
 
 

@@ -46,13 +46,13 @@ class Seen:
     file : its name, if it has one.
     image : uint8 ndarray of shape (28, 28), 0-255; None if there is an error.
     note : which part of the file it is; None if it is all.
-    error : why it cannot be read, on one line; None if it can.
+    error : why it cannot be read; None if it can.
     """
 
     file: str | None = None
     image: Images | None = None
     note: str | None = None
-    error: str | None = None
+    error: PictureError | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class SeenPage:
     rows: tuple[Row, ...] = ()
     size: tuple[int, int] | None = None
     note: str | None = None
-    error: str | None = None
+    error: PictureError | None = None
 
 
 class Reading:
@@ -185,7 +185,7 @@ class Reading:
             note = picture.note
             return Seen(upload.file, normalize(picture.grey), note)
         except PictureError as error:
-            return Seen(upload.file, None, note, str(error))
+            return Seen(upload.file, None, note, error)
 
     def _of_page(self, upload: Upload, until: float) -> SeenPage:
         size = note = None
@@ -195,14 +195,14 @@ class Reading:
             rows = self.recognizer.read_page(picture.grey, until=until)
             return SeenPage(upload.file, rows, size, note)
         except PictureError as error:
-            return SeenPage(upload.file, (), size, note, str(error))
+            return SeenPage(upload.file, (), size, note, error)
 
 
 def _of_array(image: Images) -> Seen:
     try:
         return Seen(image=normalize(image))
     except PictureError as error:
-        return Seen(error=str(error))
+        return Seen(error=error)
 
 
 async def _each(
