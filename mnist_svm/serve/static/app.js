@@ -3,7 +3,7 @@
 import { Trouble, key, read } from "./api.js";
 import { Files } from "./files.js";
 import { Pad } from "./pad.js";
-import { $, show } from "./view.js";
+import { $, busy, show } from "./view.js";
 import { spoken } from "./words.js";
 
 // What is told to screen readers waits for a pause of so many milliseconds.
@@ -74,20 +74,24 @@ function drawn(away) {
 // One request at a time; what was drawn meanwhile is read next.
 async function readDrawing() {
   changed = true;
+  if (shown === drawing) busy(true);
   if (asking) return;
   asking = true;
   while (changed && !pad.isEmpty) {
     changed = false;
     const now = era;
     const { version } = pad;
-    // The first stroke is a part of one digit while it is under way, and so it is read faster.
-    const as = drawing.as ?? (pad.isDrawing && pad.strokes.length === 1 ? "one" : undefined);
+    // The only stroke is one digit mostly, or a part of one; whether it is more is asked next.
+    const isFirst = pad.strokes.length === 1 && last.version !== version && !drawing.as;
+    const as = isFirst ? "one" : drawing.as;
     const known = last.one && last.version === version ? last : undefined;
     const found = await answer({ blob: await pad.picture(), name: "drawing.png", as, known });
     last = { ...found, version };
+    changed ||= isFirst && !pad.isDrawing && !found.error?.passing;
     // The beginning of a stroke may be no digit yet.
-    if (now !== era || (pad.isDrawing && found.error?.status === 422)) continue;
-    Object.assign(drawing, found);
+    const isNone = found.error?.status === 422 && (isFirst || pad.isDrawing);
+    if (now !== era || isNone) continue;
+    Object.assign(drawing, found, { isBusy: changed });
     // A picture may have been dropped meanwhile.
     if (shown === drawing) select(drawing);
   }
@@ -98,7 +102,7 @@ async function readFile(item) {
   const turn = (item.turn = (item.turn ?? 0) + 1);
   const found = await answer(item);
   if (item.turn !== turn || !files.items.includes(item)) return;
-  Object.assign(item, found);
+  Object.assign(item, found, { isBusy: false });
   files.refresh(item);
   if (item === shown) show(item);
   const { done, failed, all } = files.progress;
@@ -113,7 +117,7 @@ function take(list) {
 }
 
 function again(items) {
-  for (const item of items) item.error = undefined;
+  for (const item of items) Object.assign(item, { error: undefined, isBusy: true });
   if (items.includes(drawing)) readDrawing();
   files.again(items.filter((item) => item.file));
   show(shown);

@@ -59,7 +59,8 @@ export class Files {
   }
 
   #item(file) {
-    const item = { file, blob: file, name: file.name, url: URL.createObjectURL(file) };
+    const url = URL.createObjectURL(file);
+    const item = { file, blob: file, name: file.name, url, isBusy: true };
     item.card = make("button", "card");
     item.card.type = "button";
     const thumbnail = make("img");
@@ -67,7 +68,7 @@ export class Files {
     thumbnail.addEventListener("error", () => {
       const kind = file.name.split(".").at(-1).slice(0, 4).toUpperCase();
       const instead = make("span", "blind", kind);
-      instead.ariaHidden = "true";
+      instead.setAttribute("aria-hidden", "true");
       thumbnail.replaceWith(instead);
     });
     const words = make("span", "words");

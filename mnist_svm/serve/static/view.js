@@ -29,12 +29,16 @@ let choices = [];
 let boxes = [];
 let current;
 
-// An item has a `name`, a `file` and its `url` unless it is the drawing, and `one` or `many` or an
-// `error` or none yet.
+export function busy(isBusy) {
+  $("answer").setAttribute("aria-busy", String(Boolean(isBusy)));
+}
+
+// An item has a `name`, a `file` and its `url` unless it is the drawing, `one` or `many` or an
+// `error` or none yet, and `isBusy` while it is read.
 export function show(item) {
   const { one, many, error } = (current = item) ?? {};
   const isRead = Boolean(one || many);
-  $("answer").setAttribute("aria-busy", String(Boolean(item && !isRead && !error)));
+  busy(item?.isBusy);
   $("source").textContent = item?.name ?? "";
   const waiting = item ? "Reading…" : "It appears here while you draw.";
   $("message").textContent = error ? error.message : isRead ? "" : waiting;
