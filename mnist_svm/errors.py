@@ -35,5 +35,9 @@ class TooLargeError(PictureError):
     """A picture is over a limit of what is decoded."""
 
 
+class AddressError(MnistSvmError, OSError):
+    """An address cannot be listened on."""
+
+
 class MissingExtraError(MnistSvmError, ImportError):
     """An optional dependency is not installed."""

@@ -6,7 +6,7 @@ import importlib.util
 
 import click
 
-from mnist_svm.cli.options import model_option, told
+from mnist_svm.cli.options import finite, model_option, told
 
 MIB = 1 << 20
 
@@ -64,6 +64,7 @@ MIB = 1 << 20
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 3600),
+    callback=finite,
     default=30,
     show_default=True,
     metavar="SECONDS",
@@ -136,7 +137,8 @@ def serve_command(
         timeout=timeout,
         queue=queue,
         origins=origins,
-        api_key=os.environ.get("MNIST_SVM_API_KEY") or None,
+        # A file that a key is kept in may end with a newline.
+        api_key=os.environ.get("MNIST_SVM_API_KEY", "").strip() or None,
     )
     with listen(host, port) as server:
         say(f"Serving on {url_of(server)} with {told(path)}; Ctrl-C ends it")

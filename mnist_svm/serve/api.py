@@ -14,7 +14,6 @@ from mnist_svm.page import Row, written
 from mnist_svm.recognizer import Recognizer
 from mnist_svm.serve import schemas
 from mnist_svm.serve.answers import typed_answer
-from mnist_svm.serve.arrays import images_of
 from mnist_svm.serve.bodies import uploads
 from mnist_svm.serve.guard import GUARDED
 from mnist_svm.serve.metrics import Metrics
@@ -26,6 +25,9 @@ JSON, FORM = "application/json", "multipart/form-data"
 
 # Kinds of pictures that the document names; others that are pictures are read as well.
 KINDS = ("png", "jpeg", "gif", "bmp", "tiff", "webp", "x-portable-anymap")
+
+# Pictures that cannot be read, of which the reason is told if none can be.
+FAULTS = 5
 
 # A one: a stroke, 20 pixels high, in the middle.
 EXAMPLE = {"data": [[255 * (4 <= i < 24 and 13 <= j < 16) for j in range(28)] for i in range(28)]}
@@ -62,7 +64,8 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
         reading: Reading = request.state.reading
         kind, body = _kind(request), await request.body()
         if _is(kind, JSON):
-            seen = await reading.arrays(_arrays(body))
+            _require_short(body)
+            seen = await reading.arrays(body)
         else:
             seen = await reading.files(await uploads(kind, body, settings.max_files))
         _require_any(seen, metrics)
@@ -152,11 +155,10 @@ def _is(kind: str, media_type: str) -> bool:
     return kind.partition(";")[0].strip().lower() == media_type
 
 
-def _arrays(body: bytes) -> Any:
+def _require_short(body: bytes) -> None:
     if len(body) > MAX_JSON:
         msg = f"JSON of more than {MAX_JSON / MIB:g} MiB; send less at a time"
         raise ProblemError(413, msg)
-    return images_of(body)
 
 
 def _require_any(seen: Sequence[Seen | SeenPage], metrics: Metrics) -> None:
@@ -167,7 +169,8 @@ def _require_any(seen: Sequence[Seen | SeenPage], metrics: Metrics) -> None:
         return
     faults = [f"{one.file}: {one.error}" if one.file else str(one.error) for one in errors]
     status = 413 if all(isinstance(one.error, TooLargeError) for one in errors) else 422
-    raise ProblemError(status, "; ".join(faults))
+    more = f"; and {len(faults) - FAULTS} more" if len(faults) > FAULTS else ""
+    raise ProblemError(status, "; ".join(faults[:FAULTS]) + more)
 
 
 # --- what is answered -------------------------------------------------------------------

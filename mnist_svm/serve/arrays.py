@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.schemas import FORMS, SIDE, Arrays
@@ -33,7 +34,16 @@ def images_of(body: bytes) -> Images:
         If the body is no such JSON, or it cannot be told what white is.
     """
     try:
-        arrays = Arrays.model_validate_json(body)
+        told = from_json(body)
+    except ValueError as error:
+        msg = f"body: not JSON: {error}"
+        raise ProblemError(422, msg) from None
+    # By itself pydantic would tell of each of a million fields.
+    if isinstance(told, dict) and (others := told.keys() - Arrays.model_fields.keys()):
+        msg = f"body: {len(others)} fields that are not known; it takes data and range"
+        raise ProblemError(422, msg)
+    try:
+        arrays = Arrays.model_validate(told)
     except ValidationError as error:
         raise ProblemError(422, _told(error)) from None
     values = np.array(arrays.data, dtype=np.float64).reshape(-1, SIDE, SIDE)

@@ -74,8 +74,8 @@ async def uploads(content_type: str, body: bytes, max_files: int) -> list[Upload
     )
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        reason = getattr(error, "message", "no boundary")
+    except (MultiPartException, LookupError, UnicodeError) as error:
+        reason = getattr(error, "message", "no boundary, or an unknown charset")
         if "Too many files" in reason:
             raise _too_many(max_files) from None
         msg = f"not a form that can be read: {' '.join(reason.split())}"

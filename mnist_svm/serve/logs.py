@@ -61,10 +61,11 @@ def configuration(terminal: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": formatter}},
         "handlers": {"stderr": handler},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
-            "mnist_svm.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-            # What uvicorn tells besides faults is told better here.
-            "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+            "mnist_svm.serve": {"level": "INFO"},
+            # What is wrong with a client's form is told to the client.
+            "python_multipart": {"level": "CRITICAL"},
         },
     }
 

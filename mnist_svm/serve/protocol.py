@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -12,6 +13,8 @@ FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n"
     b"retry-after: %d\r\n\r\n" % RETRY_SECONDS
 )
+
+UPGRADE = re.compile(rb"(\r\n)upgrade:", re.IGNORECASE)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -23,6 +26,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     _head: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
@@ -38,11 +42,26 @@ class PatientProtocol(HttpToolsProtocol):
         if self._head is None and self._idle:
             self._await_head()
         self._head_bytes += len(data)
-        super().data_received(data)
+        super().data_received(_without_upgrade(data) if self._idle else data)
         if not self._idle:
             self._head_is_there()
         elif self._head_bytes > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """Take headers."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, but none that follows the body: there may be millions, for nobody."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._in_head = False
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -67,3 +86,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._head = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request's beginning without the offer to change to another protocol.
+
+    It is never taken up, and the parser would take the body for the other protocol's. Java's client
+    offers HTTP/2 with every request.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(rb"\1x-declined:", head) + end + rest if b"pgrade" in head else data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from joblib import cpu_count
 
-from mnist_svm.errors import PictureError
+from mnist_svm.errors import PictureError, TooLargeError
 from mnist_svm.imaging.normalize import is_mnist_form, normalize
-from mnist_svm.imaging.picture import decode
+from mnist_svm.imaging.picture import Picture, decode
 from mnist_svm.page import Row
 from mnist_svm.recognizer import Recognizer
+from mnist_svm.serve.arrays import images_of
 from mnist_svm.serve.batching import Batcher
 from mnist_svm.serve.bodies import Upload
+from mnist_svm.serve.settings import SMALL
 from mnist_svm.threads import single_threaded_blas
 
 Images = npt.NDArray[np.uint8]
@@ -33,8 +36,8 @@ Result = TypeVar("Result")
 _A_ONE = np.full((100, 100), 255, dtype=np.uint8)
 _A_ONE[20:80, 45:55] = 0
 
-# So few arrays are looked at in the event loop: to hand them to a thread would take longer.
-FEW = 4
+# Bytes of JSON that are looked at in the event loop: to hand them to a thread would take longer.
+SHORT = 32 << 10
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Reading:
         self.recognizer = recognizer
         self._max_pixels = max_pixels
         self._tell = tell
+        self._large = threading.Lock()
 
     async def __aenter__(self) -> Self:
         with ExitStack() as stack:
@@ -119,19 +123,28 @@ class Reading:
     async def __aexit__(self, *error: object) -> None:
         await asyncio.to_thread(self._stack.close)
 
-    async def arrays(self, images: Images) -> list[Seen]:
-        """Bring arrays into MNIST form.
+    async def arrays(self, body: bytes) -> list[Seen]:
+        """Bring the arrays of a JSON body into MNIST form.
 
         Parameters
         ----------
-        images : uint8 ndarray of shape (n, 28, 28), 0 black to 255 white
+        body : bytes
 
         Returns
         -------
-        list of n Seen
+        list of Seen, one an image
+
+        Raises
+        ------
+        ProblemError
+            See `mnist_svm.serve.arrays.images_of`.
         """
-        if len(images) <= FEW and all(is_mnist_form(image) for image in images):
-            return [Seen(image=image) for image in images]
+        if len(body) > SHORT:
+            (images,) = await _each(self._preparing, images_of, [body])
+        else:
+            images = images_of(body)
+            if all(is_mnist_form(image) for image in images):
+                return [Seen(image=image) for image in images]
         return await _each(self._preparing, _of_array, list(images))
 
     async def files(self, uploads: Sequence[Upload]) -> list[Seen]:
@@ -178,10 +191,17 @@ class Reading:
         found = iter(await self._batcher.classify(np.stack(images)) if images else ())
         return [None if one.image is None else next(found) for one in seen]
 
+    def _decoded(self, upload: Upload) -> Picture:
+        try:
+            return decode(io.BytesIO(upload.content), max_pixels=min(SMALL, self._max_pixels))
+        except TooLargeError:
+            with self._large:
+                return decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+
     def _of_file(self, upload: Upload) -> Seen:
         note = None
         try:
-            picture = decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+            picture = self._decoded(upload)
             note = picture.note
             return Seen(upload.file, normalize(picture.grey), note)
         except PictureError as error:
@@ -190,7 +210,7 @@ class Reading:
     def _of_page(self, upload: Upload, until: float) -> SeenPage:
         size = note = None
         try:
-            picture = decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+            picture = self._decoded(upload)
             note, size = picture.note, (picture.grey.shape[0], picture.grey.shape[1])
             rows = self.recognizer.read_page(picture.grey, until=until)
             return SeenPage(upload.file, rows, size, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import socket
 import sys
@@ -13,9 +14,10 @@ from types import FrameType
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from mnist_svm.errors import AddressError
 from mnist_svm.serve.logs import configuration, is_terminal
 from mnist_svm.serve.protocol import PatientProtocol
-from mnist_svm.serve.settings import Settings
+from mnist_svm.serve.settings import UNREAD_SECONDS, Settings
 
 # Connections that wait to be taken.
 BACKLOG = 2048
@@ -41,8 +43,8 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises
     ------
-    OSError
-        If the address is not this machine's, or is taken; its ``filename`` is the address.
+    AddressError
+        If the address is not this machine's, or is taken.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -51,10 +53,19 @@ def listen(host: str, port: int) -> socket.socket:
         server = socket.create_server(
             address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=False
         )
+    except socket.gaierror as error:
+        msg = f"{host}: {error.strerror}"
+        raise AddressError(msg) from error
+    except UnicodeError as error:
+        msg = f"{host}: not the name of a machine"
+        raise AddressError(msg) from error
     except OSError as error:
-        error.filename = f"{host}:{port}"
-        raise
+        msg = f"{host}:{port}: {os.strerror(error.errno or 0)}"
+        raise AddressError(msg) from error
     server.set_inheritable(True)
+    # Connections have it from here. Of those that nobody reads from, some would stay for ever.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * UNREAD_SECONDS)
     return server
 
 
@@ -122,7 +133,13 @@ def worker_app(settings: Settings) -> object:
     from mnist_svm.serve.app import create_app
 
     sys.setswitchinterval(SWITCH)
-    return create_app(settings)
+    app = create_app(settings)
+    # What lives as long as the process need not be looked through for garbage again and again, and
+    # bodies of numbers are lists by the hundred thousand, none of them garbage.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
+    return app
 
 
 class _Server(uvicorn.Server):

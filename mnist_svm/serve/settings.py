@@ -24,6 +24,13 @@ MAX_CONNECTIONS = 1000
 HEAD_SECONDS = 10.0
 MAX_HEAD = 64 << 10
 
+# Seconds after which a client that does not take its answer is given up.
+UNREAD_SECONDS = 30
+
+# Pixels up to which pictures are decoded side by side; larger ones wait for each other, because one
+# may take half a gigabyte.
+SMALL = 4_000_000
+
 # Seconds that a client may go on sending what was refused, so that it gets to read the answer.
 REFUSED_SECONDS = 5.0
 
