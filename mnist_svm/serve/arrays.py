@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from mnist_svm.serve.problems import ProblemError
-from mnist_svm.serve.schemas import FORMS, SIDE, Arrays
+from mnist_svm.serve.schemas import FORMS, PIXELS, SIDE, WHITE, Arrays
+from mnist_svm.serve.settings import MAX_ARRAYS
 
 Images = npt.NDArray[np.uint8]
+
+# What an image may be like.
+SHAPES = {(PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1)}
 
 # Largest numbers from which on white is 255, and up to which it is 1.
 BYTES_FROM, FRACTIONS_TO = 2, 1
@@ -38,20 +44,47 @@ def images_of(body: bytes) -> Images:
     except ValueError as error:
         msg = f"body: not JSON: {error}"
         raise ProblemError(422, msg) from None
-    # By itself pydantic would tell of each of a million fields.
-    if isinstance(told, dict) and (others := told.keys() - Arrays.model_fields.keys()):
-        msg = f"body: {len(others)} fields that are not known; it takes data and range"
-        raise ProblemError(422, msg)
-    try:
-        arrays = Arrays.model_validate(told)
-    except ValidationError as error:
-        raise ProblemError(422, _told(error)) from None
-    values = np.array(arrays.data, dtype=np.float64).reshape(-1, SIDE, SIDE)
-    white = {"0-255": 255, "0-1": 1, None: None}[arrays.range] or _white(values)
+    values, stated = _plain(told, body), None
+    if values is None:
+        arrays = _looked_at(told)
+        values, stated = np.array(arrays.data, dtype=np.float64), arrays.range
+    values = values.reshape(-1, SIDE, SIDE)
+    white = {"0-255": 255, "0-1": 1, None: None}[stated] or _white(values)
     if values.max() > white:
         msg = f"data: a number of {values.max():g} where the range is 0-1"
         raise ProblemError(422, msg)
     return np.rint(values * (255 / white)).astype(np.uint8)
+
+
+def _plain(told: Any, body: bytes) -> npt.NDArray[np.float64] | None:
+    """The numbers, if NumPy alone can tell that they are sound: twice as fast as one by one."""
+    # Strings and booleans it would take for numbers.
+    if not isinstance(told, dict) or told.keys() != {"data"} or body.count(b'"') != 2:
+        return None
+    if b"true" in body or b"false" in body:
+        return None
+    try:
+        values = np.array(told["data"], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    one, several = values.shape in SHAPES, values.shape[1:] in SHAPES
+    fits = one or (several and 0 < len(values) <= MAX_ARRAYS)
+    # Of a null came what is not a number, and no comparison holds.
+    return values if fits and values.min() >= 0 and values.max() <= WHITE else None
+
+
+def _looked_at(told: Any) -> Arrays:
+    """The arrays, or what is wrong with them."""
+    if not isinstance(told, dict):
+        raise ProblemError(422, 'body: expected an object: {"data": ...}')
+    # By itself pydantic would tell of each of a million fields.
+    if others := told.keys() - Arrays.model_fields.keys():
+        msg = f"body: {len(others)} fields that are not known; it takes data and range"
+        raise ProblemError(422, msg)
+    try:
+        return Arrays.model_validate(told)
+    except ValidationError as error:
+        raise ProblemError(422, _told(error)) from None
 
 
 def _white(values: npt.NDArray[np.float64]) -> int:
@@ -59,7 +92,7 @@ def _white(values: npt.NDArray[np.float64]) -> int:
     if largest <= FRACTIONS_TO:
         return 1
     if largest >= BYTES_FROM:
-        return 255
+        return WHITE
     msg = f'data: the largest number is {largest:g}; say "range": "0-1" or "0-255"'
     raise ProblemError(422, msg)
 

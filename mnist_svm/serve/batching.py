@@ -19,7 +19,7 @@ Confidences = npt.NDArray[np.float64]
 BATCH = 64
 
 # Seconds that the first of a batch waits for others, when nothing is being classified.
-WAIT = 0.001
+WAIT = 0.004
 
 
 @dataclass(eq=False)
@@ -74,17 +74,22 @@ class Batcher:
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         jobs = [_Job(part, loop.create_future()) for part in parts]
         self._waiting.extend(jobs)
-        if not self._busy:
-            if sum(len(job.images) for job in self._waiting) >= BATCH:
-                self._start()
-            elif self._timer is None:
-                self._timer = loop.call_later(WAIT, self._start)
+        self._gather()
         try:
             return np.concatenate([await job.answer for job in jobs])
         finally:
             # Of a request that was given up, the rest need not be classified.
             for job in jobs:
                 job.answer.cancel()
+
+    def _gather(self) -> None:
+        """Start when there is enough, or when the first has waited long enough."""
+        if self._busy or not self._waiting:
+            return
+        if sum(len(job.images) for job in self._waiting) >= BATCH:
+            self._start()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WAIT, self._start)
 
     def _start(self) -> None:
         """Classify what waits, up to a batch."""
@@ -121,4 +126,5 @@ class Batcher:
             else:
                 job.answer.set_result(done.result()[start:stop])
             start = stop
-        self._start()
+        self._busy = False
+        self._gather()

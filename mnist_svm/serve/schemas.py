@@ -10,8 +10,9 @@ from mnist_svm.serve.settings import MAX_ARRAYS
 
 SIDE = 28
 PIXELS = SIDE * SIDE
+WHITE = 255
 
-Pixel = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
+Pixel = Annotated[float, Field(ge=0, le=WHITE, strict=True, allow_inf_nan=False)]
 # One fault is told; a body could hold millions.
 Flat = Annotated[list[Pixel], Field(min_length=PIXELS, max_length=PIXELS, fail_fast=True)]
 Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
