@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 engine=${ENGINE:-docker}
 image=${IMAGE:-mnist-svm:check}
 locked=(--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt no-new-privileges
-  --memory 3g --cpus 2)
+  --memory 1536m --cpus 2)
 
 server=
 fail() {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,7 +18,7 @@ from joblib import cpu_count
 
 from mnist_svm.errors import PictureError, TooLargeError
 from mnist_svm.imaging.normalize import is_mnist_form, normalize
-from mnist_svm.imaging.picture import Picture, decode
+from mnist_svm.imaging.picture import decode
 from mnist_svm.page import Row
 from mnist_svm.recognizer import Recognizer
 from mnist_svm.serve.arrays import images_of
@@ -98,18 +97,21 @@ class Reading:
         self.recognizer = recognizer
         self._max_pixels = max_pixels
         self._tell = tell
-        self._large = threading.Lock()
 
     async def __aenter__(self) -> Self:
         with ExitStack() as stack:
             # Threads share the cores; BLAS's would fight them for these.
             stack.enter_context(single_threaded_blas)
-            # Pages take long, and digits shall not wait for them.
-            self._preparing, self._paging = (
-                stack.enter_context(ThreadPoolExecutor(cpu_count(), name))
-                for name in ("prepare", "page")
+            # Pages and large pictures take long, and digits shall not wait for them.
+            self._preparing, self._paging, self._large, classifying = (
+                stack.enter_context(ThreadPoolExecutor(threads, name))
+                for name, threads in [
+                    ("prepare", cpu_count()),
+                    ("page", cpu_count()),
+                    ("large", 1),
+                    ("classify", 1),
+                ]
             )
-            classifying = stack.enter_context(ThreadPoolExecutor(1, "classify"))
             self._batcher = Batcher(
                 lambda images: self.recognizer.classify(images).confidences,
                 classifying,
@@ -158,7 +160,7 @@ class Reading:
         -------
         list of Seen, one each
         """
-        return await _each(self._preparing, self._of_file, uploads)
+        return [await self._file(upload) for upload in uploads]
 
     async def pages(self, uploads: Sequence[Upload], seconds: float) -> list[SeenPage]:
         """Read pictures of any number of digits.
@@ -174,7 +176,7 @@ class Reading:
         list of SeenPage, one each
         """
         until = time.monotonic() + seconds
-        return await _each(self._paging, partial(self._of_page, until=until), uploads)
+        return [await self._page(upload, until) for upload in uploads]
 
     async def classified(self, seen: Sequence[Seen]) -> list[npt.NDArray[np.float64] | None]:
         """The confidences in each class for what is seen, with that of other requests.
@@ -191,31 +193,44 @@ class Reading:
         found = iter(await self._batcher.classify(np.stack(images)) if images else ())
         return [None if one.image is None else next(found) for one in seen]
 
-    def _decoded(self, upload: Upload) -> Picture:
+    async def _file(self, upload: Upload) -> Seen:
         try:
-            return decode(io.BytesIO(upload.content), max_pixels=min(SMALL, self._max_pixels))
+            return await self._of_any_size(self._preparing, _of_file, upload)
+        except PictureError as error:
+            return Seen(upload.file, error=error)
+
+    async def _page(self, upload: Upload, until: float) -> SeenPage:
+        try:
+            task = partial(_of_page, self.recognizer, until)
+            return await self._of_any_size(self._paging, task, upload)
+        except PictureError as error:
+            return SeenPage(upload.file, error=error)
+
+    async def _of_any_size(
+        self, executor: Executor, task: Callable[[Upload, int], Result], upload: Upload
+    ) -> Result:
+        """What a task makes of a picture; of large ones, one after another."""
+        loop = asyncio.get_running_loop()
+        try:
+            most = min(SMALL, self._max_pixels)
+            return await loop.run_in_executor(executor, task, upload, most)
         except TooLargeError:
-            with self._large:
-                return decode(io.BytesIO(upload.content), max_pixels=self._max_pixels)
+            return await loop.run_in_executor(self._large, task, upload, self._max_pixels)
 
-    def _of_file(self, upload: Upload) -> Seen:
-        note = None
-        try:
-            picture = self._decoded(upload)
-            note = picture.note
-            return Seen(upload.file, normalize(picture.grey), note)
-        except PictureError as error:
-            return Seen(upload.file, None, note, error)
 
-    def _of_page(self, upload: Upload, until: float) -> SeenPage:
-        size = note = None
-        try:
-            picture = self._decoded(upload)
-            note, size = picture.note, (picture.grey.shape[0], picture.grey.shape[1])
-            rows = self.recognizer.read_page(picture.grey, until=until)
-            return SeenPage(upload.file, rows, size, note)
-        except PictureError as error:
-            return SeenPage(upload.file, (), size, note, error)
+def _of_file(upload: Upload, max_pixels: int) -> Seen:
+    picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
+    return Seen(upload.file, normalize(picture.grey), picture.note)
+
+
+def _of_page(recognizer: Recognizer, until: float, upload: Upload, max_pixels: int) -> SeenPage:
+    picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
+    size = picture.grey.shape[0], picture.grey.shape[1]
+    try:
+        rows = recognizer.read_page(picture.grey, until=until)
+    except PictureError as error:
+        return SeenPage(upload.file, (), size, picture.note, error)
+    return SeenPage(upload.file, rows, size, picture.note)
 
 
 def _of_array(image: Images) -> Seen:
@@ -228,6 +243,6 @@ def _of_array(image: Images) -> Seen:
 async def _each(
     executor: Executor, task: Callable[[Part], Result], parts: Sequence[Part]
 ) -> list[Result]:
-    """The results of a task for each part, one after another: a request takes one thread."""
+    """The results of a task for each part, one after another, so that a request has one thread."""
     loop = asyncio.get_running_loop()
     return [await loop.run_in_executor(executor, task, part) for part in parts]
