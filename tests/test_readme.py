@@ -66,7 +66,7 @@ def test_the_kernel_svc_example_runs(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("0.987")
 
 
-BENCHMARKS = ["kernel_svc", "growth", "recipes", "recipes_fashion-mnist", "pictures"]
+BENCHMARKS = ["kernel_svc", "growth", "recipes", "recipes_fashion-mnist", "pictures", "serve"]
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -87,7 +87,7 @@ def test_the_page_shown_is_read_so(run, monkeypatch):
     assert run("read", "docs/page.jpg").stdout.splitlines() == shown
 
 
-@pytest.mark.parametrize("marker", ["main", "tests"])
+@pytest.mark.parametrize("marker", ["main", "tests", "serve"])
 def test_ci_finds_its_commands(marker):
     block = block_after(f"<!-- ci: {marker} -->")
     assert block.startswith("python3 -m venv")
