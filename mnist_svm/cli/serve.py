@@ -10,6 +10,16 @@ from mnist_svm.cli.options import finite, model_option, told
 
 MIB = 1 << 20
 
+# What the extra brings.
+EXTRA = (
+    "fastapi",
+    "fastapi_offline",
+    "httptools",
+    "prometheus_client",
+    "python_multipart",
+    "uvicorn",
+)
+
 
 @click.command("serve")
 @click.option(
@@ -120,7 +130,7 @@ def serve_command(
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
 
-    if importlib.util.find_spec("uvicorn") is None:
+    if any(importlib.util.find_spec(name) is None for name in EXTRA):
         msg = "serve needs an extra; install it with: pip install 'mnist-svm[serve]'"
         raise MissingExtraError(msg)
     from mnist_svm.serve.run import listen, serve, url_of
@@ -141,6 +151,6 @@ def serve_command(
         api_key=os.environ.get("MNIST_SVM_API_KEY", "").strip() or None,
     )
     with listen(host, port) as server:
-        say(f"Serving on {url_of(server)} with {told(path)}; Ctrl-C ends it")
-        serve(settings, server, workers=workers)
+        line = f"Serving on {url_of(server)} with {told(path)}; Ctrl-C ends it"
+        serve(settings, server, workers=workers, tell=lambda: say(line))
     say("Served; all that was begun is finished")

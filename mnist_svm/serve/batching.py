@@ -107,9 +107,13 @@ class Batcher:
         if batch:
             self._tell(size)
             images = np.concatenate([job.images for job in batch])
-            running = asyncio.get_running_loop().run_in_executor(
-                self._executor, self._classify, images
-            )
+            loop = asyncio.get_running_loop()
+            try:
+                running = loop.run_in_executor(self._executor, self._classify, images)
+            except RuntimeError as error:
+                # It has been closed. Who waits must hear of it.
+                running = loop.create_future()
+                running.set_exception(error)
             running.add_done_callback(lambda done: self._finish(batch, done))
 
     def _finish(self, batch: list[_Job], done: asyncio.Future[Confidences]) -> None:

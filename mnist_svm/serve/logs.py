@@ -64,8 +64,9 @@ def configuration(terminal: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "mnist_svm.serve": {"level": "INFO"},
-            # What is wrong with a client's form is told to the client.
+            # What is wrong with a client's form or picture is told to the client.
             "python_multipart": {"level": "CRITICAL"},
+            "PIL": {"level": "CRITICAL"},
         },
     }
 

@@ -21,7 +21,8 @@ class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself waits for ever for the rest of a head.
 
     The head of a request must be complete `HEAD_SECONDS` after the connection was made or the
-    head began, and within `MAX_HEAD` bytes. More than `MAX_CONNECTIONS` are sent away.
+    head began. What is no body may take `MAX_HEAD` bytes. Of more than `MAX_CONNECTIONS`, the last
+    are sent away.
     """
 
     _head: asyncio.TimerHandle | None = None
@@ -45,8 +46,16 @@ class PatientProtocol(HttpToolsProtocol):
         super().data_received(_without_upgrade(data) if self._idle else data)
         if not self._idle:
             self._head_is_there()
-        elif self._head_bytes > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
+        if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
+            if self._idle:
+                self.send_400_response("The head of the request is too long.")
+            else:
+                self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; what frames it may take as much again, and no more."""
+        self._head_bytes = max(0, self._head_bytes - 2 * len(body))
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """Take headers."""
@@ -61,6 +70,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to answer."""
         self._in_head = False
+        self._head_bytes = 0
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import functools
 import gc
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from mnist_svm.errors import AddressError
-from mnist_svm.serve.logs import configuration, is_terminal
+from mnist_svm.errors import AddressError, MnistSvmError
+from mnist_svm.serve.logs import configuration, is_terminal, logger
 from mnist_svm.serve.protocol import PatientProtocol
 from mnist_svm.serve.settings import UNREAD_SECONDS, Settings
 
@@ -84,7 +89,9 @@ def url_of(server: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(settings: Settings, server: socket.socket, *, workers: int) -> None:
+def serve(
+    settings: Settings, server: socket.socket, *, workers: int, tell: Callable[[], None]
+) -> None:
     """Serve until SIGINT or SIGTERM; what was begun is finished.
 
     Parameters
@@ -94,6 +101,13 @@ def serve(settings: Settings, server: socket.socket, *, workers: int) -> None:
         From `listen`.
     workers : int
         Processes; one is this process, more are others, which are started anew if they die.
+    tell : callable
+        Called when requests are answered, or with several workers soon will be.
+
+    Raises
+    ------
+    MnistSvmError
+        If a worker could not start.
     """
     config = uvicorn.Config(
         functools.partial(worker_app, settings),
@@ -110,13 +124,18 @@ def serve(settings: Settings, server: socket.socket, *, workers: int) -> None:
         timeout_graceful_shutdown=int(settings.timeout) + 1,
     )
     if workers == 1:
-        _Server(config).run(sockets=[server])
+        _Server(config, tell).run(sockets=[server])
         return
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-svm-"))
         # Read when the workers import prometheus_client.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        Multiprocess(config, sockets=[server]).run()
+        team = _Workers(config, sockets=[server])
+        tell()
+        team.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in team.processes):
+        msg = "a worker could not start; the log says why"
+        raise MnistSvmError(msg)
 
 
 def worker_app(settings: Settings) -> object:
@@ -133,7 +152,17 @@ def worker_app(settings: Settings) -> object:
     from mnist_svm.serve.app import create_app
 
     sys.setswitchinterval(SWITCH)
-    app = create_app(settings)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=[parent], daemon=True).start()
+    try:
+        app = create_app(settings)
+    except (MnistSvmError, OSError) as error:
+        if parent is None:
+            raise
+        logger.error("cannot start: %s", error)
+        # Another would not get further.
+        sys.exit(STARTUP_FAILURE)
     # What lives as long as the process need not be looked through for garbage again and again, and
     # bodies of numbers are lists by the hundred thousand, none of them garbage.
     gc.collect()
@@ -142,7 +171,30 @@ def worker_app(settings: Settings) -> object:
     return app
 
 
+def _follow(parent: multiprocessing.process.BaseProcess) -> None:
+    """End when the process that could end this one is no more."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Workers(Multiprocess):
+    def terminate_all(self) -> None:
+        """Have clients refused from now on, and not wait for workers that take no more."""
+        for server in self.sockets:
+            server.close()
+        super().terminate_all()
+
+
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so when signals are heeded and requests answered."""
+        await super().startup(sockets)
+        self._tell()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal for the wish to end, and not, in the end, for a failure."""
         self.force_exit = self.should_exit
