@@ -19,7 +19,7 @@ from mnist_svm.serve.guard import GUARDED
 from mnist_svm.serve.metrics import Metrics
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.reading import Reading, Seen, SeenPage
-from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MIB, VERSION, Settings
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MAX_LISTS, MIB, VERSION, Settings
 
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -145,7 +145,7 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
 def _kind(request: Request) -> str:
     """The content type, if it is one that is taken."""
     kind = request.headers.get("content-type", "")
-    if kind.startswith("image/") or _is(kind, JSON) or _is(kind, FORM):
+    if kind.lower().startswith("image/") or _is(kind, JSON) or _is(kind, FORM):
         return kind
     msg = f"send {FORM} with a field file, image/*, or {JSON} with arrays to /predict"
     raise ProblemError(415, msg)
@@ -159,6 +159,10 @@ def _require_short(body: bytes) -> None:
     if len(body) > MAX_JSON:
         msg = f"JSON of more than {MAX_JSON / MIB:g} MiB; send less at a time"
         raise ProblemError(413, msg)
+    # Cheap to count, but not to make.
+    if body.count(b"[") > MAX_LISTS:
+        msg = f"body: more lists than {MAX_ARRAYS:,} images have"
+        raise ProblemError(422, msg)
 
 
 def _require_any(seen: Sequence[Seen | SeenPage], metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -56,7 +57,7 @@ async def uploads(content_type: str, body: bytes, max_files: int) -> list[Upload
     ProblemError
         If there is no file, there are too many, or the body is damaged.
     """
-    if content_type.startswith("image/"):
+    if content_type.lower().startswith("image/"):
         if not body:
             raise ProblemError(422, "the body is empty; send the picture's bytes")
         return [Upload(None, body)]
@@ -74,8 +75,8 @@ async def uploads(content_type: str, body: bytes, max_files: int) -> list[Upload
     )
     try:
         form = await parser.parse()
-    except (MultiPartException, LookupError, UnicodeError) as error:
-        reason = getattr(error, "message", "no boundary, or an unknown charset")
+    except (MultiPartException, FormParserError, LookupError, UnicodeError) as error:
+        reason = getattr(error, "message", "no boundary, an unknown charset, or damaged")
         if "Too many files" in reason:
             raise _too_many(max_files) from None
         msg = f"not a form that can be read: {' '.join(reason.split())}"

@@ -154,11 +154,27 @@ class Guard:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
+        task, left = asyncio.current_task(), False
+        assert task is not None  # noqa: S101 - there is one wherever something is awaited
+
+        def leave() -> None:
+            nonlocal left
+            left = True
+            task.cancel()
+
+        # For the connection to call when its client is gone.
+        scope["state"]["leave"] = leave
         self._working += 1
         self._begun.inc()
         try:
             await self._app(scope, replay, send)
+        except asyncio.CancelledError:
+            if not left:
+                raise
+            task.uncancel()
+            raise ClientDisconnect from None
         finally:
+            del scope["state"]["leave"]
             self._working -= 1
             self._begun.dec()
 

@@ -64,7 +64,8 @@ def configuration(terminal: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "mnist_svm.serve": {"level": "INFO"},
-            # What is wrong with a client's form or picture is told to the client.
+            # What is wrong with a client's request, form or picture is told to the client.
+            "uvicorn": {"level": "ERROR"},
             "python_multipart": {"level": "CRITICAL"},
             "PIL": {"level": "CRITICAL"},
         },

@@ -74,9 +74,11 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and the work that nobody waits for."""
         self._head_is_there()
         super().connection_lost(exc)
+        if not self._idle and (leave := self.cycle.scope["state"].get("leave")):
+            leave()
 
     @property
     def _idle(self) -> bool:

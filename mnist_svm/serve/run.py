@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
@@ -26,6 +25,9 @@ from mnist_svm.serve.settings import UNREAD_SECONDS, Settings
 
 # Connections that wait to be taken.
 BACKLOG = 2048
+
+# Seconds that a worker may be silent before it is replaced, while it starts on a busy machine too.
+WORKER_SECONDS = 20
 
 # Seconds that Python lets a thread run while others wait: less than its 5 ms, since the event loop
 # is one of them.
@@ -122,12 +124,12 @@ def serve(
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(settings.timeout) + 1,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if workers == 1:
         _Server(config, tell).run(sockets=[server])
         return
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-svm-"))
+    with tempfile.TemporaryDirectory(prefix="mnist-svm-") as folder:
         # Read when the workers import prometheus_client.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         team = _Workers(config, sockets=[server])

@@ -14,6 +14,9 @@ MIB = 1 << 20
 MAX_ARRAYS = 1000
 MAX_JSON = 8 * MIB
 
+# Lists in it: of the deepest form, 28 x 28 x 1, so many images have no more.
+MAX_LISTS = 2 + MAX_ARRAYS * (1 + 28 + 28 * 28)
+
 # Bytes of bodies that one worker holds at a time, over all requests.
 MAX_HELD = 256 * MIB
 
