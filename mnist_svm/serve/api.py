@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -37,7 +37,9 @@ Image = Annotated[
 ]
 
 
-def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: Metrics) -> None:
+def add_api(
+    app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: Metrics
+) -> Callable[[Request], Awaitable[Response]]:
     """Add the routes of the API to an application.
 
     Parameters
@@ -47,6 +49,11 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
     settings : Settings
     recognizer : Recognizer
     metrics : Metrics
+
+    Returns
+    -------
+    callable
+        What answers a request to ``/predict`` without a query.
     """
     card = _card(recognizer)
     if settings.api_key is not None:
@@ -137,6 +144,8 @@ def add_api(app: FastAPI, settings: Settings, recognizer: Recognizer, metrics: M
     )
     async def tell_metrics() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return predict
 
 
 # --- what is asked ----------------------------------------------------------------------
