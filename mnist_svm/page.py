@@ -180,9 +180,9 @@ class PageReader:
     ) -> list[list[_Reading]]:
         """The digits of each blot, cut between them if they are several."""
         several = [reading for reading in readings if depth and _may_be_more(reading)]
-        several = sorted(several, key=lambda reading: reading.one)[:CUT]
+        surest = set(sorted(several, key=lambda reading: reading.one)[:CUT])
         ways = [
-            halves(page, reading.blot) if reading in several else []
+            halves(page, reading.blot) if reading in surest else []
             for reading in _in_time(readings, until)
         ]
         pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]

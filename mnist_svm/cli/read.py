@@ -115,12 +115,7 @@ def _json_object(reading: PageReading, reject_below: float) -> dict[str, Any]:
                     "digit": digit.label if digit.confidence >= reject_below else None,
                     "confidence": round(digit.confidence, 6),
                     "rejected": digit.confidence < reject_below,
-                    "box": {
-                        "left": digit.box.left,
-                        "top": digit.box.top,
-                        "width": digit.box.width,
-                        "height": digit.box.height,
-                    },
+                    "box": digit.box.measures(),
                 }
                 for digit in row
             ],

@@ -7,8 +7,9 @@ import importlib.util
 import click
 
 from mnist_svm.cli.options import finite, model_option, told
+from mnist_svm.serve.settings import MIB, Settings
 
-MIB = 1 << 20
+MILLION = 1_000_000
 
 # What the extra brings.
 EXTRA = (
@@ -50,7 +51,7 @@ EXTRA = (
 @click.option(
     "--max-body",
     type=click.IntRange(1, 1024),
-    default=32,
+    default=Settings.max_body // MIB,
     show_default=True,
     metavar="MiB",
     help="Largest body of a request.",
@@ -58,7 +59,7 @@ EXTRA = (
 @click.option(
     "--max-pixels",
     type=click.IntRange(1, 64),
-    default=32,
+    default=Settings.max_pixels // MILLION,
     show_default=True,
     metavar="MILLIONS",
     help="Largest picture.",
@@ -66,7 +67,7 @@ EXTRA = (
 @click.option(
     "--max-files",
     type=click.IntRange(1, 10_000),
-    default=64,
+    default=Settings.max_files,
     show_default=True,
     metavar="N",
     help="Most pictures of a request.",
@@ -75,7 +76,7 @@ EXTRA = (
     "--timeout",
     type=click.FloatRange(0.1, 3600),
     callback=finite,
-    default=30,
+    default=Settings.timeout,
     show_default=True,
     metavar="SECONDS",
     help="Longest time for a request, sending included.",
@@ -83,7 +84,7 @@ EXTRA = (
 @click.option(
     "--queue",
     type=click.IntRange(1, 100_000),
-    default=128,
+    default=Settings.queue,
     show_default=True,
     metavar="N",
     help="Requests that a worker begins on; others are told to come again.",
@@ -124,8 +125,10 @@ def serve_command(
       mnist-svm serve --host 0.0.0.0 --port 80 --workers 4
     """
     import os
+    import sys
 
     from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.progress import is_terminal
     from mnist_svm.errors import MissingExtraError
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
@@ -134,7 +137,6 @@ def serve_command(
         msg = "serve needs an extra; install it with: pip install 'mnist-svm[serve]'"
         raise MissingExtraError(msg)
     from mnist_svm.serve.run import listen, serve, url_of
-    from mnist_svm.serve.settings import Settings
 
     path = find_model(model)
     # A model that cannot be used is told before anything is begun.
@@ -142,7 +144,7 @@ def serve_command(
     settings = Settings(
         model=path,
         max_body=max_body * MIB,
-        max_pixels=max_pixels * 1_000_000,
+        max_pixels=max_pixels * MILLION,
         max_files=max_files,
         timeout=timeout,
         queue=queue,
@@ -152,5 +154,6 @@ def serve_command(
     )
     with listen(host, port) as server:
         line = f"Serving on {url_of(server)} with {told(path)}; Ctrl-C ends it"
-        serve(settings, server, workers=workers, tell=lambda: say(line))
+        terminal = is_terminal(sys.stderr)
+        serve(settings, server, workers=workers, terminal=terminal, tell=lambda: say(line))
     say("Served; all that was begun is finished")

@@ -50,6 +50,15 @@ class Box(NamedTuple):
         """Number of columns."""
         return self.right - self.left
 
+    def measures(self) -> dict[str, int]:
+        """Corner, width and height, as machines are told them."""
+        return {
+            "left": self.left,
+            "top": self.top,
+            "width": self.width,
+            "height": self.height,
+        }
+
     def union(self, other: Box) -> Box:
         """The smallest box around both."""
         return Box(

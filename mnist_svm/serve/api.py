@@ -19,7 +19,7 @@ from mnist_svm.serve.guard import GUARDED
 from mnist_svm.serve.metrics import Metrics
 from mnist_svm.serve.problems import ProblemError
 from mnist_svm.serve.reading import Reading, Seen, SeenPage
-from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MAX_LISTS, MIB, VERSION, Settings
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON, MAX_LISTS, MIB, Settings
 
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -192,7 +192,7 @@ def _require_any(seen: Sequence[Seen | SeenPage], metrics: Metrics) -> None:
 def _card(recognizer: Recognizer) -> schemas.ModelCard:
     classes = [int(label) for label in recognizer.classes]
     name = str(recognizer.model.metadata.get("recipe", "unknown"))
-    return schemas.ModelCard(name=name, version=VERSION, classes=classes)
+    return schemas.ModelCard(name=name, version=schemas.VERSION, classes=classes)
 
 
 def _prediction(
@@ -232,12 +232,7 @@ def _row(row: Row, image: bool) -> schemas.PageRow:
         schemas.PageDigit(
             digit=digit.label,
             confidence=digit.confidence,
-            box=schemas.Box(
-                left=digit.box.left,
-                top=digit.box.top,
-                width=digit.box.width,
-                height=digit.box.height,
-            ),
+            box=schemas.Box(**digit.box.measures()),
             probabilities=list(digit.probabilities),
             **_if_any(image=digit.image.tolist() if image else None),
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,9 +19,10 @@ from mnist_svm.serve.guard import Guard
 from mnist_svm.serve.metrics import Metrics
 from mnist_svm.serve.observe import Observed
 from mnist_svm.serve.pages import add_pages
-from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.problems import ProblemError, internal_error
 from mnist_svm.serve.reading import Reading
-from mnist_svm.serve.settings import VERSION, Settings
+from mnist_svm.serve.schemas import VERSION
+from mnist_svm.serve.settings import Settings
 
 DESCRIPTION = """\
 Reads handwritten digits with a support vector machine. `/predict` takes pictures of one digit each,
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> ASGIApp:
         else:
             await app(scope, receive, send)
 
-    for kind in (ProblemError, StarletteHTTPException, RequestValidationError, Exception):
+    for kind in (ProblemError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
     layers: ASGIApp = Guard(routed, settings, metrics)
     if settings.origins:
@@ -95,14 +96,14 @@ def create_app(settings: Settings) -> ASGIApp:
 
 async def _told(request: Request, error: Exception) -> Response:
     """Any error as a problem."""
-    problem, headers = ProblemError(500, "internal error; the log tells more under this id"), None
+    problem, headers = internal_error(), None
     if isinstance(error, ProblemError):
         problem = error
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         problem = ProblemError(422, f"{where}: {first['msg']}")
-    elif isinstance(error, (StarletteHTTPException, HTTPException)):
+    elif isinstance(error, HTTPException):
         problem, headers = ProblemError(error.status_code, str(error.detail)), error.headers
     answer = problem_answer(problem, request.state.request_id)
     answer.headers.update(headers or {})

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from mnist_svm.imaging.normalize import SIDE
 from mnist_svm.serve.problems import ProblemError
-from mnist_svm.serve.schemas import FORMS, PIXELS, SIDE, WHITE, Arrays
+from mnist_svm.serve.schemas import FORMS, PIXELS, WHITE, Arrays
 from mnist_svm.serve.settings import MAX_ARRAYS
 
 Images = npt.NDArray[np.uint8]
@@ -49,11 +50,11 @@ def images_of(body: bytes) -> Images:
         arrays = _looked_at(told)
         values, stated = np.array(arrays.data, dtype=np.float64), arrays.range
     values = values.reshape(-1, SIDE, SIDE)
-    white = {"0-255": 255, "0-1": 1, None: None}[stated] or _white(values)
+    white = _white(values) if stated is None else {"0-255": WHITE, "0-1": 1}[stated]
     if values.max() > white:
         msg = f"data: a number of {values.max():g} where the range is 0-1"
         raise ProblemError(422, msg)
-    return np.rint(values * (255 / white)).astype(np.uint8)
+    return np.rint(values * (WHITE / white)).astype(np.uint8)
 
 
 def _plain(told: Any, body: bytes) -> npt.NDArray[np.float64] | None:

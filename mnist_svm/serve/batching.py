@@ -18,7 +18,7 @@ Confidences = npt.NDArray[np.float64]
 # Images of a batch; more would keep the others waiting for long.
 BATCH = 64
 
-# Seconds that the first of a batch waits for others, when nothing is being classified.
+# Seconds that the first of a batch waits for others, once nothing is being classified.
 WAIT = 0.004
 
 
@@ -31,8 +31,8 @@ class _Job:
 class Batcher:
     """Classifies the images of many requests together.
 
-    While a batch is classified the next one gathers, so that batches grow with the load. One that
-    finds the classifier idle waits `WAIT` for others. For use from one event loop.
+    While a batch is classified the next one gathers, and `WAIT` longer, unless it is full: batches
+    grow with the load. For use from one event loop.
 
     Parameters
     ----------

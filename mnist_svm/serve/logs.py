@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,13 +69,3 @@ def configuration(terminal: bool) -> dict[str, Any]:
             "PIL": {"level": "CRITICAL"},
         },
     }
-
-
-def is_terminal() -> bool:
-    """Whether stderr is read by a person.
-
-    Returns
-    -------
-    bool
-    """
-    return sys.stderr is not None and sys.stderr.isatty()

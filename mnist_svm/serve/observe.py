@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnist_svm.serve.answers import problem_answer
 from mnist_svm.serve.logs import logger
 from mnist_svm.serve.metrics import Metrics
-from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.problems import internal_error
 
 # An id that a client or a proxy gives is kept if it is one.
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -78,8 +78,7 @@ class Observed:
         except Exception:  # noqa: BLE001 - the last line of defence, and it is logged
             logger.exception("failed", extra={"fields": {"request_id": request_id}})
             if status == GONE:
-                problem = ProblemError(500, "internal error; the log tells more under this id")
-                await problem_answer(problem, request_id)(scope, receive, observed)
+                await problem_answer(internal_error(), request_id)(scope, receive, observed)
         finally:
             self._tell(scope, request_id, status, size, time.perf_counter() - start)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -50,13 +49,5 @@ def add_pages(app: FastAPI) -> None:
     app.add_route("/", page, include_in_schema=False)
     app.add_route("/docs", docs, include_in_schema=False)
     app.mount("/static", _Files(directory=STATIC))
-    app.mount("/swagger", _Files(directory=_swagger()))
-
-
-def _swagger() -> Path:
-    """The folder of Swagger UI, which a package for machines without a network brings."""
-    found = importlib.util.find_spec("fastapi_offline")
-    if found is None or found.origin is None:
-        msg = "the package fastapi-offline is missing; pip install 'mnist-svm[serve]'"
-        raise ModuleNotFoundError(msg)
-    return Path(found.origin).with_name("static")
+    # A package for machines without a network brings Swagger UI.
+    app.mount("/swagger", _Files(packages=[("fastapi_offline", "static")]))

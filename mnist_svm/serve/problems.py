@@ -27,3 +27,8 @@ class ProblemError(Exception):
         if self.status == 503:
             return {"Retry-After": str(RETRY_SECONDS)}
         return {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+
+
+def internal_error() -> ProblemError:
+    """What a client is told of a fault of ours."""
+    return ProblemError(500, "internal error; the log tells more under this id")

@@ -19,7 +19,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from mnist_svm.errors import AddressError, MnistSvmError
-from mnist_svm.serve.logs import configuration, is_terminal, logger
+from mnist_svm.serve.logs import configuration, logger
 from mnist_svm.serve.protocol import PatientProtocol
 from mnist_svm.serve.settings import UNREAD_SECONDS, Settings
 
@@ -92,7 +92,12 @@ def url_of(server: socket.socket) -> str:
 
 
 def serve(
-    settings: Settings, server: socket.socket, *, workers: int, tell: Callable[[], None]
+    settings: Settings,
+    server: socket.socket,
+    *,
+    workers: int,
+    terminal: bool,
+    tell: Callable[[], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM; what was begun is finished.
 
@@ -103,6 +108,8 @@ def serve(
         From `listen`.
     workers : int
         Processes; one is this process, more are others, which are started anew if they die.
+    terminal : bool
+        Whether a person reads the log.
     tell : callable
         Called when requests are answered, or with several workers soon will be.
 
@@ -118,7 +125,7 @@ def serve(
         ws="none",
         lifespan="on",
         workers=workers,
-        log_config=configuration(is_terminal()),
+        log_config=configuration(terminal),
         access_log=False,
         server_header=False,
         proxy_headers=False,

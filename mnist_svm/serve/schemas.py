@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from mnist_svm.imaging.normalize import SIDE
 from mnist_svm.serve.settings import MAX_ARRAYS
 
-SIDE = 28
+VERSION = version("mnist-svm")
+
 PIXELS = SIDE * SIDE
 WHITE = 255
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-
-VERSION = version("mnist-svm")
 
 MIB = 1 << 20
 
@@ -61,7 +58,7 @@ class Settings:
     max_body: int = 32 * MIB
     max_pixels: int = 32_000_000
     max_files: int = 64
-    timeout: float = 30.0
+    timeout: float = 30
     queue: int = 128
     origins: tuple[str, ...] = ()
     api_key: str | None = None

@@ -195,7 +195,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If libsvm gave up on a pair. `kkt_violation_` says how far the optimum is.
         """
         check_parameters(self)
-        self._forget()
+        self.__dict__.pop("_kept", None)
         checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
         checked = validate_data(self, X, y, dtype="numeric")
         rows, labels = checked
@@ -382,9 +382,6 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         self._kept = self._expansion()
         return self
-
-    def _forget(self) -> None:
-        self.__dict__.pop("_kept", None)
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
