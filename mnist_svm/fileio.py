@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,39 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         except BaseException:
             with suppress(OSError):
                 Path(temporary).unlink()
+            raise
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Make a folder that appears under ``path`` only once it is complete.
+
+    Parameters
+    ----------
+    path : path of the folder to make
+        There may be an empty one.
+
+    Yields
+    ------
+    Path of the folder to fill meanwhile
+
+    Raises
+    ------
+    OSError
+        If there is something else already, or the folder cannot be made there.
+    """
+    target = Path(path).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        msg = "exists, and is no empty folder"
+        raise FileExistsError(errno.EEXIST, msg, os.fspath(path))
+    with _named_errors(path):
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:100]}."))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_UMASK)
+            temporary.replace(target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
             raise
 
 

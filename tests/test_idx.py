@@ -13,9 +13,10 @@ from conftest import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from mutation import MUTATIONS, mutated
 
 from mnist_svm.datasets.idx import MAX_BYTES, read_idx, write_idx
-from mnist_svm.datasets.load import read_pair
+from mnist_svm.datasets.pairs import read_pair
 from mnist_svm.errors import FormatError
 
 # Element type byte, struct code, numpy type, and values at the ends of its range.
@@ -209,25 +210,6 @@ def mnist_sample() -> bytes:
 
 
 SAMPLE = mnist_sample()
-# Of each mutation: where (as a part of the length), what is done there, and new bytes.
-MUTATIONS = st.lists(
-    st.tuples(
-        st.one_of(st.floats(0, 1), st.floats(0, 0.005)),
-        st.sampled_from(["replace", "insert", "delete", "cut"]),
-        st.binary(min_size=1, max_size=12),
-    ),
-    min_size=1,
-    max_size=4,
-)
-
-
-def mutated(content: bytes, mutations) -> bytes:
-    for where, what, new in mutations:
-        at = round(where * len(content))
-        rest = {"replace": len(new), "insert": 0, "delete": len(new), "cut": len(content)}[what]
-        middle = new if what in ("replace", "insert") else b""
-        content = content[:at] + middle + content[at + rest :]
-    return content
 
 
 @settings(

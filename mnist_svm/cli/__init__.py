@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mnist_svm import __version__
+from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
 from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.fetch import fetch_command
@@ -41,6 +42,7 @@ def cli() -> None:
 
 for command in (
     fetch_command,
+    convert_command,
     recipes_command,
     train_command,
     evaluate_command,

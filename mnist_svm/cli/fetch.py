@@ -7,11 +7,14 @@ import json
 import click
 
 from mnist_svm.cli.options import data_dir_option, json_option
-from mnist_svm.datasets.catalog import CATALOG
+from mnist_svm.datasets.catalog import CATALOG, RemoteFile
+
+# From how many bytes on a download is told of before it begins.
+LARGE = 100_000_000
 
 
 @click.command("fetch")
-@click.argument("name", type=click.Choice(list(CATALOG)), default="mnist")
+@click.argument("name", type=click.Choice(list(CATALOG)), default="mnist", metavar="[NAME]")
 @data_dir_option
 @click.option(
     "--mirror",
@@ -28,8 +31,18 @@ def fetch_command(
 ) -> None:
     """Download a data set and verify it.
 
-    NAME is mnist (default) or fashion-mnist. Files that are there and right are not downloaded
-    again; a broken download is taken up where it broke.
+    Files that are there and right are not downloaded again; a broken download is taken up where
+    it broke. NAME is one of
+
+    \b
+      mnist           70,000 digits; the default
+      fashion-mnist   70,000 articles of clothing
+      kmnist          70,000 cursive Japanese letters
+      emnist-digits   280,000 digits
+      emnist-letters  145,600 letters, upper and lower case in one class
+      qmnist          MNIST's digits made anew, with 60,000 for testing
+
+    Both of EMNIST come in one archive of 562 MB, removed once their files are out of it.
 
     \b
     Examples:
@@ -37,6 +50,7 @@ def fetch_command(
       mnist-svm fetch fashion-mnist
       mnist-svm fetch --mirror file:///media/usb/mnist/
     """
+    from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.fetch import FetchReport, fetch, require_address
     from mnist_svm.errors import FetchError
@@ -47,6 +61,11 @@ def fetch_command(
             require_address(mirror)
         except FetchError as error:
             raise click.BadParameter(str(error), param_hint="--mirror") from error
+
+    def announce(file: RemoteFile) -> None:
+        if file.size >= LARGE:
+            say(f"{file.name} is a download of {file.size / 1e6:.0f} MB")
+
     with counted(f"Fetching {name}", "bytes") as report_progress:
         report: FetchReport = fetch(
             info,
@@ -54,6 +73,7 @@ def fetch_command(
             mirrors=mirrors,
             force=force,
             progress=lambda file, done, total: report_progress(done, total),
+            announce=announce,
         )
     if as_json:
         content = {

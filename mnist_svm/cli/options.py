@@ -39,8 +39,15 @@ data_option = click.option(
     "--data",
     default="mnist",
     show_default=True,
-    metavar="NAME|FOLDER",
-    help="A data set of the catalog, or a folder with IDX files named as MNIST's are.",
+    metavar="NAME|PATH",
+    help="A data set of the catalog, a folder, or a CSV, NumPy, Parquet or IDX file; "
+    "`mnist-svm convert --help` tells more.",
+)
+
+split_option = click.option(
+    "--split",
+    type=click.Choice(["train", "test"]),
+    help="Which part of it, if it is parted.",
 )
 
 model_option = click.option(

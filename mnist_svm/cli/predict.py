@@ -9,18 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option, reject_option, told
+from mnist_svm.cli.options import (
+    data_dir_option,
+    json_option,
+    model_option,
+    reject_option,
+    split_option,
+    told,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mnist_svm.datasets.pairs import Split
     from mnist_svm.imaging.tiles import Tile
-    from mnist_svm.recognizer import PictureReading
+    from mnist_svm.recognizer import PictureReading, Recognizer
 
 # Pictures that are drawn at most: some 25 megapixels, which every viewer opens.
 SHOWN = 500
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Read the images of a data set instead: see `mnist-svm convert --help`.",
+)
+@split_option
+@data_dir_option
+@click.option(
+    "--submission",
+    metavar="FILE.csv",
+    help="With --data: write ImageId,Label as Kaggle's digit-recognizer takes it.",
+)
 @model_option
 @click.option(
     "--top",
@@ -41,6 +63,10 @@ SHOWN = 500
 def predict_command(
     ctx: click.Context,
     images: tuple[str, ...],
+    data: str | None,
+    split: Split | None,
+    data_dir: str,
+    submission: str | None,
     model: str | None,
     top: int,
     reject_below: float,
@@ -59,6 +85,9 @@ def predict_command(
     --top still tells the best guesses, the first one included. `mnist-svm eval` shows which P
     rejects how many. To reject is no error: the exit code is 0.
 
+    --data reads a data set's test part, or all of it if it is not parted, and counts its images
+    from 1; its labels, if there are any, are not looked at.
+
     A picture that cannot be read is reported on stderr, the others are read all the same, and
     the exit code is 1. --show draws a page of the first 500 pictures, those included that could not
     be read.
@@ -69,6 +98,7 @@ def predict_command(
       mnist-svm predict scans/ --top 3 --json
       mnist-svm predict scans/ --reject-below 0.9 --show page.png
       cat 7.png | mnist-svm predict -
+      mnist-svm predict --data test.csv --submission submission.csv
     """
     from mnist_svm.cli.outcome import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
@@ -76,31 +106,90 @@ def predict_command(
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
 
-    if show:
-        require_writable(show)
+    _require_sense(ctx, images, data, submission, reject_below)
+    for output in filter(None, (show, submission)):
+        require_writable(output)
     path = find_model(model)
     recognizer = Recognizer.load(path)
     say(f"Reading with {told(path)}")
     answers: list[dict[str, Any]] = []
     shown: list[PictureReading] = []
+    labels: list[int] = []
     count = 0
+    quiet = as_json or submission is not None
     # Where the lines themselves appear on a terminal, they are progress enough.
-    with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
-        readings = recognizer.read(images, top=top, thumbnails=show is not None)
+    with counted("Reading", "pictures", shown=quiet or not is_terminal(sys.stdout)) as report:
+        if data is None:
+            readings = recognizer.read(images, top=top, thumbnails=show is not None)
+        else:
+            readings = _of_data(recognizer, data, split or "test", data_dir, top, report)
         for count, reading in enumerate(readings, start=1):
             tell_of(ctx, reading)
+            if submission is not None:
+                labels.append(reading.top[0][0])
             if as_json:
                 answers.append(_json_object(reading, reject_below))
-            elif reading.error is None:
+            elif not quiet and reading.error is None:
                 click.echo(_line(reading, reject_below))
             if show and len(shown) < SHOWN:
                 shown.append(reading)
             report(count, 0)
+    if submission is not None:
+        _write_submission(submission, labels)
+        say(f"Wrote {count:,} answers to {submission}")
     if as_json:
         click.echo(json.dumps(answers, indent=2))
     if show:
         _draw(show, shown, count, reject_below)
         say(f"Drew {show}")
+
+
+def _require_sense(
+    ctx: click.Context,
+    images: tuple[str, ...],
+    data: str | None,
+    submission: str | None,
+    reject_below: float,
+) -> None:
+    """Refuse arguments that do not go together."""
+    if data is None and not images:
+        raise click.MissingParameter(ctx=ctx, param_hint="'IMAGE...'", param_type="argument")
+    if data is not None and images:
+        msg = "give pictures or --data, not both"
+        raise click.UsageError(msg)
+    if submission is not None and data is None:
+        msg = "--submission needs --data, whose images it counts"
+        raise click.UsageError(msg)
+    if submission is not None and reject_below:
+        msg = "--submission has no place for a rejected digit; leave out --reject-below"
+        raise click.UsageError(msg)
+
+
+def _of_data(
+    recognizer: Recognizer,
+    data: str,
+    split: Split,
+    data_dir: str,
+    top: int,
+    report: Callable[[int, int], None],
+) -> Iterator[PictureReading]:
+    """Readings of the images of a data set, which are counted from 1."""
+    from mnist_svm.datasets.load import load_images
+    from mnist_svm.recognizer import PictureReading
+
+    images = load_images(data, split=split, data_dir=data_dir, progress=report)
+    readings = recognizer.classify(images, progress=report)
+    for index, image in enumerate(images):
+        name = f"{data}:{index + 1}"
+        yield PictureReading(name, top=tuple(readings.top(index, top)), image=image)
+
+
+def _write_submission(path: str, labels: list[int]) -> None:
+    from mnist_svm.fileio import atomic_write
+
+    lines = ["ImageId,Label", *(f"{index},{label}" for index, label in enumerate(labels, start=1))]
+    with atomic_write(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
 
 
 def _answer(reading: PictureReading, reject_below: float) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
-from mnist_svm.errors import DataMissingError
+Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -15,14 +17,36 @@ class RemoteFile:
 
     Attributes
     ----------
-    name : its name on the mirrors, gzip-compressed.
-    size : bytes of its payload, that is, decompressed.
-    sha256 : of its payload, because mirrors compress differently.
+    name : its name on the mirrors.
+    size : bytes of its payload, that is, decompressed if it is gzip.
+    sha256 : of its payload, because mirrors compress differently; or, if ``packed``, of the file
+        as published, where nothing else is known.
+    packed : whether ``sha256`` is of the file as published.
     """
 
     name: str
     size: int
     sha256: str
+    packed: bool = False
+
+    @property
+    def stem(self) -> str:
+        """Its name when decompressed."""
+        return self.name.removesuffix(".gz")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file on the mirrors that holds the files of several data sets.
+
+    Attributes
+    ----------
+    file : the archive itself.
+    members : the files in it that are wanted, keyed by their names in the archive.
+    """
+
+    file: RemoteFile
+    members: Mapping[str, RemoteFile]
 
 
 @dataclass(frozen=True)
@@ -34,9 +58,13 @@ class DatasetInfo:
     name : as given to ``fetch`` and ``--data``.
     title, licence, source : for people.
     folder : where its files live below the data directory.
-    files : keyed by IDX stem, such as ``train-images-idx3-ubyte``.
+    splits : the files of images and of labels, keyed by split.
     mirrors : base addresses, tried in order.
-    classes : what labels 0, 1, 2, ... mean.
+    classes : what the labels mean, from the first on.
+    first_label : what ``classes`` begins with.
+    archive : what the mirrors hold in place of the files.
+    transposed : whether images are stored column by column.
+    wide_labels : whether labels are the first column of a table that tells more.
     """
 
     name: str
@@ -44,94 +72,239 @@ class DatasetInfo:
     licence: str
     source: str
     folder: str
-    files: Mapping[str, RemoteFile]
+    splits: Mapping[Split, tuple[RemoteFile, RemoteFile]]
     mirrors: tuple[str, ...]
     classes: tuple[str, ...]
+    first_label: int = 0
+    archive: Archive | None = None
+    transposed: bool = False
+    wide_labels: bool = False
+
+    @property
+    def files(self) -> Mapping[str, RemoteFile]:
+        """Every file, keyed by its name when decompressed."""
+        return {file.stem: file for files in self.splits.values() for file in files}
+
+    def class_names(self) -> dict[int, str]:
+        """What each label means.
+
+        Returns
+        -------
+        dict from label to name
+        """
+        return dict(enumerate(self.classes, self.first_label))
 
 
-def lookup(name: str) -> DatasetInfo:
-    """The catalog's entry for a name.
+def _splits(
+    train: tuple[str, int],
+    test: tuple[str, int],
+    sha256: tuple[str, str, str, str],
+    *,
+    packed: bool = False,
+) -> Mapping[Split, tuple[RemoteFile, RemoteFile]]:
+    """The files of a data set that calls them as MNIST does.
 
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    DatasetInfo
-
-    Raises
-    ------
-    DataMissingError
-        If the catalog has no such data set.
+    A split is given by how its files' names begin and how many images it has; the checksums are
+    of training images, training labels, test images and test labels.
     """
-    if name not in CATALOG:
-        msg = f"no data set is called {name!r}: the catalog has {', '.join(CATALOG)}"
-        raise DataMissingError(msg)
-    return CATALOG[name]
+
+    def pair(begin: str, n: int, images: str, labels: str) -> tuple[RemoteFile, RemoteFile]:
+        return (
+            RemoteFile(f"{begin}-images-idx3-ubyte.gz", 16 + 28 * 28 * n, images, packed),
+            RemoteFile(f"{begin}-labels-idx1-ubyte.gz", 8 + n, labels, packed),
+        )
+
+    return MappingProxyType({"train": pair(*train, *sha256[:2]), "test": pair(*test, *sha256[2:])})
 
 
-def _files(**sha256: str) -> Mapping[str, RemoteFile]:
-    """The four files that MNIST and its successors in form share, given their checksums."""
-    sizes = {
-        "train-images-idx3-ubyte": 47_040_016,
-        "train-labels-idx1-ubyte": 60_008,
-        "t10k-images-idx3-ubyte": 7_840_016,
-        "t10k-labels-idx1-ubyte": 10_008,
-    }
-    return MappingProxyType(
+MNIST = DatasetInfo(
+    name="mnist",
+    title="MNIST handwritten digits (LeCun, Cortes, Burges)",
+    licence="CC BY-SA 3.0",
+    source="http://yann.lecun.com/exdb/mnist/",
+    folder="",
+    splits=_splits(
+        ("train", 60_000),
+        ("t10k", 10_000),
+        (
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    classes=tuple(string.digits),
+)
+
+FASHION_MNIST = DatasetInfo(
+    name="fashion-mnist",
+    title="Fashion-MNIST articles of clothing (Xiao, Rasul, Vollgraf; Zalando)",
+    licence="MIT",
+    source="https://github.com/zalandoresearch/fashion-mnist",
+    folder="fashion-mnist",
+    splits=_splits(
+        ("train", 60_000),
+        ("t10k", 10_000),
+        (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
+    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    classes=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+)
+
+KMNIST = DatasetInfo(
+    name="kmnist",
+    title="Kuzushiji-MNIST, cursive hiragana (CODH, adapted from NIJL's Kuzushiji Dataset)",
+    licence="CC BY-SA 4.0",
+    source="https://github.com/rois-codh/kmnist",
+    folder="kmnist",
+    splits=_splits(
+        ("train", 60_000),
+        ("t10k", 10_000),
+        (
+            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        ),
+        packed=True,
+    ),
+    mirrors=(
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    ),
+    classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+)
+
+_EMNIST_DIGITS = _splits(
+    ("emnist-digits-train", 240_000),
+    ("emnist-digits-test", 40_000),
+    (
+        "f7c95004d14d81af89522e67d8f0c781dfb3bd544181c81bfe1eb6b41c35b726",
+        "6638a6ff5fe2eefd9cca2471995b46c82986b8e4b2a70d2f5ce8e05d7edb319e",
+        "20ebe43509264f7639d37c835a3f0b009e90b29e00a099a03101abe1644a3f63",
+        "bad1834c45d5988e270b99d43b13edc3fd898f658ffbc2caf2846ef27f7b05b0",
+    ),
+    packed=True,
+)
+
+_EMNIST_LETTERS = _splits(
+    ("emnist-letters-train", 124_800),
+    ("emnist-letters-test", 20_800),
+    (
+        "6288f418a917e007bf5fddb823a2dc7a5c6a35031401b93292a539cb12bd881f",
+        "9759af91ea6bccdf07a6040fd085861f2ec88e37f7c3f5760f6feb57106fbe5c",
+        "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
+        "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
+    ),
+    packed=True,
+)
+
+# The files of both data sets are taken out at once: the archive is too large to get it twice.
+EMNIST_ARCHIVE = Archive(
+    file=RemoteFile(
+        "gzip.zip",
+        561_753_746,
+        "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+        packed=True,
+    ),
+    members=MappingProxyType(
         {
-            stem: RemoteFile(f"{stem}.gz", size, checksum)
-            for (stem, size), checksum in zip(sizes.items(), sha256.values(), strict=True)
+            f"gzip/{file.name}": file
+            for splits in (_EMNIST_DIGITS, _EMNIST_LETTERS)
+            for files in splits.values()
+            for file in files
         }
-    )
+    ),
+)
 
+EMNIST_DIGITS = DatasetInfo(
+    name="emnist-digits",
+    title="EMNIST handwritten digits (Cohen, Afshar, Tapson, van Schaik; NIST)",
+    licence="no licence stated; made of NIST's Special Database 19",
+    source="https://www.nist.gov/itl/products-and-services/emnist-dataset",
+    folder="emnist",
+    splits=_EMNIST_DIGITS,
+    mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
+    classes=tuple(string.digits),
+    archive=EMNIST_ARCHIVE,
+    transposed=True,
+)
+
+EMNIST_LETTERS = replace(
+    EMNIST_DIGITS,
+    name="emnist-letters",
+    title="EMNIST handwritten letters (Cohen, Afshar, Tapson, van Schaik; NIST)",
+    splits=_EMNIST_LETTERS,
+    classes=tuple(f"{letter}/{letter.lower()}" for letter in string.ascii_uppercase),
+    first_label=1,
+)
+
+QMNIST = DatasetInfo(
+    name="qmnist",
+    title="QMNIST, MNIST's digits remade, with 60,000 for testing (Yadav, Bottou)",
+    licence="BSD 3-Clause",
+    source="https://github.com/facebookresearch/qmnist",
+    folder="qmnist",
+    splits=MappingProxyType(
+        {
+            "train": (
+                RemoteFile(
+                    "qmnist-train-images-idx3-ubyte.gz",
+                    47_040_016,
+                    "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d",
+                    packed=True,
+                ),
+                RemoteFile(
+                    "qmnist-train-labels-idx2-int.gz",
+                    1_920_012,
+                    "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
+                    packed=True,
+                ),
+            ),
+            "test": (
+                RemoteFile(
+                    "qmnist-test-images-idx3-ubyte.gz",
+                    47_040_016,
+                    "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375",
+                    packed=True,
+                ),
+                RemoteFile(
+                    "qmnist-test-labels-idx2-int.gz",
+                    1_920_012,
+                    "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
+                    packed=True,
+                ),
+            ),
+        }
+    ),
+    mirrors=("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
+    classes=tuple(string.digits),
+    wide_labels=True,
+)
 
 CATALOG: Mapping[str, DatasetInfo] = MappingProxyType(
     {
-        "mnist": DatasetInfo(
-            name="mnist",
-            title="MNIST handwritten digits (LeCun, Cortes, Burges)",
-            licence="CC BY-SA 3.0",
-            source="http://yann.lecun.com/exdb/mnist/",
-            folder="",
-            files=_files(
-                train_images="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                train_labels="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                test_images="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                test_labels="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-            mirrors=(
-                "https://ossci-datasets.s3.amazonaws.com/mnist/",
-                "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            ),
-            classes=tuple("0123456789"),
-        ),
-        "fashion-mnist": DatasetInfo(
-            name="fashion-mnist",
-            title="Fashion-MNIST articles of clothing (Xiao, Rasul, Vollgraf; Zalando)",
-            licence="MIT",
-            source="https://github.com/zalandoresearch/fashion-mnist",
-            folder="fashion-mnist",
-            files=_files(
-                train_images="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-                train_labels="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                test_images="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                test_labels="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
-            mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-            classes=(
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
-            ),
-        ),
+        info.name: info
+        for info in (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS, EMNIST_LETTERS, QMNIST)
     }
 )

@@ -1,4 +1,4 @@
-"""Download a data set: try mirrors in turn, resume, verify the payload, move into place."""
+"""Download a data set: try mirrors in turn, resume, verify, unpack, move into place."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mnist_svm.datasets.catalog import DatasetInfo, RemoteFile
-from mnist_svm.datasets.idx import FilePath, open_payload
-from mnist_svm.datasets.load import default_data_dir
-from mnist_svm.errors import FetchError, FormatError
+from mnist_svm.datasets.archives import unpack
+from mnist_svm.datasets.catalog import Archive, DatasetInfo, RemoteFile
+from mnist_svm.datasets.idx import FilePath
+from mnist_svm.datasets.published import default_data_dir
+from mnist_svm.datasets.verify import CHUNK, OVERHEAD, file_fault
+from mnist_svm.errors import FetchError
 
-CHUNK = 1 << 16
 TIMEOUT_SECONDS = 30
 SCHEMES = ("http", "https", "file")
 
 # A connection that breaks is taken up again where it broke, but not for ever.
 MAX_RESUMES = 10
-
-# What a mirror may add to the payload: gzip's own bytes, for data that do not compress.
-OVERHEAD = 1 << 20
 
 # Called with a file's name, the bytes that are there, and how many there will be (0: unknown).
 Progress = Callable[[str, int, int], None]
@@ -41,7 +39,8 @@ class FetchReport:
     ----------
     folder : where the files are.
     present : names of the files that were there and right.
-    downloaded : names of the files that were fetched, with the address each came from.
+    downloaded : names of the files that were fetched, with the address each came from; from an
+        archive, also those of the other data sets in it.
     """
 
     folder: Path
@@ -56,8 +55,11 @@ def fetch(
     mirrors: Sequence[str] = (),
     force: bool = False,
     progress: Progress = lambda name, done, total: None,
+    announce: Callable[[RemoteFile], None] = lambda file: None,
 ) -> FetchReport:
-    """Put a data set's files into a folder, each verified by the SHA-256 of its payload.
+    """Put a data set's files into a folder, each verified by its SHA-256.
+
+    An archive is removed once the files are out of it, those of all data sets that it holds.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def fetch(
         Download even what is there and right.
     progress : callable, optional
         Told the file's name, the bytes received, and their expected number (0 if unknown).
+    announce : callable, optional
+        Told the file before its download.
 
     Returns
     -------
@@ -88,20 +92,21 @@ def fetch(
     folder = base / info.folder
     folder.mkdir(parents=True, exist_ok=True)
 
-    wanted = list(info.files.values()) if force else missing_files(info, folder)
+    def download(wanted: Sequence[RemoteFile]) -> dict[str, str]:
+        return _download_all(wanted, folder, mirrors or info.mirrors, progress, announce)
+
     downloaded: dict[str, str] = {}
-    for file in wanted:
-        address, faults = _fetch_file(file, folder, mirrors or info.mirrors, progress)
-        if address is None:
-            lacking = [name for name in (file.name for file in wanted) if name not in downloaded]
-            raise FetchError(_advice(file.name, faults, lacking, folder))
-        downloaded[file.name] = address
+    wanted = list(info.files.values()) if force else missing_files(info, folder)
+    if wanted and info.archive:
+        downloaded = _fetch_archive(info.archive, folder, download, force=force)
+    elif wanted:
+        downloaded = download(wanted)
     present = tuple(file.name for file in info.files.values() if file.name not in downloaded)
     return FetchReport(folder, present, downloaded)
 
 
 def missing_files(info: DatasetInfo, folder: Path) -> list[RemoteFile]:
-    """The files of a data set that are not in a folder, or are there with another payload.
+    """The files of a data set that are not in a folder, or are there with another content.
 
     Parameters
     ----------
@@ -112,43 +117,13 @@ def missing_files(info: DatasetInfo, folder: Path) -> list[RemoteFile]:
     -------
     list of RemoteFile
     """
-    return [
-        file
-        for file in info.files.values()
-        if not any(
-            path.is_file() and payload_fault(path, file) is None
-            for path in (folder / file.name, (folder / file.name).with_suffix(""))
-        )
-    ]
+    return [file for file in info.files.values() if not _is_there(file, folder)]
 
 
-def payload_fault(path: Path, file: RemoteFile) -> str | None:
-    """What is wrong with a file's payload, or None if it is the catalog's.
-
-    Parameters
-    ----------
-    path : the file on disk, gzip-compressed or plain
-    file : the catalog's entry for it
-
-    Returns
-    -------
-    str or None
-        The payload is read no further than the size it ought to have.
-    """
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        with open_payload(path) as stream:
-            while size <= file.size and (chunk := stream.read(CHUNK)):
-                digest.update(chunk)
-                size += len(chunk)
-    except FormatError as error:
-        return str(error).removeprefix(f"{path}: ")
-    if size > file.size:
-        return f"payload of more than the {file.size:,} bytes expected"
-    if digest.hexdigest() != file.sha256:
-        return f"expected SHA-256 {file.sha256}, found {digest.hexdigest()} ({size:,} bytes)"
-    return None
+def _is_there(file: RemoteFile, folder: Path) -> bool:
+    """Whether a file is there and right, as published or, if that can be told, decompressed."""
+    names = [file.name] if file.packed else [file.name, file.stem]
+    return any((folder / name).is_file() and not file_fault(folder / name, file) for name in names)
 
 
 def require_address(mirror: str) -> None:
@@ -168,6 +143,48 @@ def require_address(mirror: str) -> None:
             f"mirror {mirror!r}: expected an address that begins with http://, https:// or file:///"
         )
         raise FetchError(msg)
+
+
+def _fetch_archive(
+    archive: Archive,
+    folder: Path,
+    download: Callable[[Sequence[RemoteFile]], dict[str, str]],
+    *,
+    force: bool,
+) -> dict[str, str]:
+    """Bring what an archive holds into the folder: the files' names, and where they came from.
+
+    An archive that an earlier run left, or that was put there by hand, is as good as another.
+    """
+    path = folder / archive.file.name
+    came_from = path.resolve().as_uri()
+    if force or not _is_there(archive.file, folder):
+        came_from = download([archive.file])[archive.file.name]
+    wanted = {
+        name: file for name, file in archive.members.items() if force or not _is_there(file, folder)
+    }
+    unpack(path, wanted, folder)
+    path.unlink()
+    return {file.name: came_from for file in wanted.values()}
+
+
+def _download_all(
+    wanted: Sequence[RemoteFile],
+    folder: Path,
+    mirrors: Sequence[str],
+    progress: Progress,
+    announce: Callable[[RemoteFile], None],
+) -> dict[str, str]:
+    """Bring files into the folder: their names, and the address that had each right."""
+    downloaded: dict[str, str] = {}
+    for file in wanted:
+        announce(file)
+        address, faults = _fetch_file(file, folder, mirrors, progress)
+        if address is None:
+            lacking = [name for name in (file.name for file in wanted) if name not in downloaded]
+            raise FetchError(_advice(file.name, faults, lacking, folder))
+        downloaded[file.name] = address
+    return downloaded
 
 
 def _fetch_file(
@@ -206,7 +223,7 @@ def _fetch_from(address: str, file: RemoteFile, folder: Path, progress: Progress
     for _ in range(2 if part.exists() else 1):
         if fault := _download(address, part, file, progress):
             return fault
-        if (fault := payload_fault(part, file)) is None:
+        if (fault := file_fault(part, file)) is None:
             with part.open("rb") as complete:
                 os.fsync(complete.fileno())
             part.replace(folder / file.name)

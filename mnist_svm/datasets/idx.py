@@ -43,6 +43,9 @@ MAX_RANK = 64
 # A header can promise what the file does not hold: memory grows only with what arrives.
 CHUNK = 1 << 20
 
+# Nearly as small as the highest level, in a fifth of the time.
+GZIP_LEVEL = 6
+
 Array = npt.NDArray[Any]
 FilePath = str | os.PathLike[str]
 
@@ -98,7 +101,7 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
     payload = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
     with atomic_write(path) as file:
         if Path(path).suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
                 packed.write(header)
                 packed.write(payload.data)
         else:

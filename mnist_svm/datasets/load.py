@@ -1,27 +1,19 @@
-"""One front door to labelled images: a catalog name or a folder of IDX files -> `Dataset`."""
+"""One front door to labelled images: a name, a folder or a file -> `Dataset`."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.datasets.catalog import CATALOG, DatasetInfo
-from mnist_svm.datasets.idx import FilePath, encode_header, read_idx
-from mnist_svm.errors import DataMissingError, FormatError
-
-Split = Literal["train", "test"]
-
-# How MNIST and its successors name the files of a split.
-STEMS: Mapping[Split, str] = {"train": "train", "test": "t10k"}
-
-IMAGE_SHAPE = (28, 28)
+from mnist_svm.datasets.arrays import Images, Labelled
+from mnist_svm.datasets.idx import FilePath
+from mnist_svm.datasets.pairs import STEMS, Split
+from mnist_svm.datasets.published import payload_sha256
+from mnist_svm.datasets.sources import Progress, Source, find_source
+from mnist_svm.errors import FormatError
 
 
 @dataclass(frozen=True)
@@ -30,16 +22,19 @@ class Dataset:
 
     Attributes
     ----------
-    name : the catalog's name, or the folder.
+    name : the catalog's name, or the path.
     images : uint8 ndarray of shape (n, 28, 28), 0-255, ink bright on a dark ground.
     labels : int64 ndarray of shape (n,).
-    sha256 : checksum of each file's payload, keyed by IDX stem.
+    sha256 : checksum of what would be each IDX file's payload, whatever the images came from,
+        keyed by IDX stem.
+    class_names : what a label means, where it is not the digit itself.
     """
 
     name: str
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     sha256: Mapping[str, str]
+    class_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def X(self) -> npt.NDArray[np.uint8]:  # noqa: N802 - the name that scikit-learn uses
@@ -47,24 +42,31 @@ class Dataset:
         return self.images.reshape(len(self.images), -1)
 
 
-def default_data_dir() -> Path:
-    """Where data sets live unless told otherwise: ``$MNIST_SVM_DATA``, else ``data``."""
-    return Path(os.environ.get("MNIST_SVM_DATA") or "data")
+def _silent(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def load_dataset(
-    source: FilePath = "mnist", *, split: Split = "train", data_dir: FilePath | None = None
+    source: FilePath = "mnist",
+    *,
+    split: Split = "train",
+    data_dir: FilePath | None = None,
+    progress: Progress = _silent,
 ) -> Dataset:
     """Read one split of a data set.
 
     Parameters
     ----------
     source : str or path, default="mnist"
-        A name from the catalog, or a folder that holds ``train-images-idx3-ubyte``,
-        ``train-labels-idx1-ubyte`` and their ``t10k-`` counterparts, each with or without ``.gz``.
+        A name from the catalog; a folder of IDX files named as MNIST's are, of ``train.csv`` and
+        ``test.csv``, of Parquet files, or of pictures in one sub-folder a class, with or without
+        ``train`` and ``test`` above them; or a CSV, NumPy, Parquet or IDX file.
     split : {"train", "test"}, default="train"
+        A data set that is not parted is read whole for either.
     data_dir : path, optional
-        Where the catalog's data sets live; see `default_data_dir`.
+        Where the catalog's data sets live; see `mnist_svm.datasets.published.default_data_dir`.
+    progress : callable, optional
+        Told the number of images done, and of all (0 if unknown).
 
     Returns
     -------
@@ -73,123 +75,75 @@ def load_dataset(
     Raises
     ------
     DataMissingError
-        If there is no such data set, folder or file.
+        If there is no such data set, folder, file or split.
     FormatError
-        If a file is damaged, images are not 28 x 28 of uint8, images and labels disagree in
-        number, or a data set of the catalog has not the catalog's checksum.
+        If a file is damaged, images are not 28 x 28 of 0 to 255, images and labels disagree in
+        number, there are no labels, or a data set of the catalog has not the catalog's checksum.
+    MissingExtraError
+        If the format needs a package that is not installed.
+    OSError
+        If a file cannot be opened or read.
     """
-    info = CATALOG.get(os.fspath(source))
-    if info is None and not Path(source).is_dir():
-        msg = (
-            f"{os.fspath(source)}: neither a folder nor a data set of the catalog "
-            f"({', '.join(CATALOG)})"
-        )
-        raise DataMissingError(msg)
-    base = Path(data_dir) if data_dir is not None else default_data_dir()
-    folder = base / info.folder if info else Path(source)
+    found = find_source(source, data_dir)
+    return as_dataset(found, split, found.part(split)(progress))
 
-    stems = [f"{STEMS[split]}-images-idx3-ubyte", f"{STEMS[split]}-labels-idx1-ubyte"]
-    paths = [find_file(folder, stem, info=info, base=base) for stem in stems]
-    images, labels = read_pair(*paths)
-    checksums = {
-        stem: _payload_sha256(array) for stem, array in zip(stems, (images, labels), strict=True)
-    }
-    if info is not None:
-        for stem, path in zip(stems, paths, strict=True):
-            _require_checksum(info, stem, path, checksums[stem])
+
+def as_dataset(source: Source, split: Split, labelled: Labelled) -> Dataset:
+    """What was read as a part of a source, with its checksums.
+
+    Parameters
+    ----------
+    source : Source
+    split : {"train", "test"}
+    labelled : Labelled
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    FormatError
+        If there are no labels.
+    """
+    if labelled.labels is None:
+        msg = f"{source.name}: no labels in its {split} part, which this needs"
+        raise FormatError(msg)
+    stem = f"{STEMS[split]}-" if split in source.parts else ""
+    small = labelled.labels.max() <= np.iinfo(np.uint8).max
+    labels = labelled.labels.astype(np.uint8 if small else np.int32)
     return Dataset(
-        name=os.fspath(source),
-        images=images,
-        labels=labels.astype(np.int64),
-        sha256=checksums,
+        name=source.name,
+        images=labelled.images,
+        labels=labelled.labels,
+        sha256={
+            f"{stem}images-idx3-ubyte": payload_sha256(labelled.images),
+            f"{stem}labels-idx1-ubyte": payload_sha256(labels),
+        },
+        class_names=labelled.class_names,
     )
 
 
-def read_pair(
-    images_path: FilePath, labels_path: FilePath
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Read an IDX file of images and the IDX file of their labels.
+def load_images(
+    source: FilePath,
+    *,
+    split: Split = "test",
+    data_dir: FilePath | None = None,
+    progress: Progress = _silent,
+) -> Images:
+    """Read the images of one split of a data set, labelled or not.
 
     Parameters
     ----------
-    images_path, labels_path : paths of the files
+    source, split, data_dir, progress : as for `load_dataset`
 
     Returns
     -------
-    images : uint8 ndarray of shape (n, 28, 28), 0-255
-    labels : uint8 ndarray of shape (n,)
+    uint8 ndarray of shape (n, 28, 28), 0-255
 
     Raises
     ------
-    FormatError
-        If a file is damaged or of another shape, or the two disagree in number.
+    DataMissingError, FormatError, MissingExtraError, OSError
+        As `load_dataset` does, but for labels.
     """
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != IMAGE_SHAPE:
-        msg = (
-            f"{os.fspath(images_path)}: expected uint8 images of shape (n, 28, 28), "
-            f"found {images.dtype} of shape {images.shape}"
-        )
-        raise FormatError(msg)
-    if labels.dtype != np.uint8 or labels.ndim != 1:
-        msg = (
-            f"{os.fspath(labels_path)}: expected uint8 labels of shape (n,), "
-            f"found {labels.dtype} of shape {labels.shape}"
-        )
-        raise FormatError(msg)
-    if len(images) != len(labels):
-        msg = (
-            f"{os.fspath(images_path)} holds {len(images):,} images, "
-            f"but {os.fspath(labels_path)} {len(labels):,} labels: expected one for each"
-        )
-        raise FormatError(msg)
-    if not len(images):
-        msg = f"{os.fspath(images_path)}: no images in it"
-        raise FormatError(msg)
-    return images, labels
-
-
-def find_file(folder: Path, stem: str, *, info: DatasetInfo | None, base: Path) -> Path:
-    """The path of an IDX file, compressed or plain, in a folder.
-
-    Parameters
-    ----------
-    folder : where to look
-    stem : its name without ``.gz``
-    info, base : the data set and data directory that `DataMissingError` advises to fetch
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    DataMissingError
-        If there is neither.
-    """
-    for path in (folder / f"{stem}.gz", folder / stem):
-        if path.exists():
-            return path
-    advice = f"; get it with: mnist-svm fetch {info.name} --data-dir {base}" if info else ""
-    msg = f"{folder / stem}.gz: no such file{advice}"
-    raise DataMissingError(msg)
-
-
-def _payload_sha256(array: npt.NDArray[Any]) -> str:
-    """Checksum of the IDX file that an array of bytes came from.
-
-    The reader is strict, so the file can have held nothing else.
-    """
-    digest = hashlib.sha256(encode_header(array))
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _require_checksum(info: DatasetInfo, stem: str, path: Path, found: str) -> None:
-    expected = info.files[stem].sha256
-    if found != expected:
-        msg = (
-            f"{path}: not the file of {info.name}: expected SHA-256 {expected}, found {found}; "
-            "fetch it again, or give its folder with --data to use it as it is"
-        )
-        raise FormatError(msg)
+    return find_source(source, data_dir).part(split)(progress).images

@@ -1,0 +1,158 @@
+"""What every reader gives, and the checks that arrays of any origin pass on the way there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_svm.errors import FormatError
+
+IMAGE_SHAPE = (28, 28)
+PIXELS = math.prod(IMAGE_SHAPE)
+WHITE = 255
+
+# Images looked at a time, so that a check of wide numbers takes little memory.
+BLOCK = 4096
+
+Array = npt.NDArray[Any]
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images and what they show.
+
+    Attributes
+    ----------
+    images : uint8 ndarray of shape (n, 28, 28), 0-255.
+    labels : int64 ndarray of shape (n,); None if nobody said what they show.
+    class_names : what a label means, where it is not the digit itself.
+    """
+
+    images: Images
+    labels: Labels | None
+    class_names: Mapping[int, str] = field(default_factory=dict)
+
+
+class Growing:
+    """An array that grows by blocks of rows.
+
+    Memory is moved, not copied, as it grows, and pages that no row has reached take none, so that
+    all blocks together never stand there twice.
+
+    Parameters
+    ----------
+    width : columns; None for a vector
+    dtype : numpy dtype
+    """
+
+    def __init__(self, width: int | None, dtype: npt.DTypeLike) -> None:
+        self._rows = np.empty((0,) if width is None else (0, width), dtype)
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    def append(self, block: Array) -> None:
+        """Add rows at the end."""
+        end = self._n + len(block)
+        if end > len(self._rows):
+            self._resize(max(end, len(self._rows) * 3 // 2))
+        self._rows[self._n : end] = block
+        self._n = end
+
+    def array(self) -> Array:
+        """The rows, as an array of just their number; ends the growth."""
+        self._resize(self._n)
+        return self._rows
+
+    def _resize(self, n: int) -> None:
+        # Nobody else has been given the array yet.
+        self._rows.resize((n, *self._rows.shape[1:]), refcheck=False)
+
+
+def to_images(array: Array, what: str, *, first: int = 1) -> Images:
+    """Take an array for images.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, 28, 28), (n, 28, 28, 1) or (n, 784)
+        Of whole numbers from 0 to 255, whatever their type.
+    what : str
+        What an error calls it.
+    first : int, default=1
+        How an error counts the first image.
+
+    Returns
+    -------
+    uint8 ndarray of shape (n, 28, 28)
+
+    Raises
+    ------
+    FormatError
+        If there is none, or the shape or a number is another.
+    """
+    if array.shape[1:] not in {IMAGE_SHAPE, (*IMAGE_SHAPE, 1), (PIXELS,)} or not len(array):
+        msg = f"{what}: expected images of shape (n, 28, 28) or (n, 784), found {array.shape}"
+        raise FormatError(msg)
+    return _whole(array, what, np.uint8, WHITE, first).reshape(-1, *IMAGE_SHAPE)
+
+
+def to_labels(array: Array, what: str, n: int, *, first: int = 1) -> Labels:
+    """Take an array for the labels of n images.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n,) or (n, 1)
+        Of whole numbers from 0 on, whatever their type.
+    what : str
+        What an error calls it.
+    n : int
+    first : int, default=1
+        How an error counts the first image.
+
+    Returns
+    -------
+    int64 ndarray of shape (n,)
+
+    Raises
+    ------
+    FormatError
+        If the shape or a number is another.
+    """
+    if array.shape not in {(n,), (n, 1)}:
+        msg = f"{what}: expected {n:,} labels, one for each image, found shape {array.shape}"
+        raise FormatError(msg)
+    return _whole(array, what, np.int64, np.iinfo(np.int32).max, first).reshape(n)
+
+
+def _whole(array: Array, what: str, dtype: npt.DTypeLike, largest: int, first: int) -> Array:
+    """The same numbers as another type, if they are whole and from 0 to the largest."""
+    if array.dtype == dtype and array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind not in "buif":
+        msg = f"{what}: expected numbers, found {array.dtype}"
+        raise FormatError(msg)
+    whole = np.empty(array.shape, dtype)
+    for start in range(0, len(array), BLOCK):
+        block = array[start : start + BLOCK]
+        # Of what is not a number, no comparison holds.
+        sound = (block >= 0) & (block <= largest)
+        if block.dtype.kind == "f":
+            sound &= block == np.floor(block)
+        if not sound.all():
+            row, *_ = np.unravel_index(np.argmin(sound), sound.shape)
+            found = block[~sound].flat[0]
+            msg = (
+                f"{what}: image {first + start + row:,}: expected whole numbers from 0 to "
+                f"{largest:,}, found {found:g}"
+            )
+            raise FormatError(msg)
+        whole[start : start + BLOCK] = block
+    return whole
