@@ -41,3 +41,11 @@ class AddressError(MnistSvmError, OSError):
 
 class MissingExtraError(MnistSvmError, ImportError):
     """An optional dependency is not installed."""
+
+
+class StudyError(MnistSvmError, RuntimeError):
+    """The database of a search for parameters cannot be used."""
+
+
+class TrackingError(MnistSvmError, RuntimeError):
+    """MLflow's server or database cannot be used."""

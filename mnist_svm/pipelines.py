@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from difflib import get_close_matches
+from typing import Any, cast
 
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import VotingClassifier
@@ -16,7 +18,7 @@ from mnist_svm.imaging.distort import Distortion
 from mnist_svm.imaging.gradients import GradientFeatures
 from mnist_svm.imaging.size import NormalizeSize
 from mnist_svm.imaging.transformer import ImageTransformer
-from mnist_svm.recipes import Parameters
+from mnist_svm.recipes import Parameters, Value
 from mnist_svm.svm.confidence import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -137,6 +139,111 @@ def calibrated(pipeline: Pipeline) -> Pipeline:
     """
     *transformers, (name, classifier) = pipeline.steps
     return Pipeline([*transformers, (name, Calibrated(classifier))])
+
+
+def settable(pipeline: Pipeline) -> dict[str, Value]:
+    """What can be changed in a recipe's pipeline, beside the parameters of its kernel.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline, unfitted
+
+    Returns
+    -------
+    dict
+        Parameters of what prepares images, of copies and of their distortions: names as
+        scikit-learn makes them, ``part__part__parameter``, and values.
+    """
+    found: dict[str, Value] = {}
+    for name, part in pipeline.get_params().items():
+        found.update({f"{name}__{key}": value for key, value in _own(part).items()})
+    return found
+
+
+def _own(part: Any) -> dict[str, Value]:
+    """The parameters of a part that can be changed, images being of one shape."""
+    if isinstance(part, VirtualSupportVectors):
+        return {"copies": part.copies}
+    if isinstance(part, Distortion):
+        parameters = asdict(part)
+    elif isinstance(part, ImageTransformer):
+        parameters = part.get_params()
+    else:
+        return {}
+    return {key: x for key, x in parameters.items() if key not in ("image_shape", "n_jobs")}
+
+
+def places(name: str, known: Iterable[str]) -> list[str]:
+    """The full names that a name means: those that it is, or is the end of.
+
+    Parameters
+    ----------
+    name : str
+        ``gradients__directions`` are those of every view of the digit, ``sized__copies`` those of
+        one view.
+    known : iterable of str
+
+    Returns
+    -------
+    list of str
+    """
+    return [place for place in known if f"__{place}".endswith(f"__{name}")]
+
+
+def change(pipeline: Pipeline, changes: Mapping[str, Value]) -> None:
+    """Change parameters of a recipe's pipeline, in place.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline, unfitted
+    changes : mapping of names to values
+        Each goes to all `places` that it means.
+
+    Raises
+    ------
+    ValueError
+        If the pipeline has no such parameter, or it cannot have that value.
+    """
+    known = settable(pipeline)
+    for name, value in changes.items():
+        meant = places(name, known)
+        if not meant:
+            raise ValueError(_unknown(name, known))
+        for place in meant:
+            _set(pipeline, place, _of_one_type(name, value, known[place]))
+    for part in pipeline.get_params().values():
+        if isinstance(part, ImageTransformer):
+            part._check_parameters()  # noqa: SLF001 - now, rather than after the data are read
+        if isinstance(part, VirtualSupportVectors) and part.copies < 1:
+            msg = f"copies must be at least 1, got {part.copies!r}"
+            raise ValueError(msg)
+
+
+def _set(pipeline: Pipeline, place: str, value: Value) -> None:
+    name, _, key = place.rpartition("__")
+    part = pipeline.get_params()[name]
+    if isinstance(part, Distortion):
+        pipeline.set_params(**{name: replace(part, **cast("Any", {key: value}))})
+    else:
+        pipeline.set_params(**{place: value})
+
+
+def _of_one_type(name: str, value: Value, present: Value) -> Value:
+    """The value, a real number where the present one is real."""
+    wanted = type(present)
+    if type(value) is not wanted and (type(value), wanted) != (int, float):
+        word = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
+        msg = f"{name} must be {word}, got {value!r}"
+        raise ValueError(msg)
+    return wanted(value)
+
+
+def _unknown(name: str, known: Mapping[str, Value]) -> str:
+    if not known:
+        return f"{name!r} cannot be set: this recipe has parameters of its kernel alone"
+    ends = sorted({"__".join(place.split("__")[-2:]) for place in known})
+    close = get_close_matches(name, ends, cutoff=0.5) or ends
+    return f"there is no parameter {name!r} to set; did you mean {', '.join(close)}?"
 
 
 PIPELINES: dict[str, Build] = {

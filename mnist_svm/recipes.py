@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+# Of a parameter of a pipeline: a whole number, a real one, or whether.
+Value = bool | int | float
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -109,6 +112,7 @@ class Recipe:
         self,
         parameters: Parameters | None = None,
         *,
+        changes: Mapping[str, Value] | None = None,
         random_state: int = 0,
         n_jobs: int = -1,
         calibrate: bool = True,
@@ -119,6 +123,8 @@ class Recipe:
         ----------
         parameters : Parameters, optional
             Instead of the recipe's own.
+        changes : mapping of names to values, optional
+            What else is to be changed, of images and of copies; see `mnist_svm.pipelines.change`.
         random_state : int, default=0
             Seed of all that is drawn.
         n_jobs : int, default=-1
@@ -131,11 +137,17 @@ class Recipe:
         -------
         sklearn.pipeline.Pipeline
             It has ``predict`` and ``predict_proba``.
+
+        Raises
+        ------
+        ValueError
+            If a change is of something that the pipeline has not, or cannot be.
         """
         # Here, so that listing recipes costs no import of scikit-learn.
-        from mnist_svm.pipelines import PIPELINES, calibrated
+        from mnist_svm.pipelines import PIPELINES, calibrated, change
 
         pipeline = PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
+        change(pipeline, changes or {})
         return calibrated(pipeline) if calibrate else pipeline
 
 

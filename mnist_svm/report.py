@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,30 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """Images of about the same confidence: more than ``low``, at most ``high``.
+
+    Attributes
+    ----------
+    low, high : 0 to 1.
+    n : images, at least one.
+    confidence : mean of theirs, 0 to 1.
+    right : of these images, those that were read right.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images that were read right, 0 to 1."""
+        return self.right / self.n
+
+
+@dataclass(frozen=True)
 class Sureness:
     """How far a classifier's confidence can be relied on.
 
@@ -58,10 +83,17 @@ class Sureness:
     calibration_error : expected calibration error, 0 to 1.
         See `mnist_svm.svm.confidence.calibration_error`.
     coverage : one for each share of `REJECTED`.
+    bins : those that the calibration error is the mean over and that hold images, by confidence.
+    answered, misread : int64 ndarrays of shape (m,)
+        The surest images by number, ascending, and how many of these are misread; one pair for
+        each of the m confidences that there are.
     """
 
     calibration_error: float
     coverage: tuple[Coverage, ...]
+    bins: tuple[Bin, ...]
+    answered: npt.NDArray[np.int64]
+    misread: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -97,8 +129,7 @@ class Evaluation:
     @property
     def error_interval(self) -> tuple[float, float]:
         """95 % Wilson score interval of the error rate, 0 to 1 (Wilson 1927)."""
-        interval = binomtest(self.errors, self.n).proportion_ci(0.95, method="wilson")
-        return float(interval.low), float(interval.high)
+        return wilson_interval(self.errors, self.n)
 
     def confusions(self) -> list[tuple[int, int, int]]:
         """Misreadings as (true label, read label, number of images), most frequent first."""
@@ -216,6 +247,25 @@ class Evaluation:
         ]
 
 
+def wilson_interval(count: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share (Wilson 1927).
+
+    Parameters
+    ----------
+    count : int
+        0 to n.
+    n : int
+        At least 1.
+
+    Returns
+    -------
+    low, high : float
+        0 to 1.
+    """
+    interval = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def evaluate(
     true: Labels, read: Labels, confidence: npt.NDArray[np.float64] | None = None
 ) -> Evaluation:
@@ -248,7 +298,27 @@ def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_])
         threshold = float(ordered[rejected]) if rejected else 0.0
         left = right[confidence >= threshold]
         points.append(Coverage(share, threshold, len(left), int(np.count_nonzero(~left))))
-    return Sureness(calibration_error(confidence, right), tuple(points))
+    answered, misread = _by_threshold(confidence, right)
+    error, bins = calibration_error(confidence, right), tuple(_bins(confidence, right))
+    return Sureness(error, tuple(points), bins, answered, misread)
+
+
+def _bins(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Iterator[Bin]:
+    """The bins of `calibration_error` that hold images."""
+    bins = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(np.intp)
+    for index in np.unique(bins):
+        inside = bins == index
+        mean, hits = float(confidence[inside].mean()), int(right[inside].sum())
+        yield Bin(index / BINS, (index + 1) / BINS, int(inside.sum()), mean, hits)
+
+
+def _by_threshold(
+    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How many images are left, and how many of them misread, at each possible threshold."""
+    order = np.argsort(-confidence, kind="stable")
+    last = np.flatnonzero(np.diff(confidence[order], append=-1.0)).astype(np.int64)
+    return last + 1, np.cumsum(~right[order], dtype=np.int64)[last]
 
 
 def require_matplotlib() -> None:

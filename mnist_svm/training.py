@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.pipeline import Pipeline
 
 from mnist_svm.datasets.load import Dataset
 from mnist_svm.errors import FormatError
 from mnist_svm.modelfile import Model
-from mnist_svm.recipes import Parameters, Recipe
+from mnist_svm.recipes import Parameters, Recipe, Value
+from mnist_svm.svm.confidence import Calibrated
 from mnist_svm.svm.machines import machines
 
 RECORDED_PACKAGES = ("mnist-svm", "scikit-learn", "numpy", "scipy", "joblib")
@@ -26,6 +29,7 @@ def train_model(
     dataset: Dataset,
     *,
     parameters: Parameters | None = None,
+    changes: Mapping[str, Value] | None = None,
     limit: int | None = None,
     random_state: int = 0,
     n_jobs: int = -1,
@@ -38,6 +42,8 @@ def train_model(
     dataset : Dataset
     parameters : Parameters, optional
         Instead of the recipe's own.
+    changes : mapping of names to values, optional
+        Of other parameters of the pipeline; see `mnist_svm.pipelines.change`.
     limit : int, optional
         Train on that many images, each class in its proportion; see `stratified_subset`.
     random_state : int, default=0
@@ -54,7 +60,7 @@ def train_model(
     FormatError
         If the data set has fewer than two classes.
     ValueError
-        If ``limit`` is less than the number of classes.
+        If ``limit`` is less than the number of classes, or a change cannot be made.
     """
     classes = np.unique(dataset.labels)
     if len(classes) < 2:
@@ -67,19 +73,68 @@ def train_model(
         X, y = X[subset], y[subset]
 
     start = time.perf_counter()
-    pipeline = recipe.pipeline(parameters, random_state=random_state, n_jobs=n_jobs).fit(X, y)
-    seconds = time.perf_counter() - start
-    fitted, calibration = list(machines(pipeline)), pipeline[-1]
+    pipeline = recipe.pipeline(
+        parameters, changes=changes, random_state=random_state, n_jobs=n_jobs
+    ).fit(X, y)
+    return fitted_model(
+        pipeline,
+        recipe,
+        dataset,
+        parameters=parameters,
+        changes=changes or {},
+        images=len(y),
+        random_state=random_state,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def fitted_model(
+    pipeline: Pipeline,
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    parameters: Parameters,
+    changes: Mapping[str, Value],
+    images: int,
+    random_state: int,
+    seconds: float,
+) -> Model:
+    """A fitted pipeline with all that is known of how it was made.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Of the recipe, fitted, calibrated or not.
+    recipe : Recipe
+    dataset : Dataset
+    parameters, changes : what the pipeline was made with
+    images : int
+        How many of the data set it was fitted to.
+    random_state : int
+        Seed of the subset and of the solver.
+    seconds : float
+        That the fit took.
+
+    Returns
+    -------
+    Model
+    """
+    fitted, last = list(machines(pipeline)), pipeline[-1]
+    classes = np.unique(dataset.labels).tolist()
     metadata: dict[str, Any] = {
         "recipe": recipe.name,
         "summary": recipe.summary,
-        "parameters": asdict(parameters),
-        "classes": classes.tolist(),
+        "parameters": asdict(parameters) | ({"pipeline": dict(changes)} if changes else {}),
+        "classes": classes,
+        # Only where labels do not speak for themselves.
+        "class_names": [dataset.class_names[label] for label in classes]
+        if dataset.class_names
+        else None,
         "machines": len(fitted),
         "support_vectors": sum(len(machine.support_) for machine in fitted),
         "training": {
             "dataset": dataset.name,
-            "images": len(y),
+            "images": images,
             "of": len(dataset.labels),
             "random_state": random_state,
             "sha256": dict(dataset.sha256),
@@ -87,15 +142,15 @@ def train_model(
             "kkt_violation": max(machine.kkt_violation_ for machine in fitted),
         },
         "calibration": {
-            "temperature": calibration.temperature_,
-            "held_out_images": calibration.n_held_out_,
-            "held_out_calibration_error": calibration.calibration_error_
-            if calibration.n_held_out_
-            else None,
-        },
+            "temperature": last.temperature_,
+            "held_out_images": last.n_held_out_,
+            "held_out_calibration_error": last.calibration_error_ if last.n_held_out_ else None,
+        }
+        if isinstance(last, Calibrated)
+        else None,
         # The figures speak of the recipe's own parameters on all of MNIST, of nothing else.
         "cross_validation": asdict(recipe.cross_validation)
-        if (dataset.name, len(y), parameters) == ("mnist", 60_000, recipe.defaults)
+        if not changes and (dataset.name, images, parameters) == ("mnist", 60_000, recipe.defaults)
         else None,
         "versions": {
             "python": platform.python_version(),

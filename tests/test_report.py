@@ -89,6 +89,34 @@ def test_images_of_one_confidence_are_left_together():
     assert {(point.n, point.errors) for point in evaluation.sureness.coverage} == {(10, 3)}
 
 
+def test_bins_count_what_their_confidence_promises_and_what_came_of_it():
+    confidence = np.array([0.61, 0.65, 0.999, 1.0, 0.2])
+    right = np.array([1, 0, 1, 1, 0])
+    bins = evaluate(right, np.ones(5, dtype=int), confidence).sureness.bins
+    assert [(bin_.n, bin_.right) for bin_ in bins] == [(1, 0), (2, 1), (2, 2)]
+    # The edges are parts of 15, and a confidence on one is in the bin below it.
+    assert [(bin_.low * 15, bin_.high * 15) for bin_ in bins] == [(2, 3), (9, 10), (14, 15)]
+    assert [bin_.confidence for bin_ in bins] == pytest.approx([0.2, 0.63, 0.9995])
+    assert [bin_.accuracy for bin_ in bins] == [0, 0.5, 1]
+
+
+def test_bins_add_up_to_the_calibration_error():
+    rng = np.random.default_rng(0)
+    confidence = rng.random(2000)
+    right = (rng.random(2000) < confidence**2).astype(int)
+    sureness = evaluate(right, np.ones(2000, dtype=int), confidence).sureness
+    gaps = sum(bin_.n * abs(bin_.confidence - bin_.accuracy) for bin_ in sureness.bins)
+    assert sureness.calibration_error == pytest.approx(gaps / 2000)
+
+
+def test_coverage_is_counted_at_every_threshold():
+    confidence = np.array([0.5, 0.9, 0.7, 0.7, 0.8])
+    sureness = evaluate(np.array([1, 1, 0, 1, 0]), np.ones(5, dtype=int), confidence).sureness
+    # 0.9 alone, with 0.8, with both of 0.7, with 0.5.
+    assert sureness.answered.tolist() == [1, 2, 4, 5]
+    assert sureness.misread.tolist() == [0, 1, 2, 2]
+
+
 def test_no_error_at_all_is_fine():
     evaluation = evaluate(TRUE, TRUE)
     assert evaluation.to_dict()["accuracy"] == 1

@@ -16,6 +16,7 @@ from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command
 from mnist_svm.cli.serve import serve_command
 from mnist_svm.cli.train import train_command
+from mnist_svm.cli.tune import tune_command
 
 
 @click.group(
@@ -45,6 +46,7 @@ for command in (
     convert_command,
     recipes_command,
     train_command,
+    tune_command,
     evaluate_command,
     predict_command,
     read_command,

@@ -67,6 +67,7 @@ def convert_command(
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.convert import convert, form_of
     from mnist_svm.datasets.sources import find_source
+    from mnist_svm.fileio import require_writable
 
     found = find_source(source, data_dir)
     if split is not None:
@@ -78,6 +79,8 @@ def convert_command(
             "choose with --split, or give a folder and --to csv."
         )
         raise click.BadParameter(msg, param_hint="DST")
+    if form_of(target) == form != "idx":
+        require_writable(target)
     with counted("Converting", "images") as report_progress:
         written = convert(found, target, form, progress=report_progress)
     if as_json:

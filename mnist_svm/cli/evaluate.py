@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +19,10 @@ from mnist_svm.cli.options import (
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.load import Dataset
-    from mnist_svm.recognizer import Readings
+    from mnist_svm.learning import Lesson
+    from mnist_svm.recognizer import Readings, Recognizer
     from mnist_svm.report import Evaluation
+    from mnist_svm.report_page import Measurement
 
 
 @click.command("eval")
@@ -30,6 +33,16 @@ if TYPE_CHECKING:
     "--plot", metavar="FILE.png", help="Draw the confusion matrix (needs the extra [plot])."
 )
 @click.option("--errors", metavar="FILE.png", help="Draw the misread images with their labels.")
+@click.option(
+    "--report",
+    metavar="FILE.html",
+    help="Write a page with all figures, charts and misread images (needs the extra [plot]).",
+)
+@click.option(
+    "--learning-curve",
+    is_flag=True,
+    help="Train anew on 500, 1,000, 2,000, ... and all images, for the report; takes a while.",
+)
 @jobs_option
 @json_option
 def evaluate_command(
@@ -38,6 +51,8 @@ def evaluate_command(
     data_dir: str,
     plot: str | None,
     errors: str | None,
+    report: str | None,
+    learning_curve: bool,
     jobs: int,
     as_json: bool,
 ) -> None:
@@ -50,9 +65,13 @@ def evaluate_command(
     off from the share that is read right, on average over 15 bins), and what is left when the least
     sure images are rejected. The last column is the P of `mnist-svm predict --reject-below P`.
 
+    The report is one HTML file, to be looked at in a browser, printed or passed on: it holds all it
+    shows and loads nothing from elsewhere.
+
     \b
     Examples:
       mnist-svm eval
+      mnist-svm eval --report report.html
       mnist-svm eval --errors misread.png --plot confusion.png
       mnist-svm eval --json | jq .accuracy
     """
@@ -65,14 +84,22 @@ def evaluate_command(
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
     from mnist_svm.report import evaluate, require_matplotlib
+    from mnist_svm.report_page import Measurement, require_page
 
+    if learning_curve and not report:
+        msg = "--learning-curve is drawn in a report: give --report FILE.html as well"
+        raise click.UsageError(msg)
     if plot:
         require_matplotlib()
-    for picture in filter(None, (plot, errors)):
-        require_writable(picture)
+    if report:
+        require_page()
+    for output in filter(None, (plot, errors, report)):
+        require_writable(output)
     path = find_model(model)
     recognizer = Recognizer.load(path, n_jobs=jobs)
     dataset = load_dataset(data, split="test", data_dir=data_dir)
+    _tell_if_known(recognizer, dataset)
+    learn = _learner(recognizer, dataset, data, data_dir) if learning_curve else None
     say(f"Evaluating {told(path)} on the {len(dataset.labels):,} test images of {data}")
     start = time.perf_counter()
     with counted("Reading", "images") as report_progress:
@@ -90,6 +117,22 @@ def evaluate_command(
         _write_plot(plot, evaluation)
     if errors:
         _write_errors(errors, dataset, readings)
+    if report:
+        metadata, lessons = recognizer.model.metadata, learn() if learn else ()
+        measured = Measurement(told(path), metadata, dataset, readings, seconds, lessons)
+        _write_report(report, measured)
+
+
+def _tell_if_known(recognizer: Recognizer, dataset: Dataset) -> None:
+    """Say that the images are those that the model has learned from, if they are."""
+    from mnist_svm.cli.outcome import say
+
+    known = recognizer.model.metadata.get("training", {}).get("sha256", {})
+    if set(dataset.sha256.values()) <= set(known.values()):
+        say(
+            "The model was trained on these very images; how it does on others, they do not tell: "
+            "hold some out"
+        )
 
 
 def _write_plot(path: str, evaluation: Evaluation) -> None:
@@ -115,3 +158,32 @@ def _write_errors(path: str, dataset: Dataset, readings: Readings) -> None:
     title = f"{len(wrong):,} of {len(dataset.labels):,} images misread: true digit, what was read"
     with atomic_write(path) as file:
         contact_sheet(dataset.images[wrong], captions, title=title).save(file, format="PNG")
+
+
+def _learner(
+    recognizer: Recognizer, dataset: Dataset, data: str, data_dir: str
+) -> Callable[[], tuple[Lesson, ...]]:
+    """What trains the model anew, once it is clear that nothing keeps it from that."""
+    from mnist_svm.cli.progress import watched
+    from mnist_svm.datasets.load import load_dataset
+    from mnist_svm.learning import Course, learning_curve, require_apart
+
+    course = Course.of(recognizer.model.metadata)
+    train = load_dataset(data, split="train", data_dir=data_dir)
+    require_apart(train, dataset)
+    jobs = recognizer.n_jobs
+    return lambda: watched(
+        "Learning curve", lambda: learning_curve(course, train, dataset, n_jobs=jobs)
+    )
+
+
+def _write_report(path: str, measured: Measurement) -> None:
+    from mnist_svm.cli.outcome import say
+    from mnist_svm.fileio import atomic_write
+    from mnist_svm.report_page import report_page
+
+    # File names need not be valid Unicode.
+    page = report_page(measured).encode(errors="replace")
+    with atomic_write(path) as file:
+        file.write(page)
+    say(f"Report written to {path}")

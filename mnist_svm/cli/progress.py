@@ -32,7 +32,7 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def watched(what: str, work: Callable[[], T]) -> T:
+def watched(what: str, work: Callable[[], T], *, above: Callable[[], str] = lambda: "") -> T:
     """Do work that tells the machine's logger of its progress; show that and the seconds taken.
 
     The work runs in a thread of its own, because compiled code such as libsvm's returns to
@@ -42,6 +42,7 @@ def watched(what: str, work: Callable[[], T]) -> T:
     ----------
     what : what the line says before the seconds
     work : called once, without arguments
+    above : gives what to show above that line: lines, each with its end
 
     Returns
     -------
@@ -63,11 +64,11 @@ def watched(what: str, work: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     start = time.monotonic()
-    with _latest_message() as latest, _live_line() as show:
+    with _latest_message() as latest, _live_lines() as show:
         thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
-            show(f"{what} ... {time.monotonic() - start:.0f} s   {latest()}")
+            show(f"{above()}{what} ... {time.monotonic() - start:.0f} s   {latest()}")
     if errors:
         raise errors[0]
     return outcome[0]
@@ -101,7 +102,7 @@ def counted(what: str, unit: str, *, shown: bool = True) -> Iterator[Callable[[i
     ------
     callable, told the number done and the number of all (0 if unknown)
     """
-    with _live_line() as show:
+    with _live_lines() as show:
 
         def report(done: int, total: int) -> None:
             part = f" of {total:,}" if total else ""
@@ -118,28 +119,34 @@ def _bar(part: float) -> str:
     return f"[{'#' * filled}{'.' * (width - filled)}] "
 
 
-def _columns(terminal: TextIO) -> int:
-    """How wide a terminal is; as wide as most, if it does not tell."""
-    return os.get_terminal_size(terminal.fileno()).columns or 80
+def _cut(text: str, terminal: TextIO) -> list[str]:
+    """What of some lines a terminal can show and wipe again; of most sizes, if it tells none."""
+    columns, rows = os.get_terminal_size(terminal.fileno())
+    # A longer line would go on in the next one, and what is above the first row is out of reach.
+    return [line[: (columns or 80) - 1] for line in text.split("\n")[-(rows or 24) :]]
 
 
 @contextmanager
-def _live_line() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that is overwritten as the work goes on, and wiped at its end."""
+def _live_lines() -> Iterator[Callable[[str], None]]:
+    """Lines on the terminal that are overwritten as the work goes on, and wiped at its end."""
     terminal = is_terminal(sys.stderr)
-    last = 0.0
+    last, above = 0.0, 0
+
+    def wipe() -> str:
+        return WIPE + f"\x1b[{above}A\x1b[J" * bool(above)
 
     def show(text: str) -> None:
-        nonlocal last
+        nonlocal last, above
         if terminal and time.monotonic() - last >= TICK_SECONDS / 2:
             last = time.monotonic()
-            # A longer line would go on in the next one, which is not wiped.
-            sys.stderr.write(f"{WIPE}{text[: _columns(sys.stderr) - 1]}")
+            lines = _cut(text, sys.stderr)
+            sys.stderr.write(wipe() + "\n".join(lines))
             sys.stderr.flush()
+            above = len(lines) - 1
 
     try:
         yield show
     finally:
         if terminal:
-            sys.stderr.write(WIPE)
+            sys.stderr.write(wipe())
             sys.stderr.flush()

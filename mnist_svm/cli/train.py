@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from mnist_svm.cli.options import (
     json_option,
 )
 from mnist_svm.models import DEFAULT_NAME
-from mnist_svm.recipes import RECIPES
+from mnist_svm.recipes import RECIPES, Value
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.load import Dataset
@@ -36,6 +37,30 @@ def _number_or_word(
         return value
     number: Any = value
     return _positive(ctx, param, click.FLOAT.convert(number, param, ctx))
+
+
+def _changes(
+    ctx: click.Context, param: click.Parameter, given: tuple[str, ...]
+) -> dict[str, Value]:
+    """Each NAME=VALUE as a name and a number, or whether."""
+    changes = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            msg = f"{text!r} is not NAME=VALUE."
+            raise click.BadParameter(msg)
+        changes[name] = _value(value)
+    return changes
+
+
+def _value(text: str) -> Value:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    msg = f"{text!r} is neither a number nor true or false."
+    raise click.BadParameter(msg)
 
 
 @click.command("train")
@@ -67,6 +92,14 @@ def _number_or_word(
 )
 @click.option("--coef0", type=float, callback=finite, help="Constant inside the polynomial kernel.")
 @click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    callback=_changes,
+    metavar="NAME=VALUE",
+    help="Another parameter of the pipeline, such as gradients__directions=12 (repeatable).",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
@@ -86,6 +119,7 @@ def train_command(
     degree: int | None,
     gamma: float | str | None,
     coef0: float | None,
+    changes: dict[str, Value],
     limit: int | None,
     random_state: int,
     jobs: int,
@@ -94,7 +128,11 @@ def train_command(
     """Train a model and write it to a file.
 
     C, degree, gamma and coef0 default to the recipe's own, which were chosen by
-    cross-validation on the training set. `mnist-svm recipes` tells what the recipes are.
+    cross-validation on the training set. `mnist-svm recipes` tells what the recipes are, and
+    `mnist-svm tune` looks for better parameters.
+
+    --set changes how images are prepared or copied, everywhere in the pipeline where the
+    parameter occurs. A name that the recipe has not is answered by those that it has.
 
     \b
     Examples:
@@ -102,6 +140,7 @@ def train_command(
       mnist-svm train --recipe best -o best.joblib
       mnist-svm train --limit 5000 -o small.joblib
       mnist-svm train --data fashion-mnist --C 10 -o fashion.joblib
+      mnist-svm train --recipe gradient --set gradients__directions=12 --set normalize__side=40
     """
     import time
 
@@ -117,6 +156,7 @@ def train_command(
     recipe = RECIPES[recipe_name]
     try:
         parameters = recipe.defaults.changed(C=c, degree=degree, gamma=gamma, coef0=coef0)
+        recipe.pipeline(parameters, changes=changes)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     say(f"Reading {data}")
@@ -129,6 +169,7 @@ def train_command(
             recipe,
             dataset,
             parameters=parameters,
+            changes=changes,
             limit=size,
             random_state=random_state,
             n_jobs=jobs,

@@ -43,7 +43,7 @@ class Labelled:
 class Growing:
     """An array that grows by blocks of rows.
 
-    Memory is moved, not copied, as it grows, and pages that no row has reached take none, so that
+    The system moves large memory without copying it, so that growth is cheap in small steps, and
     all blocks together never stand there twice.
 
     Parameters
@@ -63,7 +63,7 @@ class Growing:
         """Add rows at the end."""
         end = self._n + len(block)
         if end > len(self._rows):
-            self._resize(max(end, len(self._rows) * 3 // 2))
+            self._resize(max(end, len(self._rows) * 17 // 16))
         self._rows[self._n : end] = block
         self._n = end
 

@@ -107,7 +107,10 @@ def as_dataset(source: Source, split: Split, labelled: Labelled) -> Dataset:
         If there are no labels.
     """
     if labelled.labels is None:
-        msg = f"{source.name}: no labels in its {split} part, which this needs"
+        msg = (
+            f"{source.name}: no labels in its {split} part, which this needs; what the images show "
+            "is told by: mnist-svm predict --data"
+        )
         raise FormatError(msg)
     stem = f"{STEMS[split]}-" if split in source.parts else ""
     small = labelled.labels.max() <= np.iinfo(np.uint8).max

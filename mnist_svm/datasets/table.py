@@ -26,7 +26,7 @@ from mnist_svm.errors import FormatError
 from mnist_svm.fileio import atomic_write
 
 # Bytes read at a time.
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 
 # Longer than any line of 785 numbers; without an end, a "line" could be the whole file.
 MAX_LINE = 1 << 16
@@ -214,7 +214,8 @@ def _nameless(width: int, name: str) -> _Columns:
 
 
 def _no_header(fields: list[str], name: str) -> FormatError:
-    found = f"{len(fields)} columns, the first of them {fields[0][:30]!a}" if fields else "nothing"
+    columns = "column" if len(fields) == 1 else "columns"
+    found = f"{len(fields)} {columns}, first {fields[0][:30]!a}" if fields else "nothing"
     return FormatError(
         f"{name}: line 1: expected the names of {PIXELS} columns of pixels and one called label, "
         f"found {found}"
