@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     callback=finite,
     metavar="SECONDS",
-    help="Begin no trial after that time; the one at work is ended.",
+    help="Begin no trial after that time; the one at work goes on to its end.",
 )
 @click.option(
     "--folds",
