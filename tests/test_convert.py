@@ -82,6 +82,14 @@ def test_images_without_labels_stay_without(run, kaggle, tmp_path):
     )
 
 
+def test_that_a_negative_is_taken_is_said(run, tmp_path, train_set):
+    write_csv(tmp_path / "paper.csv", 255 - train_set.images[:300], train_set.labels[:300])
+    said = f"{tmp_path / 'paper.csv'}: has dark ink on a bright ground; its negative is taken"
+    assert said in run("convert", tmp_path / "paper.csv", tmp_path / "idx").stderr
+    assert said in run("train", "--data", tmp_path / "paper.csv", "-o", tmp_path / "m").stderr
+    np.testing.assert_array_equal(load_dataset(tmp_path / "idx").images, train_set.images[:300])
+
+
 def test_pictures_without_labels_have_no_folder_to_go_to(run, kaggle, tmp_path):
     result = run("convert", kaggle, tmp_path / "pictures", "--to", "images")
     assert result.exit_code == 1
@@ -208,6 +216,14 @@ def test_any_form_can_be_evaluated(run, parted, small_model_file):
     ]
     assert told[0]["errors"] == told[1]["errors"]
     assert told[0]["n"] == 100
+
+
+def test_a_model_measured_on_what_it_was_trained_on_says_so(run, parted, tmp_path):
+    model = tmp_path / "m.joblib"
+    assert run("train", "--data", parted / "train.csv", "-o", model).exit_code == 0
+    said = "The model was trained on these very images"
+    assert said in run("eval", "--data", parted / "train.csv", "--model", model).stderr
+    assert said not in run("eval", "--data", parted / "test.csv", "--model", model).stderr
 
 
 def test_mnist_is_converted_whole(run, tmp_path):

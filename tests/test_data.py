@@ -184,6 +184,19 @@ def test_pictures_of_another_size_are_brought_into_mnist_s_form(tmp_path):
     np.testing.assert_array_equal(dataset.images[0], normalize(np.asarray(large)))
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_of_dark_ink_on_a_bright_ground_the_negative_is_taken(tmp_path, sample, name):
+    FORMS[name](tmp_path / name, Labelled(255 - sample.images, sample.labels))
+    dataset = load_dataset(tmp_path / name)
+    assert dataset.inverted
+    np.testing.assert_array_equal(dataset.images, sample.images)
+
+
+def test_mnist_is_no_negative(train_set, test_set):
+    assert not train_set.inverted
+    assert not test_set.inverted
+
+
 def test_other_files_among_the_pictures_are_left_alone(tmp_path, sample):
     write_folder(tmp_path / "set", sample)
     (tmp_path / "set" / "README.txt").write_text("Pictures of digits.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -55,7 +55,8 @@ def convert_command(
     DST is a folder of IDX files, a CSV file or (--to csv) a folder of them, a NumPy archive, or
     (--to images) a new folder of PNG pictures. Where a set is not parted, --data takes it whole,
     and as IDX files it is called train. Pictures of 28 x 28 are taken as they are; others are
-    brought into that form as `mnist-svm predict` does.
+    brought into that form as `mnist-svm predict` does. Of a set with dark ink on a bright ground
+    the negative is taken.
 
     \b
     Examples:
@@ -64,6 +65,8 @@ def convert_command(
       mnist-svm convert kaggle/ idx/
       mnist-svm convert mnist.npz pictures/ --to images
     """
+    from mnist_svm.cli.dataset import INVERTED
+    from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.convert import convert, form_of
     from mnist_svm.datasets.sources import find_source
@@ -83,16 +86,11 @@ def convert_command(
         require_writable(target)
     with counted("Converting", "images") as report_progress:
         written = convert(found, target, form, progress=report_progress)
+    for one in written:
+        if one.inverted:
+            say(f"{source}: {INVERTED}")
     if as_json:
-        parts = [
-            {
-                "path": str(one.path),
-                "part": one.part,
-                "images": one.images,
-                "labelled": one.labelled,
-            }
-            for one in written
-        ]
+        parts = [{**asdict(one), "path": str(one.path)} for one in written]
         click.echo(json.dumps(parts, indent=2))
         return
     for one in written:

@@ -77,9 +77,9 @@ def evaluate_command(
     """
     import time
 
+    from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import counted
-    from mnist_svm.datasets.load import load_dataset
     from mnist_svm.fileio import require_writable
     from mnist_svm.models import find_model
     from mnist_svm.recognizer import Recognizer
@@ -97,7 +97,7 @@ def evaluate_command(
         require_writable(output)
     path = find_model(model)
     recognizer = Recognizer.load(path, n_jobs=jobs)
-    dataset = load_dataset(data, split="test", data_dir=data_dir)
+    dataset = read_dataset(data, "test", data_dir)
     _tell_if_known(recognizer, dataset)
     learn = _learner(recognizer, dataset, data, data_dir) if learning_curve else None
     say(f"Evaluating {told(path)} on the {len(dataset.labels):,} test images of {data}")
@@ -164,12 +164,12 @@ def _learner(
     recognizer: Recognizer, dataset: Dataset, data: str, data_dir: str
 ) -> Callable[[], tuple[Lesson, ...]]:
     """What trains the model anew, once it is clear that nothing keeps it from that."""
+    from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.progress import watched
-    from mnist_svm.datasets.load import load_dataset
     from mnist_svm.learning import Course, learning_curve, require_apart
 
     course = Course.of(recognizer.model.metadata)
-    train = load_dataset(data, split="train", data_dir=data_dir)
+    train = read_dataset(data, "train", data_dir)
     require_apart(train, dataset)
     jobs = recognizer.n_jobs
     return lambda: watched(

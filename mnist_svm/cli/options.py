@@ -71,6 +71,17 @@ reject_option = click.option(
     help="Answer ? for digits of less confidence, 0 to 1.",
 )
 
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Use N training images, each digit in its proportion.",
+)
+
+random_state_option = click.option(
+    "--random-state", type=click.IntRange(min=0), default=0, show_default=True, help="Seed."
+)
+
 jobs_option = click.option(
     "-j",
     "--jobs",

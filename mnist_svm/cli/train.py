@@ -15,6 +15,8 @@ from mnist_svm.cli.options import (
     finite,
     jobs_option,
     json_option,
+    limit_option,
+    random_state_option,
 )
 from mnist_svm.models import DEFAULT_NAME
 from mnist_svm.recipes import RECIPES, Value
@@ -99,15 +101,8 @@ def _value(text: str) -> Value:
     metavar="NAME=VALUE",
     help="Another parameter of the pipeline, such as gradients__directions=12 (repeatable).",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Train on N images, each digit in its proportion.",
-)
-@click.option(
-    "--random-state", type=click.IntRange(min=0), default=0, show_default=True, help="Seed."
-)
+@limit_option
+@random_state_option
 @jobs_option
 @json_option
 def train_command(
@@ -144,9 +139,9 @@ def train_command(
     """
     import time
 
+    from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.outcome import say
     from mnist_svm.cli.progress import watched
-    from mnist_svm.datasets.load import load_dataset
     from mnist_svm.fileio import require_writable
     from mnist_svm.modelfile import save_model
     from mnist_svm.training import train_model
@@ -160,7 +155,7 @@ def train_command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     say(f"Reading {data}")
-    dataset = load_dataset(data, split="train", data_dir=data_dir)
+    dataset = read_dataset(data, "train", data_dir)
     size = _size_within_limit(dataset, limit)
     say(f"Training {recipe.name} ({recipe.summary}) on {size:,} images")
     model = watched(

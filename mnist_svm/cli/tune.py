@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from mnist_svm.cli.options import data_dir_option, data_option, finite, jobs_option, json_option
+from mnist_svm.cli.options import (
+    data_dir_option,
+    data_option,
+    finite,
+    jobs_option,
+    json_option,
+    limit_option,
+    random_state_option,
+)
 from mnist_svm.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -50,12 +58,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="K-fold cross-validation in the place of a sixth held out.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Use N training images, each digit in its proportion.",
-)
+@limit_option
 @click.option(
     "--storage",
     default="sqlite:///mnist-svm-tune.db",
@@ -71,9 +74,7 @@ if TYPE_CHECKING:
     help="Log trials to MLflow and register the best there (needs the extra [mlflow]); "
     "without ADDRESS, to sqlite:///mlflow.db.",
 )
-@click.option(
-    "--random-state", type=click.IntRange(min=0), default=0, show_default=True, help="Seed."
-)
+@random_state_option
 @jobs_option
 @json_option
 @click.pass_context
@@ -112,10 +113,10 @@ def tune_command(
       mnist-svm tune --limit 12000 --folds 5
       mnist-svm tune --recipe gradient --mlflow
     """
+    from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.outcome import INTERRUPTED, say
     from mnist_svm.cli.progress import watched
     from mnist_svm.cli.standings import Teller
-    from mnist_svm.datasets.load import load_dataset
     from mnist_svm.tuning import protocol_for, require_optuna, search_name, tune
 
     require_optuna()
@@ -123,7 +124,7 @@ def tune_command(
 
     recipe = RECIPES[recipe_name]
     say(f"Reading {data}")
-    dataset = load_dataset(data, split="train", data_dir=data_dir)
+    dataset = read_dataset(data, "train", data_dir)
     try:
         protocol = protocol_for(dataset, folds=folds, limit=limit, random_state=random_state)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,34 @@ class Labelled:
     images : uint8 ndarray of shape (n, 28, 28), 0-255.
     labels : int64 ndarray of shape (n,); None if nobody said what they show.
     class_names : what a label means, where it is not the digit itself.
+    inverted : whether the ink was dark on a bright ground; see `bright_on_dark`.
     """
 
     images: Images
     labels: Labels | None
     class_names: Mapping[int, str] = field(default_factory=dict)
+    inverted: bool = False
+
+
+def bright_on_dark(labelled: Labelled) -> Labelled:
+    """Turn images of dark ink on a bright ground into their negatives, as MNIST's are.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        Its images may be changed in place.
+
+    Returns
+    -------
+    Labelled
+        The same, if most of the border of all images is dark: what has ink at its border does not
+        have it in most of its images.
+    """
+    images = labelled.images
+    border = images[:, :: IMAGE_SHAPE[0] - 1].mean() + images[:, :, :: IMAGE_SHAPE[1] - 1].mean()
+    if border / 2 <= WHITE / 2:
+        return labelled
+    return replace(labelled, images=np.subtract(WHITE, images, out=images), inverted=True)
 
 
 class Growing:

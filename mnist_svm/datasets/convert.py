@@ -37,12 +37,14 @@ class Written:
     part : "train", "test" or "all".
     images : their number.
     labelled : whether labels went with them.
+    inverted : whether images are the negatives of what was there.
     """
 
     path: Path
     part: str
     images: int
     labelled: bool
+    inverted: bool
 
 
 def form_of(target: FilePath) -> Form:
@@ -122,7 +124,8 @@ def convert(
 
 
 def _written(path: Path, part: str, labelled: Labelled) -> Written:
-    return Written(path, part, len(labelled.images), labelled.labels is not None)
+    told = labelled.labels is not None
+    return Written(path, part, len(labelled.images), told, labelled.inverted)
 
 
 def _named(part: str) -> Split:

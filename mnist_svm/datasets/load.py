@@ -28,6 +28,7 @@ class Dataset:
     sha256 : checksum of what would be each IDX file's payload, whatever the images came from,
         keyed by IDX stem.
     class_names : what a label means, where it is not the digit itself.
+    inverted : whether images are the negatives of what was stored, dark ink on a bright ground.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset:
     labels: npt.NDArray[np.int64]
     sha256: Mapping[str, str]
     class_names: Mapping[int, str] = field(default_factory=dict)
+    inverted: bool = False
 
     @property
     def X(self) -> npt.NDArray[np.uint8]:  # noqa: N802 - the name that scikit-learn uses
@@ -124,6 +126,7 @@ def as_dataset(source: Source, split: Split, labelled: Labelled) -> Dataset:
             f"{stem}labels-idx1-ubyte": payload_sha256(labels),
         },
         class_names=labelled.class_names,
+        inverted=labelled.inverted,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_svm.datasets.arrays import Labelled
+from mnist_svm.datasets.arrays import Labelled, bright_on_dark
 from mnist_svm.datasets.catalog import CATALOG, DatasetInfo
 from mnist_svm.datasets.idx import FilePath, open_payload
 from mnist_svm.datasets.npz import npz_parts, read_npz
@@ -70,7 +70,8 @@ def find_source(source: FilePath, data_dir: FilePath | None = None) -> Source:
     ----------
     source : str or path
         A name from the catalog; a folder of IDX, CSV or Parquet files, or of pictures in one
-        sub-folder a class; or a CSV, NumPy, Parquet or IDX file, told by what is in it.
+        sub-folder a class; or a CSV, NumPy, Parquet or IDX file, told by what is in it. If the
+        ink is dark on a bright ground, images are turned into their negatives.
     data_dir : path, optional
         Where the catalog's data sets live; see `default_data_dir`.
 
@@ -93,13 +94,22 @@ def find_source(source: FilePath, data_dir: FilePath | None = None) -> Source:
         return Source(name, {split: _published(CATALOG[name], split, base) for split in STEMS})
     path = Path(source)
     if path.is_dir():
-        return Source(name, _of_folder(path))
+        return Source(name, _turned(_of_folder(path)))
     if not path.exists():
         msg = (
             f"{name}: no such file or folder, nor a data set of the catalog ({', '.join(CATALOG)})"
         )
         raise DataMissingError(msg)
-    return Source(name, _of_file(path))
+    return Source(name, _turned(_of_file(path)))
+
+
+def _turned(parts: Mapping[str, Read]) -> Mapping[str, Read]:
+    """Parts whose ink is bright on a dark ground, whatever it was."""
+
+    def turned(read: Read) -> Read:
+        return lambda progress: bright_on_dark(read(progress))
+
+    return {part: turned(read) for part, read in parts.items()}
 
 
 def _published(info: DatasetInfo, split: Split, base: Path) -> Read:
