@@ -137,7 +137,7 @@ def test_a_folder_with_two_csv_files_has_two_parts(tmp_path, sample):
         load_dataset(tmp_path, split="test")
 
 
-@pytest.mark.parametrize("place", [".", "data", "mnist"])
+@pytest.mark.parametrize("place", [".", "data", "fashion_mnist"])
 def test_parquet_files_of_a_part_follow_each_other(tmp_path, sample, place):
     folder = tmp_path / place
     folder.mkdir(exist_ok=True)
@@ -379,7 +379,7 @@ BAD_ARRAYS = {
         "y_train: image 2: .* found -1",
     ),
     "other names": ({"a": np.zeros(1), "b": np.zeros(2)}, "expected arrays called x_train.* a, b"),
-    "no names": ({}, "found none"),
+    "no names": ({}, "found other"),
 }
 
 

@@ -100,6 +100,20 @@ class Growing:
         self._rows.resize((n, *self._rows.shape[1:]), refcheck=False)
 
 
+def shown(text: str) -> str:
+    """What a file says, fit to stand in an error: printable, on one line, and short.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:100])
+
+
 def to_images(array: Array, what: str, *, first: int = 1) -> Images:
     """Take an array for images.
 
@@ -160,7 +174,7 @@ def _whole(array: Array, what: str, dtype: npt.DTypeLike, largest: int, first: i
     if array.dtype == dtype and array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind not in "buif":
-        msg = f"{what}: expected numbers, found {array.dtype}"
+        msg = f"{what}: expected numbers, found {shown(str(array.dtype))}"
         raise FormatError(msg)
     whole = np.empty(array.shape, dtype)
     for start in range(0, len(array), BLOCK):

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from mnist_svm.datasets.arrays import Array, Labelled, to_images, to_labels
+from mnist_svm.datasets.arrays import Array, Labelled, shown, to_images, to_labels
 from mnist_svm.datasets.idx import MAX_BYTES, FilePath
 from mnist_svm.errors import FormatError
 from mnist_svm.fileio import atomic_write
@@ -70,6 +70,7 @@ def npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
     """
     with _opened(path) as archive:
         there = set(_arrays(archive))
+        members = archive.namelist()
     parts = {
         part: names
         for part, candidates in PARTS.items()
@@ -77,10 +78,10 @@ def npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
         if names[0] in there
     }
     if not parts:
-        found = ", ".join(sorted(there)[:8]) or "none"
+        found = shown(", ".join(sorted(there) or members)) or "none"
         msg = (
             f"{os.fspath(path)}: expected arrays called x_train, y_train, x_test and y_test, or "
-            f"images and labels; found {found[:100]}"
+            f"images and labels; found {found}"
         )
         raise FormatError(msg)
     return parts
@@ -151,9 +152,8 @@ def _opened(path: FilePath) -> Iterator[zipfile.ZipFile]:
         # Places before the file's beginning are its own fault, all else is the system's.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        reason = " ".join(str(error).split())
-        told = f": {reason[:100]}" if reason and reason.isprintable() else ""
-        msg = f"{os.fspath(path)}: damaged NumPy archive ({type(error).__name__}{told})"
+        reason = f"{type(error).__name__}: {error}"
+        msg = f"{os.fspath(path)}: damaged NumPy archive ({shown(reason)})"
         raise FormatError(msg) from error
 
 
@@ -174,7 +174,8 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
     shape, _, dtype = read_header(head)
     promised = math.prod(shape) * dtype.itemsize
     if dtype.hasobject or promised > MAX_BYTES:
-        msg = f"{name}: {info.filename}: promises {promised:,} bytes of {dtype}, which is not read"
+        told = shown(f"{info.filename}: promises {promised:,} bytes of {dtype}")
+        msg = f"{name}: {told}, which is not read"
         raise FormatError(msg)
     with archive.open(info) as member:
         array: Array = npy.read_array(member, allow_pickle=False)

@@ -24,6 +24,7 @@ from mnist_svm.datasets.arrays import (
     Images,
     Labelled,
     Labels,
+    shown,
     to_images,
     to_labels,
 )
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 # Rows looked at at a time.
 ROWS = 2048
-
-# Where a folder may have its files, as downloaded from a hub.
-PLACES = (".", "data", "mnist", "default")
 
 PARTS: Mapping[str, str] = {"train": "train*.parquet", "test": "test*.parquet"}
 
@@ -56,12 +54,12 @@ def parquet_parts(folder: Path) -> dict[str, list[Path]]:
     -------
     dict of "train" or "test" to the files, in their order; empty if there are none
     """
-    return {
-        part: files
-        for part, pattern in PARTS.items()
-        for place in reversed(PLACES)
-        if (files := sorted((folder / place).glob(pattern)))
-    }
+    # As downloaded from a hub, they may lie in a sub-folder.
+    for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        found = {part: sorted(place.glob(pattern)) for part, pattern in PARTS.items()}
+        if any(found.values()):
+            return {part: files for part, files in found.items() if files}
+    return {}
 
 
 def read_parquet(
@@ -105,8 +103,7 @@ def read_parquet(
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 if isinstance(error, FormatError):
                     raise
-                reason = (str(error).splitlines() or [type(error).__name__])[0][:150]
-                msg = f"{path}: damaged Parquet file ({reason})"
+                msg = f"{path}: damaged Parquet file ({shown(str(error))})"
                 raise FormatError(msg) from error
     if not len(images):
         msg = f"{os.fspath(paths[0])}: no images in it"
@@ -134,7 +131,7 @@ def _batches(source: Any, name: str) -> Iterator[tuple[Images, Labels | None]]:
     pictures = [column for column in schema.names if _holds_pictures(schema.field(column).type)]
     pixels = [column for column in schema.names if column not in label]
     if len(label) > 1 or not (len(pictures) == 1 or len(pixels) == PIXELS):
-        found = ", ".join(schema.names[:8])[:100] or "none"
+        found = shown(", ".join(schema.names)) or "none"
         msg = (
             f"{name}: expected a column of pictures or {PIXELS} of pixels, and one called label; "
             f"found the columns {found}"
@@ -185,7 +182,7 @@ def _numbers(column: pa.Array, name: str, called: str) -> Array:
     from pyarrow import types
 
     if column.null_count:
-        msg = f"{name}: a value is missing in the column {called}"
+        msg = f"{name}: a value is missing in the column {shown(called)}"
         raise FormatError(msg)
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -193,7 +190,7 @@ def _numbers(column: pa.Array, name: str, called: str) -> Array:
         try:
             column = column.cast(pa.int64())
         except pa.ArrowInvalid as error:
-            msg = f"{name}: expected numbers in the column {called}, found words"
+            msg = f"{name}: expected numbers in the column {shown(called)}, found words"
             raise FormatError(msg) from error
     array: Array = column.to_numpy(zero_copy_only=False)
     return array

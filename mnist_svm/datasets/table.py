@@ -20,7 +20,16 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.datasets.arrays import IMAGE_SHAPE, PIXELS, WHITE, Growing, Images, Labelled, Labels
+from mnist_svm.datasets.arrays import (
+    IMAGE_SHAPE,
+    PIXELS,
+    WHITE,
+    Growing,
+    Images,
+    Labelled,
+    Labels,
+    shown,
+)
 from mnist_svm.datasets.idx import GZIP_LEVEL, FilePath, open_payload
 from mnist_svm.errors import FormatError
 from mnist_svm.fileio import atomic_write
@@ -215,7 +224,7 @@ def _nameless(width: int, name: str) -> _Columns:
 
 def _no_header(fields: list[str], name: str) -> FormatError:
     columns = "column" if len(fields) == 1 else "columns"
-    found = f"{len(fields)} {columns}, first {fields[0][:30]!a}" if fields else "nothing"
+    found = f"{len(fields)} {columns}, first '{shown(fields[0])}'" if fields else "nothing"
     return FormatError(
         f"{name}: line 1: expected the names of {PIXELS} columns of pixels and one called label, "
         f"found {found}"
@@ -266,8 +275,8 @@ def _one_by_one(lines: _Lines, columns: _Columns, name: str) -> npt.NDArray[np.i
             whole = _WHOLE.fullmatch(field)
             if whole is None or int(whole[1]) > largest:
                 msg = (
-                    f"{where}, column {column + 1} ({columns.names[column][:30]}): expected a "
-                    f"whole number from 0 to {largest:,}, found {field.strip()[:30]!r}"
+                    f"{where}, column {column + 1} ({shown(columns.names[column])}): expected a "
+                    f"whole number from 0 to {largest:,}, found '{shown(field.strip())}'"
                 )
                 raise FormatError(msg)
             values[row, column] = int(whole[1])
