@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -502,9 +502,8 @@ def contents() -> dict[str, bytes]:
     with gzip.open(DATA / "t10k-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + 5 * 784)[16:], np.uint8).reshape(5, 28, 28)
     few = Labelled(images, np.array([7, 2, 1, 0, 4]))
-    folder = Path(__file__).parent / "__damage__"
-    folder.mkdir(exist_ok=True)
-    try:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         write_csv(folder / "csv", few.images, few.labels)
         with (folder / "plain").open("wb") as file:
             np.savez(file, images=few.images, labels=few.labels)
@@ -512,8 +511,6 @@ def contents() -> dict[str, bytes]:
         as_hub(folder / "parquet", few)
         as_pixels(folder / "pixels", few)
         found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    finally:
-        shutil.rmtree(folder)
     return {**found, "png": png(images[0])}
 
 

@@ -95,13 +95,15 @@ def started(
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     place = ["--host", "127.0.0.1", "--port", str(port)]
+    # MLflow calls uvicorn by its name, also where the environment is not activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", *arguments, *place],
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=log.parent,
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", **(env or {})},
+            env={**os.environ, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **(env or {})},
             # Its workers are processes too; all end with their group.
             start_new_session=True,
         )
