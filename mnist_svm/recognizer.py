@@ -173,6 +173,12 @@ class Recognizer:
         classes: npt.NDArray[np.int64] = self.model.pipeline.classes_
         return classes
 
+    @property
+    def class_names(self) -> dict[int, str]:
+        """What labels mean, where they are not the digits themselves: empty for digits."""
+        names = self.model.metadata.get("class_names") or ()
+        return dict(zip(self.classes.tolist(), names, strict=False))
+
     def classify(
         self, images: Images, *, progress: Progress = lambda done, total: None
     ) -> Readings:

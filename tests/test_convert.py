@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import DATA
+from conftest import DATA, ROOT
+from PIL import Image
 
 from mnist_svm import Recognizer, load_dataset
 from mnist_svm.datasets.load import load_images
@@ -41,6 +42,17 @@ def parted(tmp_path_factory, train_set, test_set):
     write_csv(folder / "train.csv", train_set.images[:300], train_set.labels[:300])
     write_csv(folder / "test.csv", test_set.images[:100], test_set.labels[:100])
     return folder
+
+
+@pytest.fixture
+def sample_of_words(tmp_path, train_set):
+    """Ones and sevens in folders called so."""
+    for digit, word in ((1, "one"), (7, "seven")):
+        folder = tmp_path / "words" / word
+        folder.mkdir(parents=True)
+        for index in np.flatnonzero(train_set.labels == digit)[:100]:
+            Image.fromarray(train_set.images[index]).save(folder / f"{index}.png")
+    return tmp_path / "words"
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -183,6 +195,16 @@ def test_images_of_a_data_set_can_be_shown(run, parted, tmp_path):
     result = run("predict", "--data", parted, "--show", tmp_path / "page.png", "--json")
     assert len(json.loads(result.stdout)) == 100
     assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+def test_classes_that_are_words_are_told_by_these(run, tmp_path, sample_of_words):
+    model = tmp_path / "words.joblib"
+    assert run("train", "--data", sample_of_words, "-o", model).exit_code == 0
+    picture = ROOT / "images_test" / "7.png"
+    assert run("predict", picture, "--model", model).stdout.split("\t")[1] == "seven"
+    (told,) = json.loads(run("predict", picture, "--model", model, "--json").stdout)
+    assert (told["digit"], told["name"]) == (1, "seven")
+    assert "one seven" in run("info", model).stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.pairs import Split
     from mnist_svm.imaging.tiles import Tile
     from mnist_svm.recognizer import PictureReading, Recognizer
+
+# What labels mean, where they are not digits.
+Names = Mapping[int, str]
 
 # Pictures that are drawn at most: some 25 megapixels, which every viewer opens.
 SHOWN = 500
@@ -111,6 +115,7 @@ def predict_command(
         require_writable(output)
     path = find_model(model)
     recognizer = Recognizer.load(path)
+    names = recognizer.class_names
     say(f"Reading with {told(path)}")
     answers: list[dict[str, Any]] = []
     shown: list[PictureReading] = []
@@ -128,9 +133,9 @@ def predict_command(
             if submission is not None:
                 labels.append(reading.top[0][0])
             if as_json:
-                answers.append(_json_object(reading, reject_below))
+                answers.append(_json_object(reading, reject_below, names))
             elif not quiet and reading.error is None:
-                click.echo(_line(reading, reject_below))
+                click.echo(_line(reading, reject_below, names))
             if show and len(shown) < SHOWN:
                 shown.append(reading)
             report(count, 0)
@@ -140,7 +145,7 @@ def predict_command(
     if as_json:
         click.echo(json.dumps(answers, indent=2))
     if show:
-        _draw(show, shown, count, reject_below)
+        _draw(show, shown, count, reject_below, names)
         say(f"Drew {show}")
 
 
@@ -198,16 +203,21 @@ def _answer(reading: PictureReading, reject_below: float) -> int | None:
     return digit if confidence >= reject_below else None
 
 
-def _line(reading: PictureReading, reject_below: float) -> str:
+def _shown(answer: int | None, names: Names) -> str:
+    """What to call an answer."""
+    return "?" if answer is None else names.get(answer, str(answer))
+
+
+def _line(reading: PictureReading, reject_below: float, names: Names) -> str:
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
-    file, shown = click.format_filename(reading.file), "?" if answer is None else str(answer)
+    file, shown = click.format_filename(reading.file), _shown(answer, names)
     # What is rejected is a guess like the others; alone, it would be an answer after all.
     guesses = reading.top if answer is None and len(reading.top) > 1 else reading.top[1:]
-    others = (f"{digit}:{confidence:.3f}" for digit, confidence in guesses)
+    others = (f"{_shown(digit, names)}:{confidence:.3f}" for digit, confidence in guesses)
     return "\t".join([file, shown, f"{confidence:.3f}", *others])
 
 
-def _json_object(reading: PictureReading, reject_below: float) -> dict[str, Any]:
+def _json_object(reading: PictureReading, reject_below: float, names: Names) -> dict[str, Any]:
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
@@ -216,6 +226,7 @@ def _json_object(reading: PictureReading, reject_below: float) -> dict[str, Any]
         "file": reading.file,
         **note,
         "digit": answer,
+        **({} if answer is None or answer not in names else {"name": names[answer]}),
         "confidence": round(confidence, 6),
         "rejected": answer is None,
         "top": [
@@ -225,7 +236,9 @@ def _json_object(reading: PictureReading, reject_below: float) -> dict[str, Any]
     }
 
 
-def _draw(path: str, readings: list[PictureReading], count: int, reject_below: float) -> None:
+def _draw(
+    path: str, readings: list[PictureReading], count: int, reject_below: float, names: Names
+) -> None:
     """Draw the first of so many readings."""
     from mnist_svm.fileio import atomic_write
     from mnist_svm.imaging.tiles import draw_tiles
@@ -235,18 +248,18 @@ def _draw(path: str, readings: list[PictureReading], count: int, reject_below: f
     note = (
         "Left the picture, right what the classifier saw. Below, the digit read and its confidence."
     )
-    tiles = [_tile(reading, reject_below) for reading in readings]
+    tiles = [_tile(reading, reject_below, names) for reading in readings]
     with atomic_write(path) as file:
         draw_tiles(tiles, title=title, note=note).save(file, format="PNG")
 
 
-def _tile(reading: PictureReading, reject_below: float) -> Tile:
+def _tile(reading: PictureReading, reject_below: float, names: Names) -> Tile:
     from mnist_svm.imaging.tiles import Tile
 
     name = PurePath(reading.file).name or reading.file
     if reading.error is not None:
         return Tile(name, reading.thumbnail, None, "", "not read", reading.error)
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
-    shown = "?" if answer is None else str(answer)
+    shown = _shown(answer, names)
     remark = f"{confidence:.3f}" + (f" < {reject_below:g}" if answer is None else "")
     return Tile(name, reading.thumbnail, reading.image, shown, remark)
