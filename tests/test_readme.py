@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from conftest import ROOT
 
 from mnist_svm import RECIPES
 from mnist_svm.cli import cli
+from mnist_svm.datasets.table import write_csv
 
 README = (ROOT / "README.md").read_text()
 
@@ -85,6 +87,17 @@ def test_the_page_shown_is_read_so(run, monkeypatch):
     monkeypatch.chdir(ROOT)
     shown = block_after("**Read pages.**").splitlines()[1:]
     assert run("read", "docs/page.jpg").stdout.splitlines() == shown
+
+
+def test_kaggle_s_files_become_kaggle_s_answers(run, monkeypatch, tmp_path, train_set, test_set):
+    write_csv(tmp_path / "train.csv", train_set.images[:1000], train_set.labels[:1000])
+    write_csv(tmp_path / "test.csv", test_set.images[:50], None)
+    monkeypatch.chdir(tmp_path)
+    for command in block_after("From Kaggle's files to Kaggle's answers").splitlines():
+        name, *arguments = shlex.split(command)
+        assert name == "mnist-svm"
+        assert run(*arguments).exit_code == 0
+    assert len((tmp_path / "submission.csv").read_text().splitlines()) == 51
 
 
 @pytest.mark.parametrize("marker", ["main", "tests", "serve"])
