@@ -78,6 +78,10 @@ def as_wide_npz(path: Path, sample: Labelled) -> None:
     np.savez_compressed(path, images=floats, labels=sample.labels.reshape(-1, 1))
 
 
+def as_fractions(path: Path, sample: Labelled) -> None:
+    np.savez(path, X_train=sample.images[..., None] / np.float32(255), Y_train=sample.labels)
+
+
 def as_csv(path: Path, sample: Labelled) -> None:
     write_csv(path, sample.images, sample.labels)
 
@@ -88,6 +92,7 @@ FORMS = {
     "train.csv.gz": as_csv,
     "mnist.npz": as_keras,
     "wide.npz": as_wide_npz,
+    "fractions.npz": as_fractions,
     "hub.parquet": as_hub,
     "pixels.parquet": as_pixels,
     "folder": as_folder,
@@ -135,6 +140,24 @@ def test_a_folder_with_two_csv_files_has_two_parts(tmp_path, sample):
     np.testing.assert_array_equal(load_images(tmp_path, split="test"), sample.images[200:])
     with pytest.raises(FormatError, match="no labels in its test part"):
         load_dataset(tmp_path, split="test")
+
+
+def test_files_of_a_part_may_be_called_by_more_than_that(tmp_path, sample):
+    write_csv(tmp_path / "mnist_train.csv", sample.images, sample.labels)
+    write_csv(tmp_path / "mnist_test.csv.gz", sample.images[:50], sample.labels[:50])
+    assert len(load_dataset(tmp_path, split="train").labels) == N
+    assert len(load_dataset(tmp_path, split="test").labels) == 50
+    write_csv(tmp_path / "my-train.csv", sample.images, sample.labels)
+    with pytest.raises(FormatError, match=r"which of mnist_train.csv and my-train.csv\?"):
+        load_dataset(tmp_path, split="train")
+    write_csv(tmp_path / "train.csv", sample.images[:9], sample.labels[:9])
+    assert len(load_dataset(tmp_path, split="train").labels) == 9
+
+
+def test_a_dot_in_the_names_of_idx_files_is_as_good_as_a_dash(tmp_path, sample):
+    write_idx(tmp_path / "train-images.idx3-ubyte", sample.images)
+    write_idx(tmp_path / "train-labels.idx1-ubyte", sample.labels.astype(np.uint8))
+    np.testing.assert_array_equal(load_dataset(tmp_path).labels, sample.labels)
 
 
 @pytest.mark.parametrize("place", [".", "data", "fashion_mnist"])
@@ -190,6 +213,12 @@ def test_of_dark_ink_on_a_bright_ground_the_negative_is_taken(tmp_path, sample, 
     dataset = load_dataset(tmp_path / name)
     assert dataset.inverted
     np.testing.assert_array_equal(dataset.images, sample.images)
+
+
+def test_where_1_is_the_largest_it_is_white(tmp_path, sample):
+    ink = (sample.images > 127).astype(np.uint8)
+    write_csv(tmp_path / "bits.csv", ink, sample.labels)
+    np.testing.assert_array_equal(load_dataset(tmp_path / "bits.csv").images, 255 * ink)
 
 
 def test_mnist_is_no_negative(train_set, test_set):
@@ -361,7 +390,8 @@ BAD_ARRAYS = {
     "colours": ({"x_train": np.zeros((5, 28, 28, 3))}, r"found \(5, 28, 28, 3\)"),
     "no images": ({"x_train": np.zeros((0, 28, 28))}, r"found \(0, 28, 28\)"),
     "one image": ({"images": np.zeros((28, 28))}, r"images: expected images of shape"),
-    "fractions": ({"x_train": np.full((5, 28, 28), 0.5)}, r"image 1: .* found 0.5"),
+    "fractions": ({"x_train": np.full((5, 28, 28), 1.5)}, r"image 1: .* found 1.5"),
+    "negative fractions": ({"x_train": np.full((5, 784), -0.5)}, r"image 1: .* found -128"),
     "too bright": ({"x_train": np.arange(3 * 784).reshape(3, 784)}, "image 1: .* found 256"),
     "not numbers": ({"x_train": np.full((5, 784), np.nan)}, "image 1: .* found nan"),
     "words": ({"x_train": np.full((5, 784), "0")}, "expected numbers, found <U1"),

@@ -42,13 +42,14 @@ def convert_command(
     \b
       a name               of the catalog, see `mnist-svm fetch --help`
       a folder             of IDX files named as MNIST's are,
-                           of train.csv and test.csv,
+                           of train.csv and test.csv, or ...train.csv and ...test.csv,
                            of Parquet files named train... and test...,
                            or of pictures in one sub-folder a class,
                            with or without train/ and test/ above them
       a CSV file           Kaggle's: label, pixel0 ... pixel783; names of columns, and
                            labels, may be missing
-      a NumPy archive      Keras's: x_train, y_train, x_test, y_test; or images, labels
+      a NumPy archive      Keras's: x_train, y_train, x_test, y_test; or images, labels;
+                           of 0 to 255, or of 0 to 1
       a Parquet file       with a column of pictures, or one for each pixel
       an IDX file          of images; its labels lie beside it
 

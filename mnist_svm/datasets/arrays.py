@@ -63,6 +63,24 @@ def bright_on_dark(labelled: Labelled) -> Labelled:
     return replace(labelled, images=np.subtract(WHITE, images, out=images), inverted=True)
 
 
+def in_full_range(labelled: Labelled) -> Labelled:
+    """Make 1 white in images of nothing but 0 and 1.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        Its images may be changed in place.
+
+    Returns
+    -------
+    Labelled
+    """
+    images = labelled.images
+    if images.max() == 1:
+        np.multiply(images, WHITE, out=images)
+    return labelled
+
+
 class Growing:
     """An array that grows by blocks of rows.
 

@@ -16,16 +16,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from mnist_svm.datasets.arrays import Array, Labelled, shown, to_images, to_labels
+from mnist_svm.datasets.arrays import WHITE, Array, Labelled, shown, to_images, to_labels
 from mnist_svm.datasets.idx import MAX_BYTES, FilePath
 from mnist_svm.errors import FormatError
 from mnist_svm.fileio import atomic_write
 
-# What the arrays of a part are called: images, labels. The first is Keras's way.
+# What the arrays of a part are called, in small letters or capital ones: images, labels. The first
+# is Keras's way.
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "train": (("x_train", "y_train"), ("train_images", "train_labels")),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
-    "all": (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"), ("arr_0", "arr_1")),
+    "all": (("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")),
 }
 
 # Bytes that the header of an array takes at most.
@@ -69,16 +70,16 @@ def npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
         If the file cannot be opened or read.
     """
     with _opened(path) as archive:
-        there = set(_arrays(archive))
+        there = {name.lower(): name for name in _arrays(archive)}
         members = archive.namelist()
     parts = {
-        part: names
+        part: (there[images], there.get(labels, labels))
         for part, candidates in PARTS.items()
-        for names in reversed(candidates)
-        if names[0] in there
+        for images, labels in reversed(candidates)
+        if images in there
     }
     if not parts:
-        found = shown(", ".join(sorted(there) or members)) or "none"
+        found = shown(", ".join(sorted(there.values()) or members)) or "none"
         msg = (
             f"{os.fspath(path)}: expected arrays called x_train, y_train, x_test and y_test, or "
             f"images and labels; found {found}"
@@ -110,7 +111,11 @@ def read_npz(path: FilePath, images: str, labels: str) -> Labelled:
     name = os.fspath(path)
     with _opened(path) as archive:
         there = _arrays(archive)
-        pixels = to_images(_read(archive, there[images], name), f"{name}: {images}")
+        values = _read(archive, there[images], name)
+        # Fractions of white, as networks are fed with; what is not a number fails the comparison.
+        if values.dtype.kind == "f" and values.size and values.max() <= 1:
+            values = np.rint(values * WHITE)
+        pixels = to_images(values, f"{name}: {images}")
         if labels not in there:
             return Labelled(pixels, None)
         digits = _read(archive, there[labels], name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_svm.datasets.arrays import Labelled, bright_on_dark
+from mnist_svm.datasets.arrays import Labelled, bright_on_dark, in_full_range
 from mnist_svm.datasets.catalog import CATALOG, DatasetInfo
 from mnist_svm.datasets.idx import FilePath, open_payload
 from mnist_svm.datasets.npz import npz_parts, read_npz
@@ -19,7 +20,7 @@ from mnist_svm.datasets.parquet import parquet_parts, read_parquet
 from mnist_svm.datasets.pictures import picture_parts, read_folder
 from mnist_svm.datasets.published import default_data_dir, load_published
 from mnist_svm.datasets.table import read_csv
-from mnist_svm.errors import DataMissingError
+from mnist_svm.errors import DataMissingError, FormatError
 
 # Told the number of images done, and of all (0 if unknown).
 Progress = Callable[[int, int], None]
@@ -94,22 +95,22 @@ def find_source(source: FilePath, data_dir: FilePath | None = None) -> Source:
         return Source(name, {split: _published(CATALOG[name], split, base) for split in STEMS})
     path = Path(source)
     if path.is_dir():
-        return Source(name, _turned(_of_folder(path)))
+        return Source(name, _as_mnist(_of_folder(path)))
     if not path.exists():
         msg = (
             f"{name}: no such file or folder, nor a data set of the catalog ({', '.join(CATALOG)})"
         )
         raise DataMissingError(msg)
-    return Source(name, _turned(_of_file(path)))
+    return Source(name, _as_mnist(_of_file(path)))
 
 
-def _turned(parts: Mapping[str, Read]) -> Mapping[str, Read]:
-    """Parts whose ink is bright on a dark ground, whatever it was."""
+def _as_mnist(parts: Mapping[str, Read]) -> Mapping[str, Read]:
+    """Parts whose ink is 255 and bright on a dark ground, whatever it was."""
 
-    def turned(read: Read) -> Read:
-        return lambda progress: bright_on_dark(read(progress))
+    def seen(read: Read) -> Read:
+        return lambda progress: bright_on_dark(in_full_range(read(progress)))
 
-    return {part: turned(read) for part, read in parts.items()}
+    return {part: seen(read) for part, read in parts.items()}
 
 
 def _published(info: DatasetInfo, split: Split, base: Path) -> Read:
@@ -121,10 +122,9 @@ def _published(info: DatasetInfo, split: Split, base: Path) -> Read:
 
 
 def _of_folder(folder: Path) -> Mapping[str, Read]:
-    stems = {part: f"{stem}-images-idx3-ubyte" for part, stem in STEMS.items()}
-    if idx := {part: found for part, stem in stems.items() if (found := _either(folder / stem))}:
+    if idx := _found(folder, {part: f"{stem}-images?idx3-ubyte" for part, stem in STEMS.items()}):
         return {part: _idx(path) for part, path in idx.items()}
-    if csv := {part: found for part in STEMS if (found := _either(folder / f"{part}.csv"))}:
+    if csv := _found(folder, {part: f"*{part}.csv" for part in STEMS}):
         return {part: _csv(path) for part, path in csv.items()}
     if parquet := parquet_parts(folder):
         return {part: partial(_parquet, files) for part, files in parquet.items()}
@@ -148,6 +148,21 @@ def _of_file(path: Path) -> Mapping[str, Read]:
     if head == b"PAR1":
         return {"all": partial(_parquet, [path])}
     return {"all": _idx(path) if head.startswith(b"\0\0") else _csv(path)}
+
+
+def _found(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:
+    """The one file of each part whose name is like that, compressed or not."""
+    found: dict[str, Path] = {}
+    for part, pattern in patterns.items():
+        named = {path.name.removesuffix(".gz") for path in folder.glob(f"{pattern}*")}
+        plain = pattern.lstrip("*")
+        fitting = [plain] if plain in named else fnmatch.filter(named, pattern)
+        if len(fitting) == 1 and (path := _either(folder / fitting[0])):
+            found[part] = path
+        elif len(fitting) > 1:
+            msg = f"{folder}: which of {' and '.join(sorted(fitting))}? Give the file itself"
+            raise FormatError(msg)
+    return found
 
 
 def _either(path: Path) -> Path | None:
