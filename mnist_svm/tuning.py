@@ -178,7 +178,8 @@ def protocol_for(
         The training images.
     folds : int, optional
         Read each image once, by a machine trained on the other folds. Without, the last sixth is
-        read by a machine trained on the rest.
+        read by a machine trained on the rest; or, where a class is missing there, as in images
+        sorted by class, any sixth of each class.
     limit : int, optional
         Take so many images, each class in its proportion.
     random_state : int, default=0
@@ -197,21 +198,29 @@ def protocol_for(
     if limit is not None and limit < len(y):
         rows = stratified_subset(y, limit, random_state)
     if folds is None:
-        first = len(rows) - len(rows) // HELD_OUT
-        splits = [(rows[:first], rows[first:])]
+        splits = [_held_out(rows, y[rows], random_state)]
     else:
         splits = _folds(rows, y[rows], folds, random_state)
     classes = len(np.unique(y))
     for part in (part for split in splits for part in split):
         if classes < 2 or len(np.unique(y[part])) < classes:
             msg = (
-                f"{len(rows):,} images of {dataset.name} are too few, or too much in order, for "
-                f"each part of them to hold all {classes} classes"
+                f"{len(rows):,} images of {dataset.name} are too few for each part of them to hold "
+                f"all {classes} classes"
             )
             raise ValueError(msg)
     most = min(len(known) for known, _ in splits)
     sizes = [size for part in PARTS[:-1] if (size := int(most * part)) >= ENOUGH * classes]
     return Protocol(len(rows), folds, tuple(splits), (*sizes, most), random_state)
+
+
+def _held_out(rows: Rows, labels: npt.NDArray[np.int64], random_state: int) -> tuple[Rows, Rows]:
+    n, classes = len(rows) // HELD_OUT, len(np.unique(labels))
+    held = np.arange(len(rows)) >= len(rows) - n
+    if len(np.unique(labels[held])) < classes <= n:
+        held[:] = False
+        held[stratified_subset(labels, n, random_state)] = True
+    return rows[~held], rows[held]
 
 
 def _folds(

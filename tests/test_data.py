@@ -510,6 +510,14 @@ def test_a_folder_of_something_else_tells_what_was_expected(tmp_path):
         load_dataset(tmp_path)
 
 
+def test_train_and_test_are_no_classes(tmp_path, sample):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(sample.images[0]).save(tmp_path / part / "7.png")
+    with pytest.raises(DataMissingError, match="pictures in one sub-folder a class"):
+        load_dataset(tmp_path)
+
+
 def test_a_part_that_is_missing_is_named(tmp_path, sample):
     as_idx(tmp_path / "idx", sample)
     with pytest.raises(DataMissingError, match="has no test part, only train"):

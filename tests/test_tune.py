@@ -410,12 +410,18 @@ def test_wrong_usage_ends_with_2(run, tmp_path, arguments, says):
     assert not storage.exists()
 
 
-def test_images_in_the_order_of_their_labels_cannot_be_split_as_they_stand(train_set):
+def test_of_images_in_the_order_of_their_labels_a_sixth_of_each_class_is_held_out(train_set):
     order = np.argsort(train_set.labels, kind="stable")
     in_order = replace(train_set, images=train_set.images[order], labels=train_set.labels[order])
-    with pytest.raises(ValueError, match="too much in order"):
-        protocol_for(in_order)
-    assert protocol_for(in_order, folds=5).n == 60_000
+    ((known, held),) = protocol_for(in_order).splits
+    assert sorted([*known, *held]) == list(range(60_000))
+    counts = np.bincount(in_order.labels[held])
+    np.testing.assert_allclose(counts, np.bincount(train_set.labels) / 6, atol=1)
+
+
+def test_of_mnist_the_last_10_000_are_held_out(train_set):
+    ((known, held),) = protocol_for(train_set).splits
+    assert (known[-1], held[0], held[-1]) == (49_999, 50_000, 59_999)
 
 
 def corrupt(path):

@@ -92,7 +92,9 @@ def picture_parts(folder: Path) -> dict[str, Path]:
         for name in reversed(names)
         if (folder / name).is_dir() and class_folders(folder / name)
     }
-    return parts or ({"all": folder} if class_folders(folder) else {})
+    # Pictures in no class at all would otherwise be of the classes "train" and "test".
+    named = set(class_folders(folder)) - {name for names in PARTS.values() for name in names}
+    return parts or ({"all": folder} if named else {})
 
 
 def read_folder(folder: FilePath, *, progress: Progress = lambda done, total: None) -> Labelled:
