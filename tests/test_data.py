@@ -265,6 +265,9 @@ def csv_file(folder: Path, *lines: str, end: str = "\n") -> Path:
         ("class," + ",".join(f"{i}x{j}" for i in range(1, 29) for j in range(1, 29)), ROW),
         (HEADER.removeprefix("label,") + ",Label", ROW.removeprefix("7,") + ",7"),
         (HEADER, ROW.replace("255", "255.0")),
+        ("," + HEADER, "12345," + ROW),
+        ("ImageId," + HEADER, "a name," + ROW),
+        (",".join(map(str, range(785))), ROW),
         (HEADER, ROW, "", "  ", ""),
     ],
 )

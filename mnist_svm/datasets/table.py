@@ -43,6 +43,9 @@ MAX_LINE = 1 << 16
 # How the column of labels may be called; those of pixels may be called anything else.
 LABEL_NAMES = frozenset({"label", "labels", "class", "target", "digit", "y"})
 
+# A column called so counts or names the rows.
+ROW_NAMES = frozenset({"", "unnamed: 0", "index", "id", "imageid"})
+
 # No label beyond it is kept, and none is meant.
 MAX_LABEL = np.iinfo(np.int32).max
 
@@ -55,14 +58,11 @@ _WHOLE = re.compile(r"\s*\+?(\d{1,12})(\.0*)?\s*", re.ASCII)
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which column holds what, and how errors call them."""
+    """Which column holds what, and how errors call them; the others are passed over."""
 
-    label: int | None
     names: tuple[str, ...]
-
-    @property
-    def pixels(self) -> list[int]:
-        return [column for column in range(len(self.names)) if column != self.label]
+    label: int | None
+    pixels: list[int]
 
 
 @dataclass(frozen=True)
@@ -202,11 +202,17 @@ def _begin(lines: _Lines, name: str) -> tuple[_Columns, _Lines]:
     except csv.Error:
         fields = []
     if fields and all(_NUMBER.fullmatch(field) for field in fields):
-        return _nameless(len(fields), name), _Lines(1, [first, *others])
-    labels = [column for column, field in enumerate(fields) if field.lower() in LABEL_NAMES]
-    if len(labels) > 1 or len(fields) - len(labels) != PIXELS:
+        # Columns may be called by their numbers.
+        images = _Lines(1, [first, *others])
+        counted = fields == [str(column) for column in range(len(fields))]
+        return _nameless(len(fields), name), _Lines(2, others) if counted else images
+    called = [field.lower() for field in fields]
+    labels = [column for column, field in enumerate(called) if field in LABEL_NAMES]
+    no_pixels = LABEL_NAMES | ROW_NAMES
+    pixels = [column for column, field in enumerate(called) if field not in no_pixels]
+    if len(labels) > 1 or len(pixels) != PIXELS:
         raise _no_header(fields, name)
-    columns = _Columns(labels[0] if labels else None, tuple(fields))
+    columns = _Columns(tuple(fields), labels[0] if labels else None, pixels)
     _require_order(columns, name)
     return columns, _Lines(2, others)
 
@@ -215,9 +221,9 @@ def _nameless(width: int, name: str) -> _Columns:
     """The columns of a file whose first line is an image."""
     pixels = tuple(f"pixel{i}" for i in range(PIXELS))
     if width == PIXELS:
-        return _Columns(None, pixels)
+        return _Columns(pixels, None, list(range(PIXELS)))
     if width == PIXELS + 1:
-        return _Columns(0, ("label", *pixels))
+        return _Columns(("label", *pixels), 0, list(range(1, PIXELS + 1)))
     msg = f"{name}: line 1: expected {PIXELS} pixels, with or without a label, found {width} values"
     raise FormatError(msg)
 
@@ -254,15 +260,16 @@ def _values(lines: _Lines, columns: _Columns, name: str) -> npt.NDArray[np.int64
     # A blank line would be passed over.
     if values is None or values.shape != (len(lines.texts), len(columns.names)):
         return _one_by_one(lines, columns, name)
-    pixels = values[:, columns.pixels]
-    if values.min() < 0 or pixels.max() > WHITE or values.max() > MAX_LABEL:
+    if values.min() < 0 or values[:, columns.pixels].max() > WHITE or values.max() > MAX_LABEL:
         return _one_by_one(lines, columns, name)
     return values
 
 
 def _one_by_one(lines: _Lines, columns: _Columns, name: str) -> npt.NDArray[np.int64]:
     """The same, slowly: whole numbers may be written with a point, and a fault is told."""
-    values = np.empty((len(lines.texts), len(columns.names)), np.int64)
+    values = np.zeros((len(lines.texts), len(columns.names)), np.int64)
+    largest = {} if columns.label is None else {columns.label: MAX_LABEL}
+    largest |= dict.fromkeys(columns.pixels, WHITE)
     for row, text in enumerate(lines.texts):
         where = f"{name}: line {lines.first + row}"
         fields = text.split(",")
@@ -270,13 +277,12 @@ def _one_by_one(lines: _Lines, columns: _Columns, name: str) -> npt.NDArray[np.i
             found = f"{len(fields)} values" if text.strip() else "a blank line"
             msg = f"{where}: expected {len(columns.names)} values, found {found}"
             raise FormatError(msg)
-        for column, field in enumerate(fields):
-            largest = MAX_LABEL if column == columns.label else WHITE
-            whole = _WHOLE.fullmatch(field)
-            if whole is None or int(whole[1]) > largest:
+        for column, most in largest.items():
+            whole = _WHOLE.fullmatch(fields[column])
+            if whole is None or int(whole[1]) > most:
                 msg = (
                     f"{where}, column {column + 1} ({shown(columns.names[column])}): expected a "
-                    f"whole number from 0 to {largest:,}, found '{shown(field.strip())}'"
+                    f"whole number from 0 to {most:,}, found '{shown(fields[column].strip())}'"
                 )
                 raise FormatError(msg)
             values[row, column] = int(whole[1])
