@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm.errors import MissingExtraError
-from mnist_svm.svm.confidence import BINS, calibration_error
+from mnist_svm.svm.confidence import BINS, bins_of, calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -305,7 +305,7 @@ def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_])
 
 def _bins(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Iterator[Bin]:
     """The bins of `calibration_error` that hold images."""
-    bins = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(np.intp)
+    bins = bins_of(confidence)
     for index in np.unique(bins):
         inside = bins == index
         mean, hits = float(confidence[inside].mean()), int(right[inside].sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -104,6 +105,26 @@ def finish(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[i
         return process.returncode, out, err
 
     return communicate
+
+
+def seen_on_a_terminal(*arguments: object) -> str:
+    """What the command line, run to its good end, shows on stderr to a person."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnist_svm", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        cwd=ROOT,
+    )
+    os.close(theirs)
+    seen = b""
+    # Once nobody has the terminal any more, reading it is an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    return seen.decode()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import resource
@@ -13,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DATA, DIGITS, ROOT
+from conftest import DATA, DIGITS, ROOT, seen_on_a_terminal
 
 from mnist_svm import load_model
 from mnist_svm.cli.progress import WIPE
@@ -166,23 +165,9 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path
 
 
 def test_a_terminal_sees_the_rounds_go_by(tmp_path):
-    ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "mnist_svm", "train", "--limit", "12000"]
-    process = subprocess.Popen(
-        [*command, "--data-dir", DATA, "-o", tmp_path / "model.joblib"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        cwd=ROOT,
-    )
-    os.close(theirs)
-    seen = b""
-    # Once nobody has the terminal any more, reading it is an error.
-    with contextlib.suppress(OSError):
-        while part := os.read(ours, 4096):
-            seen += part
-    os.close(ours)
-    assert process.wait(60) == 0
-    lines = seen.decode().split(WIPE)
+    output = ["--data-dir", DATA, "-o", tmp_path / "model.joblib"]
+    seen = seen_on_a_terminal("train", "--limit", 12000, *output)
+    lines = seen.split(WIPE)
     rounds = [line for line in lines if re.search(r"round \d+: working set [\d,]+, ", line)]
     assert rounds
     assert all(len(line) < 80 for line in rounds)

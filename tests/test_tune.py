@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shlex
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -18,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import DATA, ROOT
+from conftest import DATA, seen_on_a_terminal
 
 from mnist_svm import RECIPES, load_model, save_model
 from mnist_svm.cli import cli
@@ -599,23 +596,9 @@ def test_a_terminal_sees_the_best_and_the_trial_at_work(searched):
 
 
 def test_the_table_is_wiped_line_by_line_at_the_end(tmp_path):
-    ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "mnist_svm", "tune", *map(str, SMALL), "--trials", "2"]
-    process = subprocess.Popen(
-        [*command, "--storage", f"sqlite:///{tmp_path}/s.db"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        cwd=ROOT,
-    )
-    os.close(theirs)
-    seen = b""
-    # Once nobody has the terminal any more, reading it is an error.
-    with contextlib.suppress(OSError):
-        while part := os.read(ours, 4096):
-            seen += part
-    os.close(ours)
-    assert process.wait(60) == 0
-    *shown, end = seen.decode().split(WIPE)
+    storage = ["--storage", f"sqlite:///{tmp_path}/s.db"]
+    seen = seen_on_a_terminal("tune", *SMALL, "--trials", 2, *storage)
+    *shown, end = seen.split(WIPE)
     above = [text.count("\n") for text in shown]
     # The head, the first trial and the one at work.
     assert {n for n, text in zip(above, shown, strict=True) if "Trial 1, 1 of 2" in text} == {3}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from mnist_svm.datasets.arrays import Labelled
+from mnist_svm.datasets.arrays import Labelled, Progress
 from mnist_svm.datasets.idx import FilePath, write_idx
 from mnist_svm.datasets.npz import write_npz
 from mnist_svm.datasets.pairs import STEMS, Split
@@ -23,8 +23,6 @@ Form = Literal["idx", "csv", "npz", "images"]
 
 # What IDX files of labels hold.
 MAX_IDX_LABEL = np.iinfo(np.uint8).max
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.datasets.arrays import Images, Labelled
+from mnist_svm.datasets.arrays import Images, Labelled, Progress
 from mnist_svm.datasets.idx import FilePath
 from mnist_svm.datasets.pairs import STEMS, Split
 from mnist_svm.datasets.published import payload_sha256
-from mnist_svm.datasets.sources import Progress, Source, find_source
+from mnist_svm.datasets.sources import Source, find_source
 from mnist_svm.errors import FormatError
 
 

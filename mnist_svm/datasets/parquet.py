@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from mnist_svm.datasets.arrays import (
     Images,
     Labelled,
     Labels,
+    Progress,
     shown,
     to_images,
     to_labels,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 ROWS = 2048
 
 PARTS: Mapping[str, str] = {"train": "train*.parquet", "test": "test*.parquet"}
-
-Progress = Callable[[int, int], None]
 
 
 def parquet_parts(folder: Path) -> dict[str, list[Path]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from mnist_svm.datasets.arrays import IMAGE_SHAPE, Growing, Images, Labelled, Labels
+from mnist_svm.datasets.arrays import IMAGE_SHAPE, Growing, Images, Labelled, Labels, Progress
 from mnist_svm.datasets.idx import FilePath
 from mnist_svm.errors import FormatError, PictureError
 from mnist_svm.imaging.formats import SUFFIXES
@@ -23,8 +23,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training", "Training", "Train"),
     "test": ("test", "testing", "Testing", "Test"),
 }
-
-Progress = Callable[[int, int], None]
 
 
 def image_of(file: BinaryIO, what: str) -> Images:
@@ -92,9 +90,11 @@ def picture_parts(folder: Path) -> dict[str, Path]:
         for name in reversed(names)
         if (folder / name).is_dir() and class_folders(folder / name)
     }
+    if parts:
+        return parts
     # Pictures in no class at all would otherwise be of the classes "train" and "test".
     named = set(class_folders(folder)) - {name for names in PARTS.values() for name in names}
-    return parts or ({"all": folder} if named else {})
+    return {"all": folder} if named else {}
 
 
 def read_folder(folder: FilePath, *, progress: Progress = lambda done, total: None) -> Labelled:

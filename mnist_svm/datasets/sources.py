@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_svm.datasets.arrays import Labelled, bright_on_dark, in_full_range
+from mnist_svm.datasets.arrays import Labelled, Progress, bright_on_dark, in_full_range
 from mnist_svm.datasets.catalog import CATALOG, DatasetInfo
 from mnist_svm.datasets.idx import FilePath, open_payload
 from mnist_svm.datasets.npz import npz_parts, read_npz
@@ -21,9 +21,6 @@ from mnist_svm.datasets.pictures import picture_parts, read_folder
 from mnist_svm.datasets.published import default_data_dir, load_published
 from mnist_svm.datasets.table import read_csv
 from mnist_svm.errors import DataMissingError, FormatError
-
-# Told the number of images done, and of all (0 if unknown).
-Progress = Callable[[int, int], None]
 
 Read = Callable[[Progress], Labelled]
 

@@ -12,7 +12,7 @@ import gzip
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +28,7 @@ from mnist_svm.datasets.arrays import (
     Images,
     Labelled,
     Labels,
+    Progress,
     shown,
 )
 from mnist_svm.datasets.idx import GZIP_LEVEL, FilePath, open_payload
@@ -48,9 +49,6 @@ ROW_NAMES = frozenset({"", "unnamed: 0", "index", "id", "imageid"})
 
 # No label beyond it is kept, and none is meant.
 MAX_LABEL = np.iinfo(np.int32).max
-
-# Told the number of images done, and of all.
-Progress = Callable[[int, int], None]
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _WHOLE = re.compile(r"\s*\+?(\d{1,12})(\.0*)?\s*", re.ASCII)

@@ -246,5 +246,22 @@ def calibration_error(confidence: Float64Array, right: npt.NDArray[np.bool_]) ->
     """
     if not len(confidence):
         return float("nan")
-    bins = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(np.intp)
-    return float(np.abs(np.bincount(bins, confidence - right)).sum() / len(confidence))
+    differences = np.bincount(bins_of(confidence), confidence - right)
+    return float(np.abs(differences).sum() / len(confidence))
+
+
+def bins_of(confidence: Float64Array) -> npt.NDArray[np.intp]:
+    """Which of the bins of `calibration_error` each confidence lies in.
+
+    Parameters
+    ----------
+    confidence : float64 ndarray of shape (n,), 0 to 1
+
+    Returns
+    -------
+    intp ndarray of shape (n,), 0 to `BINS` - 1
+    """
+    bins: npt.NDArray[np.intp] = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(
+        np.intp
+    )
+    return bins
