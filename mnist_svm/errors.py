@@ -49,3 +49,7 @@ class StudyError(MnistSvmError, RuntimeError):
 
 class TrackingError(MnistSvmError, RuntimeError):
     """MLflow's server or database cannot be used."""
+
+
+class ClusterError(MnistSvmError, RuntimeError):
+    """A Dask cluster cannot be used, or was lost."""

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 from joblib import delayed
+from sklearn.pipeline import Pipeline
 
 from mnist_svm.errors import PictureError
 from mnist_svm.imaging.album import Named, open_pictures
@@ -22,6 +23,7 @@ from mnist_svm.page import PageReader, Row
 from mnist_svm.svm.decisions import BLOCK
 from mnist_svm.svm.machines import machines
 from mnist_svm.threads import threads
+from mnist_svm.workers import workers_for
 
 # Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
 # with work on all support vectors, which few images would not be worth.
@@ -184,6 +186,9 @@ class Recognizer:
     ) -> Readings:
         """Read images that are in MNIST form.
 
+        Many are read by the workers of a Dask cluster, where one is in use; see
+        `mnist_svm.workers`.
+
         Parameters
         ----------
         images : uint8 ndarray of shape (n, 28, 28), 0-255, ink bright on a dark ground
@@ -194,12 +199,14 @@ class Recognizer:
         -------
         Readings
         """
-        n, confidently = len(images), self.model.pipeline.predict_proba
+        n, pipeline = len(images), self.model.pipeline
         X = _flat(images)
         confidences = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES) for start in range(0, n, IMAGES)]
-        with threads(self.n_jobs) as parallel:
-            results = parallel(delayed(confidently)(X[block]) for block in blocks)
+        # A single block is not worth sending.
+        with (workers_for if len(blocks) > 1 else threads)(self.n_jobs) as workers:
+            workers.share(pipeline)
+            results = workers(delayed(_confidences)(pipeline, X[block]) for block in blocks)
             for block, of_block in zip(blocks, results, strict=True):
                 confidences[block] = of_block
                 progress(min(block.stop, n), n)
@@ -330,6 +337,10 @@ class Recognizer:
             else:
                 yield replace(seen, top=tuple(readings.top(index, top)))
                 index += 1
+
+
+def _confidences(pipeline: Pipeline, X: Images) -> npt.NDArray[np.float64]:
+    return np.asarray(pipeline.predict_proba(X))
 
 
 def _flat(images: Images) -> Images:

@@ -72,6 +72,7 @@ class Study:
     ) -> None:
         self._storage, self._space, self._first = storage, space, first
         self._random_state = random_state
+        self._trials: dict[int, Trial] = {}
         with self._plainly():
             if storage is not None:
                 _require_no_other_tables(storage)
@@ -90,7 +91,7 @@ class Study:
         return tuple(_ended(trial) for trial in trials)
 
     def begin(self) -> tuple[int, dict[str, Value]]:
-        """The next trial: the one that was under way when the search was killed, or a new one.
+        """The next trial: one that was under way when the search was killed, or a new one.
 
         Returns
         -------
@@ -99,29 +100,33 @@ class Study:
         """
         with self._plainly():
             begun = self._study.get_trials(deepcopy=False)
-            ended = sum(trial.state in STATES for trial in begun)
-            seed = np.random.SeedSequence([self._random_state, ended]).generate_state(1)
-            self._study.sampler = TPESampler(seed=int(seed[0]))
             if not begun:
                 self._study.enqueue_trial(dict(self._first))
-            self._trial = self._under_way(begun) or self._study.ask()
-            chosen = {name: _suggested(self._trial, name, of) for name, of in self._space.items()}
-        return self._trial.number, chosen
+            trial = self._left(begun) or self._study.ask()
+            seed = np.random.SeedSequence([self._random_state, trial.number]).generate_state(1)
+            # Others may be under way, and what they try is not to be tried twice.
+            self._study.sampler = TPESampler(seed=int(seed[0]), constant_liar=True)
+            chosen = {name: _suggested(trial, name, of) for name, of in self._space.items()}
+            self._trials[trial.number] = trial
+        return trial.number, chosen
 
-    def promising(self, stage: int, accuracy: float) -> bool:
-        """Whether the trial is worth going on with.
+    def promising(self, number: int, stage: int, accuracy: float) -> bool:
+        """Whether a trial is worth going on with. The first always is.
 
         Parameters
         ----------
+        number : int
+            Of the trial.
         stage : int
             How many smaller training sets there were before.
         accuracy : float
             After training on this one.
         """
         with self._plainly():
-            self._trial.report(accuracy, REDUCTION**stage)
-            # The first has no rivals, and is asked of to be one.
-            return not self._trial.should_prune()
+            trial = self._trials[number]
+            trial.report(accuracy, REDUCTION**stage)
+            # The first is asked of too, to be a rival of the others.
+            return not trial.should_prune() or number == 0
 
     def end(self, trial: Ended) -> None:
         """Keep what came of the trial.
@@ -134,12 +139,12 @@ class Study:
         del record["number"], record["state"], record["parameters"]
         value = trial.stages[-1][1] if trial.state == "complete" else None
         with self._plainly():
-            self._trial.set_user_attr(RECORD, record)
-            self._study.tell(self._trial, value, ENDS[trial.state])
+            self._trials[trial.number].set_user_attr(RECORD, record)
+            self._study.tell(self._trials.pop(trial.number), value, ENDS[trial.state])
 
-    def _under_way(self, begun: list[FrozenTrial]) -> Trial | None:
+    def _left(self, begun: list[FrozenTrial]) -> Trial | None:
         for trial in begun:
-            if trial.state is TrialState.RUNNING:
+            if trial.state is TrialState.RUNNING and trial.number not in self._trials:
                 return Trial(self._study, trial._trial_id)  # noqa: SLF001 - it has no other name
         return None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock, local
-from typing import Any
+from typing import Any, Protocol
 
-from joblib import Parallel
+from joblib import Parallel, effective_n_jobs, parallel_config
 from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, threadpool_limits
 
@@ -52,8 +52,34 @@ single_threaded_blas = _SingleThreadedBlas()
 _here = local()
 
 
+class Workers(Protocol):
+    """Who does the tasks of a work: threads of this process, or processes elsewhere."""
+
+    @property
+    def n_jobs(self) -> int:
+        """Tasks that are done at a time."""
+
+    @property
+    def together(self) -> int:
+        """How many of those share the memory of one process."""
+
+    @property
+    def grain(self) -> int:
+        """Blocks of work that are worth a task."""
+
+    @property
+    def here(self) -> Workers:
+        """Those of this process, for what is not worth sending."""
+
+    def share(self, value: Any) -> None:
+        """Bring a value to where tasks are done, once, rather than with each that has it."""
+
+    def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Results of tasks that `joblib.delayed` made, in order, which must be exhausted."""
+
+
 @contextmanager
-def threads(n_jobs: int | None) -> Iterator[Parallel]:
+def threads(n_jobs: int | None) -> Iterator[Workers]:
     """Threads that share blocks of work, BLAS with one thread in each.
 
     Whoever asks for threads while working in one of these gets no more: the cores are busy.
@@ -65,29 +91,55 @@ def threads(n_jobs: int | None) -> Iterator[Parallel]:
 
     Yields
     ------
-    joblib.Parallel
-        It returns a generator of results, in order, which must be exhausted.
+    Workers
     """
-    within = getattr(_here, "within", False)
-    alone = within or n_jobs == 1 or get_active_backend()[0].nesting_level
     # Alone, joblib would come to the same, in a time that matters to who predicts a few samples.
-    working = (
-        nullcontext(_OneAfterAnother())
-        if alone
-        else Parallel(n_jobs, prefer="threads", return_as="generator")
-    )
-    with single_threaded_blas, working as parallel:
-        _here.within = True
-        try:
-            yield parallel
-        finally:
-            _here.within = within
+    if at_work() or n_jobs == 1 or get_active_backend()[0].nesting_level:
+        working = nullcontext(_one_after_another)
+    else:
+        working = Parallel(n_jobs, backend="threading", return_as="generator")
+    with single_threaded_blas, working as parallel, working_alone():
+        yield _Threads(parallel)
 
 
-class _OneAfterAnother:
-    """What joblib.Parallel is with one job."""
+def at_work() -> bool:
+    """Whether this thread is at a task already, and should ask for no help."""
+    return getattr(_here, "at_work", False)
 
-    n_jobs = 1
+
+@contextmanager
+def working_alone() -> Iterator[None]:
+    """Let this thread ask for no help meanwhile."""
+    before = at_work()
+    _here.at_work = True
+    try:
+        yield
+    finally:
+        _here.at_work = before
+
+
+class _Threads:
+    """`Workers` of this process."""
+
+    grain = 1
+
+    def __init__(self, parallel: Any) -> None:
+        self._parallel = parallel
+        with parallel_config("threading"):
+            self.n_jobs = self.together = effective_n_jobs(getattr(parallel, "n_jobs", 1))
+
+    @property
+    def here(self) -> Workers:
+        """These."""
+        return self
+
+    def share(self, value: Any) -> None:
+        """Threads have it already."""
 
     def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        return (function(*args, **kwargs) for function, args, kwargs in tasks)
+        return iter(self._parallel(tasks))
+
+
+def _one_after_another(tasks: Iterable[Any]) -> Iterator[Any]:
+    """What joblib.Parallel is with one job."""
+    return (function(*args, **kwargs) for function, args, kwargs in tasks)

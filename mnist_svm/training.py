@@ -62,16 +62,8 @@ def train_model(
     ValueError
         If ``limit`` is less than the number of classes, or a change cannot be made.
     """
-    classes = np.unique(dataset.labels)
-    if len(classes) < 2:
-        msg = f"{dataset.name}: every label is {classes[0]}, expected at least two classes"
-        raise FormatError(msg)
     parameters = parameters or recipe.defaults
-    X, y = dataset.X, dataset.labels
-    if limit is not None and limit < len(y):
-        subset = stratified_subset(y, limit, random_state)
-        X, y = X[subset], y[subset]
-
+    X, y = training_images(dataset, limit, random_state)
     start = time.perf_counter()
     pipeline = recipe.pipeline(
         parameters, changes=changes, random_state=random_state, n_jobs=n_jobs
@@ -88,6 +80,37 @@ def train_model(
     )
 
 
+def training_images(
+    dataset: Dataset, limit: int | None, random_state: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The images to train on, and their labels.
+
+    Parameters
+    ----------
+    dataset, limit, random_state : see `train_model`
+
+    Returns
+    -------
+    (uint8 ndarray of shape (n, 784), int64 ndarray of shape (n,))
+
+    Raises
+    ------
+    FormatError
+        If the data set has fewer than two classes.
+    ValueError
+        If ``limit`` is less than the number of classes.
+    """
+    classes = np.unique(dataset.labels)
+    if len(classes) < 2:
+        msg = f"{dataset.name}: every label is {classes[0]}, expected at least two classes"
+        raise FormatError(msg)
+    X, y = dataset.X, dataset.labels
+    if limit is not None and limit < len(y):
+        subset = stratified_subset(y, limit, random_state)
+        X, y = X[subset], y[subset]
+    return X, y
+
+
 def fitted_model(
     pipeline: Pipeline,
     recipe: Recipe,
@@ -98,6 +121,7 @@ def fitted_model(
     images: int,
     random_state: int,
     seconds: float,
+    copies: Mapping[str, Any] | None = None,
 ) -> Model:
     """A fitted pipeline with all that is known of how it was made.
 
@@ -114,6 +138,8 @@ def fitted_model(
         Seed of the subset and of the solver.
     seconds : float
         That the fit took.
+    copies : mapping of names to plain values, optional
+        What is to be told of changed copies that it was fitted to as well.
 
     Returns
     -------
@@ -136,6 +162,7 @@ def fitted_model(
             "dataset": dataset.name,
             "images": images,
             "of": len(dataset.labels),
+            **(copies or {}),
             "random_state": random_state,
             "sha256": dict(dataset.sha256),
             "fit_seconds": round(seconds, 2),
@@ -150,7 +177,8 @@ def fitted_model(
         else None,
         # The figures speak of the recipe's own parameters on all of MNIST, of nothing else.
         "cross_validation": asdict(recipe.cross_validation)
-        if not changes and (dataset.name, images, parameters) == ("mnist", 60_000, recipe.defaults)
+        if not (changes or copies)
+        and (dataset.name, images, parameters) == ("mnist", 60_000, recipe.defaults)
         else None,
         "versions": {
             "python": platform.python_version(),

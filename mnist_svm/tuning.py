@@ -13,15 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
+from joblib import delayed
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedKFold
 
 from mnist_svm.datasets.load import Dataset
 from mnist_svm.errors import MissingExtraError
+from mnist_svm.holdout import Protocol, Rows
 from mnist_svm.modelfile import Model
 from mnist_svm.recipes import Recipe, Value
 from mnist_svm.report import Evaluation, evaluate
@@ -34,14 +35,7 @@ from mnist_svm.searchspace import (
     train_command,
 )
 from mnist_svm.training import fitted_model, stratified_subset
-
-# Parts of the images that a trial trains on, one after the other ...
-PARTS = (1 / 25, 1 / 5, 1.0)
-# ... where they have so many images of a class, on average.
-ENOUGH = 20
-
-# Without folds, one image in so many is held out: of MNIST's 60,000, the last 10,000.
-HELD_OUT = 6
+from mnist_svm.workers import at_once, on_cluster, workers_for
 
 # What parameters that cannot be trained with end a trial by.
 FAILURES = (ValueError, ArithmeticError, MemoryError, RuntimeWarning, ConvergenceWarning)
@@ -49,7 +43,9 @@ FAILURES = (ValueError, ArithmeticError, MemoryError, RuntimeWarning, Convergenc
 if TYPE_CHECKING:
     from mnist_svm.study import Study
 
-Rows = npt.NDArray[np.intp]
+# How the images held out were read, and by what; and from parameters and a number of images to it.
+Learned = tuple[Evaluation, Model]
+Train = Callable[[Mapping[str, Value], int], Learned]
 
 
 @dataclass(frozen=True)
@@ -85,36 +81,6 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """What trials are trained and measured on. The test set has no part in it.
-
-    Attributes
-    ----------
-    images : of the data set that take part.
-    folds : number of folds; None if one part of the images is held out.
-    splits : rows to train on and rows to read, of each fold.
-    sizes : of the training sets, one after the other; the last is all there is of a fold.
-    random_state : seed of subsets, folds and machines.
-    """
-
-    images: int
-    folds: int | None
-    splits: tuple[tuple[Rows, Rows], ...]
-    sizes: tuple[int, ...]
-    random_state: int
-
-    @property
-    def n(self) -> int:
-        """Images that are read."""
-        return sum(len(held) for _, held in self.splits)
-
-    def __str__(self) -> str:
-        if self.folds:
-            return f"{self.folds} folds of {self.images:,} images"
-        return f"{self.n:,} of {self.images:,} images held out"
-
-
-@dataclass(frozen=True)
 class UnderWay:
     """The trial that is being trained: its number, its parameters, and on how many images."""
 
@@ -132,13 +98,13 @@ class Standing:
     name : of the search.
     protocol : Protocol
     ended : trials that ended, in order, those of earlier runs as well.
-    under_way : the trial at work, if any.
+    under_way : the trials at work: one at a time, or on a Dask cluster as many as it can do.
     """
 
     name: str
     protocol: Protocol
     ended: tuple[Ended, ...]
-    under_way: UnderWay | None = None
+    under_way: tuple[UnderWay, ...] = ()
 
     @property
     def ranking(self) -> list[Ended]:
@@ -165,72 +131,6 @@ def require_optuna() -> None:
     except ImportError as error:
         msg = "tuning needs Optuna: pip install 'mnist-svm[tune]'"
         raise MissingExtraError(msg) from error
-
-
-def protocol_for(
-    dataset: Dataset, *, folds: int | None = None, limit: int | None = None, random_state: int = 0
-) -> Protocol:
-    """What to train and measure on.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The training images.
-    folds : int, optional
-        Read each image once, by a machine trained on the other folds. Without, the last sixth is
-        read by a machine trained on the rest; or, where a class is missing there, as in images
-        sorted by class, any sixth of each class.
-    limit : int, optional
-        Take so many images, each class in its proportion.
-    random_state : int, default=0
-
-    Returns
-    -------
-    Protocol
-
-    Raises
-    ------
-    ValueError
-        If not all of the classes would be in each part.
-    """
-    y = dataset.labels
-    rows = np.arange(len(y))
-    if limit is not None and limit < len(y):
-        rows = stratified_subset(y, limit, random_state)
-    if folds is None:
-        splits = [_held_out(rows, y[rows], random_state)]
-    else:
-        splits = _folds(rows, y[rows], folds, random_state)
-    classes = len(np.unique(y))
-    for part in (part for split in splits for part in split):
-        if classes < 2 or len(np.unique(y[part])) < classes:
-            msg = (
-                f"{len(rows):,} images of {dataset.name} are too few for each part of them to hold "
-                f"all {classes} classes"
-            )
-            raise ValueError(msg)
-    most = min(len(known) for known, _ in splits)
-    sizes = [size for part in PARTS[:-1] if (size := int(most * part)) >= ENOUGH * classes]
-    return Protocol(len(rows), folds, tuple(splits), (*sizes, most), random_state)
-
-
-def _held_out(rows: Rows, labels: npt.NDArray[np.int64], random_state: int) -> tuple[Rows, Rows]:
-    n, classes = len(rows) // HELD_OUT, len(np.unique(labels))
-    held = np.arange(len(rows)) >= len(rows) - n
-    if len(np.unique(labels[held])) < classes <= n:
-        held[:] = False
-        held[stratified_subset(labels, n, random_state)] = True
-    return rows[~held], rows[held]
-
-
-def _folds(
-    rows: Rows, labels: npt.NDArray[np.int64], folds: int, random_state: int
-) -> list[tuple[Rows, Rows]]:
-    if np.unique(labels, return_counts=True)[1].min() < folds:
-        msg = f"{folds} folds need as many images of each class"
-        raise ValueError(msg)
-    split = StratifiedKFold(folds, shuffle=True, random_state=random_state).split(rows, labels)
-    return [(rows[known], rows[held]) for known, held in split]
 
 
 def search_name(recipe: Recipe, dataset: Dataset, protocol: Protocol) -> str:
@@ -277,6 +177,9 @@ def tune(
     and pruned by successive halving. The same seed tries the same parameters, however often the
     search is interrupted.
 
+    Where a Dask cluster is in use, its workers do a trial each. Then what is tried also depends on
+    which of them is done first.
+
     Parameters
     ----------
     recipe : Recipe
@@ -314,34 +217,37 @@ def tune(
     require_optuna()
     from mnist_svm.study import Study
 
-    start = time.monotonic()
     name = search_name(recipe, dataset, protocol)
     study = Study(storage, name, SPACES[recipe.name], own_values(recipe), protocol.random_state)
-    school = _School(recipe, dataset, protocol, n_jobs)
     standing = Standing(name, protocol, study.ended())
 
-    def show(under_way: UnderWay | None) -> None:
-        if progress:
-            progress(replace(standing, under_way=under_way))
-
-    while len(standing.ended) < trials:
-        if standing.ended and timeout is not None and time.monotonic() - start >= timeout:
-            break
-        trial, learned = _attempt(study, school, show)
-        study.end(trial)
-        standing = replace(standing, ended=study.ended())
-        if learned and observe:
+    def tell(trial: Ended, learned: Learned) -> None:
+        if observe:
             observe(_tried(trial, learned, school, options))
-    show(None)
-    return standing
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    school = School(recipe, dataset, protocol, n_jobs)
+    search = _Search(study, standing, trials, deadline, tell, progress or (lambda standing: None))
+    if not on_cluster():
+        search.go_on(school.train)
+        return search.standing
+    with workers_for(n_jobs) as workers:
+        workers.share(school)
+
+        def train(values: Mapping[str, Value], images: int) -> Learned:
+            (learned,) = workers([delayed(School.train)(school, values, images)])
+            return cast("Learned", learned)
+
+        at_once(workers.n_jobs, lambda: search.go_on(train))
+    return search.standing
 
 
-class _FailedError(Exception):
+class FailedError(Exception):
     """Parameters that cannot be trained with; says why, in one line."""
 
 
 @dataclass(frozen=True)
-class _School:
+class School:
     """Trains a recipe, and reads what was held out."""
 
     recipe: Recipe
@@ -349,7 +255,7 @@ class _School:
     protocol: Protocol
     n_jobs: int
 
-    def train(self, values: Mapping[str, Value], images: int) -> tuple[Evaluation, Model]:
+    def train(self, values: Mapping[str, Value], images: int) -> Learned:
         """Train on so many images, of each fold; gives the model of the last."""
         X, y = self.dataset.X, self.dataset.labels
         read = []
@@ -362,7 +268,7 @@ class _School:
                     model = self._fitted(values, self._rows(known, images))
                     read.append(model.pipeline.predict(X[held]))
         except FAILURES as error:
-            raise _FailedError((str(error) or repr(error)).splitlines()[0]) from error
+            raise FailedError((str(error) or repr(error)).splitlines()[0]) from error
         true = np.concatenate([y[held] for _, held in self.protocol.splits])
         return evaluate(true, np.concatenate(read)), model
 
@@ -392,41 +298,104 @@ class _School:
         )
 
 
-def _attempt(
-    study: Study, school: _School, show: Callable[[UnderWay], None]
-) -> tuple[Ended, tuple[Evaluation, Model] | None]:
-    """One trial, through all sizes of training set or until it is given up.
+class _Search:
+    """Trials of a study, by as many threads as go on with it.
 
-    Returns
-    -------
-    trial : Ended
-    learned : how the images were read after the last stage, and by what; None if it failed
+    Parameters
+    ----------
+    study : Study
+    standing : Standing
+    trials : int
+    deadline : float or None
+        When to begin no more, by `time.monotonic`, but the first.
+    tell : callable
+        Told of each trial that was trained.
+    progress : callable
+        Told how the search stands, whenever that has changed.
     """
-    start = time.perf_counter()
-    number, values = study.begin()
-    sizes = school.protocol.sizes
-    stages: tuple[tuple[int, float], ...] = ()
-    state: State = "complete"
-    for stage, images in enumerate(sizes):
-        show(UnderWay(number, values, images))
-        try:
-            evaluation, model = school.train(values, images)
-        except _FailedError as failure:
-            seconds = time.perf_counter() - start
-            return Ended(number, "failed", values, stages, 0, 0, seconds, str(failure)), None
-        accuracy = 1 - evaluation.errors / evaluation.n
-        stages += ((images, accuracy),)
-        if stage < len(sizes) - 1 and not study.promising(stage, accuracy):
-            state = "pruned"
-            break
-    seconds = time.perf_counter() - start
-    ended = Ended(number, state, values, stages, evaluation.n, evaluation.errors, seconds)
-    return ended, (evaluation, model)
+
+    def __init__(
+        self,
+        study: Study,
+        standing: Standing,
+        trials: int,
+        deadline: float | None,
+        tell: Callable[[Ended, Learned], None],
+        progress: Callable[[Standing], None],
+    ) -> None:
+        self.standing = standing
+        self._study, self._trials, self._deadline = study, trials, deadline
+        self._tell, self._progress = tell, progress
+        self._under_way: dict[int, UnderWay] = {}
+        # The study, and who is told, expect one at a time.
+        self._lock = Lock()
+
+    def go_on(self, train: Train) -> None:
+        """Try until there are enough trials, or time is up."""
+        while (begun := self._begin()) is not None:
+            number, values = begun
+            trial, learned = self._attempt(number, values, train)
+            with self._lock:
+                self._study.end(trial)
+                del self._under_way[number]
+                self.standing = replace(self.standing, ended=self._study.ended())
+                if learned:
+                    self._tell(trial, learned)
+                self._show()
+
+    def _begin(self) -> tuple[int, dict[str, Value]] | None:
+        with self._lock:
+            ended, at_work = len(self.standing.ended), len(self._under_way)
+            late = self._deadline is not None and time.monotonic() >= self._deadline
+            if ended + at_work >= self._trials or (late and ended + at_work):
+                return None
+            number, values = self._study.begin()
+            self._under_way[number] = UnderWay(number, values, self.standing.protocol.sizes[0])
+            return number, values
+
+    def _attempt(
+        self, number: int, values: dict[str, Value], train: Train
+    ) -> tuple[Ended, Learned | None]:
+        """One trial, through all sizes of training set or until it is given up.
+
+        Returns
+        -------
+        trial : Ended
+        learned : how the images were read after the last stage, and by what; None if it failed
+        """
+        start = time.perf_counter()
+        sizes = self.standing.protocol.sizes
+        stages: tuple[tuple[int, float], ...] = ()
+        state: State = "complete"
+        for stage, images in enumerate(sizes):
+            with self._lock:
+                self._under_way[number] = UnderWay(number, values, images)
+                self._show()
+            try:
+                learned = train(values, images)
+            except FailedError as failure:
+                seconds = time.perf_counter() - start
+                return Ended(number, "failed", values, stages, 0, 0, seconds, str(failure)), None
+            evaluation, _ = learned
+            accuracy = 1 - evaluation.errors / evaluation.n
+            stages += ((images, accuracy),)
+            if stage < len(sizes) - 1 and not self._promising(number, stage, accuracy):
+                state = "pruned"
+                break
+        seconds = time.perf_counter() - start
+        ended = Ended(number, state, values, stages, evaluation.n, evaluation.errors, seconds)
+        return ended, learned
+
+    def _promising(self, number: int, stage: int, accuracy: float) -> bool:
+        with self._lock:
+            return self._study.promising(number, stage, accuracy)
+
+    def _show(self) -> None:
+        under_way = tuple(self._under_way[number] for number in sorted(self._under_way))
+        self._progress(replace(self.standing, under_way=under_way))
 
 
-def _tried(
-    trial: Ended, learned: tuple[Evaluation, Model], school: _School, options: Sequence[str]
-) -> Tried:
+def _tried(trial: Ended, learned: Learned, school: School, options: Sequence[str]) -> Tried:
     evaluation, model = learned
     return Tried(
         number=trial.number,

@@ -36,8 +36,8 @@ def pair(separable):
 
 def solve(kernel, pair, *, memory, C=1.0, before=None, most=1000):
     X, signs = pair
-    with threads(1) as parallel:
-        frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+    with threads(1) as workers:
+        frame = survey(X, None, workers).frame(kernel, np.dtype(np.float32))
     caps = np.full(len(X), C, np.float64)
     before = np.zeros(len(X)) if before is None else before
     points = frame.points(X)

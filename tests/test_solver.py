@@ -49,12 +49,12 @@ def factors(kernel, rows, dtype=np.float64, centre=None, used=None):
     return kernel.left(points, norms), kernel.right(points, norms), kernel.diagonal(norms)
 
 
-def samples_of(digits, kernel, parallel):
+def samples_of(digits, kernel, workers):
     """All of them in the solver's order, float32, and their frame."""
     X, y = digits
-    frame = survey(X, None, parallel).frame(kernel, np.dtype(np.float32))
+    frame = survey(X, None, workers).frame(kernel, np.dtype(np.float32))
     starts = np.concatenate([[0], np.bincount(y).cumsum()])
-    return Samples(X, np.argsort(y, kind="stable"), starts, frame, parallel), frame
+    return Samples(X, np.argsort(y, kind="stable"), starts, frame, workers), frame
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
@@ -88,8 +88,8 @@ def test_weighing_gives_the_weighted_sum(kernel, digits):
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
 def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, digits):
     rows = digits[0][:300].astype(np.float64)
-    with threads(1) as parallel:
-        frame = survey(rows, None, parallel).frame(kernel, np.dtype(np.float64))
+    with threads(1) as workers:
+        frame = survey(rows, None, workers).frame(kernel, np.dtype(np.float64))
     points = frame.points(rows)
     norms = squared_norms(points)
     # Those whose points end with the most zeros.
@@ -109,8 +109,8 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
     margins = np.full((len(X), 10), np.nan, np.float32)
     none = np.empty(0, np.intp)
     plan = [Expansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
-    with threads(2) as parallel:
-        scan(parallel, samples_of(digits, kernel, parallel)[0], plan, margins, 1 << 20)
+    with threads(2) as workers:
+        scan(workers, samples_of(digits, kernel, workers)[0], plan, margins, 1 << 20)
     assert (margins[:300, 4] == 0.5).all()
     assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
@@ -122,8 +122,8 @@ def test_a_factor_of_zeros_has_nothing_left():
 @pytest.mark.parametrize("kernel", [KERNELS[1], KERNELS[-1]], ids=str)
 def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, digits):
     X, y = digits
-    with threads(2) as parallel:
-        samples, frame = samples_of(digits, kernel, parallel)
+    with threads(2) as workers:
+        samples, frame = samples_of(digits, kernel, workers)
     filled = np.count_nonzero(X[:, frame.used], axis=0)
     assert (np.diff(filled) <= 0).all()
     assert filled[-1] > 0
@@ -136,8 +136,8 @@ def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, d
 
 def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits):
     X = digits[0] + np.float32(1)
-    with threads(2) as parallel:
-        frame = survey(X, None, parallel).frame(Kernel("rbf"), np.dtype(np.float32))
+    with threads(2) as workers:
+        frame = survey(X, None, workers).frame(Kernel("rbf"), np.dtype(np.float32))
     np.testing.assert_array_equal(frame.used, np.flatnonzero(np.ptp(X, axis=0)))
     np.testing.assert_allclose(frame.centre, X.mean(axis=0, dtype=np.float64))
 
@@ -146,8 +146,8 @@ def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits)
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 4000])
 def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
     X = (200 * digits[0][:n]).astype(dtype)
-    with threads(2) as parallel:
-        columns = survey(X, None, parallel)
+    with threads(2) as workers:
+        columns = survey(X, None, workers)
     np.testing.assert_allclose(columns.mean, X.mean(axis=0, dtype=np.float64), atol=1e-9)
     assert columns.variance == pytest.approx(X.astype(np.float64).var(), rel=1e-9)
     np.testing.assert_array_equal(columns.lowest, X.min(axis=0))
@@ -159,8 +159,8 @@ def test_a_weighted_survey_counts_rows_repeatedly(digits):
     X = digits[0].astype(np.float64)
     counts = np.random.default_rng(0).integers(0, 3, len(X))
     counts[:600] = 0
-    with threads(2) as parallel:
-        columns = survey(X, counts.astype(float), parallel)
+    with threads(2) as workers:
+        columns = survey(X, counts.astype(float), workers)
     repeated = X.repeat(counts, axis=0)
     np.testing.assert_allclose(columns.mean, repeated.mean(axis=0), atol=1e-12)
     assert columns.variance == pytest.approx(repeated.var(), rel=1e-12)
@@ -206,10 +206,10 @@ def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
     for pair, f in zip(solver.pairs, decisions.T, strict=True):
         for own, sign in ((pair.first, 1), (pair.second, -1)):
             mine = y[order] == own
-            floor = solver._floor[mine, pair.other(own)]
+            floor = solver.floor[mine, pair.other(own)]
             assert (floor <= sign * f[mine] + 1e-3).all()
             # The floors prove it: outside the working sets none violates.
-            outside = ~solver._inside[mine, pair.other(own)]
+            outside = ~solver.inside[mine, pair.other(own)]
             assert (floor[outside] >= 1 - 1e-3).all()
             checked += np.count_nonzero(outside & (floor < sign * f[mine] - 1e-3))
     # Some floors lie well below: those margins were not computed again.

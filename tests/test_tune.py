@@ -22,12 +22,13 @@ from mnist_svm.cli import cli
 from mnist_svm.cli.progress import WIPE
 from mnist_svm.cli.standings import Teller
 from mnist_svm.errors import TrackingError
+from mnist_svm.holdout import protocol_for
 from mnist_svm.pipelines import places, settable
 from mnist_svm.searchspace import SPACES, Ended, Real, Switch, divided, own_values, train_command
 from mnist_svm.study import Study, StudyError
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.machines import machines
-from mnist_svm.tuning import UnderWay, protocol_for, search_name, tune
+from mnist_svm.tuning import UnderWay, search_name, tune
 
 POLY4 = RECIPES["poly4"]
 
@@ -92,7 +93,7 @@ def test_trials_are_trained_on_more_and_more_images_or_given_up(searched):
 def attempt(study, accuracy):
     """A trial of a made-up accuracy: its parameters, and whether it was worth going on with."""
     number, parameters = study.begin()
-    promising = study.promising(0, accuracy)
+    promising = study.promising(number, 0, accuracy)
     state = "complete" if promising else "pruned"
     study.end(Ended(number, state, parameters, ((500, accuracy),), 100, 0, 1.0))
     return parameters, promising
@@ -588,7 +589,7 @@ def test_a_terminal_sees_the_best_and_the_trial_at_work(searched):
     teller = Teller(POLY4, "mnist", 30, [])
     assert teller.live() == ""
     at_work = UnderWay(12, {**own_values(POLY4), "degree": 7}, 500)
-    teller.follow(replace(standing, under_way=at_work))
+    teller.follow(replace(standing, under_way=(at_work,)))
     head, *best, last = teller.live().splitlines()
     assert head.split() == ["trial", "accuracy", "errors", "seconds", "parameters"]
     assert [int(line.split()[0]) for line in best] == [t.number for t in standing.ranking[:5]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_svm.cli.cluster import dask_option, helped_by, require_dask_for
 from mnist_svm.cli.options import (
     data_dir_option,
     json_option,
@@ -62,6 +63,7 @@ SHOWN = 500
     metavar="FILE.png",
     help="Draw each picture beside what the classifier saw, and what was read.",
 )
+@dask_option
 @json_option
 @click.pass_context
 def predict_command(
@@ -75,6 +77,7 @@ def predict_command(
     top: int,
     reject_below: float,
     show: str | None,
+    dask: str | None,
     as_json: bool,
 ) -> None:
     """Read one digit from each picture.
@@ -92,6 +95,9 @@ def predict_command(
     --data reads a data set's test part, or all of it if it is not parted, and counts its images
     from 1; its labels, if there are any, are not looked at.
 
+    With --dask, a cluster reads the images of a data set; pictures are brought into MNIST's form
+    here, and read there by the hundred.
+
     A picture that cannot be read is reported on stderr, the others are read all the same, and
     the exit code is 1. --show draws a page of the first 500 pictures, those included that could not
     be read.
@@ -103,6 +109,7 @@ def predict_command(
       mnist-svm predict scans/ --reject-below 0.9 --show page.png
       cat 7.png | mnist-svm predict -
       mnist-svm predict --data test.csv --submission submission.csv
+      mnist-svm predict --data scans.npz --dask tcp://127.0.0.1:8786
     """
     from mnist_svm.cli.outcome import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
@@ -111,6 +118,7 @@ def predict_command(
     from mnist_svm.recognizer import Recognizer
 
     _require_sense(ctx, images, data, submission, reject_below)
+    require_dask_for(dask)
     for output in filter(None, (show, submission)):
         require_writable(output)
     path = find_model(model)
@@ -123,7 +131,8 @@ def predict_command(
     count = 0
     quiet = as_json or submission is not None
     # Where the lines themselves appear on a terminal, they are progress enough.
-    with counted("Reading", "pictures", shown=quiet or not is_terminal(sys.stdout)) as report:
+    shown_count = quiet or not is_terminal(sys.stdout)
+    with helped_by(dask), counted("Reading", "pictures", shown=shown_count) as report:
         if data is None:
             readings = recognizer.read(images, top=top, thumbnails=show is not None)
         else:

@@ -41,12 +41,11 @@ class Teller:
         self._latest = standing
 
     def live(self) -> str:
-        """The best trials so far and the one at work: lines, each with its end."""
+        """The best trials so far and those at work: lines, each with its end."""
         if self._latest is None:
             return ""
         lines = self._table(self._latest.ranking) if self._latest.ranking else []
-        at_work = self._latest.under_way
-        if at_work:
+        for at_work in self._latest.under_way:
             number = f"Trial {at_work.number}, {len(self._latest.ended)} of {self._trials} ended"
             parameters = self._told(at_work.parameters)
             lines.append(f"{number}; on {at_work.images:,} images: {parameters}")

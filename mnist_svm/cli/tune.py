@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from mnist_svm.cli.cluster import dask_option, helped_by, require_dask_for
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 )
 @random_state_option
 @jobs_option
+@dask_option
 @json_option
 @click.pass_context
 def tune_command(
@@ -91,6 +93,7 @@ def tune_command(
     mlflow: str | None,
     random_state: int,
     jobs: int,
+    dask: str | None,
     as_json: bool,
 ) -> None:
     """Search for better parameters of a recipe.
@@ -103,6 +106,9 @@ def tune_command(
     The search is kept in a database. Interrupted or killed, it goes on when the same command is
     given again; with more --trials, it goes further.
 
+    With --dask, the workers of a cluster do a trial each. Which one is done first then has a say in
+    what is tried next.
+
     Prints the best, and the `mnist-svm train` command for the first of them. A few errors fewer may
     be chance, and the best of many has had luck: the standard error of the difference is told.
 
@@ -112,14 +118,17 @@ def tune_command(
       mnist-svm tune --recipe gradient --trials 50 --timeout 3600
       mnist-svm tune --limit 12000 --folds 5
       mnist-svm tune --recipe gradient --mlflow
+      mnist-svm tune --recipe best --dask tcp://10.0.0.5:8786
     """
     from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.outcome import INTERRUPTED, say
     from mnist_svm.cli.progress import watched
     from mnist_svm.cli.standings import Teller
-    from mnist_svm.tuning import protocol_for, require_optuna, search_name, tune
+    from mnist_svm.holdout import protocol_for
+    from mnist_svm.tuning import require_optuna, search_name, tune
 
     require_optuna()
+    require_dask_for(dask)
     from mnist_svm.study import shown_address
 
     recipe = RECIPES[recipe_name]
@@ -143,22 +152,23 @@ def tune_command(
 
             shown = shown_address(storage)
             say(f"Tuning {recipe.name}: {protocol}, {trials} trials kept in {shown}")
-            standing = watched(
-                "Searching",
-                lambda: tune(
-                    recipe,
-                    dataset,
-                    protocol,
-                    trials=trials,
-                    timeout=timeout,
-                    storage=storage,
-                    n_jobs=jobs,
-                    options=options,
-                    observe=observe,
-                    progress=teller.follow,
-                ),
-                above=teller.live,
-            )
+
+            def search() -> Standing:
+                with helped_by(dask):
+                    return tune(
+                        recipe,
+                        dataset,
+                        protocol,
+                        trials=trials,
+                        timeout=timeout,
+                        storage=storage,
+                        n_jobs=jobs,
+                        options=options,
+                        observe=observe,
+                        progress=teller.follow,
+                    )
+
+            standing = watched("Searching", search, above=teller.live)
             result = {"storage": shown, **teller.result(standing), "registered": None}
             if tracker:
                 result["registered"] = _registered(ctx, tracker, standing, new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Self
@@ -18,6 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mnist_svm.svm.checkpoint import Checkpoint, fingerprint
 from mnist_svm.svm.decisions import Expansion, coupled
 from mnist_svm.svm.frame import survey
 from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
@@ -27,6 +28,7 @@ from mnist_svm.svm.parameters import check_parameters, checked_weights
 from mnist_svm.svm.samples import Samples, project
 from mnist_svm.svm.working_set import WorkingSetSolver
 from mnist_svm.threads import threads
+from mnist_svm.workers import workers_for
 
 MIB = 1 << 20
 
@@ -70,6 +72,11 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class. Too little makes it slower, not wrong.
     n_jobs : int or None, default=-1
         Threads, as in joblib; BLAS has one in each of them. The result does not depend on it.
+    checkpoint : str or None, default=None
+        Path of a file that keeps the state of a fit after each round. If it is there, and was
+        made by a fit to the same data with the same parameters, the fit goes on from it; with an
+        int as `random_state`, the result is that of a fit without a break, to the bit. The file
+        is left to whoever gave the path; it is not pickled with the machine.
     random_state : int, RandomState instance or None, default=None
         Draws the first working sets, and who joins them after a guess. Two fits with the same
         seed are equal to the bit, others to the tolerance.
@@ -147,6 +154,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         break_ties: bool = False,
         working_memory: float = 1024,
         n_jobs: int | None = -1,
+        checkpoint: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -161,6 +169,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.break_ties = break_ties
         self.working_memory = working_memory
         self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
@@ -188,6 +197,10 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If a parameter or the data are not as described, or fewer than two classes remain.
+        OSError
+            If the `checkpoint` cannot be read or written.
+        ClusterError
+            If the work is done by a Dask cluster (see `mnist_svm.workers`), and that is lost.
 
         Warns
         -----
@@ -208,23 +221,20 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
         told = listening(logging.StreamHandler()) if self.verbose else nullcontext()
-        with threads(self.n_jobs) as parallel, told:
-            columns = survey(rows, counts, parallel)
+        with workers_for(self.n_jobs) as workers, told:
+            columns = survey(rows, counts, workers.here)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
             frame = columns.frame(kernel, _precision(len(rows)))
-            samples = Samples(rows, weighted, starts, frame, parallel)
-            projected = project(samples, parallel, random_state, memory // 3)
+            samples = Samples(rows, weighted, starts, frame, workers.here)
+            projected = project(samples, workers.here, random_state, memory // 3)
             solver = WorkingSetSolver(
-                samples,
-                caps[samples.order],
-                tol=self.tol,
-                parallel=parallel,
-                memory=memory // 2,
+                samples, caps[samples.order], tol=self.tol, workers=workers, memory=memory // 2
             )
+            keep = self._kept_in_file(solver, random_state)
             with warnings.catch_warnings():
                 # libsvm's, of single pairs in single rounds.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                solver.solve(random_state, projected, logger.info)
+                solver.solve(random_state, projected, logger.info, keep)
         self.gamma_ = kernel.gamma
         self.shape_fit_ = rows.shape
         self._take(rows, solver)
@@ -296,6 +306,23 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.dual_coef_[:, mine] @ self.support_vectors_[mine] for mine in self._class_slices()
         ]
         return coupled([part.T for part in parts]).T
+
+    def _kept_in_file(
+        self, solver: WorkingSetSolver, random_state: np.random.RandomState
+    ) -> Callable[[], None]:
+        """Take up an interrupted fit, and give what keeps its rounds."""
+        if self.checkpoint is None:
+            return lambda: None
+        indifferent = {"n_jobs", "verbose", "checkpoint"}
+        parameters = {
+            name: value for name, value in self.get_params().items() if name not in indifferent
+        }
+        samples = solver.samples
+        arrays = samples.order, samples.classes, samples.norms, solver.caps
+        file = Checkpoint(self.checkpoint, fingerprint(parameters, arrays))
+        if file.restore(solver, random_state):
+            logger.info("going on after round %s", len(solver.log))
+        return lambda: file.save(solver, random_state)
 
     def _class_factors(self, y: npt.NDArray[Any]) -> Float64Array:
         """The factor of C of each sample's class."""
@@ -385,7 +412,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_kept"}
+        return {name: value for name, value in state.items() if name not in ("_kept", "checkpoint")}
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        # A path of the machine that it was fitted on, or not known yet to the version that was.
+        self.checkpoint = None
 
     def _expansion(self) -> Expansion:
         return Expansion(
@@ -398,8 +430,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
         """Decision values of all pairs."""
         rows: npt.NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
-        with threads(self.n_jobs) as parallel:
-            values = (self._kept or self._expansion()).values(rows, parallel)
+        with threads(self.n_jobs) as workers:
+            values = (self._kept or self._expansion()).values(rows, workers)
         return values + self.intercept_
 
 

@@ -13,6 +13,8 @@ needs no more than some thousand samples: here one more fit is enough where ther
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from typing import Any, Self
@@ -107,17 +109,42 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         checked = validate_data(self, X, y, dtype="numeric")
         X, y = checked
         check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
-        confidences, held_out = _held_out(self.estimator, X, y, codes)
-        self.temperature_ = best_temperature(confidences, codes[held_out])
-        self.n_held_out_ = len(held_out)
-        probabilities = at_temperature(confidences, self.temperature_)
-        right = probabilities.argmax(axis=1) == codes[held_out]
-        self.calibration_error_ = calibration_error(probabilities.max(axis=1), right)
+        codes = np.unique(y, return_inverse=True)[1]
+
+        def fit(known: IntArray) -> Any:
+            return clone(self.estimator).fit(X[known], y[known])
+
+        every = folds(codes)
+        found = calibration(codes, every, [read_held_out(fold, fit, X) for fold in every])
         logger.info("fitting to all %s samples", f"{len(y):,}")
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        self.classes_ = classes
+        self._take(clone(self.estimator).fit(X, y), found)
         return self
+
+    @classmethod
+    def of(cls, estimator: Any, fitted: Any, found: Calibration) -> Self:
+        """A fitted one from parts, for who fits the estimator himself.
+
+        Parameters
+        ----------
+        estimator : estimator, unfitted
+        fitted : the same, fitted to all samples
+        found : Calibration
+
+        Returns
+        -------
+        Calibrated
+        """
+        whole = cls(estimator)
+        whole._take(fitted, found)
+        whole.n_features_in_ = fitted.n_features_in_
+        return whole
+
+    def _take(self, fitted: Any, found: Calibration) -> None:
+        self.estimator_ = fitted
+        self.temperature_ = found.temperature
+        self.n_held_out_ = found.n_held_out
+        self.calibration_error_ = found.error
+        self.classes_ = fitted.classes_
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The label of each sample, as `estimator_` predicts it.
@@ -150,23 +177,102 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
 
 
-def _held_out(
-    estimator: Any, X: npt.NDArray[Any], y: npt.NDArray[Any], codes: IntArray
-) -> tuple[Float64Array, IntArray]:
-    """Confidences in samples that were not fitted to, and which samples they are."""
-    k, n = int(codes.max()) + 1, len(codes)
-    confidences, rows = [np.empty((0, k))], [np.empty(0, np.intp)]
-    # Else a clone could meet a class that it does not know.
-    if np.bincount(codes).min() >= FOLDS:
-        needed = min(ceil(ENOUGH * FOLDS / n), FOLDS)
-        folds = StratifiedKFold(FOLDS).split(X, codes)
-        for fold, (known, unknown) in enumerate(islice(folds, needed), start=1):
-            with stage(f"calibrating {fold}/{needed}"):
-                fitted = clone(estimator).fit(X[known], y[known])
-            logger.info("calibrating, reading %s samples held out", f"{len(unknown):,}")
-            confidences.append(fitted.predict_proba(X[unknown]))
-            rows.append(unknown)
-    return np.concatenate(confidences), np.concatenate(rows)
+@dataclass(frozen=True)
+class Fold:
+    """Samples that a machine is fitted to, and others that it reads.
+
+    Attributes
+    ----------
+    name : "1/3" is the first of three that are read.
+    known, unknown : intp ndarrays, ascending.
+    """
+
+    name: str
+    known: IntArray
+    unknown: IntArray
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What samples held out told.
+
+    Attributes
+    ----------
+    temperature, n_held_out, error : see `Calibrated`
+    """
+
+    temperature: float
+    n_held_out: int
+    error: float
+
+
+def folds(codes: IntArray) -> list[Fold]:
+    """The folds that hold out as many samples as a temperature needs.
+
+    Parameters
+    ----------
+    codes : intp ndarray of shape (n,)
+        Of the samples' classes, 0 to k - 1.
+
+    Returns
+    -------
+    list of Fold
+        None, if a class has fewer than three samples: a machine could meet a class that it does
+        not know.
+    """
+    if np.bincount(codes).min() < FOLDS:
+        return []
+    needed = min(ceil(ENOUGH * FOLDS / len(codes)), FOLDS)
+    # It asks how many samples there are, and no more of them.
+    split = islice(StratifiedKFold(FOLDS).split(codes, codes), needed)
+    return [Fold(f"{i}/{needed}", *parts) for i, parts in enumerate(split, start=1)]
+
+
+def read_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: npt.NDArray[Any]) -> Float64Array:
+    """Confidences in the samples of a fold that are not fitted to.
+
+    Parameters
+    ----------
+    fold : Fold
+    fit : callable
+        Told which samples to fit a machine to; gives it, fitted.
+    X : ndarray of shape (n, n_features)
+
+    Returns
+    -------
+    float64 ndarray of shape (len(fold.unknown), k)
+    """
+    with stage(f"calibrating {fold.name}"):
+        fitted = fit(fold.known)
+    logger.info("calibrating, reading %s samples held out", f"{len(fold.unknown):,}")
+    return np.asarray(fitted.predict_proba(X[fold.unknown]))
+
+
+def calibration(
+    codes: IntArray, folds: Sequence[Fold], confidences: Sequence[Float64Array]
+) -> Calibration:
+    """The temperature of the least log loss on samples held out, and the error that it leaves.
+
+    Parameters
+    ----------
+    codes : intp ndarray of shape (n,)
+        Of the samples' classes, 0 to k - 1.
+    folds : sequence of Fold
+    confidences : sequence of float64 ndarrays
+        Of each fold; see `read_held_out`.
+
+    Returns
+    -------
+    Calibration
+    """
+    if not folds:
+        return Calibration(1.0, 0, float("nan"))
+    read = np.concatenate(confidences)
+    truth = codes[np.concatenate([fold.unknown for fold in folds])]
+    temperature = best_temperature(read, truth)
+    probabilities = at_temperature(read, temperature)
+    right = probabilities.argmax(axis=1) == truth
+    return Calibration(temperature, len(truth), calibration_error(probabilities.max(axis=1), right))
 
 
 def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:

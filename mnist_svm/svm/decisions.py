@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from mnist_svm.svm.frame import Frame
 from mnist_svm.svm.kernels import Float64Array, FloatArray, Kernel, squared_norms
+from mnist_svm.threads import Workers
 
 # Rows at a time. BLAS computes the edges of a block by other code than its middle, which may sum in
 # another order, so that the last digits of a row would depend on its place among others. So there
@@ -57,19 +58,19 @@ class Expansion:
             left = kernel.left(points, squared_norms(points))
             self._factors.append((np.ascontiguousarray(coef), left))
 
-    def values(self, rows: npt.NDArray[Any], parallel: Parallel) -> Float64Array:
+    def values(self, rows: npt.NDArray[Any], workers: Workers) -> Float64Array:
         """The expansions of all pairs in some rows.
 
         Parameters
         ----------
         rows : numeric ndarray of shape (n, n_features)
-        parallel : joblib.Parallel
+        workers : Workers
 
         Returns
         -------
         float64 ndarray of shape (n, k (k - 1) / 2)
         """
-        values = parallel(
+        values = workers(
             delayed(_expand_block)(self._frame, rows[start : start + BLOCK], self._factors)
             for start in range(0, len(rows), BLOCK)
         )

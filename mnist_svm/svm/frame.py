@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from mnist_svm.svm.kernels import FloatArray, Kernel
+from mnist_svm.threads import Workers
 
 # Rows converted at a time, in passes over all of them.
 BLOCK = 512
@@ -115,7 +116,7 @@ class Columns:
 
 
 def survey(
-    X: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None, parallel: Parallel
+    X: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None, workers: Workers
 ) -> Columns:
     """Means, ranges and the variance of all elements, in one pass of blocks.
 
@@ -124,7 +125,7 @@ def survey(
     X : numeric ndarray of shape (n, n_features)
     weights : float64 ndarray of shape (n,), optional
         How often each row counts in the means and the variance; not all zero.
-    parallel : joblib.Parallel
+    workers : Workers
 
     Returns
     -------
@@ -136,7 +137,7 @@ def survey(
     The American Statistician 37 (1983), equation 2.1, for the sums of squares of two parts.
     """
     every = [slice(start, start + BLOCK) for start in range(0, len(X), BLOCK)]
-    parts = parallel(
+    parts = workers(
         delayed(_survey_block)(X[block], None if weights is None else weights[block])
         for block in every
     )

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.utils.extmath import randomized_range_finder
 
 from mnist_svm.svm.frame import BLOCK, Frame
 from mnist_svm.svm.kernels import FloatArray, IntArray, squared_norms, trimmed
+from mnist_svm.threads import Workers
 
 # A projection is worth its while when it has far fewer columns than the samples, keeps nearly
 # all of their length, and spares enough kernel values to pay for a round more.
@@ -42,7 +43,7 @@ class Samples:
         Class c has the samples from ``starts[c]`` to ``starts[c + 1]``.
     frame : Frame
         How rows become the kernel's points.
-    parallel : joblib.Parallel
+    workers : Workers
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class Samples:
         rows: IntArray,
         starts: IntArray,
         frame: Frame,
-        parallel: Parallel,
+        workers: Workers,
     ) -> None:
         self.kernel = frame.kernel
         self.dtype = frame.dtype
@@ -77,7 +78,7 @@ class Samples:
         self.classes = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         self._X = X
         self._frame = frame
-        parts = parallel(delayed(_measured)(frame, X, block) for block in blocks(rows, BLOCK))
+        parts = workers(delayed(_measured)(frame, X, block) for block in blocks(rows, BLOCK))
         norms, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
         place = np.lexsort([ends, self.classes])
         self.order, self.norms = rows[place], norms[place]
@@ -130,7 +131,7 @@ class Projected:
     ----------
     samples : Samples
     basis : ndarray of shape (samples.width, n_directions), orthonormal columns
-    parallel : joblib.Parallel
+    workers : Workers
 
     Attributes
     ----------
@@ -138,7 +139,7 @@ class Projected:
         ``||phi(x) - phi~(x)||`` of every sample.
     """
 
-    def __init__(self, samples: Samples, basis: FloatArray, parallel: Parallel) -> None:
+    def __init__(self, samples: Samples, basis: FloatArray, workers: Workers) -> None:
         self.kernel = samples.kernel
         self.dtype = self.sum_dtype = samples.dtype
         self.width = basis.shape[1]
@@ -146,7 +147,7 @@ class Projected:
         self._norms = samples.norms
 
         every = blocks(np.arange(len(samples)), BLOCK)
-        parts = parallel(delayed(_project_block)(samples, block, basis) for block in every)
+        parts = workers(delayed(_project_block)(samples, block, basis) for block in every)
         for block, points in zip(every, parts, strict=True):
             self._points[block] = points
         inner = squared_norms(self._points)
@@ -177,7 +178,7 @@ def _project_block(samples: Samples, block: IntArray, basis: FloatArray) -> Floa
 
 
 def project(
-    samples: Samples, parallel: Parallel, random_state: np.random.RandomState, memory: int
+    samples: Samples, workers: Workers, random_state: np.random.RandomState, memory: int
 ) -> Projected | None:
     """The samples projected, if that keeps what matters and saves work.
 
@@ -187,7 +188,7 @@ def project(
     Parameters
     ----------
     samples : Samples
-    parallel : joblib.Parallel
+    workers : Workers
     random_state : numpy.random.RandomState
     memory : int
         Bytes that the projected samples may take.
@@ -220,7 +221,7 @@ def project(
     kept = squared_norms(points @ basis).sum(dtype=np.float64)
     if not kept >= LENGTH_KEPT * squared_norms(points).sum(dtype=np.float64):
         return None
-    return Projected(samples, basis, parallel)
+    return Projected(samples, basis, workers)
 
 
 def blocks(index: IntArray, size: int) -> list[IntArray]:

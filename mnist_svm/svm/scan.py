@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from mnist_svm.svm.kernels import BoolArray, FloatArray, IntArray, Kernel
 from mnist_svm.svm.samples import blocks
+from mnist_svm.threads import Workers
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -118,8 +120,37 @@ def _expansion(duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArr
     return Expansion(rows, np.array(opponents), vectors, weights, biases)
 
 
+class Terms:
+    """Terms of an expansion: kernel factors of some support vectors, and their weights.
+
+    The factors are computed by the first who needs them, and not sent to other processes, which
+    have the samples.
+
+    Parameters
+    ----------
+    vectors : list of intp ndarrays of shape (p,), support vectors.
+    weights : list of ndarrays of shape (d, p).
+    """
+
+    def __init__(self, vectors: Sequence[IntArray], weights: Sequence[FloatArray]) -> None:
+        self._vectors = vectors
+        self._weights = weights
+        self._factors: list[FloatArray] = []
+        self._lock = Lock()
+
+    def of(self, rows: Rows) -> list[tuple[FloatArray, FloatArray]]:
+        """Weights and left kernel factors."""
+        with self._lock:
+            if not self._factors:
+                self._factors = [rows.left(tile) for tile in self._vectors]
+        return list(zip(self._weights, self._factors, strict=True))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Terms, (self._vectors, self._weights)
+
+
 def scan(
-    parallel: Parallel,
+    workers: Workers,
     rows: Rows,
     plan: Sequence[Expansion],
     margins: Float32Array,
@@ -129,9 +160,9 @@ def scan(
 
     Parameters
     ----------
-    parallel : joblib.Parallel
-        That returns a generator.
+    workers : Workers
     rows : Rows
+        Shared with the workers already.
     plan : sequence of Expansion
     margins : float32 ndarray of shape (n, k), changed in place
         Row: the sample; column: the other class.
@@ -140,32 +171,31 @@ def scan(
     """
     for expansion in plan:
         margins[np.ix_(expansion.rows, expansion.opponents)] = expansion.biases
-    # A task's parts are added here, in order, so that the sums do not depend on the threads.
-    for block, opponents, part in parallel(_tasks(rows, plan, memory)):
-        margins[np.ix_(block, opponents)] += part
+    # A task's parts are added here, in order, so that the sums do not depend on the workers.
+    for some, opponents, part in workers(_tasks(workers.grain, rows, plan, memory)):
+        margins[np.ix_(some, opponents)] += part
 
 
-def _tasks(rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
+def _tasks(grain: int, rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
     for expansion in plan:
         weights = expansion.weights.astype(rows.sum_dtype)
         tiles = blocks(np.arange(len(expansion.vectors)), VECTORS)
         # While the last tasks of some vectors are at work, the next are there already.
         at_once = memory // (2 * VECTORS * (rows.width + 2) * rows.dtype.itemsize) or 1
         for start in range(0, len(tiles), at_once):
-            terms = [
-                (weights[:, tile], rows.left(expansion.vectors[tile]))
-                for tile in tiles[start : start + at_once]
-            ]
-            for block in blocks(expansion.rows, ROWS):
-                yield delayed(_partial)(rows, terms, block, expansion.opponents)
+            of = tiles[start : start + at_once]
+            terms = Terms([expansion.vectors[tile] for tile in of], [weights[:, t] for t in of])
+            for some in blocks(expansion.rows, grain * ROWS):
+                yield delayed(_partial)(rows, terms, some, expansion.opponents)
 
 
 def _partial(
-    rows: Rows,
-    terms: Sequence[tuple[FloatArray, FloatArray]],
-    block: IntArray,
-    opponents: IntArray,
+    rows: Rows, terms: Terms, some: IntArray, opponents: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    right = rows.right(block)
-    parts = [rows.kernel.weigh(weights, left, right) for weights, left in terms]
-    return block, opponents, np.sum(parts, axis=0).T
+    factors = terms.of(rows)
+    sums = []
+    for block in blocks(some, ROWS):
+        right = rows.right(block)
+        parts = [rows.kernel.weigh(weights, left, right) for weights, left in factors]
+        sums.append(np.sum(parts, axis=0))
+    return some, opponents, np.concatenate(sums, axis=1).T

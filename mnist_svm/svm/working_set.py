@@ -44,7 +44,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import delayed
 
 from mnist_svm.svm.kernels import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.svm.optimum import gram_bytes
@@ -52,6 +52,7 @@ from mnist_svm.svm.pair import Pair, PairSolution, solve_pair
 from mnist_svm.svm.parts import MOST
 from mnist_svm.svm.samples import Projected, Samples
 from mnist_svm.svm.scan import Duel, Expansion, expansions, scan
+from mnist_svm.threads import Workers
 
 # Of each class, at least that many samples and that share of all are in the first sample.
 FIRST_SAMPLES = 300
@@ -119,9 +120,20 @@ class WorkingSetSolver:
     caps : float64 ndarray of shape (n,)
         C_i of each sample, positive.
     tol : float
-    parallel : joblib.Parallel
+    workers : Workers
     memory : int
         Bytes for Gram matrices; scans take a quarter of it.
+
+    Attributes
+    ----------
+    pairs : list of Pair
+    log : list of Round
+    inside : bool ndarray of shape (n, k)
+        Whether a sample is in the working set of its class and another, or it is its own class.
+    floor : float32 ndarray of shape (n, k)
+        Lower bound of a sample's margin against another class.
+    guessing : whether scans are guesses.
+    settled : whether samples have ceased to leave the working sets.
     """
 
     def __init__(
@@ -130,29 +142,33 @@ class WorkingSetSolver:
         caps: Float64Array,
         *,
         tol: float,
-        parallel: Parallel,
+        workers: Workers,
         memory: int,
     ) -> None:
         self.samples = samples
         self.caps = caps
         self.tol = tol
         self.memory = memory
-        self._parallel = parallel
+        self._workers = workers
+        workers.share(samples)
         n, k = len(samples), len(samples.of_class)
-        # Both have a row a sample and a column for each class it is paired with: not its own.
-        self._inside = np.zeros((n, k), bool)
-        self._inside[np.arange(n), samples.classes] = True
-        self._floor = np.full((n, k), -np.inf, np.float32)
+        self.inside = np.zeros((n, k), bool)
+        self.inside[np.arange(n), samples.classes] = True
+        self.floor = np.full((n, k), -np.inf, np.float32)
         self.pairs: list[Pair] = []
         self.log: list[Round] = []
+        self.guessing = self.settled = False
 
     def solve(
         self,
         random_state: np.random.RandomState,
         projected: Projected | None = None,
         report: Callable[[Round], None] = lambda done: None,
+        keep: Callable[[], None] = lambda: None,
     ) -> None:
         """Find the optimum; `pairs` holds it then, and `log` the rounds.
+
+        Goes on where there are rounds already.
 
         Parameters
         ----------
@@ -162,22 +178,29 @@ class WorkingSetSolver:
             The samples, for guesses.
         report : callable
             Told of each round.
+        keep : callable
+            Called after each round but the last, when all that the next ones need is in the
+            attributes.
         """
-        start = time.perf_counter()
-        self._draw(random_state)
-        guessing = projected is not None
-        settled = False
+        start = time.perf_counter() - (self.log[-1].seconds if self.log else 0)
+        self._workers.share(projected)
+        if not self.log:
+            self._draw(random_state)
+            self.guessing = projected is not None
         while True:
+            guessing = self.guessing
             moved = self._solve_pairs(HURRIED if guessing else MOST)
             if projected and not guessing:
                 self._tighten(projected, moved)
             scanned = self._scan(projected if projected and guessing else self.samples)
             violators = self._below()
             found = int(np.count_nonzero(violators))
-            settled = settled or found <= FEW * len(self.samples) or len(self.log) >= UNSETTLED
+            self.settled |= found <= FEW * len(self.samples) or len(self.log) >= UNSETTLED
             working_set = _distinct([pair.members for pair in self.pairs])
             added = sum(
-                self._grow(pair, violators, random_state if guessing else None, leave=not settled)
+                self._grow(
+                    pair, violators, random_state if guessing else None, leave=not self.settled
+                )
                 for pair in self.pairs
             )
             self.log.append(
@@ -195,16 +218,17 @@ class WorkingSetSolver:
             report(self.log[-1])
             if not (guessing or found):
                 break
-            if guessing and settled:
-                guessing = False
-                self._floor[:] = -np.inf
+            if guessing and self.settled:
+                self.guessing = False
+                self.floor[:] = -np.inf
                 for pair in self.pairs:
                     pair.stale |= pair.violation > self.tol
+            keep()
 
     @property
     def violation(self) -> float:
         """The largest violation of any sample in any pair: an upper bound, outside the sets."""
-        outside = 1 - float(np.where(self._inside, np.inf, self._floor).min())
+        outside = 1 - float(np.where(self.inside, np.inf, self.floor).min())
         return max(outside, *(pair.violation for pair in self.pairs), 0.0)
 
     def _draw(self, random_state: np.random.RandomState) -> None:
@@ -221,26 +245,26 @@ class WorkingSetSolver:
 
     def _solve_pairs(self, most: int) -> list[Pair]:
         """Steps 1 and 2: solve every pair that has grown, and lower its floors."""
-        share = self.memory // effective_n_jobs(self._parallel.n_jobs)
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
+        share = self.memory // self._workers.together
+        # What does not fit beside others has all of the memory, alone.
         large = [
-            pair for pair in stale if gram_bytes(len(pair.members), self.samples.width) > share
+            pair
+            for pair in stale
+            if share < self.memory and gram_bytes(len(pair.members), self.samples.width) > share
         ]
-        for pair in large:
-            solve, options, named = self._task(pair, self.memory, most)
-            self._take(pair, solve(*options, **named))
-        rest = stale[len(large) :]
-        solutions = self._parallel(self._task(pair, share, most) for pair in rest)
-        for pair, solution in zip(rest, solutions, strict=True):
-            self._take(pair, solution)
+        alone = [([pair], self.memory) for pair in large]
+        for pairs, memory in [*alone, (stale[len(large) :], share)]:
+            solutions = self._workers(self._task(pair, memory, most) for pair in pairs)
+            for pair, solution in zip(pairs, solutions, strict=True):
+                self._take(pair, solution)
         return stale
 
     def _task(self, pair: Pair, memory: int, most: int) -> Any:
-        samples = self.samples
-        signs = np.where(samples.classes[pair.members] == pair.first, 1.0, -1.0)
-        return delayed(solve_pair)(
-            samples.kernel,
-            samples.points(pair.members),
+        signs = np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0)
+        return delayed(_solve)(
+            self.samples,
+            pair.members,
             signs,
             self.caps[pair.members],
             pair.coef,
@@ -257,10 +281,10 @@ class WorkingSetSolver:
         pair.stale = False
         for own in (pair.first, pair.second):
             mine = self.samples.of_class[own]
-            self._floor[mine, pair.other(own)] -= self._bound(pair, mine)
+            self.floor[mine, pair.other(own)] -= self._bound(pair, mine)
         opponents = pair.other(self.samples.classes[pair.members])
-        self._inside[pair.members, opponents] = True
-        self._floor[pair.members, opponents] = solution.margins
+        self.inside[pair.members, opponents] = True
+        self.floor[pair.members, opponents] = solution.margins
 
     def _bound(self, pair: Pair, mine: slice | IntArray) -> FloatArray | float:
         """How far the last solution of a pair can have moved some margins."""
@@ -270,13 +294,13 @@ class WorkingSetSolver:
 
     def _below(self) -> BoolArray:
         """Outside the working sets, where the floor does not prove the margin to be enough."""
-        return ~(self._inside | (self._floor >= 1 - self.tol))
+        return ~(self.inside | (self.floor >= 1 - self.tol))
 
     def _scan(self, rows: Projected | Samples) -> int:
         """Step 3: margins wherever the floor is too low; the number of samples looked at."""
         wanted = self._below()
         plan = self._plan(wanted, self.pairs, _decision)
-        scan(self._parallel, rows, plan, self._floor, self.memory // 4)
+        scan(self._workers, rows, plan, self.floor, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
     def _tighten(self, projected: Projected, moved: list[Pair]) -> None:
@@ -285,16 +309,16 @@ class WorkingSetSolver:
         |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - phi~(x)||, where the tilde is for
         what `Projected` gives, at a fraction of the cost of the margin.
         """
-        wanted = self._below() & np.isfinite(self._floor)
-        moves = np.zeros_like(self._floor)
+        wanted = self._below() & np.isfinite(self.floor)
+        moves = np.zeros_like(self.floor)
         plan = self._plan(wanted, moved, _step)
-        scan(self._parallel, projected, plan, moves, self.memory // 4)
+        scan(self._workers, projected, plan, moves, self.memory // 4)
         for pair in moved:
             for own in (pair.first, pair.second):
                 mine = self._where(wanted, pair, own)
                 at = mine, pair.other(own)
                 uncertain = projected.gap[mine] * pair.change
-                self._floor[at] += self._bound(pair, mine) + moves[at] - uncertain
+                self.floor[at] += self._bound(pair, mine) + moves[at] - uncertain
 
     def _plan(
         self, wanted: BoolArray, pairs: list[Pair], terms: Callable[[Pair], tuple[Any, ...]]
@@ -334,7 +358,7 @@ class WorkingSetSolver:
     ) -> int:
         """Step 4: drawn violators, or the worst, join a pair; satisfied samples may leave."""
         first, second = (self._where(violators, pair, own) for own in (pair.first, pair.second))
-        floors = np.concatenate([self._floor[first, pair.second], self._floor[second, pair.first]])
+        floors = np.concatenate([self.floor[first, pair.second], self.floor[second, pair.first]])
         joining = np.concatenate([first, second])
         growth = max(GROWTH, 2 * len(pair.support))
         if len(joining) > growth:
@@ -344,7 +368,7 @@ class WorkingSetSolver:
         if leave:
             stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
             left = pair.members[~stay]
-            self._inside[left, pair.other(self.samples.classes[left])] = False
+            self.inside[left, pair.other(self.samples.classes[left])] = False
         members = np.concatenate([pair.members[stay], joining])
         order = np.argsort(members)
         none = np.zeros(len(joining))
@@ -353,6 +377,10 @@ class WorkingSetSolver:
         pair.margins = np.concatenate([pair.margins[stay], none])[order]
         pair.stale = len(joining) > 0
         return len(joining)
+
+
+def _solve(samples: Samples, members: IntArray, *terms: Any, **named: Any) -> PairSolution:
+    return solve_pair(samples.kernel, samples.points(members), *terms, **named)
 
 
 def _decision(pair: Pair) -> tuple[Float64Array, float]:

@@ -1,0 +1,205 @@
+"""Train on every image of MNIST and 16 changed copies of each: 1,020,000 points, on one machine.
+
+    python benchmarks/large.py
+    python benchmarks/large.py --copies 4 --limit 3000      a trial; writes no table
+
+The training is interrupted with Ctrl-C after some rounds of the fit to all points, and goes on by
+the same command. Beside it stands a training without copies, in the same run. Each is a process of
+its own: what a user starts, with all that it takes. Writes ``benchmarks/large.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_svm.modelfile import load_model
+from mnist_svm.svm.machines import machines
+
+HERE = Path(__file__).parent
+TICK_SECONDS = 0.02
+
+# Of the fit to all points, before it is interrupted.
+ROUNDS = 3
+INTERRUPTED = 130
+
+COLUMNS = [
+    "training",
+    "points",
+    "features on disk",
+    "time",
+    "peak memory",
+    "beside mapped files",
+    "rounds",
+    "support vectors",
+    "test errors",
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process that has ended.
+
+    Attributes
+    ----------
+    code : its exit code.
+    said : what it printed.
+    seconds : from its start to its end.
+    peak : bytes in memory at its peak, mapped files among them, as the system counted.
+    anonymous : the most bytes beside mapped files that were seen, fifty times a second.
+    """
+
+    code: int
+    said: str
+    seconds: float
+    peak: int
+    anonymous: int
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--copies", type=int, default=16)
+    parser.add_argument("--limit", type=int, help="train on that many images")
+    given = parser.parse_args()
+    options = ["--recipe", "gradient", *(["--limit", str(given.limit)] if given.limit else [])]
+    # The working folder is to be on a disk, which a folder for temporary files need not be.
+    with tempfile.TemporaryDirectory(dir=HERE) as folder:
+        model = Path(folder) / "model.joblib"
+        without = _finished(_train(model, options))
+        rows = [_row("images alone", model, [without])]
+        print(rows[-1], flush=True)
+        options += ["--virtual-copies", str(given.copies)]
+        interrupter = Interrupter(Path(f"{model}.work"))
+        first = _train(model, options, interrupter)
+        if first.code != INTERRUPTED:
+            sys.exit(f"ended with {first.code} before {ROUNDS} rounds: {first.said}")
+        second = _finished(_train(model, options))
+        parts = [first, second]
+        rows.append(_row(f"{given.copies} copies of each", model, parts, interrupter.features))
+    told = (
+        f"The training with copies was interrupted with Ctrl-C after {first.seconds:.0f} s, "
+        f"{ROUNDS} rounds into the fit to all points, and ended {second.seconds:.0f} s after the "
+        "same command was given again; its time is the sum, its memory the larger of both."
+    )
+    table = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}", *rows]
+    print(rows[-1], told, sep="\n\n")
+    if not given.limit:
+        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python benchmarks/large.py`."
+        (HERE / "large.md").write_text("\n".join([what, "", *table, "", told, ""]))
+
+
+class Interrupter:
+    """Presses Ctrl-C once a checkpoint has been replaced often enough.
+
+    Parameters
+    ----------
+    folder : Path
+        The training's working folder.
+
+    Attributes
+    ----------
+    features : int
+        Bytes of the file of features.
+    """
+
+    features = 0
+
+    def __init__(self, folder: Path) -> None:
+        self._features = folder / "features.npy"
+        self._checkpoint = folder / "all.npz"
+        self._seen: set[int] = set()
+
+    def __call__(self, pid: int) -> None:
+        """Look at the files, and act."""
+        with suppress(FileNotFoundError):
+            replaced = self._checkpoint.stat().st_mtime_ns
+            self.features = self._features.stat().st_size
+            if replaced not in self._seen and len(self._seen) + 1 == ROUNDS:
+                os.kill(pid, signal.SIGINT)
+            self._seen.add(replaced)
+
+
+def _train(
+    model: Path,
+    options: list[str],
+    look: Callable[[int], None] = lambda pid: None,
+) -> Run:
+    """A training, looked at while it runs."""
+    command = [sys.executable, "-m", "mnist_svm", "train", *options, "-o", str(model), "--json"]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parent,
+        # A shell in the background hands on that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    anonymous = 0
+    while True:
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+        anonymous = max(anonymous, _anonymous(process.pid))
+        look(process.pid)
+        time.sleep(TICK_SECONDS)
+    seconds = time.perf_counter() - start
+    assert process.stdout is not None
+    code = os.waitstatus_to_exitcode(status)
+    # Linux counts in KiB.
+    return Run(code, process.stdout.read(), seconds, usage.ru_maxrss * 1024, anonymous)
+
+
+def _anonymous(pid: int) -> int:
+    """Bytes in memory that are of no file."""
+    found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def _finished(run: Run) -> Run:
+    if run.code:
+        sys.exit(f"a training ended with {run.code}")
+    return run
+
+
+def _row(name: str, model: Path, parts: list[Run], features: int = 0) -> str:
+    """What a training came to, in one part or several."""
+    trained = json.loads(parts[-1].said)
+    (machine,) = machines(load_model(model).pipeline)
+    evaluated = _evaluated(model)
+    cells = [
+        name,
+        f"{machine.shape_fit_[0]:,}",
+        f"{features / 1e6:,.0f} MB" if features else "",
+        f"{sum(part.seconds for part in parts):,.0f} s",
+        f"{max(part.peak for part in parts) / 2**30:.1f} GiB",
+        f"{max(part.anonymous for part in parts) / 2**30:.1f} GiB",
+        f"{len(machine.fit_log_)}",
+        f"{trained['support_vectors']:,}",
+        f"{evaluated['errors']} of {evaluated['n']:,}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _evaluated(model: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "mnist_svm", "eval", "-m", str(model), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=HERE.parent)
+    evaluation: dict[str, Any] = json.loads(done.stdout)
+    return evaluation
+
+
+if __name__ == "__main__":
+    main()
