@@ -8,6 +8,7 @@ from mnist_svm import __version__
 from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
 from mnist_svm.cli.explain import explain_command
+from mnist_svm.cli.export import export_command
 from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
 from mnist_svm.cli.outcome import OutcomeGroup
@@ -52,6 +53,7 @@ for command in (
     read_command,
     explain_command,
     info_command,
+    export_command,
     serve_command,
 ):
     cli.add_command(command)

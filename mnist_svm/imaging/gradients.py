@@ -182,21 +182,20 @@ class GradientFeatures(ImageTransformer):
 
     def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
         height, width = self.image_shape_
-        # BLAS may sum the last rows of a matrix in another order. With blocks that are always full,
-        # an image has the same features whatever comes with it; what fills them need not be made.
-        n, shape = min(BLOCK, len(images)), (BLOCK * self.directions, height * width)
-        planes_of = GradientPlanes(n, height, width, self.directions)
-        blur = blur_weights(height, width, self.grid, self.smoothing)
+        planes_of = GradientPlanes(min(BLOCK, len(images)), height, width, self.directions)
+        along_rows, along_columns = (
+            blur_axis(side, self.grid, self.smoothing).astype(np.float64)
+            for side in (height, width)
+        )
         features = np.empty((len(images), self.directions * self.grid**2), np.uint8)
-        filled = np.zeros(shape, np.float32) if n < BLOCK else None
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            planes = planes_of(images[block]).reshape(-1, height * width)
-            if filled is not None:
-                filled[: len(planes)] = planes
-                planes = filled
-            blurred = (planes @ blur).reshape(BLOCK, -1)[: len(images[block])]
-            strengths = np.minimum(blurred / LONGEST, 1) ** np.float32(self.power)
+            # In float64 it does not matter in which order BLAS sums: what is rounded in the end is
+            # the same whatever comes with an image, on every machine, and in an exported model.
+            planes = planes_of(images[block]).reshape(-1, width).astype(np.float64)
+            narrow = (planes @ along_columns.T).reshape(-1, height, self.grid)
+            blurred = (along_rows @ narrow).reshape(-1, features.shape[1])[: len(images[block])]
+            strengths = np.minimum(blurred / LONGEST, 1) ** self.power
             np.rint(255 * strengths, out=features[block], casting="unsafe")
         return features
 
@@ -216,12 +215,24 @@ def blur_weights(height: int, width: int, grid: int, smoothing: float) -> Float3
     float32 ndarray of shape (height * width, grid**2)
         Of all pixels for each point of the grid, adding up to 1.
     """
-    along_rows, along_columns = (_blur_axis(side, grid, smoothing) for side in (height, width))
+    along_rows, along_columns = (blur_axis(side, grid, smoothing) for side in (height, width))
     return np.ascontiguousarray(np.kron(along_rows, along_columns).T)
 
 
-def _blur_axis(side: int, grid: int, smoothing: float) -> Float32Array:
-    """Weights of the pixels along an axis for each point along it, (points, pixels)."""
+@lru_cache(maxsize=8)
+def blur_axis(side: int, grid: int, smoothing: float) -> Float32Array:
+    """Weights along one axis, whose products are those of `blur_weights`.
+
+    Parameters
+    ----------
+    side : int
+        Pixels along the axis.
+    grid, smoothing : see `GradientFeatures`
+
+    Returns
+    -------
+    float32 ndarray of shape (grid, side)
+    """
     step = side / grid
     centres = step * (np.arange(grid) + 0.5) - 0.5
     distances = (np.arange(side) - centres[:, None]) / (smoothing * step)

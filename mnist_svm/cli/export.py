@@ -1,0 +1,83 @@
+"""``mnist-svm export``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from mnist_svm.cli.options import json_option, model_option, told
+
+if TYPE_CHECKING:
+    from mnist_svm.onnx_export import Tensor
+
+
+@click.command("export")
+@click.option(
+    "--onnx",
+    "output",
+    type=click.Path(),
+    required=True,
+    metavar="FILE.onnx",
+    help="The ONNX file to write (needs the extra [onnx]).",
+)
+@model_option
+@json_option
+def export_command(output: str, model: str | None, as_json: bool) -> None:
+    """Write a model as an ONNX file, for any language and runtime.
+
+    The file holds everything from images to labels: onnxruntime, or any runtime of ONNX, takes
+    images in MNIST form (28 x 28, uint8, ink bright on a dark ground), as many at a time as one
+    likes, and gives the label of each and the calibrated probability of every label.
+
+    Probabilities are those of this package to within 0.0001. What the model says of itself goes
+    into the file's metadata.
+
+    \b
+    Examples:
+      mnist-svm export --onnx model.onnx
+      mnist-svm export --onnx best.onnx -m best.joblib
+    """
+    from pathlib import Path
+
+    from mnist_svm.cli.outcome import say
+    from mnist_svm.fileio import atomic_write, require_writable
+    from mnist_svm.modelfile import load_model
+    from mnist_svm.models import find_model
+    from mnist_svm.onnx_export import IMAGES, OPSET, outputs_of, require_onnx, to_onnx
+
+    require_onnx()
+    require_writable(output)
+    path, target = find_model(model), Path(output)
+    if target.exists() and path.exists() and target.samefile(path):
+        msg = f"{output} is the model itself; give another file"
+        raise click.BadParameter(msg, param_hint="--onnx")
+    loaded = load_model(path)
+    say(f"Exporting {told(path)}")
+    content, outputs = to_onnx(loaded), outputs_of(loaded)
+    with atomic_write(output) as file:
+        file.write(content)
+    if as_json:
+        summary = {
+            "file": output,
+            "bytes": len(content),
+            "model": str(path),
+            "opset": OPSET,
+            "inputs": [_described(IMAGES)],
+            "outputs": [_described(tensor) for tensor in outputs],
+        }
+        click.echo(json.dumps(summary, indent=2))
+        return
+    click.echo(f"Wrote   {click.format_filename(output)} ({len(content) / 1e6:.1f} MB)")
+    click.echo(f"Input   {_text(IMAGES)}")
+    click.echo("\n".join(f"Output  {_text(tensor)}" for tensor in outputs))
+
+
+def _described(tensor: Tensor) -> dict[str, object]:
+    return {"name": tensor.name, "type": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _text(tensor: Tensor) -> str:
+    sides = " x ".join(map(str, tensor.shape))
+    return f"{tensor.name}: {tensor.dtype}, {sides}"
