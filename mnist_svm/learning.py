@@ -92,6 +92,9 @@ class Course:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             msg = f"{CANNOT}: it does not tell rightly how it was trained ({error!r})"
             raise FormatError(msg) from error
+        if "virtual_copies" in metadata["training"]:
+            msg = f"{CANNOT}: it was trained with copies of every image"
+            raise FormatError(msg)
         return course
 
     def pipeline(self, n_jobs: int = -1) -> Pipeline:

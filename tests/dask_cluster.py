@@ -41,11 +41,11 @@ class DaskCluster:
         self.address = json.loads(until(lambda: told.exists() and told.read_text()))["address"]
         self.client = Client(self.address, set_as_default=False)
 
-    def _start(self, *arguments: str) -> None:
+    def _start(self, *arguments: str, before: tuple[str, ...] = ("-m", "dask")) -> None:
         log = self._folder / f"{len(self._processes)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1", "--no-dashboard"],
+                [sys.executable, *before, *arguments, "--host", "127.0.0.1", "--no-dashboard"],
                 stdout=file,
                 stderr=file,
                 cwd=self._folder,
@@ -58,9 +58,14 @@ class DaskCluster:
         for address in list(there)[n:]:
             self.kill(address)
         for _ in range(n - len(there)):
-            self._start("worker", self.address, "--nthreads", "1", "--no-nanny")
+            self.start_worker()
         until(lambda: len(self.pids()) == n)
         return self
+
+    def start_worker(self, *, before: tuple[str, ...] = ("-m", "dask")) -> None:
+        """Start a worker; ``before`` is what Python is to run."""
+        worker = ("worker", self.address, "--nthreads", "1", "--no-nanny")
+        self._start(*worker, before=before)
 
     def pids(self) -> dict[str, int]:
         """Addresses of the workers, and their processes."""

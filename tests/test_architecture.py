@@ -83,6 +83,8 @@ ALLOWED = {
         "workers",
     },
     "mlflow_model": {"errors", "imaging", "modelfile", "recognizer"},
+    "onnx_graph": {"errors", "imaging", "svm"},
+    "onnx_export": {"errors", "imaging", "modelfile", "onnx_graph"},
     "tracking": {"errors", "mlflow_model", "modelfile", "report", "tuning"},
 }
 ALLOWED["serve"] = {"errors", "imaging", "page", "recognizer", "threads"}
@@ -140,6 +142,8 @@ def test_help_imports_nothing_heavy(arguments):
         "fastapi",
         "optuna",
         "mlflow",
+        "onnx",
+        "distributed",
     }
     assert not loaded_by(*arguments) & heavy
 

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 from conftest import DATA
-from dask_cluster import DaskCluster
+from dask_cluster import DaskCluster, until
 from distributed import get_task_stream
 from joblib import delayed, parallel_config
 
@@ -276,6 +276,25 @@ def test_a_worker_with_another_version_is_told(dask, monkeypatch):
     told = r"its worker tcp.* has \d.*: install mnist-svm 99.0 there"
     with pytest.raises(ClusterError, match=told), connected(address):
         pass
+
+
+# Without `site`, Python does not see packages that are installed for development.
+STRANGER = """
+import sys
+sys.path += [path for path in {paths!r} if path.endswith("site-packages")]
+from dask.__main__ import main
+main()
+"""
+
+
+def test_a_worker_without_this_package_is_told(dask):
+    dask.have(0)
+    dask.start_worker(before=("-S", "-c", STRANGER.format(paths=sys.path)))
+    until(lambda: len(dask.pids()) == 1)
+    told = "its worker tcp.* has no mnist-svm: install mnist-svm"
+    with pytest.raises(ClusterError, match=told), connected(dask.address):
+        pass
+    dask.have(0)
 
 
 def test_a_scheduler_that_is_lost_ends_the_job_in_one_line(digits, tmp_path):

@@ -413,6 +413,7 @@ def test_a_course_is_that_of_the_model(train_set):
         {"parameters": {"kernel": "poly"}},
         {"parameters": None},
         {"training": {}},
+        {"training": {"random_state": 0, "virtual_copies": 3}},
     ],
     ids=str,
 )

@@ -274,10 +274,10 @@ def test_the_trial_under_way_is_taken_up_again(tmp_path):
     number, parameters = study().begin()
     again = study()
     assert again.begin() == (number, parameters)
-    assert again.promising(0, 0.9)
+    assert again.promising(0, 0, 0.9)
     resumed = study()
     assert resumed.begin() == (number, parameters)
-    assert resumed.promising(0, 0.9)
+    assert resumed.promising(0, 0, 0.9)
 
 
 def test_a_search_that_is_done_is_told_again_without_any_training(run, tmp_path, monkeypatch):
@@ -491,7 +491,7 @@ def test_a_second_process_at_the_same_search_ends_with_one_line(tmp_path):
     slow.begin()
     attempt(fast, 0.9)
     with pytest.raises(StudyError, match=r"s\.db: another process works on this search$"):
-        slow.promising(0, 0.9)
+        slow.promising(0, 0, 0.9)
 
 
 def test_without_optuna_the_extra_is_hinted_at_before_the_data_are_read(run, tmp_path, monkeypatch):
