@@ -125,12 +125,18 @@ class _Threads:
 
     def __init__(self, parallel: Any) -> None:
         self._parallel = parallel
+
+    @property
+    def n_jobs(self) -> int:
         with parallel_config("threading"):
-            self.n_jobs = self.together = effective_n_jobs(getattr(parallel, "n_jobs", 1))
+            return int(effective_n_jobs(getattr(self._parallel, "n_jobs", 1)))
+
+    @property
+    def together(self) -> int:
+        return self.n_jobs
 
     @property
     def here(self) -> Workers:
-        """These."""
         return self
 
     def share(self, value: Any) -> None:

@@ -215,6 +215,15 @@ def test_train_writes_the_model_that_it_writes_without_a_cluster(dask, run, tmp_
     assert ours.temperature_ == theirs.temperature_
 
 
+def test_copies_of_every_image_are_learned_by_workers_too(dask, run, tmp_path):
+    options = ["--recipe", "gradient", "--limit", 2000, "--virtual-copies", 2, "--data-dir", DATA]
+    here, there = tmp_path / "here.joblib", tmp_path / "there.joblib"
+    assert run("train", *options, "-o", here).exit_code == 0
+    assert run("train", *options, "-o", there, "--dask", dask.have(3).address).exit_code == 0
+    ours, theirs = (load_model(path).pipeline[-1] for path in (here, there))
+    assert bits(ours.estimator_) == bits(theirs.estimator_)
+
+
 def test_predict_answers_as_without_a_cluster(dask, run, small_model_file, test_set, tmp_path):
     path = tmp_path / "images-idx3-ubyte"
     write_idx(path, many_digits(test_set, 3000))

@@ -95,8 +95,8 @@ def predict_command(
     --data reads a data set's test part, or all of it if it is not parted, and counts its images
     from 1; its labels, if there are any, are not looked at.
 
-    With --dask, a cluster reads the images of a data set; pictures are brought into MNIST's form
-    here, and read there by the hundred.
+    With --dask, the workers of a cluster read the images of a data set; pictures in files are read
+    here all the same.
 
     A picture that cannot be read is reported on stderr, the others are read all the same, and
     the exit code is 1. --show draws a page of the first 500 pictures, those included that could not

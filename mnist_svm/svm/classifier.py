@@ -43,6 +43,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     data. `mnist_svm.svm.working_set` tells how it is found. Kernel values are computed in
     float32, and in float64 where a machine is fitted to 5,000 samples or fewer.
 
+    Within ``joblib.parallel_config("dask")``, a fit is done by the workers of a Dask cluster; see
+    `mnist_svm.workers`.
+
     Parameters
     ----------
     C : float, default=1.0
@@ -69,7 +72,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         than for the first class. Needs "ovr".
     working_memory : float, default=1024
         MiB that a fit may take beyond ``X``, its result and a few numbers for each sample and
-        class. Too little makes it slower, not wrong.
+        class; on a cluster, each thread of a worker as well. Too little makes it slower, not
+        wrong.
     n_jobs : int or None, default=-1
         Threads, as in joblib; BLAS has one in each of them. The result does not depend on it.
     checkpoint : str or None, default=None
