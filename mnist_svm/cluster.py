@@ -9,16 +9,17 @@ gives up is told, where joblib would wait for it for ever.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from distributed import Client, KilledWorker
+from distributed import Client, KilledWorker, rpc
 from joblib import Parallel, delayed, parallel_config
 from joblib._dask import DaskDistributedBackend
 from threadpoolctl import threadpool_limits
@@ -216,6 +217,10 @@ def connected(address: str) -> Iterator[int]:
     for name in ("distributed", "distributed.client", "distributed.core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        # A client that cannot connect would take half a minute to go. In a thread of its own,
+        # because this one may have an event loop already.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, asyncio.wait_for(_ask(address), PATIENCE)).result()
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         msg = (
@@ -228,6 +233,18 @@ def connected(address: str) -> Iterator[int]:
         backend = _Backend(client=client, wait_for_workers_timeout=PATIENCE)
         with parallel_config(backend=backend):
             yield sum(client.ncores().values())
+
+
+async def _ask(address: str) -> None:
+    """Raise an error if it is no scheduler that answers."""
+    remote = rpc(address)
+    try:
+        who = await remote.identity()
+    finally:
+        await remote.close_rpc()
+    if who["type"] != "Scheduler":
+        msg = f"a {who['type']} answers"
+        raise ValueError(msg)
 
 
 def _check_workers(client: Client, address: str) -> None:

@@ -261,7 +261,9 @@ def test_without_dask_a_hint_comes_before_any_work(command, run, monkeypatch):
     assert result.stderr.splitlines() == [hint]
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "no address", "x://y:1"])
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", "no address", "x://y:1", ""]
+)
 def test_an_address_without_a_scheduler_is_told(address, run, monkeypatch):
     monkeypatch.setattr("mnist_svm.cluster.PATIENCE", 1)
     result = run("predict", "--data", DATA, "--dask", address)
@@ -269,6 +271,12 @@ def test_an_address_without_a_scheduler_is_told(address, run, monkeypatch):
     assert result.stderr.splitlines()[-1].startswith(
         f"mnist-svm: error: {address}: no Dask scheduler answers"
     )
+
+
+def test_a_worker_is_no_scheduler(dask):
+    (worker,) = dask.have(1).pids()
+    with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(worker):
+        pass
 
 
 def test_a_scheduler_without_workers_is_told(dask, monkeypatch):
