@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_svm.errors import MissingExtraError
+from mnist_svm.errors import require_extra
 from mnist_svm.imaging.normalize import SIDE
 from mnist_svm.modelfile import Model
 
@@ -56,11 +55,7 @@ def require_onnx() -> None:
     MissingExtraError
         If onnx is not installed.
     """
-    try:
-        import_module("onnx")
-    except ImportError as error:
-        msg = "exporting needs onnx: pip install 'mnist-svm[onnx]'"
-        raise MissingExtraError(msg) from error
+    require_extra("onnx", "exporting needs onnx", "onnx")
 
 
 def outputs_of(model: Model) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from mnist_svm.errors import MissingExtraError
+from mnist_svm.errors import require_extra
 from mnist_svm.svm.confidence import BINS, bins_of, calibration_error
 
 if TYPE_CHECKING:
@@ -329,11 +328,7 @@ def require_matplotlib() -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        import_module("matplotlib.figure")
-    except ImportError as error:
-        msg = "drawing a plot needs matplotlib: pip install 'mnist-svm[plot]'"
-        raise MissingExtraError(msg) from error
+    require_extra("matplotlib.figure", "drawing a plot needs matplotlib", "plot")
 
 
 def plot_confusion(evaluation: Evaluation) -> Figure:

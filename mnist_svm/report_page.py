@@ -7,7 +7,6 @@ import io
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mnist_svm.datasets.load import Dataset
-from mnist_svm.errors import MissingExtraError
+from mnist_svm.errors import require_extra
 from mnist_svm.learning import Lesson
 from mnist_svm.recognizer import Readings
 from mnist_svm.report import (
@@ -115,11 +114,7 @@ def require_page() -> None:
         If matplotlib or Jinja is not installed.
     """
     require_matplotlib()
-    try:
-        import_module("jinja2")
-    except ImportError as error:
-        msg = "writing a report needs Jinja: pip install 'mnist-svm[plot]'"
-        raise MissingExtraError(msg) from error
+    require_extra("jinja2", "writing a report needs Jinja", "plot")
 
 
 def report_page(measured: Measurement) -> str:

@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from mnist_svm.errors import MissingExtraError, MnistSvmError, TrackingError
+from mnist_svm.errors import MissingExtraError, MnistSvmError, TrackingError, require_extra
 from mnist_svm.mlflow_model import write_mlflow_model
 from mnist_svm.report import plot_confusion
 
@@ -315,21 +314,13 @@ class Tracker:
         self._client.log_metric(search, "best_accuracy", run.data.metrics["accuracy"])
 
 
-def _require_mlflow() -> None:
-    try:
-        import_module("mlflow")
-    except ImportError as error:
-        msg = "logging to MLflow needs it: pip install 'mnist-svm[mlflow]'"
-        raise MissingExtraError(msg) from error
-
-
 @contextmanager
 def _mlflow(uri: str, settings: dict[str, str]) -> Iterator[None]:
     """Use MLflow: without its remarks, and with one clear line for what it raises."""
     with _environment({**SETTINGS, **settings}), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # First: as it is imported, it sets up its loggers.
-        _require_mlflow()
+        require_extra("mlflow", "logging to MLflow needs it", "mlflow")
         try:
             with _only_errors():
                 yield

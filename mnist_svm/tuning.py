@@ -11,7 +11,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, cast
@@ -21,7 +20,7 @@ from joblib import delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm.datasets.load import Dataset
-from mnist_svm.errors import MissingExtraError
+from mnist_svm.errors import require_extra
 from mnist_svm.holdout import Protocol, Rows
 from mnist_svm.modelfile import Model
 from mnist_svm.recipes import Recipe, Value
@@ -126,11 +125,7 @@ def require_optuna() -> None:
     MissingExtraError
         If Optuna is not installed.
     """
-    try:
-        import_module("optuna")
-    except ImportError as error:
-        msg = "tuning needs Optuna: pip install 'mnist-svm[tune]'"
-        raise MissingExtraError(msg) from error
+    require_extra("optuna", "tuning needs Optuna", "tune")
 
 
 def search_name(recipe: Recipe, dataset: Dataset, protocol: Protocol) -> str:

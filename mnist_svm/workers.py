@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 from joblib.parallel import get_active_backend
 
-from mnist_svm.errors import MissingExtraError
+from mnist_svm.errors import require_extra
 from mnist_svm.threads import Workers, at_work, threads
 
 
@@ -23,11 +22,7 @@ def require_dask() -> None:
     MissingExtraError
         If Dask is not installed.
     """
-    try:
-        import_module("distributed")
-    except ImportError as error:
-        msg = "a cluster needs Dask: pip install 'mnist-svm[dask]'"
-        raise MissingExtraError(msg) from error
+    require_extra("distributed", "a cluster needs Dask", "dask")
 
 
 def on_cluster() -> bool:

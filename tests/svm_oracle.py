@@ -86,3 +86,10 @@ def violation(machine, X, y, kernel, C):
             beyond = np.where(alpha[block] > 0, margin - 1, 0)
             worst = max(worst, below.max(), beyond.max())
     return worst
+
+
+def bits(fitted):
+    """All that a fit found and how, but for the time it took: equal for fits equal to the bit."""
+    learned = fitted.support_, fitted.dual_coef_, fitted.intercept_, fitted.n_iter_
+    rounds = [[row[key] for key in row if key != "seconds"] for row in fitted.fit_log_]
+    return [array.tobytes() for array in learned], rounds, fitted.kkt_violation_

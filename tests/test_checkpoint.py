@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from sklearn.base import clone
+from svm_oracle import bits
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.svm import samples
@@ -39,12 +40,6 @@ def path(tmp_path):
 def machine(path=None, **parameters):
     given = {"kernel": "rbf", "gamma": 1e-7, "C": 3.0, "random_state": 0, **parameters}
     return KernelSVC(**given, checkpoint=None if path is None else str(path))
-
-
-def bits(fitted):
-    learned = fitted.support_, fitted.dual_coef_, fitted.intercept_, fitted.n_iter_
-    rounds = [[row[key] for key in row if key != "seconds"] for row in fitted.fit_log_]
-    return [array.tobytes() for array in learned], rounds, fitted.kkt_violation_
 
 
 @pytest.fixture(scope="module")

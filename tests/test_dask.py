@@ -16,6 +16,7 @@ from conftest import DATA
 from dask_cluster import DaskCluster, until
 from distributed import get_task_stream
 from joblib import delayed, parallel_config
+from svm_oracle import bits
 
 from mnist_svm import KernelSVC, load_model
 from mnist_svm.cluster import Cluster, connected
@@ -55,12 +56,6 @@ def guesses(monkeypatch):
 
 def machine():
     return KernelSVC(kernel="rbf", gamma=1e-7, C=3.0, random_state=0, working_memory=200)
-
-
-def bits(fitted):
-    learned = fitted.support_, fitted.dual_coef_, fitted.intercept_
-    rounds = [[row[key] for key in row if key != "seconds"] for row in fitted.fit_log_]
-    return [array.tobytes() for array in learned], rounds
 
 
 @pytest.fixture(scope="module")

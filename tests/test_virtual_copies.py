@@ -234,17 +234,22 @@ def test_features_go_on_after_the_last_shards_that_are_safe(train_set, tmp_path,
     np.testing.assert_array_equal(found, expected)
 
 
+def resumed(train_set, folder, caplog):
+    """The model of a training whose features are there; what is said meanwhile is in `caplog`."""
+    caplog.clear()
+    with (
+        caplog.at_level(logging.INFO, logger="mnist_svm.svm"),
+        a_training(train_set, folder) as training,
+    ):
+        return training.fit()
+
+
 def test_a_fold_that_was_read_is_not_fitted_again(train_set, never_stopped, tmp_path, caplog):
     with a_training(train_set, tmp_path / "work") as training:
         training.make_features()
         with stopping_at("calibrating 2/3: round 1"), pytest.raises(StoppedError):
             training.fit()
-    caplog.clear()
-    with (
-        caplog.at_level(logging.INFO, logger="mnist_svm.svm"),
-        a_training(train_set, tmp_path / "work") as training,
-    ):
-        model = training.fit()
+    model = resumed(train_set, tmp_path / "work", caplog)
     assert caplog.messages[0] == "calibrating 2/3"
     assert model.metadata["training"]["resumed"]
     assert_equal(model, never_stopped.model)
@@ -257,12 +262,7 @@ def test_a_fit_goes_on_after_its_last_round(train_set, never_stopped, tmp_path, 
         training.make_features()
         with stopping_at("round 2"), pytest.raises(StoppedError):
             training.fit()
-    caplog.clear()
-    with (
-        caplog.at_level(logging.INFO, logger="mnist_svm.svm"),
-        a_training(train_set, tmp_path / "work") as training,
-    ):
-        model = training.fit()
+    model = resumed(train_set, tmp_path / "work", caplog)
     said, gone_on, next_round, *_ = caplog.messages
     assert said == "fitting to all 4,800 points"
     # That of round 2 is kept when it has been told of.

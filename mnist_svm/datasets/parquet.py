@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ from mnist_svm.datasets.arrays import (
 )
 from mnist_svm.datasets.pictures import image_of
 from mnist_svm.datasets.table import LABEL_NAMES
-from mnist_svm.errors import FormatError, MissingExtraError
+from mnist_svm.errors import FormatError, require_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,11 +115,7 @@ def read_parquet(
 
 
 def _pyarrow() -> Any:
-    try:
-        return import_module("pyarrow.parquet")
-    except ImportError as error:
-        msg = "reading Parquet needs pyarrow: pip install 'mnist-svm[parquet]'"
-        raise MissingExtraError(msg) from error
+    return require_extra("pyarrow.parquet", "reading Parquet needs pyarrow", "parquet")
 
 
 def _batches(source: Any, name: str) -> Iterator[tuple[Images, Labels | None]]:
