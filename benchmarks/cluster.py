@@ -1,8 +1,8 @@
 """Fits and predictions on a Dask cluster of 0 to 3 workers, and what 32 nodes would take, on paper.
 
     pip install -e '.[dask]'
-    python benchmarks/cluster.py
-    python benchmarks/cluster.py --copies 3 --limit 3000      a trial; writes no tables
+    python -m benchmarks.cluster
+    python -m benchmarks.cluster --copies 3 --limit 3000      a trial; writes no tables
 
 Scheduler and workers are processes of this machine, and more workers than cores share them: the
 table tells what a cluster costs, not what it gains. What it could gain is reckoned from the costs
@@ -30,13 +30,13 @@ import numpy as np
 from distributed import Client, LocalCluster, get_task_stream
 from joblib import delayed
 
-import mnist_svm.svm.scan as scan
-import mnist_svm.svm.working_set as working_set
+import mnist_svm.svm._solver.scan as scan
+import mnist_svm.svm._solver.working_set as working_set
 from mnist_svm import RECIPES, Recognizer, load_dataset
-from mnist_svm.augmentation import AugmentedTraining
-from mnist_svm.cluster import Cluster, connected
+from mnist_svm.parallel.dask_cluster import Cluster, connected
+from mnist_svm.parallel.workers import workers_for
 from mnist_svm.svm.coupled import CoupledSVC
-from mnist_svm.workers import workers_for
+from mnist_svm.training.augmented import AugmentedTraining
 
 HERE = Path(__file__).parent
 COPIES = 16
@@ -105,7 +105,7 @@ def main() -> None:
             paper = _paper(costs, one_worker, *_dealing())
             print("\n".join(paper))
     if given.limit is None:
-        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python benchmarks/cluster.py`."
+        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python -m benchmarks.cluster`."
         (HERE / "cluster.md").write_text("\n".join([what, "", *table, "", *paper, ""]))
 
 

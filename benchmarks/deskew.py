@@ -1,6 +1,6 @@
 """Speed of deskewing, beside the same transform by `scipy.ndimage` in the same run.
 
-    python benchmarks/deskew.py
+    python -m benchmarks.deskew
 
 Prints the best of five runs over the 60,000 training images, one process, one thread.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from mnist_svm import Deskew, load_dataset
-from mnist_svm.imaging.moments import image_moments
+from mnist_svm.features.moments import image_moments
 
 REPEATS = 5
 PEER_IMAGES = 3000

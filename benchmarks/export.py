@@ -1,8 +1,8 @@
 """An exported model under onnxruntime beside the model itself, in one run.
 
     pip install -e '.[onnx]' onnxruntime
-    python benchmarks/export.py                 poly4 and gradient
-    python benchmarks/export.py --recipe best   another recipe; writes nothing
+    python -m benchmarks.export                 poly4 and gradient
+    python -m benchmarks.export --recipe best   another recipe; writes nothing
 
 Each recipe is trained on the 60,000 training images and exported. Both then read the 10,000 test
 images, in turns, with all threads, onnxruntime a thousand at a time. Digits and probabilities are
@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime
 
 from mnist_svm import Recognizer, load_dataset
-from mnist_svm.recipes import RECIPES
+from mnist_svm.models.recipes import RECIPES
 
 HERE = Path(__file__).parent
 TURNS = 7

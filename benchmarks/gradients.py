@@ -1,6 +1,6 @@
 """GradientFeatures beside scipy.ndimage, on MNIST's test images, in one run.
 
-    python benchmarks/gradients.py
+    python -m benchmarks.gradients
 
 Both make the same features; scipy goes image by image. Ours is measured with one thread and with
 one a core, on MNIST's 28 x 28 pixels and on the 32 x 32 of the recipe ``gradient``.
@@ -16,8 +16,8 @@ from deskew import best_of
 from scipy import ndimage
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.imaging.gradients import LONGEST, GradientFeatures
-from mnist_svm.recipes import RECIPES
+from mnist_svm.features.gradients import LONGEST, GradientFeatures
+from mnist_svm.models.recipes import RECIPES
 
 DIRECTIONS, GRID = 8, 7
 REPEATS = 3

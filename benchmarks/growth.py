@@ -1,7 +1,7 @@
 """How time and memory grow with the number of points, beside scikit-learn's SVC and Intel's.
 
     pip install -e '.[bench]'
-    python benchmarks/growth.py
+    python -m benchmarks.growth
 
 15,000 to 480,000 points: deskewed MNIST and its one-pixel shifts. A machine takes part until a
 run of it exceeds ten minutes. Writes the table ``benchmarks/growth.md`` and the chart
@@ -21,8 +21,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from peers import PROBLEM, available, run
 
+from benchmarks.peers import PROBLEM, available, run
 from mnist_svm import Deskew, load_dataset
 
 HERE = Path(__file__).parent
@@ -111,7 +111,7 @@ def table_of(results: dict[str, dict[int, dict]]) -> str:
     return "\n".join(
         [
             f"Deskewed MNIST and its one-pixel shifts, {parameters}, on {os.cpu_count()} cores:",
-            "seconds to fit and the peak memory of the process, by `python benchmarks/growth.py`.",
+            "seconds to fit and the peak memory of the process, by `python -m benchmarks.growth`.",
             "",
             f"| points | {names} | support vectors |",
             "|---|" + "---|" * (len(results) + 1),

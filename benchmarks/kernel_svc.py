@@ -1,7 +1,7 @@
 """KernelSVC beside scikit-learn's SVC and Intel's, on deskewed MNIST, in one run.
 
     pip install -e '.[bench]'
-    python benchmarks/kernel_svc.py
+    python -m benchmarks.kernel_svc
 
 Each machine fits 60,000 x 784 two times, in turns, and predicts the 10,000 test images five
 times, each time in a process of its own. Writes the table ``benchmarks/kernel_svc.md`` and the
@@ -21,8 +21,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from peers import PROBLEM, available, run
 
+from benchmarks.peers import PROBLEM, available, run
 from mnist_svm import Deskew, load_dataset
 
 HERE = Path(__file__).parent
@@ -91,7 +91,7 @@ def table_of(results: dict[str, list[dict]]) -> str:
         [
             f"Deskewed MNIST, 60,000 x 784, {parameters}, on {os.cpu_count()} cores:",
             f"medians of {FITS} fits and of {PREDICTIONS} predictions of 10,000 images, in one run",
-            "of `python benchmarks/kernel_svc.py`.",
+            "of `python -m benchmarks.kernel_svc`.",
             "Memory is the peak of the process, with the data (180 MiB) and all libraries.",
             "The objective is the sum over the 45 pairs; beside it, the largest relative",
             "difference of any pair's from that of `sklearn.svm.SVC`.",

@@ -1,7 +1,7 @@
 """Train on every image of MNIST and changed copies of each: one and two million points.
 
-    python benchmarks/large.py
-    python benchmarks/large.py --copies 4 --limit 3000      a trial; writes no table
+    python -m benchmarks.large
+    python -m benchmarks.large --copies 4 --limit 3000      a trial; writes no table
 
 Each training is interrupted with Ctrl-C after some rounds of the fit to all points, and goes on by
 the same command. Beside them stands a training without copies, in the same run. Each is a process
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_svm.modelfile import load_model
+from mnist_svm.models.file import load_model
 from mnist_svm.svm.machines import machines
 
 HERE = Path(__file__).parent
@@ -87,7 +87,7 @@ def main() -> None:
     )
     table = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}", *rows]
     if not given.limit:
-        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python benchmarks/large.py`."
+        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python -m benchmarks.large`."
         (HERE / "large.md").write_text("\n".join([what, "", *table, "", told, ""]))
 
 

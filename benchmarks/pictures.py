@@ -1,9 +1,9 @@
 """Read digits in every guise that people send them in.
 
-    python benchmarks/pictures.py                  the test digits, by a model trained on all others
-    python benchmarks/pictures.py --development    the last 10,000 training digits, by the others
-    python benchmarks/pictures.py --model FILE     the test digits, by a model of one's own
-    python benchmarks/pictures.py --guise marker   one guise
+    python -m benchmarks.pictures                  the test digits, by a model trained on all others
+    python -m benchmarks.pictures --development    the last 10,000 training digits, by the others
+    python -m benchmarks.pictures --model FILE     the test digits, by a model of one's own
+    python -m benchmarks.pictures --guise marker   one guise
 
 Each guise is drawn from the same digits, evenly taken from all of the split, and read as a file is:
 decoded, brought into MNIST form, classified; the milliseconds are what the first two take of one
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -29,19 +28,16 @@ from joblib import Parallel, delayed, parallel_config
 from scipy.stats import binomtest
 
 from mnist_svm.datasets.load import Dataset, load_dataset
-from mnist_svm.errors import PictureError
-from mnist_svm.imaging.normalize import SIDE, normalize
-from mnist_svm.imaging.picture import decode
-from mnist_svm.modelfile import load_model
-from mnist_svm.recipes import RECIPES
-from mnist_svm.recognizer import Recognizer
-from mnist_svm.training import train_model
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "pictures"))
-
-from guises import GUISES, drawn, uci_digits
-from lines import KINDS, Hands, Page, drawn_lines
-from make import KNOWN, evenly, write
+from mnist_svm.exceptions import PictureError
+from mnist_svm.models.file import load_model
+from mnist_svm.models.recipes import RECIPES
+from mnist_svm.pictures.decode import decode
+from mnist_svm.pictures.normalize import SIDE, normalize
+from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.training.train import train_model
+from tests.support.guises.guises import GUISES, drawn, uci_digits
+from tests.support.guises.lines import KINDS, Hands, Page, drawn_lines
+from tests.support.guises.make import KNOWN, evenly, write
 
 # Pages of each kind.
 LINES = 500

@@ -1,8 +1,8 @@
 """Train each recipe from scratch and measure it once: the figures of the README's tables.
 
-    python benchmarks/recipes.py                          MNIST, three seeds of each recipe
-    python benchmarks/recipes.py --data FOLDER            another data set, one seed, beside SVC
-    python benchmarks/recipes.py --recipe gradient        one recipe
+    python -m benchmarks.recipes                          MNIST, three seeds of each recipe
+    python -m benchmarks.recipes --data FOLDER            another data set, one seed, beside SVC
+    python -m benchmarks.recipes --recipe gradient        one recipe
 
 Each training and each evaluation is a process of its own: what a user starts, with all that it
 takes. Writes ``benchmarks/recipes.md`` or, for another data set, ``benchmarks/recipes_NAME.md``.
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_svm.recipes import RECIPES
+from mnist_svm.models.recipes import RECIPES
 
 HERE = Path(__file__).parent
 COLUMNS = [

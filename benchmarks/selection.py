@@ -1,7 +1,7 @@
 """Choose the parameters of the recipes by cross-validation on the training images.
 
-    python benchmarks/selection.py             all of them, an hour on two cores
-    python benchmarks/selection.py gradient    one of them
+    python -m benchmarks.selection             all of them, an hour on two cores
+    python -m benchmarks.selection gradient    one of them
 
 Five stratified folds over all 60,000 training images of MNIST, for the slow recipe ``virtual`` the
 first two of them; the test set is not read. Each recipe has a table of its own,
@@ -28,10 +28,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mnist_svm.datasets.load import Dataset, load_dataset
-from mnist_svm.imaging.deskew import Deskew
-from mnist_svm.imaging.distort import Distortion
-from mnist_svm.pipelines import GENTLE, STRONG
-from mnist_svm.recipes import RECIPES
+from mnist_svm.features.deskew import Deskew
+from mnist_svm.features.distort import Distortion
+from mnist_svm.models.pipelines import GENTLE, STRONG
+from mnist_svm.models.recipes import RECIPES
 
 # What a candidate is, its confidences in each class for all images, and the minutes it took.
 Measured = tuple[str, np.ndarray, float]
@@ -121,7 +121,7 @@ def main() -> None:
         table = [
             f"Candidates for the recipe `{name}`: errors in cross-validation on {len(labels):,} of",
             f"the 60,000 training images ({len(folds)} of 5 folds), and the log loss of the",
-            f"confidences. Made by `python benchmarks/selection.py {name}`.",
+            f"confidences. Made by `python -m benchmarks.selection {name}`.",
             "",
             "| candidate | errors | log loss | minutes |",
             "|---|---|---|---|",

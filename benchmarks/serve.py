@@ -1,7 +1,7 @@
 """Load a server on this machine and measure what it bears.
 
-    python benchmarks/serve.py                     all, 30 seconds each; writes benchmarks/serve.md
-    python benchmarks/serve.py --seconds 5 arrays  one load, for so long
+    python -m benchmarks.serve                     all, 30 seconds each; writes benchmarks/serve.md
+    python -m benchmarks.serve --seconds 5 arrays  one load, for so long
 
 Clients and server share the cores. Each of 32 clients has one connection and sends its next request
 when it has the answer; beside them stands an endpoint of the same server that does nothing. The
@@ -75,7 +75,7 @@ def main() -> None:
             table.append(told(load, given.seconds))
             print(table[-1], flush=True)
     if not given.loads:
-        text = f"Loads of {given.seconds:g} s each, by `python benchmarks/serve.py`."
+        text = f"Loads of {given.seconds:g} s each, by `python -m benchmarks.serve`."
         Path(__file__).with_suffix(".md").write_text("\n".join([text, "", *table, ""]))
 
 

@@ -11,25 +11,25 @@ from importlib import import_module
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from mnist_svm.datasets.idx import read_idx, write_idx
+    from mnist_svm.datasets.formats.idx import read_idx, write_idx
     from mnist_svm.datasets.load import Dataset, load_dataset
-    from mnist_svm.errors import MnistSvmError
-    from mnist_svm.explanation import explain
-    from mnist_svm.imaging.blur import Blur
-    from mnist_svm.imaging.contrast import NormalizeContrast
-    from mnist_svm.imaging.deskew import Deskew
-    from mnist_svm.imaging.distort import Distortion
-    from mnist_svm.imaging.gradients import GradientFeatures
-    from mnist_svm.imaging.size import NormalizeSize
-    from mnist_svm.modelfile import Model, load_model, save_model
-    from mnist_svm.recipes import RECIPES
-    from mnist_svm.recognizer import Recognizer
-    from mnist_svm.report import evaluate
+    from mnist_svm.evaluation.measures import evaluate
+    from mnist_svm.exceptions import MnistSvmError
+    from mnist_svm.features.blur import Blur
+    from mnist_svm.features.contrast import NormalizeContrast
+    from mnist_svm.features.deskew import Deskew
+    from mnist_svm.features.distort import Distortion
+    from mnist_svm.features.gradients import GradientFeatures
+    from mnist_svm.features.size import NormalizeSize
+    from mnist_svm.models.file import Model, load_model, save_model
+    from mnist_svm.models.recipes import RECIPES
+    from mnist_svm.recognition.explain import explain
+    from mnist_svm.recognition.recognizer import Recognizer
+    from mnist_svm.svm.calibration import Calibrated
     from mnist_svm.svm.classifier import KernelSVC
-    from mnist_svm.svm.confidence import Calibrated
     from mnist_svm.svm.coupled import CoupledSVC
     from mnist_svm.svm.virtual import VirtualSupportVectors
-    from mnist_svm.training import train_model
+    from mnist_svm.training.train import train_model
 
 __version__ = "0.1.0"
 
@@ -60,29 +60,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "RECIPES": "recipes",
-    "Blur": "imaging.blur",
-    "Calibrated": "svm.confidence",
+    "RECIPES": "models.recipes",
+    "Blur": "features.blur",
+    "Calibrated": "svm.calibration",
     "CoupledSVC": "svm.coupled",
     "Dataset": "datasets.load",
-    "Deskew": "imaging.deskew",
-    "Distortion": "imaging.distort",
-    "GradientFeatures": "imaging.gradients",
+    "Deskew": "features.deskew",
+    "Distortion": "features.distort",
+    "GradientFeatures": "features.gradients",
     "KernelSVC": "svm.classifier",
-    "MnistSvmError": "errors",
-    "Model": "modelfile",
-    "NormalizeContrast": "imaging.contrast",
-    "NormalizeSize": "imaging.size",
-    "Recognizer": "recognizer",
+    "MnistSvmError": "exceptions",
+    "Model": "models.file",
+    "NormalizeContrast": "features.contrast",
+    "NormalizeSize": "features.size",
+    "Recognizer": "recognition.recognizer",
     "VirtualSupportVectors": "svm.virtual",
-    "evaluate": "report",
-    "explain": "explanation",
+    "evaluate": "evaluation.measures",
+    "explain": "recognition.explain",
     "load_dataset": "datasets.load",
-    "load_model": "modelfile",
-    "read_idx": "datasets.idx",
-    "save_model": "modelfile",
-    "train_model": "training",
-    "write_idx": "datasets.idx",
+    "load_model": "models.file",
+    "read_idx": "datasets.formats.idx",
+    "save_model": "models.file",
+    "train_model": "training.train",
+    "write_idx": "datasets.formats.idx",
 }
 
 

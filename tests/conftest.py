@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,10 +16,8 @@ from click.testing import CliRunner, Result
 
 from mnist_svm import RECIPES, Dataset, Model, load_dataset, save_model, train_model
 from mnist_svm.cli import cli
-
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / "data"
-DIGITS = [ROOT / "images_test" / f"{digit}.png" for digit in range(10)]
+from tests.support.mirror import Mirror
+from tests.support.paths import DATA, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +47,6 @@ def small_model_file(small_model: Model, tmp_path_factory: pytest.TempPathFactor
 def run() -> Callable[..., Result]:
     """The command line in this process."""
     return lambda *args: CliRunner().invoke(cli, [str(arg) for arg in args])
-
-
-def using_model(command: str, model: Path) -> list[object]:
-    """The arguments that make a command read a model file."""
-    return {
-        "predict": ["predict", DIGITS[0], "--model", model],
-        "eval": ["eval", "--model", model, "--data-dir", DATA],
-        "info": ["info", model],
-    }[command]
 
 
 @pytest.fixture
@@ -107,26 +94,6 @@ def finish(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[i
     return communicate
 
 
-def seen_on_a_terminal(*arguments: object) -> str:
-    """What the command line, run to its good end, shows on stderr to a person."""
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mnist_svm", *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        cwd=ROOT,
-    )
-    os.close(theirs)
-    seen = b""
-    # Once nobody has the terminal any more, reading it is an error.
-    with contextlib.suppress(OSError):
-        while part := os.read(ours, 4096):
-            seen += part
-    os.close(ours)
-    assert process.wait(60) == 0
-    return seen.decode()
-
-
 @pytest.fixture
 def read_only_folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "read-only"
@@ -145,75 +112,6 @@ def no_privilege() -> list[str]:
     if setpriv is None:
         pytest.skip("root needs setpriv (util-linux) to give up its right to write anywhere")
     return [setpriv, "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
-
-
-class Mirror(ThreadingHTTPServer):
-    """A local HTTP server that serves bytes by file name and can misbehave.
-
-    ``content`` maps names to bytes; ``requests`` lists the (name, Range header) it was asked.
-    ``ranges`` says whether it honours Range headers. ``cut`` holds, for successive answers, how
-    many bytes to send before the connection is dropped; ``pause`` is set once that much was
-    sent and the rest is held back for ever.
-    """
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _MirrorHandler)
-        self.content: dict[str, bytes] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        self.ranges = True
-        self.cut: list[int] = []
-        self.hold_after: int | None = None
-        self.holding = threading.Event()
-        self.released = threading.Event()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    def serve_folder(self, folder: Path) -> None:
-        self.content = {path.name: path.read_bytes() for path in folder.glob("*.gz")}
-
-
-class _MirrorHandler(BaseHTTPRequestHandler):
-    server: Mirror
-
-    def do_GET(self) -> None:
-        name = self.path.rsplit("/", 1)[-1]
-        wanted = self.headers.get("Range")
-        self.server.requests.append((name, wanted))
-        body = self.server.content.get(name)
-        if body is None:
-            self.send_error(404)
-            return
-        first = 0
-        if wanted and self.server.ranges:
-            first = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if first >= len(body):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(body) - first))
-        self.end_headers()
-        self._send(body[first:])
-
-    def _send(self, body: bytes) -> None:
-        if self.server.cut:
-            self.wfile.write(body[: self.server.cut.pop(0)])
-        elif self.server.hold_after is not None:
-            self.wfile.write(body[: self.server.hold_after])
-            self.wfile.flush()
-            self.server.holding.set()
-            self.server.released.wait(60)
-        else:
-            self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Keep the test's output clean."""
 
 
 @pytest.fixture

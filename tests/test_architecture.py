@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
 import mnist_svm
+from tests.support.paths import ROOT
 
 PACKAGE = ROOT / "mnist_svm"
 

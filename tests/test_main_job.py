@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import DATA, DIGITS
 
 from mnist_svm.cli import cli
+from tests.support.paths import DATA, DIGITS
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import re
 import shlex
 
 import pytest
-from conftest import ROOT
 
 from mnist_svm import RECIPES
 from mnist_svm.cli import cli
-from mnist_svm.datasets.table import write_csv
+from mnist_svm.datasets.formats.csv import write_csv
+from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
 

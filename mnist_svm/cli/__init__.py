@@ -7,11 +7,11 @@ import click
 from mnist_svm import __version__
 from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
+from mnist_svm.cli.exit_codes import OutcomeGroup
 from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.export import export_command
 from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
-from mnist_svm.cli.outcome import OutcomeGroup
 from mnist_svm.cli.predict import predict_command
 from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command

@@ -23,7 +23,7 @@ def require_dask_for(address: str | None) -> None:
     address : str or None
     """
     if address is not None:
-        from mnist_svm.workers import require_dask
+        from mnist_svm.parallel.workers import require_dask
 
         require_dask()
 
@@ -42,8 +42,8 @@ def helped_by(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    from mnist_svm.cli.outcome import say
-    from mnist_svm.cluster import connected
+    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.parallel.dask_cluster import connected
 
     with connected(address) as tasks:
         say(f"The Dask cluster at {address} does {tasks} tasks at a time")

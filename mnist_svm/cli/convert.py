@@ -12,7 +12,7 @@ from mnist_svm.cli.options import data_dir_option, json_option, split_option
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.convert import Form
-    from mnist_svm.datasets.pairs import Split
+    from mnist_svm.datasets.formats.idx_pair import Split
 
 
 @click.command("convert")
@@ -66,12 +66,12 @@ def convert_command(
       mnist-svm convert kaggle/ idx/
       mnist-svm convert mnist.npz pictures/ --to images
     """
+    from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import INVERTED
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.convert import convert, form_of
     from mnist_svm.datasets.sources import find_source
-    from mnist_svm.fileio import require_writable
 
     found = find_source(source, data_dir)
     if split is not None:

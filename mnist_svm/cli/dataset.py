@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mnist_svm.datasets.formats.idx_pair import Split
     from mnist_svm.datasets.load import Dataset
-    from mnist_svm.datasets.pairs import Split
 
 INVERTED = "has dark ink on a bright ground; its negative is taken"
 
@@ -22,7 +22,7 @@ def read_dataset(data: str, split: Split, data_dir: str) -> Dataset:
     -------
     Dataset
     """
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
     from mnist_svm.cli.progress import counted
     from mnist_svm.datasets.load import load_dataset
 

@@ -19,10 +19,10 @@ from mnist_svm.cli.options import (
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.load import Dataset
-    from mnist_svm.learning import Lesson
-    from mnist_svm.recognizer import Readings, Recognizer
-    from mnist_svm.report import Evaluation
-    from mnist_svm.report_page import Measurement
+    from mnist_svm.evaluation.html import Measurement
+    from mnist_svm.evaluation.learning_curve import Lesson
+    from mnist_svm.evaluation.measures import Evaluation
+    from mnist_svm.recognition.recognizer import Readings, Recognizer
 
 
 @click.command("eval")
@@ -77,14 +77,14 @@ def evaluate_command(
     """
     import time
 
+    from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
     from mnist_svm.cli.progress import counted
-    from mnist_svm.fileio import require_writable
-    from mnist_svm.models import find_model
-    from mnist_svm.recognizer import Recognizer
-    from mnist_svm.report import evaluate, require_matplotlib
-    from mnist_svm.report_page import Measurement, require_page
+    from mnist_svm.evaluation.html import Measurement, require_page
+    from mnist_svm.evaluation.measures import evaluate, require_matplotlib
+    from mnist_svm.models.locate import find_model
+    from mnist_svm.recognition.recognizer import Recognizer
 
     if learning_curve and not report:
         msg = "--learning-curve is drawn in a report: give --report FILE.html as well"
@@ -125,7 +125,7 @@ def evaluate_command(
 
 def _tell_if_known(recognizer: Recognizer, dataset: Dataset) -> None:
     """Say that the images are those that the model has learned from, if they are."""
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
 
     known = recognizer.model.metadata.get("training", {}).get("sha256", {})
     if set(dataset.sha256.values()) <= set(known.values()):
@@ -136,8 +136,8 @@ def _tell_if_known(recognizer: Recognizer, dataset: Dataset) -> None:
 
 
 def _write_plot(path: str, evaluation: Evaluation) -> None:
-    from mnist_svm.fileio import atomic_write
-    from mnist_svm.report import plot_confusion
+    from mnist_svm._io import atomic_write
+    from mnist_svm.evaluation.measures import plot_confusion
 
     figure = plot_confusion(evaluation)
     with atomic_write(path) as file:
@@ -147,8 +147,8 @@ def _write_plot(path: str, evaluation: Evaluation) -> None:
 def _write_errors(path: str, dataset: Dataset, readings: Readings) -> None:
     import numpy as np
 
-    from mnist_svm.fileio import atomic_write
-    from mnist_svm.imaging.sheet import Caption, contact_sheet
+    from mnist_svm._io import atomic_write
+    from mnist_svm.drawing.contact_sheet import Caption, contact_sheet
 
     (wrong,) = np.nonzero(readings.labels != dataset.labels)
     wrong = wrong[np.lexsort((readings.labels[wrong], dataset.labels[wrong]))]
@@ -166,7 +166,7 @@ def _learner(
     """What trains the model anew, once it is clear that nothing keeps it from that."""
     from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.progress import watched
-    from mnist_svm.learning import Course, learning_curve, require_apart
+    from mnist_svm.evaluation.learning_curve import Course, learning_curve, require_apart
 
     course = Course.of(recognizer.model.metadata)
     train = read_dataset(data, "train", data_dir)
@@ -178,9 +178,9 @@ def _learner(
 
 
 def _write_report(path: str, measured: Measurement) -> None:
-    from mnist_svm.cli.outcome import say
-    from mnist_svm.fileio import atomic_write
-    from mnist_svm.report_page import report_page
+    from mnist_svm._io import atomic_write
+    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.evaluation.html import report_page
 
     # File names need not be valid Unicode.
     page = report_page(measured).encode(errors="replace")

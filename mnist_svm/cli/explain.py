@@ -49,11 +49,11 @@ def explain_command(
       mnist-svm explain images_test/4.png --against 9 -o why-not-9.png
       mnist-svm explain images_test/3.png --json | jq .support_vectors
     """
-    from mnist_svm.cli.outcome import say
-    from mnist_svm.explanation import explain
-    from mnist_svm.fileio import atomic_write, require_writable
-    from mnist_svm.models import find_model
-    from mnist_svm.recognizer import Recognizer
+    from mnist_svm._io import atomic_write, require_writable
+    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.models.locate import find_model
+    from mnist_svm.recognition.explain import explain
+    from mnist_svm.recognition.recognizer import Recognizer
 
     if out is None and not as_json:
         out = "explain.png"
@@ -82,10 +82,10 @@ def explain_command(
 
 def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
     """A small copy of a picture, its width and height, and the image that is read."""
-    from mnist_svm.errors import PictureError
-    from mnist_svm.imaging.album import open_picture
-    from mnist_svm.imaging.normalize import normalize
-    from mnist_svm.imaging.plate import TILE
+    from mnist_svm.drawing.explanation_page import TILE
+    from mnist_svm.exceptions import PictureError
+    from mnist_svm.pictures.files import open_picture
+    from mnist_svm.pictures.normalize import normalize
 
     named = open_picture(name, TILE)
     try:

@@ -10,7 +10,7 @@ import click
 from mnist_svm.cli.options import json_option, model_option, told
 
 if TYPE_CHECKING:
-    from mnist_svm.onnx_export import Tensor
+    from mnist_svm.export.onnx import Tensor
 
 
 @click.command("export")
@@ -41,11 +41,11 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
     """
     from pathlib import Path
 
-    from mnist_svm.cli.outcome import say
-    from mnist_svm.fileio import atomic_write, require_writable
-    from mnist_svm.modelfile import load_model
-    from mnist_svm.models import find_model
-    from mnist_svm.onnx_export import IMAGES, OPSET, outputs_of, require_onnx, to_onnx
+    from mnist_svm._io import atomic_write, require_writable
+    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.export.onnx import IMAGES, OPSET, outputs_of, require_onnx, to_onnx
+    from mnist_svm.models.file import load_model
+    from mnist_svm.models.locate import find_model
 
     require_onnx()
     require_writable(output)

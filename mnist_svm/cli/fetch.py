@@ -50,10 +50,10 @@ def fetch_command(
       mnist-svm fetch fashion-mnist
       mnist-svm fetch --mirror file:///media/usb/mnist/
     """
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
     from mnist_svm.cli.progress import counted
-    from mnist_svm.datasets.fetch import FetchReport, fetch, require_address
-    from mnist_svm.errors import FetchError
+    from mnist_svm.datasets.download import FetchReport, fetch, require_address
+    from mnist_svm.exceptions import FetchError
 
     info = CATALOG[name]
     for mirror in mirrors:

@@ -26,8 +26,8 @@ def info_command(model: str | None, as_json: bool) -> None:
       mnist-svm info
       mnist-svm info small.joblib --json
     """
-    from mnist_svm.modelfile import load_model
-    from mnist_svm.models import find_model
+    from mnist_svm.models.file import load_model
+    from mnist_svm.models.locate import find_model
 
     path = find_model(model)
     metadata = load_model(path).metadata

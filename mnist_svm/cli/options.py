@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mnist_svm.models import SHIPPED
+from mnist_svm.models.locate import SHIPPED
 
 
 def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:

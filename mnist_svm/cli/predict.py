@@ -23,9 +23,9 @@ from mnist_svm.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mnist_svm.datasets.pairs import Split
-    from mnist_svm.imaging.tiles import Tile
-    from mnist_svm.recognizer import PictureReading, Recognizer
+    from mnist_svm.datasets.formats.idx_pair import Split
+    from mnist_svm.drawing.tiles import Tile
+    from mnist_svm.recognition.recognizer import PictureReading, Recognizer
 
 # What labels mean, where they are not digits.
 Names = Mapping[int, str]
@@ -111,11 +111,11 @@ def predict_command(
       mnist-svm predict --data test.csv --submission submission.csv
       mnist-svm predict --data scans.npz --dask tcp://127.0.0.1:8786
     """
-    from mnist_svm.cli.outcome import say, tell_of
+    from mnist_svm._io import require_writable
+    from mnist_svm.cli.exit_codes import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
-    from mnist_svm.fileio import require_writable
-    from mnist_svm.models import find_model
-    from mnist_svm.recognizer import Recognizer
+    from mnist_svm.models.locate import find_model
+    from mnist_svm.recognition.recognizer import Recognizer
 
     _require_sense(ctx, images, data, submission, reject_below)
     require_dask_for(dask)
@@ -189,7 +189,7 @@ def _of_data(
 ) -> Iterator[PictureReading]:
     """Readings of the images of a data set, which are counted from 1."""
     from mnist_svm.datasets.load import load_images
-    from mnist_svm.recognizer import PictureReading
+    from mnist_svm.recognition.recognizer import PictureReading
 
     images = load_images(data, split=split, data_dir=data_dir, progress=report)
     readings = recognizer.classify(images, progress=report)
@@ -199,7 +199,7 @@ def _of_data(
 
 
 def _write_submission(path: str, labels: list[int]) -> None:
-    from mnist_svm.fileio import atomic_write
+    from mnist_svm._io import atomic_write
 
     lines = ["ImageId,Label", *(f"{index},{label}" for index, label in enumerate(labels, start=1))]
     with atomic_write(path) as file:
@@ -249,8 +249,8 @@ def _draw(
     path: str, readings: list[PictureReading], count: int, reject_below: float, names: Names
 ) -> None:
     """Draw the first of so many readings."""
-    from mnist_svm.fileio import atomic_write
-    from mnist_svm.imaging.tiles import draw_tiles
+    from mnist_svm._io import atomic_write
+    from mnist_svm.drawing.tiles import draw_tiles
 
     pictures = f"{count:,} picture{'s' if count > 1 else ''}"
     title = pictures if count == len(readings) else f"The first {len(readings):,} of {pictures}"
@@ -263,7 +263,7 @@ def _draw(
 
 
 def _tile(reading: PictureReading, reject_below: float, names: Names) -> Tile:
-    from mnist_svm.imaging.tiles import Tile
+    from mnist_svm.drawing.tiles import Tile
 
     name = PurePath(reading.file).name or reading.file
     if reading.error is not None:

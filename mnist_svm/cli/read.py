@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mnist_svm.recognizer import PageReading
+    from mnist_svm.recognition.recognizer import PageReading
 
 # Of the picture that is drawn on.
 PIXELS = 1600
@@ -61,11 +61,11 @@ def read_command(
       mnist-svm read page.jpg --annotate seen.png
       mnist-svm read scans/ --reject-below 0.9 --json
     """
-    from mnist_svm.cli.outcome import say, tell_of
+    from mnist_svm._io import require_writable
+    from mnist_svm.cli.exit_codes import say, tell_of
     from mnist_svm.cli.progress import counted, is_terminal
-    from mnist_svm.fileio import require_writable
-    from mnist_svm.models import find_model
-    from mnist_svm.recognizer import Recognizer
+    from mnist_svm.models.locate import find_model
+    from mnist_svm.recognition.recognizer import Recognizer
 
     several = len(images) > 1 or Path(images[0]).is_dir()
     if annotate:
@@ -94,7 +94,7 @@ def read_command(
 
 
 def _print(reading: PageReading, several: bool, reject_below: float) -> None:
-    from mnist_svm.page import written
+    from mnist_svm.recognition.pages import written
 
     name = f"{click.format_filename(reading.file)}\t" if several else ""
     for row in reading.rows:
@@ -102,7 +102,7 @@ def _print(reading: PageReading, several: bool, reject_below: float) -> None:
 
 
 def _json_object(reading: PageReading, reject_below: float) -> dict[str, Any]:
-    from mnist_svm.page import written
+    from mnist_svm.recognition.pages import written
 
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
@@ -128,8 +128,8 @@ def _json_object(reading: PageReading, reject_below: float) -> dict[str, Any]:
 def _draw(
     path: str, reading: PageReading, picture: npt.NDArray[np.uint8], reject_below: float
 ) -> None:
-    from mnist_svm.fileio import atomic_write
-    from mnist_svm.imaging.annotate import Note, annotated
+    from mnist_svm._io import atomic_write
+    from mnist_svm.drawing.annotate import Note, annotated
 
     least = reject_below or DOUBTFUL
     notes = [

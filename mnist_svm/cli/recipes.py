@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mnist_svm.cli.options import json_option
-from mnist_svm.recipes import RECIPES, Recipe
+from mnist_svm.models.recipes import RECIPES, Recipe
 
 
 @click.command("recipes")

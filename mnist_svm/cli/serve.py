@@ -127,11 +127,11 @@ def serve_command(
     import os
     import sys
 
-    from mnist_svm.cli.outcome import say
+    from mnist_svm.cli.exit_codes import say
     from mnist_svm.cli.progress import is_terminal
-    from mnist_svm.errors import MissingExtraError
-    from mnist_svm.models import find_model
-    from mnist_svm.recognizer import Recognizer
+    from mnist_svm.exceptions import MissingExtraError
+    from mnist_svm.models.locate import find_model
+    from mnist_svm.recognition.recognizer import Recognizer
 
     if any(importlib.util.find_spec(name) is None for name in EXTRA):
         msg = "serve needs an extra; install it with: pip install 'mnist-svm[serve]'"

@@ -19,14 +19,15 @@ from mnist_svm.cli.options import (
     limit_option,
     random_state_option,
 )
-from mnist_svm.models import DEFAULT_NAME
-from mnist_svm.recipes import RECIPES, Recipe, Value
+from mnist_svm.models.locate import DEFAULT_NAME
+from mnist_svm.models.parameters import Value
+from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mnist_svm.datasets.load import Dataset
-    from mnist_svm.modelfile import Model
+    from mnist_svm.models.file import Model
 
 
 def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -166,10 +167,10 @@ def train_command(
     """
     import time
 
+    from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.outcome import say
-    from mnist_svm.fileio import require_writable
-    from mnist_svm.modelfile import save_model
+    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.models.file import save_model
 
     start = time.perf_counter()
     require_writable(output)
@@ -210,13 +211,13 @@ def train_command(
 def _require_copies(recipe: Recipe, copies: int | None) -> None:
     """Fail early where a recipe cannot have virtual copies of every image."""
     if copies is not None:
-        from mnist_svm.augmentation import distortion_of
+        from mnist_svm.training.augmented import distortion_of
 
         distortion_of(recipe)
 
 
 def _trained(recipe: Recipe, dataset: Dataset, options: dict[str, Any], dask: str | None) -> Model:
-    from mnist_svm.training import train_model
+    from mnist_svm.training.train import train_model
 
     return _fitted(lambda: train_model(recipe, dataset, **options), dask)
 
@@ -240,10 +241,10 @@ def _trained_with_copies(
     dask: str | None,
 ) -> Model:
     """Train on copies of every image too, and write the model; what is done is kept till then."""
-    from mnist_svm.augmentation import AugmentedTraining
-    from mnist_svm.cli.outcome import INTERRUPTED, say
+    from mnist_svm.cli.exit_codes import INTERRUPTED, say
     from mnist_svm.cli.progress import counted
-    from mnist_svm.modelfile import save_model
+    from mnist_svm.models.file import save_model
+    from mnist_svm.training.augmented import AugmentedTraining
 
     folder = f"{output}.work"
     try:

@@ -20,11 +20,11 @@ from mnist_svm.cli.options import (
     limit_option,
     random_state_option,
 )
-from mnist_svm.recipes import RECIPES
+from mnist_svm.models.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from mnist_svm.tracking import Tracker
-    from mnist_svm.tuning import Standing, Tried
+    from mnist_svm.tuning.mlflow_log import Tracker
+    from mnist_svm.tuning.search import Standing, Tried
 
 
 @click.command("tune")
@@ -121,15 +121,15 @@ def tune_command(
       mnist-svm tune --recipe best --dask tcp://10.0.0.5:8786
     """
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.outcome import INTERRUPTED, say
+    from mnist_svm.cli.exit_codes import INTERRUPTED, say
     from mnist_svm.cli.progress import watched
-    from mnist_svm.cli.standings import Teller
-    from mnist_svm.holdout import protocol_for
-    from mnist_svm.tuning import require_optuna, search_name, tune
+    from mnist_svm.cli.trial_table import Teller
+    from mnist_svm.tuning.search import require_optuna, search_name, tune
+    from mnist_svm.tuning.splits import protocol_for
 
     require_optuna()
     require_dask_for(dask)
-    from mnist_svm.study import shown_address
+    from mnist_svm.tuning.study import shown_address
 
     recipe = RECIPES[recipe_name]
     say(f"Reading {data}")
@@ -189,7 +189,7 @@ def _tracking(address: str | None, name: str) -> Iterator[Tracker | None]:
     if address is None:
         yield None
         return
-    from mnist_svm.tracking import Tracker
+    from mnist_svm.tuning.mlflow_log import Tracker
 
     with Tracker(address, experiment=name) as tracker:
         yield tracker
@@ -199,8 +199,8 @@ def _registered(
     ctx: click.Context, tracker: Tracker, standing: Standing, new: list[int]
 ) -> str | None:
     """Where MLflow has the best model; None if it got none, which then was said."""
-    from mnist_svm.cli.outcome import FAILED_IN_PART, say
-    from mnist_svm.errors import TrackingError
+    from mnist_svm.cli.exit_codes import FAILED_IN_PART, say
+    from mnist_svm.exceptions import TrackingError
 
     if not new:
         say("No trial was new, so nothing is registered in MLflow")

@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from mnist_svm._io import atomic_write
 from mnist_svm.datasets.catalog import RemoteFile
 from mnist_svm.datasets.verify import CHUNK, OVERHEAD
-from mnist_svm.errors import FetchError
-from mnist_svm.fileio import atomic_write
+from mnist_svm.exceptions import FetchError
 
 # What the standard library unpacks a chunk at a time with errors of its own kinds.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.errors import FormatError
+from mnist_svm.exceptions import FormatError
 
 IMAGE_SHAPE = (28, 28)
 PIXELS = math.prod(IMAGE_SHAPE)

@@ -9,15 +9,15 @@ from typing import Literal
 
 import numpy as np
 
+from mnist_svm._io import atomic_folder
 from mnist_svm.datasets.arrays import Labelled, Progress
-from mnist_svm.datasets.idx import FilePath, write_idx
-from mnist_svm.datasets.npz import write_npz
-from mnist_svm.datasets.pairs import STEMS, Split
-from mnist_svm.datasets.pictures import write_folder
+from mnist_svm.datasets.formats.csv import write_csv
+from mnist_svm.datasets.formats.folder import write_folder
+from mnist_svm.datasets.formats.idx import FilePath, write_idx
+from mnist_svm.datasets.formats.idx_pair import STEMS, Split
+from mnist_svm.datasets.formats.npz import write_npz
 from mnist_svm.datasets.sources import Source
-from mnist_svm.datasets.table import write_csv
-from mnist_svm.errors import FormatError
-from mnist_svm.fileio import atomic_folder
+from mnist_svm.exceptions import FormatError
 
 Form = Literal["idx", "csv", "npz", "images"]
 

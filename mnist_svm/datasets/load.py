@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm.datasets.arrays import Images, Labelled, Progress
-from mnist_svm.datasets.idx import FilePath
-from mnist_svm.datasets.pairs import STEMS, Split
+from mnist_svm.datasets.formats.idx import FilePath
+from mnist_svm.datasets.formats.idx_pair import STEMS, Split
 from mnist_svm.datasets.published import payload_sha256
 from mnist_svm.datasets.sources import Source, find_source
-from mnist_svm.errors import FormatError
+from mnist_svm.exceptions import FormatError
 
 
 @dataclass(frozen=True)

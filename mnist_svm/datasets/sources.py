@@ -13,14 +13,14 @@ import numpy as np
 
 from mnist_svm.datasets.arrays import Labelled, Progress, bright_on_dark, in_full_range
 from mnist_svm.datasets.catalog import CATALOG, DatasetInfo
-from mnist_svm.datasets.idx import FilePath, open_payload
-from mnist_svm.datasets.npz import npz_parts, read_npz
-from mnist_svm.datasets.pairs import STEMS, Split, read_images, read_pair
-from mnist_svm.datasets.parquet import parquet_parts, read_parquet
-from mnist_svm.datasets.pictures import picture_parts, read_folder
+from mnist_svm.datasets.formats.csv import read_csv
+from mnist_svm.datasets.formats.folder import picture_parts, read_folder
+from mnist_svm.datasets.formats.idx import FilePath, open_payload
+from mnist_svm.datasets.formats.idx_pair import STEMS, Split, read_images, read_pair
+from mnist_svm.datasets.formats.npz import npz_parts, read_npz
+from mnist_svm.datasets.formats.parquet import parquet_parts, read_parquet
 from mnist_svm.datasets.published import default_data_dir, load_published
-from mnist_svm.datasets.table import read_csv
-from mnist_svm.errors import DataMissingError, FormatError
+from mnist_svm.exceptions import DataMissingError, FormatError
 
 Read = Callable[[Progress], Labelled]
 

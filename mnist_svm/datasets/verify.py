@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import IO
 
 from mnist_svm.datasets.catalog import RemoteFile
-from mnist_svm.datasets.idx import open_payload
-from mnist_svm.errors import FormatError
+from mnist_svm.datasets.formats.idx import open_payload
+from mnist_svm.exceptions import FormatError
 
 CHUNK = 1 << 16
 

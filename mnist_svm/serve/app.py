@@ -12,17 +12,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mnist_svm.recognizer import Recognizer
-from mnist_svm.serve.answers import problem_answer
-from mnist_svm.serve.api import add_api
-from mnist_svm.serve.guard import Guard
+from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.serve.error_responses import ProblemError, internal_error
+from mnist_svm.serve.limits import Guard
 from mnist_svm.serve.metrics import Metrics
-from mnist_svm.serve.observe import Observed
-from mnist_svm.serve.pages import add_pages
-from mnist_svm.serve.problems import ProblemError, internal_error
-from mnist_svm.serve.reading import Reading
+from mnist_svm.serve.middleware import Observed
+from mnist_svm.serve.predict import Reading
+from mnist_svm.serve.responses import problem_answer
+from mnist_svm.serve.routes import add_api
 from mnist_svm.serve.schemas import VERSION
 from mnist_svm.serve.settings import Settings
+from mnist_svm.serve.web_page import add_pages
 
 DESCRIPTION = """\
 Reads handwritten digits with a support vector machine. `/predict` takes pictures of one digit each,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from mnist_svm.imaging.normalize import SIDE
-from mnist_svm.serve.problems import ProblemError
+from mnist_svm.pictures.normalize import SIDE
+from mnist_svm.serve.error_responses import ProblemError
 from mnist_svm.serve.schemas import FORMS, PIXELS, WHITE, Arrays
 from mnist_svm.serve.settings import MAX_ARRAYS
 

@@ -10,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from mnist_svm.serve.problems import ProblemError
+from mnist_svm.serve.error_responses import ProblemError
 
 # Characters of a file's name that are told back.
 NAME = 255

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from mnist_svm.errors import AddressError, MnistSvmError
+from mnist_svm.exceptions import AddressError, MnistSvmError
 from mnist_svm.serve.logs import configuration, logger
 from mnist_svm.serve.protocol import PatientProtocol
 from mnist_svm.serve.settings import UNREAD_SECONDS, Settings

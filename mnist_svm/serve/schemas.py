@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from mnist_svm.imaging.normalize import SIDE
+from mnist_svm.pictures.normalize import SIDE
 from mnist_svm.serve.settings import MAX_ARRAYS
 
 VERSION = version("mnist-svm")

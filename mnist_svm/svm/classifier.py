@@ -18,17 +18,17 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.svm.checkpoint import Checkpoint, fingerprint
+from mnist_svm.parallel.threads import threads
+from mnist_svm.parallel.workers import workers_for
+from mnist_svm.svm._solver.checkpoint import Checkpoint, fingerprint
+from mnist_svm.svm._solver.frame import survey
+from mnist_svm.svm._solver.samples import Samples, project
+from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.svm.decisions import Expansion, coupled
-from mnist_svm.svm.frame import survey
 from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
 from mnist_svm.svm.log import listening, logger
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.parameters import check_parameters, checked_weights
-from mnist_svm.svm.samples import Samples, project
-from mnist_svm.svm.working_set import WorkingSetSolver
-from mnist_svm.threads import threads
-from mnist_svm.workers import workers_for
 
 MIB = 1 << 20
 
@@ -40,11 +40,11 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """C-support vector classification with a kernel: exact, and fast on many samples.
 
     One-vs-one, as `sklearn.svm.SVC`, with the same optimum, attributes and answers, for dense
-    data. `mnist_svm.svm.working_set` tells how it is found. Kernel values are computed in
+    data. `mnist_svm.svm._solver.working_set` tells how it is found. Kernel values are computed in
     float32, and in float64 where a machine is fitted to 5,000 samples or fewer.
 
     Within ``joblib.parallel_config("dask")``, a fit is done by the workers of a Dask cluster; see
-    `mnist_svm.workers`.
+    `mnist_svm.parallel.workers`.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     kkt_violation_ : float
         No margin of any sample in any pair violates the optimality conditions by more.
     fit_log_ : list of dict
-        What happened in each round; see `mnist_svm.svm.working_set.Round`.
+        What happened in each round; see `mnist_svm.svm._solver.working_set.Round`.
     shape_fit_ : (int, int)
         Shape of ``X`` in `fit`.
     n_features_in_ : int
@@ -204,7 +204,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         OSError
             If the `checkpoint` cannot be read or written.
         ClusterError
-            If the work is done by a Dask cluster (see `mnist_svm.workers`), and that is lost.
+            If the work is done by a Dask cluster (see `mnist_svm.parallel.workers`), and that is lost.
 
         Warns
         -----

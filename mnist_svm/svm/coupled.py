@@ -51,7 +51,7 @@ class CoupledSVC(KernelSVC):
         Returns
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
-            See `mnist_svm.svm.pairwise.class_confidences`; `mnist_svm.svm.confidence.Calibrated`
+            See `mnist_svm.svm.pairwise.class_confidences`; `mnist_svm.svm.calibration.Calibrated`
             makes probabilities of them.
 
         Raises

@@ -59,7 +59,7 @@ class Kernel:
         Parameters
         ----------
         points : ndarray of shape (n, n_features)
-            Scaled so that gamma is 1; see `mnist_svm.svm.frame.Frame`.
+            Scaled so that gamma is 1; see `mnist_svm.svm._solver.frame.Frame`.
         norms : ndarray of shape (n,)
             `squared_norms` of the points.
 

@@ -74,7 +74,7 @@ def class_confidences(values: Float64Array, n_classes: int) -> Float64Array:
     coupled in closed form: p_a proportional to 1 / (1 + sum over b of exp(-STEEPNESS f_ab)),
     so that a class is about as sure as its narrowest duel. One factor for every pair and every
     problem makes this a score that ranks answers from doubtful to sure;
-    `mnist_svm.svm.confidence.Calibrated` makes a probability of it.
+    `mnist_svm.svm.calibration.Calibrated` makes a probability of it.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""Every figure that is claimed has its command here."""

@@ -1,0 +1,1 @@
+"""Readers and writers of data set files, one module a format."""

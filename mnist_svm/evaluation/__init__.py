@@ -1,0 +1,1 @@
+"""Accuracy, calibration, learning curves, and reports of them."""

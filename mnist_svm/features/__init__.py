@@ -1,0 +1,1 @@
+"""Image features as scikit-learn transformers."""

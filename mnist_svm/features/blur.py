@@ -1,0 +1,61 @@
+"""Blur: strokes that lie a pixel apart still overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from mnist_svm.features.base import Images, ImageTransformer
+
+
+class Blur(ImageTransformer):
+    """Transformer that blurs images by a Gaussian.
+
+    A kernel on pixels compares images pixel by pixel; blurred a little, it forgives a stroke that
+    is a fraction of a pixel off, and finds fewer support vectors. Takes ``X`` of any unit, not
+    negative, and gives float32 in that unit and of that shape. Outside the frame counts as zero.
+
+    Parameters
+    ----------
+    sigma : float, default=0.6
+        Standard deviation of the Gaussian in pixels, from 0 to 10.
+    image_shape : (int, int) or None, default=None
+        See `ImageTransformer`.
+    n_jobs : int or None, default=None
+        See `ImageTransformer`.
+
+    Attributes
+    ----------
+    image_shape_, n_features_in_ : see `ImageTransformer`.
+
+    Examples
+    --------
+    >>> point = np.zeros((1, 9))
+    >>> point[0, 4] = 100
+    >>> Blur(sigma=0.6).fit_transform(point).round().reshape(3, 3)
+    array([[ 3., 11.,  3.],
+           [11., 44., 11.],
+           [ 3., 11.,  3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        *,
+        sigma: float = 0.6,
+        image_shape: tuple[int, int] | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(image_shape=image_shape, n_jobs=n_jobs)
+        self.sigma = sigma
+
+    def _check_parameters(self) -> None:
+        if not 0 <= self.sigma <= 10:
+            msg = f"sigma must be from 0 to 10, got {self.sigma!r}"
+            raise ValueError(msg)
+
+    def _of_task(self, images: Images) -> npt.NDArray[np.float32]:
+        sigma = (0, self.sigma, self.sigma)
+        return np.asarray(
+            ndimage.gaussian_filter(images, sigma, output=np.float32, mode="constant")
+        )

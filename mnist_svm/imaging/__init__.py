@@ -1,1 +1,0 @@
-"""Pictures: anything a person saved in, arrays that a classifier can use out."""

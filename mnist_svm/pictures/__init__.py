@@ -1,0 +1,1 @@
+"""Picture files to digit images: decoding, segmentation and normalization to MNIST form."""

@@ -1,0 +1,1 @@
+"""Reading digits and pages with a trained model."""

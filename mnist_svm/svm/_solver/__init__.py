@@ -1,0 +1,1 @@
+"""The working-set solver of the SVM's dual problem."""

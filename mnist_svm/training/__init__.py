@@ -1,0 +1,1 @@
+"""Training of recipes on data sets."""

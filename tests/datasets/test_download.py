@@ -1,0 +1,311 @@
+"""Fetching, against a local HTTP server that misbehaves and against file:// addresses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from mnist_svm.datasets.catalog import CATALOG
+from mnist_svm.datasets.download import fetch, missing_files
+from mnist_svm.datasets.formats.idx import write_idx
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.datasets.verify import file_fault
+from mnist_svm.exceptions import DataMissingError, FetchError, FormatError
+from tests.support.paths import DATA
+
+MNIST = CATALOG["mnist"]
+NAMES = [file.name for file in MNIST.files.values()]
+TRAIN_IMAGES = MNIST.files["train-images-idx3-ubyte"]
+LABELS = MNIST.files["t10k-labels-idx1-ubyte"]
+DEAD = "http://127.0.0.1:9/"  # the discard port, where nothing listens
+
+
+def link_all_but(folder: Path, *left_out: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in set(NAMES) - set(left_out):
+        (folder / name).symlink_to(DATA / name)
+    return folder
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name not in NAMES]
+
+
+def test_an_empty_folder_gets_every_file(mirror, tmp_path):
+    report = fetch(MNIST, tmp_path / "new", mirrors=[mirror.address])
+    assert sorted(report.downloaded) == sorted(NAMES)
+    assert report.downloaded[LABELS.name] == mirror.address + LABELS.name
+    assert len(load_dataset("mnist", split="train", data_dir=tmp_path / "new").labels) == 60_000
+    assert leftovers(tmp_path / "new") == []
+
+
+def test_files_that_are_there_and_right_cost_no_request(mirror, tmp_path):
+    report = fetch(MNIST, link_all_but(tmp_path), mirrors=[mirror.address])
+    assert sorted(report.present) == sorted(NAMES)
+    assert mirror.requests == []
+
+
+def test_a_file_decompressed_by_hand_counts_as_there(mirror, tmp_path):
+    link_all_but(tmp_path, LABELS.name)
+    plain = gzip.decompress((DATA / LABELS.name).read_bytes())
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(plain)
+    assert missing_files(MNIST, tmp_path) == []
+
+
+def test_only_the_damaged_file_is_fetched_again(mirror, tmp_path):
+    link_all_but(tmp_path, LABELS.name)
+    (tmp_path / LABELS.name).write_bytes(b"damaged")
+    report = fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert list(report.downloaded) == [LABELS.name]
+    assert (tmp_path / LABELS.name).read_bytes() == mirror.content[LABELS.name]
+
+
+def test_force_downloads_what_is_there(mirror, tmp_path):
+    report = fetch(MNIST, link_all_but(tmp_path), mirrors=[mirror.address], force=True)
+    assert sorted(report.downloaded) == sorted(NAMES)
+
+
+def test_a_mirror_that_compresses_differently_is_as_good(mirror, tmp_path):
+    payload = gzip.decompress(mirror.content[LABELS.name])
+    mirror.content[LABELS.name] = gzip.compress(payload, 1)
+    assert mirror.content[LABELS.name] != (DATA / LABELS.name).read_bytes()
+    fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
+    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+
+
+def test_the_next_mirror_is_tried(mirror, tmp_path):
+    link_all_but(tmp_path, LABELS.name)
+    report = fetch(MNIST, tmp_path, mirrors=[DEAD, mirror.address + "none/", mirror.address])
+    assert report.downloaded == {LABELS.name: mirror.address + "none/" + LABELS.name}
+
+
+def test_a_wrong_payload_is_not_moved_into_place(mirror, tmp_path):
+    mirror.content[LABELS.name] = gzip.compress(b"something else")
+    link_all_but(tmp_path, LABELS.name)
+    with pytest.raises(FetchError, match=f"expected SHA-256 {LABELS.sha256}, found"):
+        fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert not (tmp_path / LABELS.name).exists()
+    assert leftovers(tmp_path) == []
+
+
+def test_a_right_file_survives_a_failed_force(mirror, tmp_path):
+    mirror.content[LABELS.name] = gzip.compress(b"something else")
+    link_all_but(tmp_path)
+    with pytest.raises(FetchError):
+        fetch(MNIST, tmp_path, mirrors=[mirror.address], force=True)
+    assert missing_files(MNIST, tmp_path) == []
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(mirror, tmp_path):
+    mirror.cut = [3_000_000, 2_000_000]
+    link_all_but(tmp_path, TRAIN_IMAGES.name)
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    starts = [wanted for _, wanted in mirror.requests]
+    assert starts == [None, "bytes=3000000-", "bytes=5000000-"]
+    assert (tmp_path / TRAIN_IMAGES.name).read_bytes() == mirror.content[TRAIN_IMAGES.name]
+
+
+def test_a_server_without_ranges_starts_again(mirror, tmp_path):
+    mirror.ranges = False
+    mirror.cut = [3_000_000]
+    link_all_but(tmp_path, TRAIN_IMAGES.name)
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert len(mirror.requests) == 2
+    assert (tmp_path / TRAIN_IMAGES.name).read_bytes() == mirror.content[TRAIN_IMAGES.name]
+
+
+def test_a_server_that_always_breaks_is_given_up(mirror, tmp_path):
+    mirror.cut = [1000] * 100
+    mirror.ranges = False
+    with pytest.raises(FetchError, match="the connection broke after 1,000 bytes"):
+        fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
+    assert len(mirror.requests) < 10
+
+
+def test_a_later_run_resumes_what_an_earlier_one_left(mirror, tmp_path):
+    link_all_but(tmp_path, LABELS.name)
+    mirror.cut = [1000] + [0] * 20
+    with pytest.raises(FetchError, match="broke after 1,000 bytes"):
+        fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    mirror.cut = []
+    mirror.requests.clear()
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert mirror.requests == [(LABELS.name, "bytes=1000-")]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_rest_that_does_not_fit_is_fetched_whole(mirror, tmp_path):
+    # The mirror's file changed between two runs: the joined halves fail the checksum.
+    link_all_but(tmp_path, LABELS.name)
+    mirror.cut = [1000] + [0] * 20
+    with pytest.raises(FetchError):
+        fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    mirror.cut = []
+    mirror.requests.clear()
+    payload = gzip.decompress(mirror.content[LABELS.name])
+    mirror.content[LABELS.name] = gzip.compress(payload, 1)
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert [wanted for _, wanted in mirror.requests] == ["bytes=1000-", None]
+    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+
+
+def test_a_complete_part_is_used_without_its_download(mirror, tmp_path):
+    # As left by a run that was killed between the last byte and the move.
+    link_all_but(tmp_path, LABELS.name)
+    mirror.cut = [1000] + [0] * 20
+    with pytest.raises(FetchError):
+        fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    (part,) = (path for path in tmp_path.iterdir() if path.suffix == ".part")
+    part.write_bytes(mirror.content[LABELS.name])
+    mirror.cut = []
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+
+
+def test_an_endless_answer_is_cut_off(mirror, tmp_path):
+    mirror.content[LABELS.name] = bytes(3 << 20)
+    with pytest.raises(FetchError, match="more than the 10,008 bytes that the whole payload has"):
+        fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
+    assert leftovers(tmp_path) == []
+
+
+def test_a_payload_that_unpacks_to_too_much_is_refused(tmp_path):
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(50 << 20)))
+    fault = file_fault(tmp_path / "bomb.gz", LABELS)
+    assert fault == "payload of more than the 10,008 bytes expected"
+
+
+def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path):
+    del mirror.content[LABELS.name]
+    link_all_but(tmp_path, LABELS.name)
+    with pytest.raises(FetchError) as caught:
+        fetch(MNIST, tmp_path, mirrors=[DEAD, mirror.address, "file:///nowhere"])
+    message = str(caught.value)
+    assert f"{DEAD}{LABELS.name}: Connection refused" in message
+    assert f"{mirror.address}{LABELS.name}: HTTP 404" in message
+    assert f"file:///nowhere/{LABELS.name}: " in message
+    assert f"To put the files there by hand: get {LABELS.name} from any source" in message
+    assert str(tmp_path) in message
+
+
+def test_the_advice_lists_every_file_that_is_lacking(tmp_path):
+    with pytest.raises(FetchError, match=f"by hand: get {', '.join(NAMES)} from any source"):
+        fetch(MNIST, tmp_path, mirrors=[DEAD])
+
+
+def test_a_server_that_speaks_no_http_is_a_failed_mirror(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        import threading
+
+        def answer():
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"SSH-2.0-none\r\n")
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(FetchError, match="no mirror gave the right file"):
+            fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[address])
+
+
+def test_file_addresses_work(tmp_path):
+    report = fetch(MNIST, tmp_path, mirrors=[DATA.as_uri()])
+    assert sorted(report.downloaded) == sorted(NAMES)
+    assert missing_files(MNIST, tmp_path) == []
+
+
+def test_another_data_set_has_a_folder_of_its_own(tmp_path):
+    # Its files bear the same names as MNIST's, which must stay as they are.
+    with pytest.raises(FetchError):
+        fetch(CATALOG["fashion-mnist"], link_all_but(tmp_path), mirrors=[DATA.as_uri()])
+    assert missing_files(MNIST, tmp_path) == []
+    assert (tmp_path / "fashion-mnist").is_dir()
+
+
+def test_the_command_says_what_it_did(run, mirror, tmp_path):
+    link_all_but(tmp_path, LABELS.name)
+    result = run("fetch", "--data-dir", tmp_path, "--mirror", mirror.address)
+    assert result.exit_code == 0
+    assert f"{LABELS.name}: downloaded from {mirror.address}{LABELS.name}" in result.stdout
+    assert f"{TRAIN_IMAGES.name}: already there, SHA-256 verified" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_command_speaks_json(run, tmp_path):
+    result = run("fetch", "--data-dir", link_all_but(tmp_path), "--json")
+    content = json.loads(result.stdout)
+    assert sorted(content["present"]) == sorted(NAMES)
+    assert content["downloaded"] == {}
+
+
+def test_the_command_reports_failure_on_stderr(run, tmp_path):
+    result = run("fetch", "--data-dir", tmp_path, "--mirror", DEAD)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("mnist-svm: error: train-images-idx3-ubyte.gz: no mirror")
+
+
+@pytest.mark.parametrize("address", ["ftp://example.org/", "/some/folder", "mnist"])
+def test_an_address_of_another_kind_is_wrong_usage(run, tmp_path, address):
+    result = run("fetch", "--data-dir", tmp_path, "--mirror", address)
+    assert result.exit_code == 2
+    assert "expected an address that begins with http://" in result.stderr
+
+
+def test_an_unknown_data_set_is_wrong_usage(run):
+    result = run("fetch", "imagenet")
+    assert result.exit_code == 2
+    assert "'imagenet' is not one of 'mnist', 'fashion-mnist'" in result.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_fetch_leaves_nothing_under_a_final_name(start, mirror, tmp_path, how):
+    link_all_but(tmp_path, TRAIN_IMAGES.name)
+    mirror.hold_after = 4_000_000
+    process = start("fetch", "--data-dir", tmp_path, "--mirror", mirror.address)
+    assert mirror.holding.wait(30)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert "Traceback" not in err
+    assert not (tmp_path / TRAIN_IMAGES.name).exists()
+    mirror.hold_after = None
+    fetch(MNIST, tmp_path, mirrors=[mirror.address])
+    assert missing_files(MNIST, tmp_path) == []
+
+
+def test_missing_data_says_how_to_fetch_it(tmp_path):
+    with pytest.raises(DataMissingError, match=f"mnist-svm fetch mnist --data-dir {tmp_path}"):
+        load_dataset("mnist", data_dir=tmp_path)
+
+
+def test_data_that_is_not_the_catalogs_is_not_taken_for_it(tmp_path, test_set):
+    link_all_but(tmp_path, LABELS.name)
+    labels = test_set.labels.astype("uint8")
+    labels[0] = 9
+    write_idx(tmp_path / LABELS.name, labels)
+    with pytest.raises(FormatError, match="not the file of mnist: expected SHA-256 ff7bcfd4"):
+        load_dataset("mnist", split="test", data_dir=tmp_path)
+    # As a folder of its own it may be what it likes.
+    assert load_dataset(tmp_path, split="test").labels[0] == 9
+
+
+def test_a_source_that_is_neither_name_nor_folder_is_refused(tmp_path):
+    with pytest.raises(DataMissingError, match=r"none: no such file or folder, nor a .* \(mnist, "):
+        load_dataset(tmp_path / "none")
+
+
+def test_the_data_folder_comes_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MNIST_SVM_DATA", str(link_all_but(tmp_path / "elsewhere")))
+    monkeypatch.chdir(tmp_path)
+    assert len(load_dataset("mnist", split="test").labels) == 10_000
+
+
+def test_checksums_are_those_of_the_payload(test_set):
+    assert test_set.sha256["t10k-labels-idx1-ubyte"] == LABELS.sha256

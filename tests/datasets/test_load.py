@@ -1,0 +1,628 @@
+"""Data sets in every form that people have them in, made of real MNIST."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pyarrow import parquet
+
+from mnist_svm import Dataset, load_dataset, write_idx
+from mnist_svm.datasets.arrays import Labelled
+from mnist_svm.datasets.formats.csv import write_csv
+from mnist_svm.datasets.formats.folder import write_folder
+from mnist_svm.datasets.formats.npz import write_npz
+from mnist_svm.datasets.load import load_images
+from mnist_svm.exceptions import DataMissingError, FormatError, MissingExtraError
+from mnist_svm.pictures.normalize import normalize
+from tests.support.mutation import MUTATIONS, mutated
+from tests.support.paths import DATA, ROOT
+
+N = 300
+
+
+@pytest.fixture(scope="session")
+def sample(test_set: Dataset) -> Labelled:
+    """Real digits, few enough to be written in every form."""
+    return Labelled(test_set.images[:N], test_set.labels[:N])
+
+
+def png(image: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "PNG")
+    return out.getvalue()
+
+
+def as_hub(path: Path, sample: Labelled, **others: object) -> None:
+    """As data hubs publish images: encoded, with a path that may be missing."""
+    pictures = [{"bytes": png(image), "path": None} for image in sample.images]
+    columns = {"image": pictures, "label": sample.labels, **others}
+    parquet.write_table(pa.table(columns), path)
+
+
+def as_pixels(path: Path, sample: Labelled) -> None:
+    rows = sample.images.reshape(len(sample.images), 784)
+    columns = {f"pixel{i + 1}": rows[:, i] for i in range(784)}
+    # Labels as words, as where they are categories.
+    labels = pa.array(sample.labels.astype(str)).dictionary_encode()
+    parquet.write_table(pa.table({**columns, "class": labels}), path)
+
+
+def as_folder(path: Path, sample: Labelled) -> None:
+    write_folder(path, sample)
+
+
+def as_idx(path: Path, sample: Labelled) -> None:
+    path.mkdir()
+    write_idx(path / "train-images-idx3-ubyte.gz", sample.images)
+    write_idx(path / "train-labels-idx1-ubyte", sample.labels.astype(np.uint8))
+
+
+def as_keras(path: Path, sample: Labelled) -> None:
+    np.savez(path, x_train=sample.images, y_train=sample.labels.astype(np.uint8))
+
+
+def as_wide_npz(path: Path, sample: Labelled) -> None:
+    floats = sample.images.reshape(N, 784).astype(np.float64)
+    np.savez_compressed(path, images=floats, labels=sample.labels.reshape(-1, 1))
+
+
+def as_fractions(path: Path, sample: Labelled) -> None:
+    np.savez(path, X_train=sample.images[..., None] / np.float32(255), Y_train=sample.labels)
+
+
+def as_csv(path: Path, sample: Labelled) -> None:
+    write_csv(path, sample.images, sample.labels)
+
+
+FORMS = {
+    "idx": as_idx,
+    "train.csv": as_csv,
+    "train.csv.gz": as_csv,
+    "mnist.npz": as_keras,
+    "wide.npz": as_wide_npz,
+    "fractions.npz": as_fractions,
+    "hub.parquet": as_hub,
+    "pixels.parquet": as_pixels,
+    "folder": as_folder,
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_images_and_labels_that_went_in(tmp_path, sample, name):
+    FORMS[name](tmp_path / name, sample)
+    dataset = load_dataset(tmp_path / name)
+    assert dataset.images.dtype == np.uint8
+    assert dataset.labels.dtype == np.int64
+    np.testing.assert_array_equal(dataset.images, sample.images)
+    np.testing.assert_array_equal(dataset.labels, sample.labels)
+
+
+def test_the_checksums_are_of_what_is_there_not_of_how_it_is_written(tmp_path, sample):
+    found = set()
+    for name, write in FORMS.items():
+        write(tmp_path / name, sample)
+        found.add(tuple(load_dataset(tmp_path / name).sha256.values()))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_told_by_what_is_in_it(tmp_path, sample, name):
+    FORMS[name](tmp_path / name, sample)
+    # A compressed one is no longer called so, either. NumPy adds its suffix by itself.
+    (tmp_path / name).rename(tmp_path / "nameless")
+    np.testing.assert_array_equal(load_dataset(tmp_path / "nameless").labels, sample.labels)
+
+
+def test_mnist_s_own_images_file_finds_its_labels(test_set):
+    dataset = load_dataset(DATA / "t10k-images-idx3-ubyte.gz")
+    np.testing.assert_array_equal(dataset.labels, test_set.labels)
+
+
+# Folders with parts.
+
+
+def test_a_folder_with_two_csv_files_has_two_parts(tmp_path, sample):
+    write_csv(tmp_path / "train.csv", sample.images[:200], sample.labels[:200])
+    write_csv(tmp_path / "test.csv.gz", sample.images[200:], None)
+    assert len(load_dataset(tmp_path, split="train").labels) == 200
+    np.testing.assert_array_equal(load_images(tmp_path, split="test"), sample.images[200:])
+    with pytest.raises(FormatError, match="no labels in its test part"):
+        load_dataset(tmp_path, split="test")
+
+
+def test_files_of_a_part_may_be_called_by_more_than_that(tmp_path, sample):
+    write_csv(tmp_path / "mnist_train.csv", sample.images, sample.labels)
+    write_csv(tmp_path / "mnist_test.csv.gz", sample.images[:50], sample.labels[:50])
+    assert len(load_dataset(tmp_path, split="train").labels) == N
+    assert len(load_dataset(tmp_path, split="test").labels) == 50
+    write_csv(tmp_path / "my-train.csv", sample.images, sample.labels)
+    with pytest.raises(FormatError, match=r"which of mnist_train.csv and my-train.csv\?"):
+        load_dataset(tmp_path, split="train")
+    write_csv(tmp_path / "train.csv", sample.images[:9], sample.labels[:9])
+    assert len(load_dataset(tmp_path, split="train").labels) == 9
+
+
+def test_a_dot_in_the_names_of_idx_files_is_as_good_as_a_dash(tmp_path, sample):
+    write_idx(tmp_path / "train-images.idx3-ubyte", sample.images)
+    write_idx(tmp_path / "train-labels.idx1-ubyte", sample.labels.astype(np.uint8))
+    np.testing.assert_array_equal(load_dataset(tmp_path).labels, sample.labels)
+
+
+@pytest.mark.parametrize("place", [".", "data", "fashion_mnist"])
+def test_parquet_files_of_a_part_follow_each_other(tmp_path, sample, place):
+    folder = tmp_path / place
+    folder.mkdir(exist_ok=True)
+    for shard, rows in enumerate((slice(0, 120), slice(120, 260))):
+        part = Labelled(sample.images[rows], sample.labels[rows])
+        as_hub(folder / f"train-0000{shard}-of-00002.parquet", part)
+    as_hub(folder / "test-00000-of-00001.parquet", Labelled(sample.images[:9], sample.labels[:9]))
+    train = load_dataset(tmp_path, split="train")
+    np.testing.assert_array_equal(train.images, sample.images[:260])
+    assert len(load_dataset(tmp_path, split="test").labels) == 9
+
+
+def test_parquet_files_of_a_part_must_agree_on_labels(tmp_path, sample):
+    as_hub(tmp_path / "train-0.parquet", sample)
+    table = pa.table({"image": [png(image) for image in sample.images]})
+    parquet.write_table(table, tmp_path / "train-1.parquet")
+    with pytest.raises(FormatError, match="has other columns"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("training", "testing")])
+def test_folders_of_pictures_may_be_parted(tmp_path, sample, train, test):
+    write_folder(tmp_path / train, sample)
+    write_folder(tmp_path / test, Labelled(sample.images[:50], sample.labels[:50]))
+    assert len(load_dataset(tmp_path, split="train").labels) == N
+    assert len(load_dataset(tmp_path, split="test").labels) == 50
+
+
+def test_sub_folders_called_by_words_are_numbered_in_their_order(tmp_path, sample):
+    for digit, word in ((7, "seven"), (1, "one"), (2, "two")):
+        (tmp_path / word).mkdir()
+        for index in np.flatnonzero(sample.labels == digit)[:3]:
+            Image.fromarray(sample.images[index]).save(tmp_path / word / f"{index}.png")
+    dataset = load_dataset(tmp_path)
+    assert dict(dataset.class_names) == {0: "one", 1: "seven", 2: "two"}
+    assert sorted(dataset.labels.tolist()) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_pictures_of_another_size_are_brought_into_mnist_s_form(tmp_path):
+    (tmp_path / "4").mkdir()
+    large = Image.open(ROOT / "images_test" / "4.png").convert("L").resize((90, 90))
+    large.save(tmp_path / "4" / "large.png")
+    dataset = load_dataset(tmp_path)
+    np.testing.assert_array_equal(dataset.images[0], normalize(np.asarray(large)))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_of_dark_ink_on_a_bright_ground_the_negative_is_taken(tmp_path, sample, name):
+    FORMS[name](tmp_path / name, Labelled(255 - sample.images, sample.labels))
+    dataset = load_dataset(tmp_path / name)
+    assert dataset.inverted
+    np.testing.assert_array_equal(dataset.images, sample.images)
+
+
+def test_where_1_is_the_largest_it_is_white(tmp_path, sample):
+    ink = (sample.images > 127).astype(np.uint8)
+    write_csv(tmp_path / "bits.csv", ink, sample.labels)
+    np.testing.assert_array_equal(load_dataset(tmp_path / "bits.csv").images, 255 * ink)
+
+
+def test_mnist_is_no_negative(train_set, test_set):
+    assert not train_set.inverted
+    assert not test_set.inverted
+
+
+def test_other_files_among_the_pictures_are_left_alone(tmp_path, sample):
+    write_folder(tmp_path / "set", sample)
+    (tmp_path / "set" / "README.txt").write_text("Pictures of digits.")
+    (tmp_path / "set" / "3" / "._hidden.png").write_bytes(b"of a file system")
+    (tmp_path / "set" / "notes").mkdir()
+    assert len(load_dataset(tmp_path / "set").labels) == N
+
+
+def test_a_damaged_picture_is_named(tmp_path, sample):
+    write_folder(tmp_path / "set", sample)
+    (tmp_path / "set" / "5" / "bad.png").write_text("text")
+    with pytest.raises(FormatError, match=r"set/5/bad.png: .*not a picture"):
+        load_dataset(tmp_path / "set")
+
+
+# CSV files.
+
+HEADER = "label," + ",".join(f"pixel{i}" for i in range(784))
+ROW = "7," + ",".join(["0"] * 400 + ["255"] * 384)
+
+
+def csv_file(folder: Path, *lines: str, end: str = "\n") -> Path:
+    path = folder / "digits.csv"
+    path.write_bytes((end.join(lines) + end).encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (HEADER, ROW),
+        (ROW,),
+        ("\ufeff" + HEADER, ROW),
+        ("\ufeff" + ROW,),
+        (HEADER.replace(",", " , "), ROW.replace(",", ", ")),
+        (HEADER.replace("label", '"class"'), ROW),
+        ("class," + ",".join(f"{i}x{j}" for i in range(1, 29) for j in range(1, 29)), ROW),
+        (HEADER.removeprefix("label,") + ",Label", ROW.removeprefix("7,") + ",7"),
+        (HEADER, ROW.replace("255", "255.0")),
+        ("," + HEADER, "12345," + ROW),
+        ("ImageId," + HEADER, "a name," + ROW),
+        (",".join(map(str, range(785))), ROW),
+        (HEADER, ROW, "", "  ", ""),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_files_are_read_however_they_are_written(tmp_path, lines, end):
+    dataset = load_dataset(csv_file(tmp_path, *lines, end=end))
+    assert dataset.labels.tolist() == [7]
+    assert dataset.images.ravel().tolist() == [0] * 400 + [255] * 384
+
+
+def test_the_last_line_need_not_end(tmp_path):
+    path = tmp_path / "digits.csv"
+    path.write_text(f"{HEADER}\n{ROW}\n{ROW}")
+    assert load_dataset(path).labels.tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("header", [(), (HEADER.removeprefix("label,"),)])
+def test_a_csv_file_without_labels_has_images(tmp_path, header):
+    path = csv_file(tmp_path, *header, ROW.removeprefix("7,"))
+    assert load_images(path).shape == (1, 28, 28)
+    with pytest.raises(FormatError, match="no labels"):
+        load_dataset(path)
+
+
+BAD_ROWS = {
+    "short": (ROW.rpartition(",")[0], "line 4: expected 785 values, found 784"),
+    "long": (ROW + ",0", "line 4: expected 785 values, found 786"),
+    "blank": ("", "line 4: expected 785 values, found a blank line"),
+    "word": (
+        ROW.replace("255", "ink", 1),
+        r"line 4, column 402 \(pixel400\): expected a whole number from 0 to 255, found 'ink'",
+    ),
+    "missing": ("," + ROW[2:], r"line 4, column 1 \(label\): .* found ''"),
+    "negative": (ROW.replace("255", "-1", 1), "line 4, column 402 .* found '-1'"),
+    "bright": (ROW.replace("255", "256", 1), "line 4, column 402 .* found '256'"),
+    "part": (ROW.replace("255", "0.5", 1), "line 4, column 402 .* found '0.5'"),
+    "nan": (ROW.replace("255", "nan", 1), "line 4, column 402 .* found 'nan'"),
+    "huge": (ROW.replace("255", "9" * 30, 1), "line 4, column 402 .* found '999"),
+    "huge label": ("9" * 11 + ROW[1:], r"line 4, column 1 \(label\): .* to 2,147,483,647"),
+    "not text": (ROW.replace("255", "\u0662", 1), "line 4: not text of numbers and commas"),
+    "endless": ("0," * 40_000, "line 4: longer than any"),
+    "semicolons": (ROW.replace(",", ";"), "line 4: expected 785 values, found 1"),
+}
+
+
+@pytest.mark.parametrize(("row", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_a_bad_row_is_told_by_its_line(tmp_path, row, message):
+    path = csv_file(tmp_path, HEADER, ROW, ROW, row, ROW)
+    with pytest.raises(FormatError, match=message) as caught:
+        load_dataset(path)
+    assert str(caught.value).startswith(f"{path}: line 4")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_row_far_behind_is_told_by_its_line(tmp_path):
+    rows = [ROW] * 9_000
+    rows[8_765] = ROW.replace("255", "x", 1)
+    with pytest.raises(FormatError, match=r"line 8767, column 402"):
+        load_dataset(csv_file(tmp_path, HEADER, *rows))
+
+
+def test_blank_lines_at_the_end_of_a_block_are_not_the_end(tmp_path):
+    # A block is some thousand of these rows.
+    blanks = [""] * 3_000_000
+    with pytest.raises(FormatError, match="line 3: expected 785 values, found a blank line"):
+        load_dataset(csv_file(tmp_path, HEADER, ROW, *blanks, ROW))
+
+
+BAD_HEADERS = {
+    "nothing": ("", "line 1: expected the names of 784 columns .* found nothing"),
+    "other columns": ("name,age", "found 2 columns, first 'name'"),
+    "a pixel too few": (HEADER.rpartition(",")[0], "found 784 columns"),
+    "two labels": (HEADER + ",class", "found 786 columns"),
+    "numbers": ("1,2,3", "line 1: expected 784 pixels, with or without a label, found 3 values"),
+    "not in order": (
+        "label," + ",".join(f"pixel{i}" for i in reversed(range(784))),
+        "not in the order of their numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "message"), BAD_HEADERS.values(), ids=BAD_HEADERS)
+def test_other_tables_are_refused(tmp_path, header, message):
+    path = csv_file(tmp_path, header, ROW)
+    with pytest.raises(FormatError, match=message) as caught:
+        load_dataset(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", HEADER.encode(), HEADER.encode() + b"\n\n"])
+def test_a_csv_file_without_an_image_is_refused(tmp_path, content):
+    (tmp_path / "empty.csv").write_bytes(content)
+    with pytest.raises(FormatError, match=r"empty.csv: (no images in it|line 1: expected)"):
+        load_dataset(tmp_path / "empty.csv")
+
+
+def test_a_picture_is_no_data_set(tmp_path):
+    with pytest.raises(FormatError, match=r"7.png: not a CSV file, nor another that is known"):
+        load_dataset(ROOT / "images_test" / "7.png")
+
+
+def test_a_large_csv_file_takes_the_memory_of_its_arrays(tmp_path, train_set):
+    """What is read of 109 MB is 47 MB of images."""
+    path = tmp_path / "train.csv"
+    write_csv(path, train_set.images, train_set.labels)
+    script = f"""
+import resource
+from mnist_svm.datasets.load import load_dataset
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+dataset = load_dataset({str(path)!r})
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) * 1024 - dataset.images.nbytes - dataset.labels.nbytes)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert int(done.stdout) < 32 << 20, done.stderr
+
+
+# NumPy archives.
+
+
+BAD_ARRAYS = {
+    "another shape": ({"x_train": np.zeros((5, 28, 27))}, r"x_train: expected images of shape"),
+    "colours": ({"x_train": np.zeros((5, 28, 28, 3))}, r"found \(5, 28, 28, 3\)"),
+    "no images": ({"x_train": np.zeros((0, 28, 28))}, r"found \(0, 28, 28\)"),
+    "one image": ({"images": np.zeros((28, 28))}, r"images: expected images of shape"),
+    "fractions": ({"x_train": np.full((5, 28, 28), 1.5)}, r"image 1: .* found 1.5"),
+    "negative fractions": ({"x_train": np.full((5, 784), -0.5)}, r"image 1: .* found -128"),
+    "too bright": ({"x_train": np.arange(3 * 784).reshape(3, 784)}, "image 1: .* found 256"),
+    "not numbers": ({"x_train": np.full((5, 784), np.nan)}, "image 1: .* found nan"),
+    "words": ({"x_train": np.full((5, 784), "0")}, "expected numbers, found <U1"),
+    "objects": ({"x_train": np.full((5, 784), None)}, "promises .* of object, which is not read"),
+    "labels too few": (
+        {"x_train": np.zeros((5, 784)), "y_train": np.zeros(4)},
+        r"y_train: expected 5 labels, one for each image, found shape \(4,\)",
+    ),
+    "one-hot labels": (
+        {"x_train": np.zeros((5, 784)), "y_train": np.zeros((5, 10))},
+        r"found shape \(5, 10\)",
+    ),
+    "negative label": (
+        {"x_train": np.zeros((2, 784)), "y_train": np.array([0, -1])},
+        "y_train: image 2: .* found -1",
+    ),
+    "other names": ({"a": np.zeros(1), "b": np.zeros(2)}, "expected arrays called x_train.* a, b"),
+    "no names": ({}, "found other"),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+def test_arrays_of_another_kind_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "bad.npz", **arrays) if arrays else zipfile.ZipFile(
+        tmp_path / "bad.npz", "w"
+    ).writestr("other", b"")
+    with pytest.raises(FormatError, match=message) as caught:
+        load_dataset(tmp_path / "bad.npz")
+    assert str(caught.value).startswith(f"{tmp_path / 'bad.npz'}: ")
+
+
+def test_an_archive_that_promises_gigabytes_allocates_almost_nothing(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 28, 28)}
+    )
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", header.getvalue() + bytes(1 << 20))
+    with pytest.raises(FormatError, match="promises 784,000,000,000 bytes"):
+        load_dataset(tmp_path / "bomb.npz")
+
+
+def test_what_is_pickled_is_never_loaded(tmp_path):
+    np.savez(tmp_path / "evil.npz", x_train=np.array([{"a": 1}] * 3, dtype=object))
+    with pytest.raises(FormatError, match="of object, which is not read"):
+        load_dataset(tmp_path / "evil.npz")
+
+
+# Parquet files.
+
+
+def test_a_row_without_a_picture_is_told_by_its_number(tmp_path, sample):
+    pictures = [png(image) for image in sample.images]
+    pictures[41] = None
+    path = tmp_path / "holes.parquet"
+    parquet.write_table(pa.table({"image": pictures, "label": sample.labels}), path)
+    with pytest.raises(FormatError, match=r"holes.parquet: row 42: no picture in it"):
+        load_dataset(path)
+
+
+def test_a_row_with_a_damaged_picture_is_told_by_its_number(tmp_path, sample):
+    pictures = [png(image) for image in sample.images]
+    pictures[41] = pictures[41][:60]
+    path = tmp_path / "damaged.parquet"
+    parquet.write_table(pa.table({"image": pictures, "label": sample.labels}), path)
+    with pytest.raises(FormatError, match=r"damaged.parquet: row 42: damaged picture"):
+        load_dataset(path)
+
+
+def test_a_missing_label_is_refused(tmp_path, sample):
+    labels = [None, *sample.labels.tolist()[1:]]
+    as_hub(tmp_path / "holes.parquet", sample, label=labels)
+    with pytest.raises(FormatError, match="a value is missing in the column label"):
+        load_dataset(tmp_path / "holes.parquet")
+
+
+def test_labels_that_are_no_numbers_are_refused(tmp_path, sample):
+    as_hub(tmp_path / "words.parquet", sample, label=["seven"] * N)
+    with pytest.raises(FormatError, match="expected numbers in the column label, found words"):
+        load_dataset(tmp_path / "words.parquet")
+
+
+def test_a_pixel_that_is_too_bright_is_told_by_its_row(tmp_path, sample):
+    rows = sample.images.reshape(N, 784).astype(np.int16)
+    rows[41, 5] = 256
+    table = pa.table({**{f"p{i}": rows[:, i] for i in range(784)}, "y": sample.labels})
+    parquet.write_table(table, tmp_path / "bright.parquet")
+    with pytest.raises(FormatError, match=r"image 42: .* found 256"):
+        load_dataset(tmp_path / "bright.parquet")
+
+
+def test_another_table_is_refused(tmp_path):
+    parquet.write_table(pa.table({"name": ["a"], "age": [1]}), tmp_path / "people.parquet")
+    with pytest.raises(FormatError, match=r"expected a column of pictures .* columns name, age"):
+        load_dataset(tmp_path / "people.parquet")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, sample, monkeypatch):
+    as_hub(tmp_path / "hub.parquet", sample)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[parquet\]'"):
+        load_dataset(tmp_path / "hub.parquet")
+
+
+# Nothing that could be one.
+
+
+def test_a_name_that_is_nothing_tells_what_there_is():
+    with pytest.raises(DataMissingError, match=r"no such file or folder, nor a data set .*kmnist"):
+        load_dataset("mnits")
+
+
+def test_a_folder_of_something_else_tells_what_was_expected(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    with pytest.raises(DataMissingError, match=r"expected train-images-idx3-ubyte.gz .* train.csv"):
+        load_dataset(tmp_path)
+
+
+def test_train_and_test_are_no_classes(tmp_path, sample):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(sample.images[0]).save(tmp_path / part / "7.png")
+    with pytest.raises(DataMissingError, match="pictures in one sub-folder a class"):
+        load_dataset(tmp_path)
+
+
+def test_a_part_that_is_missing_is_named(tmp_path, sample):
+    as_idx(tmp_path / "idx", sample)
+    with pytest.raises(DataMissingError, match="has no test part, only train"):
+        load_dataset(tmp_path / "idx", split="test")
+
+
+def test_images_without_their_labels_are_told(tmp_path, sample):
+    as_idx(tmp_path / "idx", sample)
+    (tmp_path / "idx" / "train-labels-idx1-ubyte").unlink()
+    assert len(load_images(tmp_path / "idx", split="train")) == N
+    with pytest.raises(FormatError, match="no labels in its train part"):
+        load_dataset(tmp_path / "idx")
+
+
+# Damage.
+
+
+def contents() -> dict[str, bytes]:
+    """A small file of each form."""
+    with gzip.open(DATA / "t10k-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(16 + 5 * 784)[16:], np.uint8).reshape(5, 28, 28)
+    few = Labelled(images, np.array([7, 2, 1, 0, 4]))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_csv(folder / "csv", few.images, few.labels)
+        with (folder / "plain").open("wb") as file:
+            np.savez(file, images=few.images, labels=few.labels)
+        write_npz(folder / "npz", {"all": few})
+        as_hub(folder / "parquet", few)
+        as_pixels(folder / "pixels", few)
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {**found, "png": png(images[0])}
+
+
+SMALL = contents()
+fuzzed = settings(
+    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def read_or_refused(path: Path) -> None:
+    """Read a file, or see it refused by its name, on one line."""
+    refused = None
+    try:
+        images = load_images(path)
+    except FormatError as error:
+        refused = str(error)
+    if refused is None:
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (28, 28)
+    else:
+        assert str(path) in refused
+        assert "\n" not in refused
+
+
+@fuzzed
+@given(mutations=MUTATIONS, packed=st.sampled_from(["", "inside", "itself"]))
+@example(mutations=[(0.5, "insert", b'"')], packed="")
+def test_a_mutated_csv_file_is_read_or_refused_and_nothing_else(tmp_path, mutations, packed):
+    content = {
+        "": lambda: mutated(SMALL["csv"], mutations),
+        "inside": lambda: gzip.compress(mutated(SMALL["csv"], mutations), 1),
+        "itself": lambda: mutated(gzip.compress(SMALL["csv"], 1, mtime=0), mutations),
+    }[packed]()
+    path = tmp_path / "mutated"
+    path.write_bytes(content)
+    read_or_refused(path)
+
+
+@fuzzed
+@given(mutations=MUTATIONS, form=st.sampled_from(["plain", "npz"]))
+def test_a_mutated_archive_is_read_or_refused_and_nothing_else(tmp_path, mutations, form):
+    path = tmp_path / "mutated"
+    path.write_bytes(mutated(SMALL[form], mutations))
+    read_or_refused(path)
+
+
+@fuzzed
+@given(mutations=MUTATIONS)
+def test_a_mutated_array_in_an_archive_is_read_or_refused(tmp_path, mutations):
+    with zipfile.ZipFile(io.BytesIO(SMALL["plain"])) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    path = tmp_path / "mutated"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, mutated(content, mutations))
+    read_or_refused(path)
+
+
+@fuzzed
+@given(mutations=MUTATIONS, form=st.sampled_from(["parquet", "pixels"]))
+def test_a_mutated_parquet_file_is_read_or_refused_and_nothing_else(tmp_path, mutations, form):
+    path = tmp_path / "mutated"
+    path.write_bytes(mutated(SMALL[form], mutations))
+    read_or_refused(path)
+
+
+@fuzzed
+@given(mutations=MUTATIONS)
+def test_a_mutated_picture_in_a_folder_is_read_or_refused_and_nothing_else(tmp_path, mutations):
+    folder = tmp_path / "set" / "7"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sound.png").write_bytes(SMALL["png"])
+    (folder / "mutated.png").write_bytes(mutated(SMALL["png"], mutations))
+    read_or_refused(tmp_path / "set")

@@ -1,0 +1,50 @@
+"""Blurred digits: as much ink, less of it in one place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mnist_svm import Blur, NormalizeSize
+from mnist_svm.features.moments import image_moments
+
+
+@parametrize_with_checks([Blur()])
+def test_blur_keeps_the_contract_of_scikit_learn(estimator, check):
+    # No check is waived.
+    check(estimator)
+
+
+def test_the_spread_of_a_digit_grows_by_that_of_the_gaussian(test_set):
+    # Small ones, well inside the frame.
+    X = NormalizeSize(extent=0.12).fit_transform(test_set.X[:500])
+    before = image_moments(X.reshape(-1, 28, 28))
+    blurred = Blur(sigma=1.0).fit_transform(X)
+    after = image_moments(blurred.reshape(-1, 28, 28))
+    for spread in ("s_ii", "s_jj"):
+        growth = getattr(after, spread) - getattr(before, spread)
+        np.testing.assert_allclose(growth, 1.0, atol=0.02)
+    np.testing.assert_allclose(after.s_ij, before.s_ij, atol=0.02)
+
+
+def test_no_blur_changes_nothing(test_set):
+    X = test_set.X[:50]
+    np.testing.assert_array_equal(Blur(sigma=0).fit_transform(X), X)
+
+
+def test_blurred_digits_a_pixel_apart_are_nearer_to_each_other(test_set):
+    def distance(images):
+        moved = np.roll(images, 1, axis=2)
+        lengths = [np.linalg.norm(x) for x in (images - moved, images)]
+        return lengths[0] / lengths[1]
+
+    images = test_set.images[:200].astype(float)
+    blurred = Blur().fit_transform(test_set.X[:200]).reshape(-1, 28, 28)
+    assert distance(blurred) < 0.9 * distance(images)
+
+
+@pytest.mark.parametrize("sigma", [-0.1, 11, float("nan")])
+def test_a_blur_that_makes_no_sense_is_refused(test_set, sigma):
+    with pytest.raises(ValueError, match="sigma must be from 0 to 10"):
+        Blur(sigma=sigma).fit(test_set.X[:5])

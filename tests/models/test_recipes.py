@@ -1,0 +1,210 @@
+"""The recipes, the model that comes with the package, and how commands find theirs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import joblib
+import numpy as np
+import pytest
+
+from mnist_svm import RECIPES, Recognizer, load_model, save_model, train_model
+from mnist_svm.exceptions import ModelFileError
+from mnist_svm.models.locate import SHIPPED, find_model
+from mnist_svm.svm.machines import machines
+from tests.models.test_file import joblib_bytes
+from tests.support.paths import DATA, DIGITS, ROOT
+
+
+@pytest.fixture(scope="module", params=list(RECIPES))
+def trained(request, train_set):
+    return train_model(RECIPES[request.param], train_set, limit=1500)
+
+
+@pytest.fixture(scope="module")
+def trained_file(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / f"{trained.metadata['recipe']}.joblib"
+    save_model(path, trained)
+    return path
+
+
+def test_every_recipe_reads_digits(trained, test_set):
+    accuracy = trained.pipeline.score(test_set.X[:2000], test_set.labels[:2000])
+    assert accuracy > (0.945 if trained.metadata["recipe"] in ("poly4", "virtual") else 0.975)
+
+
+def test_every_recipe_comes_back_from_its_file_bit_equal(trained, trained_file, test_set):
+    back = load_model(trained_file)
+    assert back.metadata == trained.metadata
+    X = test_set.X[:100]
+    np.testing.assert_array_equal(back.pipeline.predict_proba(X), trained.pipeline.predict_proba(X))
+
+
+def test_the_recognizer_reads_what_the_pipeline_predicts(trained, test_set):
+    readings = Recognizer(trained, n_jobs=2).classify(test_set.images[:700])
+    np.testing.assert_array_equal(readings.labels, trained.pipeline.predict(test_set.X[:700]))
+
+
+def test_support_vectors_are_kept_in_the_bytes_that_the_machine_was_trained_on(trained):
+    """Eight bits a feature: not one reading differs from those of the machine that was fitted."""
+    for machine in machines(trained.pipeline):
+        assert machine.support_vectors_.dtype == np.uint8
+
+
+def test_recipes_are_listed(run):
+    result = run("recipes")
+    assert result.exit_code == 0
+    for recipe in RECIPES.values():
+        assert recipe.summary in result.stdout
+        assert f"({recipe.measured.errors})" in result.stdout
+
+
+def test_recipes_are_listed_for_machines(run):
+    listed = json.loads(run("recipes", "--json").stdout)
+    assert [recipe["name"] for recipe in listed] == list(RECIPES)
+    for recipe in listed:
+        of = recipe["cross_validation"]
+        assert of["n"] == of["folds"] * 12_000
+    assert all(recipe["measured"]["n"] == 10_000 for recipe in listed)
+
+
+def test_a_parameter_that_the_kernel_has_not_is_wrong_usage(run, tmp_path):
+    result = run("train", "--recipe", "gradient", "--degree", 3, "-o", tmp_path / "m.joblib")
+    assert result.exit_code == 2
+    assert "degree has no meaning for the Gaussian kernel of this recipe" in result.stderr
+
+
+# --- the model that comes with the package -----------------------------------------------------
+
+
+def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
+    shipped = load_model(SHIPPED)
+    again = train_model(RECIPES["gradient"], train_set)
+    (one,), (other,) = machines(shipped.pipeline), machines(again.pipeline)
+    # Other kinds of processor sum in another order, and a few alphas are on the border of zero.
+    shared = len(np.intersect1d(one.support_, other.support_))
+    assert shared >= 0.998 * max(len(one.support_), len(other.support_))
+    read, reread = (model.pipeline.predict(test_set.X) for model in (shipped, again))
+    assert np.count_nonzero(read != reread) <= 1
+    errors = int(np.count_nonzero(read != test_set.labels))
+    assert errors == RECIPES["gradient"].measured.errors
+    assert shipped.metadata["recipe"] == "gradient"
+    assert shipped.metadata["parameters"] == again.metadata["parameters"]
+
+
+def test_the_shipped_model_knows_how_sure_it_may_be(test_set):
+    probabilities = load_model(SHIPPED).pipeline.predict_proba(test_set.X)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == test_set.labels
+    # The expected calibration error, by its definition.
+    bins = np.ceil(confidence * 15)
+    gaps = [abs((confidence - right)[bins == m].sum()) for m in range(1, 16)]
+    assert sum(gaps) / 10_000 < 0.003
+    surest = confidence.argsort(kind="stable")[100:]
+    assert np.count_nonzero(~right[surest]) <= 10
+
+
+def test_the_shipped_model_is_small():
+    assert SHIPPED.stat().st_size <= 5_000_000
+
+
+def test_a_model_is_found_by_name_then_in_the_folder_then_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_model() == SHIPPED
+    assert find_model("other.joblib").name == "other.joblib"
+    (tmp_path / "mnist-svm.joblib").touch()
+    assert find_model().resolve() == tmp_path / "mnist-svm.joblib"
+    assert find_model("other.joblib").name == "other.joblib"
+
+
+def test_without_a_model_of_ones_own_the_shipped_one_reads(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = run("predict", *DIGITS)
+    assert result.exit_code == 0
+    assert [line.split("\t")[1] for line in result.stdout.splitlines()] == list("0123456789")
+    assert result.stderr == "Reading with the model that comes with the package\n"
+
+
+def test_the_model_in_the_folder_goes_before_the_shipped_one(
+    run, monkeypatch, tmp_path, small_model_file
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(small_model_file, "mnist-svm.joblib")
+    assert run("predict", DIGITS[3]).stderr == "Reading with mnist-svm.joblib\n"
+    result = run("eval", "--data-dir", DATA)
+    assert result.stderr.startswith("Evaluating mnist-svm.joblib on the 10,000 test images")
+    assert json.loads(run("info", "--json").stdout)["recipe"] == "poly4"
+
+
+def test_info_tells_of_the_shipped_model(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    told = json.loads(run("info", "--json").stdout)
+    assert told["recipe"] == "gradient"
+    assert told["bytes"] == SHIPPED.stat().st_size
+    assert told["training"]["images"] == 60_000
+
+
+def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (reading,) = Recognizer.load().read([ROOT / "images_test" / "7.png"])
+    assert reading.top[0][0] == 7
+
+
+# --- damaged models of many parts ----------------------------------------------------------------
+
+
+def average(content):
+    return content["pipeline"][-1].estimator_
+
+
+def first_view(content):
+    return average(content).estimators_[0]
+
+
+# Each changes what `predict` would take at its word, somewhere in the recipe ``best``.
+DAMAGE = {
+    "votes instead of confidences": lambda content: vars(average(content)).update(voting="hard"),
+    "weights": lambda content: vars(average(content)).update(weights=[1.0]),
+    "no machines": lambda content: vars(average(content)).update(estimators_=[]),
+    "classes in another order": lambda content: vars(average(content)).update(
+        classes_=np.arange(10)[::-1].copy()
+    ),
+    "a grid without end": lambda content: vars(first_view(content).estimator_[1]).update(
+        grid=10**6
+    ),
+    "a picture without end": lambda content: vars(first_view(content).estimator_[0]).update(
+        side=10**6
+    ),
+    "another image": lambda content: vars(first_view(content).estimator_[0]).update(
+        image_shape_=(7, 7)
+    ),
+    "fewer gradients than the machine wants": lambda content: vars(
+        first_view(content).estimator_[1]
+    ).update(directions=4),
+    "a transformer in the machine's place": lambda content: vars(first_view(content)).update(
+        estimator_=first_view(content).estimator_[0]
+    ),
+    "a machine in a transformer's place": lambda content: first_view(
+        content
+    ).estimator_.steps.__setitem__(0, first_view(content).estimator_.steps[-1]),
+    "a method replaced": lambda content: vars(first_view(content)).update(predict_proba=np.dtype),
+    "itself within itself": lambda content: vars(first_view(content)).update(
+        estimator_=first_view(content)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def best_file(train_set, tmp_path_factory):
+    path = tmp_path_factory.mktemp("best") / "best.joblib"
+    save_model(path, train_model(RECIPES["best"], train_set, limit=300))
+    return path
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_parts_that_do_not_fit_together_are_refused(best_file, tmp_path, what):
+    content = joblib.load(best_file)
+    DAMAGE[what](content)
+    (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
+    with pytest.raises(ModelFileError, match="damaged model file"):
+        load_model(tmp_path / "broken.joblib")

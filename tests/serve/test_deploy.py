@@ -1,0 +1,391 @@
+"""What the Dockerfile, compose.yaml and the manifests say holds together and of the server."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from mnist_svm import __version__
+from mnist_svm.cli import cli
+from mnist_svm.serve.settings import Settings
+from tests.support.paths import ROOT
+from tests.support.serving import Served, serving
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+README = (ROOT / "deploy" / "README.md").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["mnist-svm"]
+MANIFESTS = {
+    path.name: yaml.safe_load(path.read_text())
+    for path in sorted(FOLDER.glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+}
+BY_KIND = {manifest["kind"]: manifest for manifest in MANIFESTS.values()}
+DEPLOYMENT = BY_KIND["Deployment"]["spec"]
+POD = DEPLOYMENT["template"]["spec"]
+CONTAINER = POD["containers"][0]
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+PORT = next(option.default for option in cli.commands["serve"].params if option.name == "port")
+
+# The oldest version that the README promises, and the newest that the validator knows.
+VERSIONS = (
+    re.search(r"version (\d\.\d+) or newer", README)[1],
+    kubernetes_validate.latest_version(),
+)
+
+
+def last_stage() -> list[tuple[str, str]]:
+    """The instructions of the Dockerfile that make the image, with what follows them."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = text.replace("\\\n", " ").splitlines()
+    instructions = [tuple(line.split(maxsplit=1)) for line in lines if line.strip()]
+    begins = max(i for i, (name, _) in enumerate(instructions) if name == "FROM")
+    return instructions[begins:]
+
+
+def instruction(name: str) -> str:
+    (found,) = (rest for one, rest in last_stage() if one == name)
+    return found
+
+
+def health_check() -> list[str]:
+    return json.loads(re.search(r"CMD (\[.*\])", instruction("HEALTHCHECK"))[1])
+
+
+def environment(container: dict) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
+
+def copied() -> set[str]:
+    """What the Dockerfile takes from the checkout."""
+    lines = re.findall(
+        r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    return {name for line in lines for name in line.split()}
+
+
+def validate(manifest: dict, version: str) -> None:
+    kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def selected_by(labels: dict[str, str]) -> bool:
+    """Whether the Deployment's pods have these labels, of which there must be some."""
+    return bool(labels) and labels.items() <= DEPLOYMENT["template"]["metadata"]["labels"].items()
+
+
+# What Kubernetes accepts.
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_is_valid(name, version):
+    validate(MANIFESTS[name], version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_with_a_misspelt_field_is_not(name, version):
+    manifest = copy.deepcopy(MANIFESTS[name])
+    field = next(iter(manifest["spec"]))
+    manifest["spec"][field + "s"] = manifest["spec"].pop(field)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        validate(manifest, version)
+
+
+def test_a_misspelt_field_deep_in_a_manifest_is_found():
+    manifest = copy.deepcopy(BY_KIND["Deployment"])
+    security = manifest["spec"]["template"]["spec"]["containers"][0]["securityContext"]
+    security["readOnlyRootFileSystem"] = security.pop("readOnlyRootFilesystem")
+    with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRootFileSystem"):
+        validate(manifest, VERSIONS[0])
+
+
+def test_all_manifests_are_applied():
+    kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+    assert sorted(kustomization["resources"]) == sorted(MANIFESTS)
+
+
+# What belongs together.
+
+
+def test_the_deployment_finds_its_pods():
+    assert selected_by(DEPLOYMENT["selector"]["matchLabels"])
+
+
+def test_the_service_finds_the_pods():
+    assert selected_by(BY_KIND["Service"]["spec"]["selector"])
+
+
+def test_the_disruption_budget_finds_the_pods():
+    assert selected_by(BY_KIND["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"])
+
+
+def test_the_network_policy_finds_the_pods():
+    assert selected_by(BY_KIND["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"])
+
+
+def test_the_pods_are_spread_over_zones_and_nodes():
+    spread = POD["topologySpreadConstraints"]
+    assert {one["topologyKey"] for one in spread} == {
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    }
+    assert all(selected_by(one["labelSelector"]["matchLabels"]) for one in spread)
+
+
+def test_the_autoscaler_scales_the_deployment():
+    target = BY_KIND["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
+    deployment = BY_KIND["Deployment"]
+    assert target == {
+        "apiVersion": deployment["apiVersion"],
+        "kind": "Deployment",
+        "name": deployment["metadata"]["name"],
+    }
+
+
+def test_the_autoscaler_has_a_request_to_measure_against():
+    (metric,) = BY_KIND["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    assert metric["resource"]["target"]["type"] == "Utilization"
+    assert metric["resource"]["name"] in CONTAINER["resources"]["requests"]
+
+
+def test_an_apply_leaves_the_autoscaler_its_number_of_pods():
+    assert "replicas" not in DEPLOYMENT
+
+
+def test_a_pod_can_be_evicted_and_another_goes_on():
+    fewest = BY_KIND["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
+    assert 0 < BY_KIND["PodDisruptionBudget"]["spec"]["maxUnavailable"] < fewest
+
+
+def test_an_upgrade_takes_no_pod_away_before_another_is_ready():
+    update = DEPLOYMENT["strategy"]["rollingUpdate"]
+    assert update["maxUnavailable"] == 0
+    assert update["maxSurge"] > 0
+
+
+# Ports.
+
+
+def test_the_image_exposes_the_server_s_port():
+    assert instruction("EXPOSE") == str(PORT)
+
+
+def test_the_health_check_asks_the_server_s_port():
+    assert f"HTTPConnection as C; c = C('127.0.0.1', {PORT}," in health_check()[-1]
+
+
+def test_compose_publishes_the_server_s_port_to_this_machine_alone():
+    assert COMPOSE["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
+
+
+def test_the_pod_s_port_is_the_server_s():
+    assert CONTAINER["ports"] == [{"name": "http", "containerPort": PORT}]
+
+
+def test_the_service_leads_to_the_pod_s_port():
+    (port,) = BY_KIND["Service"]["spec"]["ports"]
+    assert port["targetPort"] == CONTAINER["ports"][0]["name"]
+
+
+def test_the_network_policy_lets_in_at_the_pod_s_port_and_nowhere_out():
+    policy = BY_KIND["NetworkPolicy"]["spec"]
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["http"]
+    assert policy["egress"] == []
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_probe_asks_the_pod_s_port(probe):
+    assert CONTAINER[probe]["httpGet"]["port"] == CONTAINER["ports"][0]["name"]
+
+
+def test_prometheus_asks_the_pod_s_port():
+    annotations = DEPLOYMENT["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/scrape"] == "true"
+    assert annotations["prometheus.io/port"] == str(PORT)
+
+
+# The server.
+
+
+KEY = "of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """A server that asks for a key."""
+    with serving(env={"MNIST_SVM_API_KEY": KEY}) as served:
+        yield served
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """One that is taken, but where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_probe_asks_what_the_server_answers_without_a_key(served, probe):
+    assert served.ask("GET", CONTAINER[probe]["httpGet"]["path"]).status == 200
+
+
+def test_prometheus_asks_what_the_server_answers_with_the_key(served):
+    path = DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/path"]
+    assert served.ask("GET", path, headers={"Authorization": f"Bearer {KEY}"}).status == 200
+
+
+def test_the_health_check_tells_a_server_from_none(served, unused_port):
+    def result(where: int) -> int:
+        arguments = [part.replace(str(PORT), str(where)) for part in health_check()[1:]]
+        return subprocess.run([sys.executable, *arguments], capture_output=True).returncode
+
+    assert result(served.port) == 0
+    assert result(unused_port) != 0
+
+
+def test_pods_have_time_to_finish_what_they_began():
+    pause = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert POD["terminationGracePeriodSeconds"] > pause + Settings.timeout
+
+
+def test_compose_gives_time_to_finish_what_was_begun():
+    assert float(COMPOSE["stop_grace_period"].removesuffix("s")) > Settings.timeout
+
+
+def test_the_cluster_s_variables_are_not_taken_for_the_server_s():
+    # A Service named mnist-svm would give pods a MNIST_SVM_PORT, which is no number.
+    assert POD["enableServiceLinks"] is False
+
+
+# The key.
+
+
+def test_the_key_comes_from_the_secret_of_the_readme_if_there_is_one():
+    (key,) = (one["valueFrom"] for one in CONTAINER["env"] if one["name"] == "MNIST_SVM_API_KEY")
+    name, field = re.search(r"create secret generic (\S+) --from-literal=(.+?)=", README).groups()
+    assert key == {"secretKeyRef": {"name": name, "key": field, "optional": True}}
+
+
+def test_compose_hands_the_key_on():
+    assert "MNIST_SVM_API_KEY" in COMPOSE["environment"]
+
+
+# What it may do.
+
+
+def test_the_image_s_user_is_a_number_and_not_root():
+    user, group = instruction("USER").split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+def test_the_pod_s_user_is_the_image_s():
+    context = POD["securityContext"]
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == instruction("USER")
+    assert context["runAsNonRoot"] is True
+
+
+def test_the_pod_is_restricted():
+    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert CONTAINER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert len(POD["containers"]) == 1
+
+
+def test_the_pod_cannot_speak_to_the_cluster():
+    assert POD["automountServiceAccountToken"] is False
+
+
+def test_the_pod_can_write_temporary_files():
+    (mount,) = CONTAINER["volumeMounts"]
+    (volume,) = POD["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
+    assert "emptyDir" in volume
+
+
+def test_compose_is_as_strict():
+    assert COMPOSE["read_only"] is True
+    assert COMPOSE["tmpfs"] == ["/tmp"]
+    assert COMPOSE["cap_drop"] == ["ALL"]
+    assert COMPOSE["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_both_have_the_same_limits():
+    limits = COMPOSE["deploy"]["resources"]["limits"]
+    pod = CONTAINER["resources"]["limits"]
+    assert (limits["cpus"], limits["memory"]) == (pod["cpu"], pod["memory"].removesuffix("i"))
+
+
+# The image.
+
+
+def test_the_image_serves_to_other_machines_unless_told_otherwise():
+    assert json.loads(instruction("ENTRYPOINT")) == ["mnist-svm"]
+    assert json.loads(instruction("CMD")) == ["serve", "--host", "0.0.0.0"]
+
+
+@pytest.mark.parametrize("image", [COMPOSE["image"], CONTAINER["image"]])
+def test_the_image_is_named_by_the_package_s_version(image):
+    assert image == f"mnist-svm:{__version__}"
+
+
+def test_the_base_is_named_by_version():
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim", bases[0])
+
+
+def test_the_builder_is_handed_what_it_copies_and_no_more():
+    first, *others = (ROOT / ".dockerignore").read_text().split()
+    assert first == "*"
+    assert {name[1:] for name in others if name.startswith("!")} == copied()
+
+
+# The README.
+
+
+def test_the_readme_s_version_is_the_package_s():
+    found = re.findall(r"mnist-svm:(\d[\w.]*)|newTag: (\S+)", README)
+    assert {"".join(one) for one in found} == {__version__}
+
+
+def test_the_readme_s_ingress_is_valid_and_leads_to_the_service():
+    blocks = [
+        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    ]
+    (ingress,) = (block for block in blocks if block.get("kind") == "Ingress")
+    for version in VERSIONS:
+        validate(ingress, version)
+    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    service = BY_KIND["Service"]
+    assert backend["name"] == service["metadata"]["name"]
+    assert backend["port"]["name"] == service["spec"]["ports"][0]["name"]
+
+
+def test_the_readme_runs_the_image_as_strictly_as_the_manifests():
+    shown = re.search(r"^docker run .*?mnist-svm:\S+$", README, re.MULTILINE | re.DOTALL)[0]
+    command = shlex.split(shown.replace("\\\n", ""))
+    limits = COMPOSE["deploy"]["resources"]["limits"]
+    options = dict(itertools.pairwise(command))
+    assert options["--cap-drop"] == "ALL"
+    assert options["--tmpfs"] == "/tmp"
+    assert options["--security-opt"] == "no-new-privileges"
+    assert options["--memory"].upper() == limits["memory"]
+    assert options["--cpus"] == limits["cpus"]
+    assert "--read-only" in command

@@ -1,0 +1,84 @@
+"""Recipes and training on real digits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_svm import RECIPES, Calibrated, Deskew, KernelSVC, Recognizer, train_model
+from mnist_svm.datasets.subset import stratified_subset
+from mnist_svm.exceptions import FormatError
+from mnist_svm.svm.machines import machines
+
+
+def test_the_default_recipe_deskews_and_then_separates():
+    pipeline = RECIPES["poly4"].pipeline()
+    assert isinstance(pipeline[0], Deskew)
+    assert isinstance(pipeline[-1], Calibrated)
+    machine = pipeline[-1].estimator
+    assert isinstance(machine, KernelSVC)
+    assert (machine.kernel, machine.degree) == ("poly", 4)
+
+
+def test_two_trainings_with_the_same_seed_are_bit_equal(train_set, small_model):
+    again = train_model(RECIPES["poly4"], train_set, limit=6000)
+    assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
+    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
+    for name in ("support_", "dual_coef_", "intercept_", "support_vectors_"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+
+
+def test_the_number_of_threads_changes_nothing(train_set, small_model):
+    again = train_model(RECIPES["poly4"], train_set, limit=6000, n_jobs=1)
+    assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
+    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
+    assert one.dual_coef_.tobytes() == other.dual_coef_.tobytes()
+
+
+def test_another_seed_takes_another_subset(train_set):
+    one, other = (stratified_subset(train_set.labels, 500, seed) for seed in (0, 1))
+    assert len(np.intersect1d(one, other)) < 50
+
+
+@pytest.mark.parametrize("size", [10, 999, 6000, 59_995, 60_000])
+def test_a_subset_has_every_digit_in_its_proportion(train_set, size):
+    subset = stratified_subset(train_set.labels, size, 0)
+    assert len(np.unique(subset)) == size
+    counts = Counter(train_set.labels[subset].tolist())
+    for digit, n in Counter(train_set.labels.tolist()).items():
+        assert abs(counts[digit] - size * n / 60_000) <= 1
+
+
+def test_no_images_give_no_readings(small_model):
+    readings = Recognizer(small_model).classify(np.zeros((0, 28, 28), dtype=np.uint8))
+    assert readings.labels.shape == (0,)
+    assert readings.confidences.shape == (0, 10)
+
+
+def test_a_subset_smaller_than_the_number_of_classes_is_refused(train_set):
+    with pytest.raises(ValueError, match="cannot hold 10 classes"):
+        stratified_subset(train_set.labels, 9, 0)
+
+
+def test_one_class_alone_cannot_be_learned(train_set):
+    alone = replace(train_set, images=train_set.images[:1], labels=train_set.labels[:1])
+    with pytest.raises(FormatError, match="expected at least two classes"):
+        train_model(RECIPES["poly4"], alone)
+
+
+def test_the_model_says_how_it_was_made(small_model):
+    metadata = small_model.metadata
+    assert metadata["recipe"] == "poly4"
+    assert metadata["training"]["images"] == 6000
+    assert metadata["training"]["sha256"]["train-images-idx3-ubyte"].startswith("ba891046")
+    (machine,) = machines(small_model.pipeline)
+    assert metadata["support_vectors"] == len(machine.support_)
+    assert metadata["calibration"]["temperature"] == small_model.pipeline[-1].temperature_
+    assert metadata["calibration"]["held_out_images"] == 6000
+    assert 0 < metadata["calibration"]["held_out_calibration_error"] < 0.01
+    assert 0 < metadata["training"]["kkt_violation"] <= 2e-3
+    # The recipe's figures are for the whole training set.
+    assert metadata["cross_validation"] is None

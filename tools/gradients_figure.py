@@ -1,0 +1,75 @@
+"""Draw what `GradientFeatures` sees in a few digits: ``docs/gradients.png``.
+
+    python -m tools.gradients_figure
+
+Each row is a test image: as it is, normalised in size, the eight planes of gradient directions, and
+the features themselves, each point of the grid a star of eight arrows as long as its features.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.features.gradients import GradientPlanes
+from mnist_svm.models.recipes import RECIPES
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+DIGITS = (2, 4, 8)
+DIRECTIONS = 8
+# The way the gradient points, from dark to bright; rows are counted downwards.
+ARROWS = "→↘↓↙←↖↑↗"
+
+
+def main() -> None:
+    """Write the picture."""
+    test = load_dataset("mnist", split="test")
+    chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
+    pipeline = RECIPES["gradient"].pipeline()
+    normalize, gradients = pipeline["normalize"], pipeline["gradients"]
+    sized = normalize.fit_transform(test.X[chosen])
+    side = normalize.side
+    features = gradients.fit_transform(sized).reshape(-1, DIRECTIONS, *[gradients.grid] * 2)
+    planes = GradientPlanes(len(chosen), side, side, DIRECTIONS)(sized.reshape(-1, side, side))
+
+    figure, axes = plt.subplots(
+        len(chosen),
+        DIRECTIONS + 3,
+        figsize=(14, 4.2),
+        layout="constrained",
+    )
+    for row, index in enumerate(chosen):
+        first, second, *middle, last = axes[row]
+        first.imshow(test.images[index], cmap="gray")
+        second.imshow(sized[row].reshape(side, side), cmap="gray")
+        for k, ax in enumerate(middle):
+            ax.imshow(planes[row, k], cmap="gray", vmin=0, vmax=planes.max() / 2)
+        _stars(last, features[row])
+    for ax, title in zip(axes[0], ["MNIST", "normalised", *ARROWS, "features"], strict=True):
+        ax.set_title(title, fontsize=14 if title in ARROWS else 11)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    figure.savefig(DOCS / "gradients.png", dpi=90)
+
+
+def _stars(ax: Axes, features: np.ndarray) -> None:
+    """Arrows from the points of the grid."""
+    side = features.shape[-1]
+    rows, columns = np.mgrid[:side, :side]
+    for k, of_direction in enumerate(features):
+        angle = 2 * np.pi * k / DIRECTIONS
+        length = of_direction / features.max()
+        tips = length * np.cos(angle), length * np.sin(angle)
+        color = plt.get_cmap("hsv")(k / DIRECTIONS)
+        ax.quiver(columns, rows, *tips, angles="xy", scale_units="xy", scale=1.3, color=color)
+    edges = (-0.8, side - 0.2)
+    ax.set(xlim=edges, ylim=edges[::-1], aspect="equal", facecolor="black")
+
+
+if __name__ == "__main__":
+    main()

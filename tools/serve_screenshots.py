@@ -1,0 +1,58 @@
+"""Take pictures of the page of ``mnist-svm serve``: ``docs/serve-light.png``, ``serve-dark.png``.
+
+    python -m tools.serve_screenshots
+
+A digit is drawn, and a row of ``docs/page.jpg`` is dropped. Needs what the tests of the page need:
+the extra `dev` and the commands chromium and chromedriver.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from tests.support.browser import DIGITS, Page, browsing
+from tests.support.serving import serving
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+WIDTH, HEIGHT = 1200, 760
+
+# Of docs/page.jpg.
+FIRST_ROW = 0, 0, 960, 180
+
+
+def main() -> None:
+    """Write both pictures."""
+    row = io.BytesIO()
+    with Image.open(DOCS / "page.jpg") as paper:
+        paper.crop(FIRST_ROW).save(row, format="PNG")
+    # The page shows the port that a server takes if it is told none.
+    with serving("--port", "8000") as server, browsing() as page:
+        page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+        page.open(server.url, width=WIDTH, height=HEIGHT)
+        page.draw(DIGITS[5])
+        page.waits_for("document.getElementById('status').textContent.startsWith('Read as 5')")
+        save(page, "serve-light.png")
+        page.open(server.url, width=WIDTH, height=HEIGHT, prefers_color_scheme="dark")
+        page.drop(("note.png", row.getvalue()))
+        page.shows("#number", "72104 1495")
+        page.find_all("#stage .box")[4].click()
+        page.run("document.activeElement.blur()")
+        save(page, "serve-dark.png")
+
+
+def save(page: Page, name: str) -> None:
+    """Save what the page shows, down to its end."""
+    size = {"width": WIDTH, "height": page.run("return document.body.offsetHeight")}
+    page.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False}
+    )
+    page.run("scrollTo(0, 0)")
+    page.driver.save_screenshot(str(DOCS / name))
+
+
+if __name__ == "__main__":
+    main()
