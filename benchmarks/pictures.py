@@ -27,12 +27,13 @@ import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from scipy.stats import binomtest
 
+from mnist_svm.constants import IMAGE_SIDE
 from mnist_svm.datasets.load import Dataset, load_dataset
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import load_model
 from mnist_svm.models.recipes import RECIPES
 from mnist_svm.pictures.decode import decode
-from mnist_svm.pictures.normalize import SIDE, normalize
+from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.training.train import train_model
 from tests.support.guises.guises import GUISES, drawn, uci_digits
@@ -173,7 +174,7 @@ def _look(guise: str, images: np.ndarray, indices: np.ndarray, seed: int) -> lis
         try:
             digit, readable = normalize(decode(file).grey), True
         except PictureError:
-            digit, readable = np.zeros((SIDE, SIDE), dtype=np.uint8), False
+            digit, readable = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8), False
         seen.append(Seen(digit, readable, time.process_time() - before))
     return seen
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE, Array, Images, Labels
 from mnist_svm.exceptions import FormatError
-
-IMAGE_SHAPE = (28, 28)
-PIXELS = math.prod(IMAGE_SHAPE)
-WHITE = 255
 
 # Images looked at a time, so that a check of wide numbers takes little memory.
 BLOCK = 4096
 
-Array = npt.NDArray[Any]
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 # Told the number of images done, and of all (0 if unknown).
 Progress = Callable[[int, int], None]
@@ -156,7 +148,7 @@ def to_images(array: Array, what: str, *, first: int = 1) -> Images:
     FormatError
         If there is none, or the shape or a number is another.
     """
-    if array.shape[1:] not in {IMAGE_SHAPE, (*IMAGE_SHAPE, 1), (PIXELS,)} or not len(array):
+    if array.shape[1:] not in {IMAGE_SHAPE, (*IMAGE_SHAPE, 1), (N_PIXELS,)} or not len(array):
         msg = f"{what}: expected images of shape (n, 28, 28) or (n, 784), found {array.shape}"
         raise FormatError(msg)
     return _whole(array, what, np.uint8, WHITE, first).reshape(-1, *IMAGE_SHAPE)

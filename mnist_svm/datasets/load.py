@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.datasets.arrays import Images, Labelled, Progress
+from mnist_svm.constants import Images
+from mnist_svm.datasets.arrays import Labelled, Progress
 from mnist_svm.datasets.formats.idx import FilePath
 from mnist_svm.datasets.formats.idx_pair import STEMS, Split
 from mnist_svm.datasets.published import payload_sha256

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import Array
 from mnist_svm.datasets.catalog import DatasetInfo, RemoteFile, Split
-from mnist_svm.datasets.formats.idx import Array, encode_header, read_idx
+from mnist_svm.datasets.formats.idx import encode_header, read_idx
 from mnist_svm.datasets.formats.idx_pair import require_images, require_pair
 from mnist_svm.datasets.verify import file_fault
 from mnist_svm.exceptions import DataMissingError, FormatError

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_svm.constants import Float64Array, Images
 from mnist_svm.drawing.contact_sheet import FAINT, FRAME, INK, MAT, PAPER
 from mnist_svm.drawing.text import wrapped
 
@@ -31,9 +32,6 @@ LARGE_FONT, MIDDLE_FONT, SMALL_FONT = 32, 18, 15
 
 # From here on a pixel counts as ink.
 INKED = 128
-
-Images = npt.NDArray[np.uint8]
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

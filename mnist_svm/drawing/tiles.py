@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_svm.constants import Images
 from mnist_svm.drawing.contact_sheet import FAINT, FRAME, INK, MAT, PAPER, WRONG
 from mnist_svm.drawing.text import ELLIPSIS, shortened, wrapped
 
@@ -29,7 +28,6 @@ LEADING = 1.4
 NAME_HEIGHT, ANSWER_HEIGHT = 24, 34
 HEIGHT = SIDE + NAME_HEIGHT + ANSWER_HEIGHT
 
-Images = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 

@@ -12,12 +12,12 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
+from mnist_svm.constants import IntegerArray
 from mnist_svm.svm.calibration import BINS, bins_of, calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Labels = npt.NDArray[np.integer[Any]]
 
 # How many of the most frequent confusions are told.
 MOST_CONFUSED = 8
@@ -108,7 +108,7 @@ class Evaluation:
     sureness : Sureness, or None where confidences are not known.
     """
 
-    classes: Labels
+    classes: IntegerArray
     matrix: npt.NDArray[np.int64]
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
@@ -266,7 +266,7 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 
 
 def evaluate(
-    true: Labels, read: Labels, confidence: npt.NDArray[np.float64] | None = None
+    true: IntegerArray, read: IntegerArray, confidence: npt.NDArray[np.float64] | None = None
 ) -> Evaluation:
     """Compare read labels with the true ones.
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import IMAGE_SIDE
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model, load_model, save_model
-from mnist_svm.pictures.normalize import SIDE
 from mnist_svm.recognition.recognizer import Recognizer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # As which the model file stands in the folder ``data`` of MLflow's model.
 FILE = "model.joblib"
 
-SHAPES = {(SIDE, SIDE), (SIDE * SIDE,)}
+SHAPES = {(IMAGE_SIDE, IMAGE_SIDE), (IMAGE_SIDE * IMAGE_SIDE,)}
 
 
 class ScoringModel:
@@ -117,7 +117,7 @@ def _signature() -> ModelSignature:
 
 def _example() -> npt.NDArray[np.uint8]:
     """One image, of a stroke that is a one."""
-    image = np.zeros((1, SIDE, SIDE), np.uint8)
+    image = np.zeros((1, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     image[:, 4:24, 13:16] = 255
     return image
 
@@ -140,4 +140,4 @@ def _images(given: Any) -> npt.NDArray[np.uint8]:
     if not (pixels == values).all():
         msg = "expected pixels that are whole numbers from 0 to 255, found others"
         raise FormatError(msg)
-    return pixels.reshape(-1, SIDE, SIDE)
+    return pixels.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)

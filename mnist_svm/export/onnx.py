@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_svm._optional import require_extra
+from mnist_svm.constants import IMAGE_SIDE
 from mnist_svm.models.file import Model
-from mnist_svm.pictures.normalize import SIDE
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto
@@ -44,7 +44,7 @@ class Tensor:
     shape: tuple[str | int, ...]
 
 
-IMAGES = Tensor("images", "uint8", ("n", SIDE, SIDE))
+IMAGES = Tensor("images", "uint8", ("n", IMAGE_SIDE, IMAGE_SIDE))
 
 
 def require_onnx() -> None:

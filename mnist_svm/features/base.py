@@ -12,12 +12,11 @@ from joblib import delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mnist_svm.constants import Array
 from mnist_svm.parallel.threads import threads
 
-# Images that one task takes, a few blocks.
+# Array that one task takes, a few blocks.
 TASK = 2048
-
-Images = npt.NDArray[np.generic]
 
 
 class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -52,7 +51,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         self.n_jobs = n_jobs
 
     @abstractmethod
-    def _of_task(self, images: Images) -> npt.NDArray[Any]:
+    def _of_task(self, images: Array) -> npt.NDArray[Any]:
         """What becomes of up to `TASK` images: an array with as many rows."""
 
     def _check_parameters(self) -> None:
@@ -146,12 +145,12 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         )
         return self._of_task_like(images, like).reshape(len(images), -1)
 
-    def _of_task_like(self, images: Images, like: Images) -> npt.NDArray[Any]:
+    def _of_task_like(self, images: Array, like: Array) -> npt.NDArray[Any]:
         """What becomes of images that lie as another one does."""
         return self._of_task(images)
 
-    def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Images:
-        checked: Images = validate_data(self, X, reset=reset, ensure_non_negative=True)
+    def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Array:
+        checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
         return checked
 
     def __sklearn_tags__(self) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.features.base import Images, ImageTransformer
+from mnist_svm.constants import Array
+from mnist_svm.features.base import ImageTransformer
 
 # Of what comes out. The brightest pixels of very thin digits would then be beyond 255: those of 8
 # in MNIST's 60,000 training images.
@@ -29,10 +30,10 @@ class NormalizeContrast(ImageTransformer):
     [36, 36, 36]
     """
 
-    def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
+    def _of_task(self, images: Array) -> npt.NDArray[np.uint8]:
         return np.rint(np.minimum(self._of_task_like(images, images), 255)).astype(np.uint8)
 
-    def _of_task_like(self, images: Images, like: Images) -> npt.NDArray[np.float64]:
+    def _of_task_like(self, images: Array, like: Array) -> npt.NDArray[np.float64]:
         """Scaled as another image is, neither rounded nor cut off: linear in the pixels."""
         pixels, others = (of.reshape(len(of), -1).astype(np.float64) for of in (images, like))
         norms = np.linalg.norm(others, axis=1, keepdims=True)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_svm.features.base import Images, ImageTransformer
+from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.moments import image_moments
 
 # Below this vertical spread (square pixels; a bar two rows thick has 0.25) the shear
@@ -17,15 +18,12 @@ MIN_VERTICAL_SPREAD = 0.5
 UPRIGHT = 0.02
 MAX_PASSES = 4
 
-# Images per block: small enough that its temporary arrays stay in the cache and in memory
+# Array per block: small enough that its temporary arrays stay in the cache and in memory
 # that the allocator keeps, instead of being mapped and faulted in anew for every block.
 BLOCK = 64
 
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
-
-def deskew(images: Images) -> Float32Array:
+def deskew(images: Array) -> Float32Array:
     """Remove the shear of each image and centre it.
 
     With the centroid (mu_i, mu_j), the shear a = s_ij / s_ii and the middle c of the
@@ -80,16 +78,16 @@ class Deskew(ImageTransformer):
     True
     """
 
-    def _of_task(self, images: Images) -> Float32Array:
+    def _of_task(self, images: Array) -> Float32Array:
         return deskew(images)
 
-    def _of_task_like(self, images: Images, like: Images) -> Float32Array:
+    def _of_task_like(self, images: Array, like: Array) -> Float32Array:
         _, *placement = _deskew_block(like)
         return _resample(images, *(np.repeat(part, len(images)) for part in placement))
 
 
 def _deskew_block(
-    images: Images,
+    images: Array,
 ) -> tuple[Float32Array, Float64Array, Float64Array, Float64Array]:
     """`deskew` for a few images at once, then the centroids and the shears removed."""
     moments = image_moments(images)
@@ -109,7 +107,7 @@ def _deskew_block(
 
 
 def _resample(
-    images: Images, mu_i: Float64Array, mu_j: Float64Array, shear: Float64Array
+    images: Array, mu_i: Float64Array, mu_j: Float64Array, shear: Float64Array
 ) -> Float32Array:
     """Sample images bilinearly at the sheared positions that `deskew` gives.
 

@@ -8,12 +8,11 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.features.base import Images, squarest
+from mnist_svm.constants import Array, Float32Array
+from mnist_svm.features.base import squarest
 
-# Images per block.
+# Array per block.
 BLOCK = 128
-
-Float32Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Distortion:
             out[block] = self._of_block(images[block], rng)
         return out.reshape(X.shape)
 
-    def _of_block(self, images: Images, rng: np.random.RandomState) -> Float32Array:
+    def _of_block(self, images: Array, rng: np.random.RandomState) -> Float32Array:
         n, height, width = images.shape
         rows, columns = np.ogrid[:height, :width]
         di, dj = rows - (height - 1) / 2, columns - (width - 1) / 2
@@ -117,7 +116,7 @@ def _smoother(side: int, sigma: float) -> npt.NDArray[np.float64]:
 
 
 def _bilinear(
-    images: Images, i: npt.NDArray[np.float64], j: npt.NDArray[np.float64]
+    images: Array, i: npt.NDArray[np.float64], j: npt.NDArray[np.float64]
 ) -> Float32Array:
     """Interpolate images at rows i and columns j of shape (n, height, width), zero outside."""
     n, height, width = images.shape

@@ -13,16 +13,15 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.features.base import Images, ImageTransformer
+from mnist_svm.constants import Array, Float32Array
+from mnist_svm.features.base import ImageTransformer
 
-# Images per block: enough that threads seldom wait for each other to call the next function, few
+# Array per block: enough that threads seldom wait for each other to call the next function, few
 # enough for the cache.
 BLOCK = 64
 
 # The longest gradient that the Sobel operator finds in an image of 0-255, along an axis.
 LONGEST = 4 * 255
-
-Float32Array = npt.NDArray[np.float32]
 
 
 class GradientPlanes:
@@ -58,7 +57,7 @@ class GradientPlanes:
         self._aside = np.empty((directions, n, height, width), np.float32)
         self._planes = np.empty((n, directions, height, width), np.float32)
 
-    def __call__(self, images: Images) -> Float32Array:
+    def __call__(self, images: Array) -> Float32Array:
         """The planes of some images.
 
         Parameters
@@ -180,7 +179,7 @@ class GradientFeatures(ImageTransformer):
             msg = f"power must be above 0 and at most 1, got {self.power!r}"
             raise ValueError(msg)
 
-    def _of_task(self, images: Images) -> npt.NDArray[np.uint8]:
+    def _of_task(self, images: Array) -> npt.NDArray[np.uint8]:
         height, width = self.image_shape_
         planes_of = GradientPlanes(min(BLOCK, len(images)), height, width, self.directions)
         along_rows, along_columns = (

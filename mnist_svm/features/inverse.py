@@ -12,6 +12,7 @@ import numpy.typing as npt
 from joblib import delayed
 from scipy import optimize, sparse
 
+from mnist_svm.constants import Float64Array
 from mnist_svm.features.gradients import GradientFeatures, blur_weights
 from mnist_svm.parallel.threads import threads
 
@@ -23,8 +24,6 @@ STEPS = 60
 
 # Added before the power is taken, which has no slope at zero.
 OFFSET = 1e-3
-
-Float64Array = npt.NDArray[np.float64]
 
 
 def images_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from mnist_svm.constants import Float64Array
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Moments:
     s_ii, s_ij, s_jj : second-order central moments divided by ``m00``, in square pixels.
     """
 
-    m00: FloatArray
-    mu_i: FloatArray
-    mu_j: FloatArray
-    s_ii: FloatArray
-    s_ij: FloatArray
-    s_jj: FloatArray
+    m00: Float64Array
+    mu_i: Float64Array
+    mu_j: Float64Array
+    s_ii: Float64Array
+    s_ij: Float64Array
+    s_jj: Float64Array
 
 
 def image_moments(images: npt.NDArray[np.generic]) -> Moments:

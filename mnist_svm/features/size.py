@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm.features.base import Images, ImageTransformer
+from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.moments import Moments, image_moments
 
-# Images per block.
+# Array per block.
 BLOCK = 128
 
 # Spreads (square pixels) are taken to be at least this: a bar half a pixel thick has less.
 MIN_SPREAD = 0.25
-
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
 
 class NormalizeSize(ImageTransformer):
@@ -87,17 +84,17 @@ class NormalizeSize(ImageTransformer):
             msg = f"extent must be above 0 and at most 1, got {self.extent!r}"
             raise ValueError(msg)
 
-    def _of_task(self, images: Images) -> Float32Array:
+    def _of_task(self, images: Array) -> Float32Array:
         out = np.empty((len(images), self.side, self.side), np.float32)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
             out[block] = self._of_block(images[block], image_moments(images[block]))
         return out
 
-    def _of_task_like(self, images: Images, like: Images) -> Float32Array:
+    def _of_task_like(self, images: Array, like: Array) -> Float32Array:
         return self._of_block(images, image_moments(np.repeat(like, len(images), axis=0)))
 
-    def _of_block(self, images: Images, moments: Moments) -> Float32Array:
+    def _of_block(self, images: Array, moments: Moments) -> Float32Array:
         shear = moments.s_ij / np.maximum(moments.s_ii, MIN_SPREAD) * bool(self.upright)
         high, wide = _scales(moments, shear, self.extent * self.side)
         steps = np.arange(self.side) - (self.side - 1) / 2
@@ -122,7 +119,7 @@ def _scales(
     return high, wide
 
 
-def _along_rows(images: Images, rows: Float64Array) -> Float32Array:
+def _along_rows(images: Array, rows: Float64Array) -> Float32Array:
     """Interpolate linearly at rows (n, m), zero outside: one matrix product for each image."""
     distances = rows.astype(np.float32)[:, :, None] - np.arange(images.shape[1], dtype=np.float32)
     np.abs(distances, out=distances)

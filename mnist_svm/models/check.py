@@ -16,6 +16,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 
+from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew
@@ -25,8 +26,6 @@ from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.kernels import KERNELS
 from mnist_svm.svm.virtual import VirtualSupportVectors
-
-PIXELS = 784
 
 # A degree beyond any use would take forever.
 MAX_DEGREE = 100
@@ -54,7 +53,7 @@ def pipeline_fault(pipeline: Any) -> str | None:
     if type(pipeline) is not Pipeline:
         return "it holds no pipeline"
     try:
-        _classifier(pipeline, PIXELS)
+        _classifier(pipeline, N_PIXELS)
     except _UnsoundError as fault:
         return str(fault)
     except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
+from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
@@ -23,8 +24,6 @@ from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
-SHAPE = (28, 28)
-
 # Of the images that gradients are taken of, with digits 1.3 times as large as MNIST's on average.
 SIDE = 32
 EXTENT = 0.2
@@ -36,9 +35,11 @@ FEW, MANY = 8, 12
 
 # Of each support vector, and how they differ from it.
 COPIES = 8
-GENTLE = Distortion(displacement=0.6, rotation=0.1, stretch=0.08, image_shape=SHAPE)
+GENTLE = Distortion(displacement=0.6, rotation=0.1, stretch=0.08, image_shape=IMAGE_SHAPE)
 # Gradients forgive a stroke that is a pixel off, pixels have to be taught.
-STRONG = Distortion(displacement=1.0, rotation=0.12, stretch=0.1, shift=0.7, image_shape=SHAPE)
+STRONG = Distortion(
+    displacement=1.0, rotation=0.12, stretch=0.1, shift=0.7, image_shape=IMAGE_SHAPE
+)
 
 # From parameters, seed and threads to an unfitted pipeline.
 Build = Callable[[Parameters, int, int], Pipeline]
@@ -46,7 +47,7 @@ Build = Callable[[Parameters, int, int], Pipeline]
 
 def _poly4(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
     """Deskewed pixels."""
-    deskew = Deskew(image_shape=SHAPE, n_jobs=n_jobs)
+    deskew = Deskew(image_shape=IMAGE_SHAPE, n_jobs=n_jobs)
     return _on_pixels(deskew, parameters, random_state, n_jobs)
 
 
@@ -56,7 +57,7 @@ def _virtual(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline
     views = {"sized": (True, 2 * COPIES), "slanted": (False, COPIES)}
     machines = {}
     for seed, (view, (upright, copies)) in enumerate(views.items()):
-        size = NormalizeSize(image_shape=SHAPE, upright=upright, n_jobs=n_jobs)
+        size = NormalizeSize(image_shape=IMAGE_SHAPE, upright=upright, n_jobs=n_jobs)
         pixels = _on_pixels(Blur(n_jobs=n_jobs), parameters, random_state, n_jobs)
         machine = Pipeline([("normalize", size), *pixels.steps])
         machines[view] = _with_copies(machine, STRONG, copies, random_state + seed)
@@ -73,7 +74,7 @@ def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
     views: dict[str, ImageTransformer] = {
         "sized": _sized(n_jobs),
         "slanted": _sized(n_jobs, upright=False),
-        "deskewed": Deskew(image_shape=SHAPE, n_jobs=n_jobs),
+        "deskewed": Deskew(image_shape=IMAGE_SHAPE, n_jobs=n_jobs),
     }
     machines = {}
     for seed, (view, normalize) in enumerate(views.items()):
@@ -84,7 +85,7 @@ def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
 
 def _sized(n_jobs: int, *, upright: bool = True) -> NormalizeSize:
     return NormalizeSize(
-        image_shape=SHAPE, side=SIDE, extent=EXTENT, upright=upright, n_jobs=n_jobs
+        image_shape=IMAGE_SHAPE, side=SIDE, extent=EXTENT, upright=upright, n_jobs=n_jobs
     )
 
 

@@ -14,10 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from mnist_svm.constants import Float32Array, GreyImage, Mask
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
-    Field,
-    Grey,
     blank,
     border,
     ink_is_dark,
@@ -25,8 +24,6 @@ from mnist_svm.pictures.polarity import (
     odd,
     of_two_greys,
 )
-
-Mask = npt.NDArray[np.bool_]
 
 # In standard deviations of the ground: what stands out less is its grain.
 MIN_SIGNAL = 6
@@ -78,12 +75,12 @@ class Ink:
         lines.
     """
 
-    cover: Field
+    cover: Float32Array
     mask: Mask
     traces: Mask
 
 
-def find_ink(grey: Grey) -> Ink:
+def find_ink(grey: GreyImage) -> Ink:
     """Tell ink from the ground.
 
     Parameters
@@ -120,7 +117,7 @@ def find_ink(grey: Grey) -> Ink:
     return ink
 
 
-def stroke_width(cover: Field) -> float:
+def stroke_width(cover: Float32Array) -> float:
     """Mean width of strokes: twice their area by the length of their outline, in pixels.
 
     Parameters
@@ -154,7 +151,7 @@ def _half_width(mask: Mask) -> float:
 
 
 def _above_ground(
-    inked: Grey, ground: Field | np.float32, window: float, *, reflecting: bool
+    inked: GreyImage, ground: Float32Array | np.float32, window: float, *, reflecting: bool
 ) -> tuple[Ink, float]:
     """Ink that is darker than the ground, and its contrast to the grain."""
     depth = ground - inked.astype(np.float32)
@@ -181,7 +178,7 @@ def _above_ground(
     return Ink(depth.clip(0, 1), mask, traces), 1 / max(noise, 1e-6)
 
 
-def _fullest(depth: Field, size: int) -> Field:
+def _fullest(depth: Float32Array, size: int) -> Float32Array:
     """How full the ink around is: glare bleaches it."""
     most = ndimage.uniform_filter(ndimage.maximum_filter(depth, size), size)
     return np.asarray(most.clip(REACH, 1))
@@ -196,7 +193,7 @@ def _away(above: Mask) -> Mask:
     return np.asarray(~near)
 
 
-def _deviation(depth: Field, away: Mask, size: int) -> Field:
+def _deviation(depth: Float32Array, away: Mask, size: int) -> Float32Array:
     """Standard deviation of the ground around each pixel, by the mean distance from 0.
 
     It is 0 where strokes leave no ground; a few specks do not matter.
@@ -204,20 +201,20 @@ def _deviation(depth: Field, away: Mask, size: int) -> Field:
     return 1.2533 * _mean_around(np.abs(depth), away, size, least=MIN_AWAY)
 
 
-def _mean_around(values: Field, where: Mask, size: int, *, least: float) -> Field:
+def _mean_around(values: Float32Array, where: Mask, size: int, *, least: float) -> Float32Array:
     """Mean of what a mask takes of the window around each pixel; nearer 0 if that is too little."""
     weight = ndimage.uniform_filter(where.astype(np.float32), size, mode="nearest")
     total = ndimage.uniform_filter(values * where, size, mode="nearest")
     return np.asarray(total / np.maximum(weight, least))
 
 
-def _is_even(small: Grey) -> bool:
+def _is_even(small: GreyImage) -> bool:
     """Whether the ground is of one grey, without shadow or desk."""
     dark = border(small) < middle_grey(small)
     return of_two_greys(small) and (not dark.any() or _are_strokes(_contacts(dark)))
 
 
-def _ground(inked: Grey, window: float) -> Field:
+def _ground(inked: GreyImage, window: float) -> Float32Array:
     """What is narrower than a window and darker than its surroundings, brightened to theirs."""
     image, size = inked.astype(np.float32), odd(window)
     side = max(image.shape)
@@ -228,7 +225,7 @@ def _ground(inked: Grey, window: float) -> Field:
     return np.minimum(_closing(smooth, size), _closing(image, size))
 
 
-def _closing(image: Field, size: int) -> Field:
+def _closing(image: Float32Array, size: int) -> Float32Array:
     """J. Serra's closing by a square.
 
     Beyond the picture's edge the darkness goes on; strokes that are cut off there do not.
@@ -242,7 +239,7 @@ def _closing(image: Field, size: int) -> Field:
     return np.asarray(ndimage.grey_closing(beyond, size=(size, size), mode="nearest")[within])
 
 
-def _strokes(depth: Field, sure: Mask) -> Mask:
+def _strokes(depth: Float32Array, sure: Mask) -> Mask:
     """Where strokes are: all that is connected to what surely is ink (J. Canny's hysteresis)."""
     labels, n = ndimage.label(depth > REACH, structure=np.ones((3, 3)))
     strokes = np.zeros(n + 1, dtype=bool)
@@ -251,7 +248,7 @@ def _strokes(depth: Field, sure: Mask) -> Mask:
     return np.asarray(strokes[labels])
 
 
-def _threshold(depth: Field) -> float:
+def _threshold(depth: Float32Array) -> float:
     """Half-way between the mean of what is above it and that of what is below.
 
     T. W. Ridler, S. Calvard, "Picture thresholding using an iterative selection method", IEEE

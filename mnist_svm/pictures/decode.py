@@ -17,9 +17,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
+from mnist_svm.constants import GreyImage
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.pictures.formats import MAX_BYTES, format_of
-from mnist_svm.pictures.modes import Grey, as_shown, greys_of, small_copy
+from mnist_svm.pictures.modes import as_shown, greys_of, small_copy
 
 # More than any phone takes, and 256 MB when decoded to colours; a bomb promises far more.
 MAX_PIXELS = 64_000_000
@@ -71,9 +72,9 @@ class Picture:
         are; None if it was not asked for.
     """
 
-    grey: Grey
+    grey: GreyImage
     note: str | None = None
-    thumbnail: Grey | None = None
+    thumbnail: GreyImage | None = None
 
 
 def decode(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops
 
+from mnist_svm.constants import GreyImage
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.colour import to_grey
 
@@ -14,8 +15,6 @@ BLANK = 24
 
 # Pixels that are handled at a time where copies would take much memory.
 BLOCK = 1 << 20
-
-Grey = npt.NDArray[np.uint8]
 
 
 def as_shown(image: Image.Image) -> Image.Image:
@@ -55,7 +54,7 @@ def as_shown(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def greys_of(shown: Image.Image) -> Grey:
+def greys_of(shown: Image.Image) -> GreyImage:
     """The greys in which a digit is looked for.
 
     Parameters
@@ -70,7 +69,7 @@ def greys_of(shown: Image.Image) -> Grey:
     return to_grey(shown) if shown.mode == "RGB" else np.asarray(shown)
 
 
-def small_copy(shown: Image.Image, side: int) -> Grey:
+def small_copy(shown: Image.Image, side: int) -> GreyImage:
     """A small copy.
 
     Parameters
@@ -110,7 +109,7 @@ def _over(ground: str, colours: Image.Image) -> Image.Image:
     return sheet
 
 
-def _scaled(values: npt.NDArray[np.generic]) -> Grey:
+def _scaled(values: npt.NDArray[np.generic]) -> GreyImage:
     """Greys of more than 8 bits, scaled as `as_shown` says."""
     lowest, highest = float(values.min()), float(values.max())
     if not np.isfinite(lowest) or not np.isfinite(highest):

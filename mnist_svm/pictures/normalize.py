@@ -8,15 +8,14 @@ to the nearest whole pixel. (LeCun, Cortes, Burges; the centre as measured on al
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from mnist_svm.constants import IMAGE_SIDE, Float32Array, GreyImage, Mask
 from mnist_svm.pictures.background import find_ink, stroke_width
-from mnist_svm.pictures.polarity import Field, border, ink_is_dark
-from mnist_svm.pictures.strokes import Box, Mask, bounds, one_digit
+from mnist_svm.pictures.polarity import border, ink_is_dark
+from mnist_svm.pictures.strokes import Box, bounds, one_digit
 
-SIDE = 28
 BOX = 20
 CENTRE = 14
 
@@ -42,10 +41,8 @@ EDGE = 0.3
 # thicker are brought to the nearer one.
 THINNEST, THICKEST = 1.7, 3.6
 
-Grey = npt.NDArray[np.uint8]
 
-
-def normalize(grey: Grey) -> Grey:
+def normalize(grey: GreyImage) -> GreyImage:
     """Turn a picture of one digit into MNIST form; one that is in that form already, unchanged.
 
     Parameters
@@ -68,7 +65,7 @@ def normalize(grey: Grey) -> Grey:
     return _enlarged(grey) if max(grey.shape) <= TINY else _drawn_anew(grey)
 
 
-def is_mnist_form(grey: Grey) -> bool:
+def is_mnist_form(grey: GreyImage) -> bool:
     """Whether a picture is framed like MNIST's, give or take what JPEG does to it.
 
     Parameters
@@ -81,7 +78,7 @@ def is_mnist_form(grey: Grey) -> bool:
         True if it is 28 x 28, its border dark, its ink bright, about 20 pixels high or wide,
         and centred by mass. True for all of MNIST.
     """
-    if grey.shape != (SIDE, SIDE):
+    if grey.shape != (IMAGE_SIDE, IMAGE_SIDE):
         return False
     # Served by the thousand a second, and so by sums and sorting alone.
     edge = np.sort(border(grey))
@@ -95,7 +92,7 @@ def is_mnist_form(grey: Grey) -> bool:
     return all(abs(_PLACES @ along / along.sum() - CENTRE) <= 1 for along in sums)
 
 
-_PLACES = np.arange(SIDE)
+_PLACES = np.arange(IMAGE_SIDE)
 
 
 def _extent(filled: Mask) -> int:
@@ -104,7 +101,7 @@ def _extent(filled: Mask) -> int:
     return int(places[-1] - places[0]) + 1
 
 
-def _enlarged(grey: Grey) -> Grey:
+def _enlarged(grey: GreyImage) -> GreyImage:
     """A picture so small that it has no room for anything but a digit: no light, no specks."""
     cover = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
     cover[1:-1, 1:-1] -= cover[1:-1, 1:-1].min()
@@ -113,7 +110,7 @@ def _enlarged(grey: Grey) -> Grey:
     return _place(_fit(_with_pen(fine > TINY_OUTLINE)))
 
 
-def _drawn_anew(grey: Grey) -> Grey:
+def _drawn_anew(grey: GreyImage) -> GreyImage:
     """Ink, strokes, pen, 20 x 20 fit, centre of mass."""
     factor = -(-max(grey.shape) // WORK)
     zoom = -(-ENLARGED // max(grey.shape))
@@ -132,14 +129,14 @@ def _drawn_anew(grey: Grey) -> Grey:
     return as_drawn(ink.cover, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
 
 
-def _around(grey: Grey, box: Box, factor: int) -> Grey:
+def _around(grey: GreyImage, box: Box, factor: int) -> GreyImage:
     """The part of a picture around a box of the reduced one."""
     margin = max(box.height, box.width)
     top, left = (max(start - margin, 0) * factor for start in (box.top, box.left))
     return grey[top : (box.bottom + margin) * factor, left : (box.right + margin) * factor]
 
 
-def as_drawn(cover: Field, digit: Mask, *, outlined: bool = True) -> Grey:
+def as_drawn(cover: Float32Array, digit: Mask, *, outlined: bool = True) -> GreyImage:
     """Draw the strokes of a digit the way MNIST's were.
 
     Parameters
@@ -169,12 +166,14 @@ def as_drawn(cover: Field, digit: Mask, *, outlined: bool = True) -> Grey:
     return _place(_fit(_with_pen(_resized(soft, scale) > 0.5)))
 
 
-def _resized(field: Field, scale: float, how: Image.Resampling = Image.Resampling.BICUBIC) -> Field:
+def _resized(
+    field: Float32Array, scale: float, how: Image.Resampling = Image.Resampling.BICUBIC
+) -> Float32Array:
     size = [max(round(side * scale), 1) for side in field.shape[::-1]]
     return np.asarray(Image.fromarray(field).resize(size, how))
 
 
-def _with_pen(outline: Mask) -> Field:
+def _with_pen(outline: Mask) -> Float32Array:
     """Soft strokes with the outline moved in or out as far as the pen was too thick or thin."""
     width = stroke_width(ndimage.gaussian_filter(outline.astype(np.float32), 1)) / FINE
     move = FINE * (np.clip(width, THINNEST, THICKEST) - width) / 2
@@ -186,7 +185,7 @@ def _with_pen(outline: Mask) -> Field:
     return np.asarray(np.clip(distance + move + 0.5, 0, 1), dtype=np.float32)
 
 
-def _fit(strokes: Field) -> Field:
+def _fit(strokes: Float32Array) -> Float32Array:
     """Scale to a longer side of 20 pixels, anti-aliased."""
     box = bounds(strokes > EDGE)
     image = Image.fromarray(strokes)
@@ -196,11 +195,11 @@ def _fit(strokes: Field) -> Field:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=area)).clip(0, 1)
 
 
-def _place(fitted: Field) -> Grey:
+def _place(fitted: Float32Array) -> GreyImage:
     """Put into 28 x 28 with the centre of mass at (14, 14), to the nearest pixel."""
-    out = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    out = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
     window = tuple(
-        slice(start := int(np.clip(round(CENTRE - middle), 0, SIDE - length)), start + length)
+        slice(start := int(np.clip(round(CENTRE - middle), 0, IMAGE_SIDE - length)), start + length)
         for middle, length in zip(ndimage.center_of_mass(fitted), fitted.shape, strict=True)
     )
     # Full ink in MNIST is 255 in the middle of the stroke, however thin the pen was.

@@ -9,10 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from mnist_svm.constants import Float32Array, GreyImage
 from mnist_svm.exceptions import PictureError
-
-Grey = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
 
 # Greys from ground to full ink: less is nothing that anybody wrote.
 MIN_CONTRAST = 20
@@ -35,7 +33,7 @@ SPREAD, SOFT, STRAY = 0.15, 0.05, 0.05
 EDGE = 0.04
 
 
-def ink_is_dark(grey: Grey) -> bool:
+def ink_is_dark(grey: GreyImage) -> bool:
     """Whether ink is darker than the ground, by three witnesses that seldom err together.
 
     Ink is narrow: greys less those of their surroundings are skewed to its side. It is rare: the
@@ -95,7 +93,7 @@ def of_two_greys(small: npt.NDArray[Any]) -> bool:
     return float((dark | bright | edge).mean()) > 1 - STRAY
 
 
-def _is_framed(small: Field, bright: bool) -> bool:
+def _is_framed(small: Float32Array, bright: bool) -> bool:
     """Whether a bright or dark border ends all around: some ring within it is all of the other."""
     middle = middle_grey(small)
     other = (small < middle) == bright
@@ -104,7 +102,7 @@ def _is_framed(small: Field, bright: bool) -> bool:
     return max(float(ring.mean()) for ring in rings) > FRAMED
 
 
-def _without_edges(small: Field) -> Field:
+def _without_edges(small: Float32Array) -> Float32Array:
     """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
     middle = middle_grey(small)
     for _ in range(4):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_]
+from mnist_svm.constants import Mask
 
 # A rule runs along so much of the picture's side, with at most this slope.
 LENGTH = 0.6

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.pictures.background import Mask, find_ink
+from mnist_svm.constants import Float32Array, GreyImage, Mask
+from mnist_svm.pictures.background import find_ink
 from mnist_svm.pictures.normalize import OUTLINED, as_drawn
-from mnist_svm.pictures.polarity import Field, Grey
 from mnist_svm.pictures.ruled_lines import level_and_upright
 from mnist_svm.pictures.strokes import Box, bounds, boxes_of
 
@@ -83,12 +83,12 @@ class Page:
     rows : blots that may be digits, from left to right, in rows from top to bottom.
     """
 
-    cover: Field
+    cover: Float32Array
     scale: float
     size: tuple[int, int]
     rows: list[list[Blot]]
 
-    def image(self, blot: Blot) -> Grey:
+    def image(self, blot: Blot) -> GreyImage:
         """A blot in MNIST form: uint8 ndarray of shape (28, 28), 0-255, ink bright."""
         box = blot.box
         pixels = max(box.height, box.width) / self.scale
@@ -107,7 +107,7 @@ class Page:
         return Box(*(min(round(side / self.scale), limit) for side, limit in sides))
 
 
-def find_digits(grey: Grey) -> Page:
+def find_digits(grey: GreyImage) -> Page:
     """Find the blots on a picture that may be digits.
 
     Parameters
@@ -318,7 +318,7 @@ def halves(page: Page, blot: Blot) -> list[tuple[Blot, Blot]]:
     return found
 
 
-def _seam(cost: Field) -> npt.NDArray[np.intp]:
+def _seam(cost: Float32Array) -> npt.NDArray[np.intp]:
     """The path from top to bottom, a column to either side a row at most, with the least ink.
 
     S. Avidan, A. Shamir, "Seam carving for content-aware image resizing", ACM Transactions on

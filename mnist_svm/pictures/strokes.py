@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from mnist_svm.constants import Mask
 from mnist_svm.pictures.ruled_lines import level_and_upright
-
-Mask = npt.NDArray[np.bool_]
 
 # A separate blot of less than this part of the largest's area is a speck.
 MIN_STROKE = 0.02

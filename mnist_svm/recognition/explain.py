@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import IMAGE_SIDE, Float64Array, Images
 from mnist_svm.drawing.explanation_page import INKED, Plate, Row, draw_plate
 from mnist_svm.features.base import squarest
 from mnist_svm.features.gradients import GradientFeatures
 from mnist_svm.features.inverse import images_of
-from mnist_svm.pictures.normalize import SIDE
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.evidence import Contest, Duel, duel
-from mnist_svm.svm.kernels import Float64Array
 from mnist_svm.svm.machines import prepared_machines
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ WITNESSES = 5
 # Radius of the spots that are turned from ink to paper or back: a stroke of MNIST is three wide.
 SPOT = 1.5
 
-Images = npt.NDArray[np.uint8]
 Steps = tuple[Any, ...]
 
 
@@ -300,7 +298,7 @@ def _by_gradient(contest: Contest, view: _View, x: Images) -> Float64Array:
 
 def _by_spots(contest: Contest, view: _View, x: Images) -> Float64Array:
     """What the decision loses when a spot around each pixel is turned."""
-    i, j = np.indices((SIDE, SIDE)).reshape(2, -1)
+    i, j = np.indices((IMAGE_SIDE, IMAGE_SIDE)).reshape(2, -1)
     distances = np.hypot(i[:, None] - i, j[:, None] - j)
     # Full up to half a pixel within the radius, and gone half a pixel beyond.
     spots = np.clip(SPOT + 0.5 - distances, 0, 1)

@@ -12,11 +12,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import Images
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.segment import Blot, Page, find_digits, halves
 from mnist_svm.pictures.strokes import Box
 
-Images = npt.NDArray[np.uint8]
 Part = TypeVar("Part")
 
 # From uint8 images of shape (n, 28, 28) to probabilities: of shape (n, k), one a class, and of

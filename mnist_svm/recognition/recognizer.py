@@ -14,13 +14,14 @@ import numpy.typing as npt
 from joblib import delayed
 from sklearn.pipeline import Pipeline
 
+from mnist_svm.constants import IMAGE_SIDE, Images
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.pictures.files import Named, open_pictures
-from mnist_svm.pictures.normalize import SIDE, normalize
+from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.pages import PageReader, Row
 from mnist_svm.svm.decisions import BLOCK
 from mnist_svm.svm.machines import machines
@@ -35,8 +36,6 @@ THUMBNAIL = 112
 
 # Called with the number of images done, and of all.
 Progress = Callable[[int, int], None]
-
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -344,7 +343,7 @@ def _confidences(pipeline: Pipeline, X: Images) -> npt.NDArray[np.float64]:
 
 
 def _flat(images: Images) -> Images:
-    return images.reshape(len(images), SIDE * SIDE)
+    return images.reshape(len(images), IMAGE_SIDE * IMAGE_SIDE)
 
 
 def _seen(named: Named) -> PictureReading:

@@ -9,15 +9,13 @@ import numpy.typing as npt
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from mnist_svm.pictures.normalize import SIDE
+from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE, Images
 from mnist_svm.serve.error_responses import ProblemError
-from mnist_svm.serve.schemas import FORMS, PIXELS, WHITE, Arrays
+from mnist_svm.serve.schemas import FORMS, Arrays
 from mnist_svm.serve.settings import MAX_ARRAYS
 
-Images = npt.NDArray[np.uint8]
-
 # What an image may be like.
-SHAPES = {(PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1)}
+SHAPES = {(N_PIXELS,), (IMAGE_SIDE, IMAGE_SIDE), (IMAGE_SIDE, IMAGE_SIDE, 1)}
 
 # Largest numbers from which on white is 255, and up to which it is 1.
 BYTES_FROM, FRACTIONS_TO = 2, 1
@@ -49,7 +47,7 @@ def images_of(body: bytes) -> Images:
     if values is None:
         arrays = _looked_at(told)
         values, stated = np.array(arrays.data, dtype=np.float64), arrays.range
-    values = values.reshape(-1, SIDE, SIDE)
+    values = values.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
     white = _white(values) if stated is None else {"0-255": WHITE, "0-1": 1}[stated]
     if values.max() > white:
         msg = f"data: a number of {values.max():g} where the range is 0-1"

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.uint8]
+from mnist_svm.constants import Images
+
 Confidences = npt.NDArray[np.float64]
 
 # Images of a batch; more would keep the others waiting for long.

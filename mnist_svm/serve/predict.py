@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import cpu_count
 
+from mnist_svm.constants import Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import decode
@@ -27,7 +28,6 @@ from mnist_svm.serve.batching import Batcher
 from mnist_svm.serve.bodies import Upload
 from mnist_svm.serve.settings import SMALL
 
-Images = npt.NDArray[np.uint8]
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 

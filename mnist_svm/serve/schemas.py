@@ -7,22 +7,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from mnist_svm.pictures.normalize import SIDE
+from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE
 from mnist_svm.serve.settings import MAX_ARRAYS
 
 VERSION = version("mnist-svm")
 
-PIXELS = SIDE * SIDE
-WHITE = 255
 
 Pixel = Annotated[float, Field(ge=0, le=WHITE, strict=True, allow_inf_nan=False)]
 # One fault is told; a body could hold millions.
-Flat = Annotated[list[Pixel], Field(min_length=PIXELS, max_length=PIXELS, fail_fast=True)]
-Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
-Image = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
+Flat = Annotated[list[Pixel], Field(min_length=N_PIXELS, max_length=N_PIXELS, fail_fast=True)]
+Row = Annotated[list[Pixel], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
+Image = Annotated[list[Row], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
 Single = Annotated[list[Pixel], Field(min_length=1, max_length=1, fail_fast=True)]
-DeepRow = Annotated[list[Single], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
-Deep = Annotated[list[DeepRow], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
+DeepRow = Annotated[
+    list[Single], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)
+]
+Deep = Annotated[list[DeepRow], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
 Flats = Annotated[list[Flat], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
 Images = Annotated[list[Image], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
 Deeps = Annotated[list[Deep], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
@@ -41,7 +41,7 @@ def _form(data: Any) -> str:
         case [_]:
             return "784"
         case [_, width]:
-            return "n x 784" if width == PIXELS else "28 x 28"
+            return "n x 784" if width == N_PIXELS else "28 x 28"
         case [_, _, 1]:
             return "28 x 28 x 1"
         case [_, _, _]:

@@ -28,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.svm.kernels import Float64Array, IntArray
+from mnist_svm.constants import Float64Array, IntArray
 from mnist_svm.svm.log import logger, stage
 
 FOLDS = 3

@@ -18,6 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mnist_svm.constants import Float64Array, IntArray
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.svm._solver.checkpoint import Checkpoint, fingerprint
@@ -25,7 +26,7 @@ from mnist_svm.svm._solver.frame import survey
 from mnist_svm.svm._solver.samples import Samples, project
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.svm.decisions import Expansion, coupled
-from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
+from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.log import listening, logger
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.parameters import check_parameters, checked_weights

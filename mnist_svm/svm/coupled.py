@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from mnist_svm.constants import Float64Array
 from mnist_svm.svm.classifier import KernelSVC
-from mnist_svm.svm.kernels import Float64Array
 from mnist_svm.svm.pairwise import class_confidences
 
 

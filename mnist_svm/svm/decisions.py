@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from joblib import delayed
 
+from mnist_svm.constants import Float64Array, FloatArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.frame import Frame
-from mnist_svm.svm.kernels import Float64Array, FloatArray, Kernel, squared_norms
+from mnist_svm.svm.kernels import Kernel, squared_norms
 
 # Rows at a time. BLAS computes the edges of a block by other code than its middle, which may sum in
 # another order, so that the last digits of a row would depend on its place among others. So there

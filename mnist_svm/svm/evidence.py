@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
+from mnist_svm.constants import Float64Array, IntArray
 from mnist_svm.svm.classifier import KernelSVC
-from mnist_svm.svm.kernels import Float64Array, IntArray, Kernel
+from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.pairwise import STEEPNESS
 
 

@@ -9,17 +9,12 @@ Columns of zeros at the end of a factor may be cut off; see `trimmed`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from mnist_svm.constants import FloatArray
 
 KERNELS = ("linear", "poly", "rbf")
-
-FloatArray = npt.NDArray[np.floating[Any]]
-Float64Array = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import Float64Array
+
 # Log loss on training images that a machine trained on 6,000 others had not seen is least, and
 # flat, from 6 to 8.
 STEEPNESS = 6
 
 # Beyond it, odds would overflow.
 MAX_VALUE = 100
-
-Float64Array = npt.NDArray[np.float64]
 
 
 def class_scores(values: Float64Array, n_classes: int) -> Float64Array:

@@ -24,6 +24,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
+from mnist_svm.constants import Float64Array, IntArray
 from mnist_svm.datasets.load import Dataset
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model
@@ -33,7 +34,6 @@ from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.calibration import Calibrated, Fold, calibration, folds, read_held_out
 from mnist_svm.svm.coupled import CoupledSVC
-from mnist_svm.svm.kernels import Float64Array, IntArray
 from mnist_svm.svm.log import logger
 from mnist_svm.training.train import fitted_model, training_images
 from mnist_svm.training.work_folder import GrowingArray, WorkFolder

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 
-import make
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -16,7 +15,7 @@ from scipy import ndimage
 
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import normalize
-from tests.support.guises import lines
+from tests.support.guises import lines, make
 from tests.support.guises.guises import GUISES, drawn, uci_digits
 from tests.support.guises.lines import KINDS, Hands, drawn_lines
 from tests.support.guises.strokes import INKED, thinned

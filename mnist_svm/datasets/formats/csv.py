@@ -21,17 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
-from mnist_svm.datasets.arrays import (
-    IMAGE_SHAPE,
-    PIXELS,
-    WHITE,
-    Growing,
-    Images,
-    Labelled,
-    Labels,
-    Progress,
-    shown,
-)
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE, Images, Labels
+from mnist_svm.datasets.arrays import Growing, Labelled, Progress, shown
 from mnist_svm.datasets.formats.idx import GZIP_LEVEL, FilePath, open_payload
 from mnist_svm.exceptions import FormatError
 
@@ -92,7 +83,7 @@ def read_csv(path: FilePath, *, progress: Progress = lambda done, total: None) -
         If the file cannot be opened or read.
     """
     name = os.fspath(path)
-    images, labels = Growing(PIXELS, np.uint8), Growing(None, np.int64)
+    images, labels = Growing(N_PIXELS, np.uint8), Growing(None, np.int64)
     columns: _Columns | None = None
     with open_payload(path) as stream:
         for lines in _blocks(stream, name):
@@ -105,7 +96,7 @@ def read_csv(path: FilePath, *, progress: Progress = lambda done, total: None) -
                     labels.append(values[:, columns.label])
                 progress(len(images), 0)
     if not len(images):
-        msg = f"{name}: no images in it; expected lines of a label and {PIXELS} pixels"
+        msg = f"{name}: no images in it; expected lines of a label and {N_PIXELS} pixels"
         raise FormatError(msg)
     labelled = columns is not None and columns.label is not None
     return Labelled(images.array().reshape(-1, *IMAGE_SHAPE), labels.array() if labelled else None)
@@ -135,7 +126,7 @@ def write_csv(path: FilePath, images: Images, labels: Labels | None) -> None:
 
 def _rows(images: Images, labels: Labels | None) -> Iterator[bytes]:
     names = ["label"] if labels is not None else []
-    yield ",".join([*names, *(f"pixel{i}" for i in range(PIXELS))]).encode() + b"\n"
+    yield ",".join([*names, *(f"pixel{i}" for i in range(N_PIXELS))]).encode() + b"\n"
     # Looked up, a number is written ten times as fast.
     told = [str(value) for value in range(WHITE + 1)]
     for index, image in enumerate(images):
@@ -187,7 +178,7 @@ def _lines(block: bytes, first: int, name: str) -> _Lines:
 
 def _too_long(name: str, line: int) -> FormatError:
     return FormatError(
-        f"{name}: line {line}: longer than any of {PIXELS + 1} numbers; not a CSV file of images"
+        f"{name}: line {line}: longer than any of {N_PIXELS + 1} numbers; not a CSV file of images"
     )
 
 
@@ -208,7 +199,7 @@ def _begin(lines: _Lines, name: str) -> tuple[_Columns, _Lines]:
     labels = [column for column, field in enumerate(called) if field in LABEL_NAMES]
     no_pixels = LABEL_NAMES | ROW_NAMES
     pixels = [column for column, field in enumerate(called) if field not in no_pixels]
-    if len(labels) > 1 or len(pixels) != PIXELS:
+    if len(labels) > 1 or len(pixels) != N_PIXELS:
         raise _no_header(fields, name)
     columns = _Columns(tuple(fields), labels[0] if labels else None, pixels)
     _require_order(columns, name)
@@ -217,12 +208,14 @@ def _begin(lines: _Lines, name: str) -> tuple[_Columns, _Lines]:
 
 def _nameless(width: int, name: str) -> _Columns:
     """The columns of a file whose first line is an image."""
-    pixels = tuple(f"pixel{i}" for i in range(PIXELS))
-    if width == PIXELS:
-        return _Columns(pixels, None, list(range(PIXELS)))
-    if width == PIXELS + 1:
-        return _Columns(("label", *pixels), 0, list(range(1, PIXELS + 1)))
-    msg = f"{name}: line 1: expected {PIXELS} pixels, with or without a label, found {width} values"
+    pixels = tuple(f"pixel{i}" for i in range(N_PIXELS))
+    if width == N_PIXELS:
+        return _Columns(pixels, None, list(range(N_PIXELS)))
+    if width == N_PIXELS + 1:
+        return _Columns(("label", *pixels), 0, list(range(1, N_PIXELS + 1)))
+    msg = (
+        f"{name}: line 1: expected {N_PIXELS} pixels, with or without a label, found {width} values"
+    )
     raise FormatError(msg)
 
 
@@ -230,7 +223,7 @@ def _no_header(fields: list[str], name: str) -> FormatError:
     columns = "column" if len(fields) == 1 else "columns"
     found = f"{len(fields)} {columns}, first '{shown(fields[0])}'" if fields else "nothing"
     return FormatError(
-        f"{name}: line 1: expected the names of {PIXELS} columns of pixels and one called label, "
+        f"{name}: line 1: expected the names of {N_PIXELS} columns of pixels and one called label, "
         f"found {found}"
     )
 
@@ -239,7 +232,7 @@ def _require_order(columns: _Columns, name: str) -> None:
     """Refuse columns that are numbered, but in another order than row by row."""
     named = [re.fullmatch(r"\D*(\d{1,9})", columns.names[column]) for column in columns.pixels]
     numbers = [int(match[1]) for match in named if match]
-    if len(numbers) == PIXELS and numbers != sorted(numbers):
+    if len(numbers) == N_PIXELS and numbers != sorted(numbers):
         msg = f"{name}: line 1: the columns of pixels are not in the order of their numbers"
         raise FormatError(msg)
 

@@ -11,7 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from mnist_svm.datasets.arrays import IMAGE_SHAPE, Growing, Images, Labelled, Labels, Progress
+from mnist_svm.constants import IMAGE_SHAPE, Images, Labels
+from mnist_svm.datasets.arrays import Growing, Labelled, Progress
 from mnist_svm.datasets.formats.idx import FilePath
 from mnist_svm.exceptions import FormatError, PictureError
 from mnist_svm.pictures.decode import decode

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
+from mnist_svm.constants import Array
 from mnist_svm.exceptions import FormatError
 
 # The type byte and the element that it stands for, as stored.
@@ -46,7 +47,6 @@ CHUNK = 1 << 20
 # Nearly as small as the highest level, in a fifth of the time.
 GZIP_LEVEL = 6
 
-Array = npt.NDArray[Any]
 FilePath = str | os.PathLike[str]
 
 

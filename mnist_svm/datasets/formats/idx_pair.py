@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.datasets.arrays import IMAGE_SHAPE
+from mnist_svm.constants import IMAGE_SHAPE, Array
 from mnist_svm.datasets.catalog import Split
-from mnist_svm.datasets.formats.idx import Array, FilePath, read_idx
+from mnist_svm.datasets.formats.idx import FilePath, read_idx
 from mnist_svm.exceptions import FormatError
 
 __all__ = ["STEMS", "Split", "read_images", "read_pair", "require_images", "require_pair"]

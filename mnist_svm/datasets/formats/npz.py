@@ -17,7 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from mnist_svm._io import atomic_write
-from mnist_svm.datasets.arrays import WHITE, Array, Labelled, shown, to_images, to_labels
+from mnist_svm.constants import WHITE, Array
+from mnist_svm.datasets.arrays import Labelled, shown, to_images, to_labels
 from mnist_svm.datasets.formats.idx import MAX_BYTES, FilePath
 from mnist_svm.exceptions import FormatError
 

@@ -16,19 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_svm._optional import require_extra
-from mnist_svm.datasets.arrays import (
-    IMAGE_SHAPE,
-    PIXELS,
-    Array,
-    Growing,
-    Images,
-    Labelled,
-    Labels,
-    Progress,
-    shown,
-    to_images,
-    to_labels,
-)
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Array, Images, Labels
+from mnist_svm.datasets.arrays import Growing, Labelled, Progress, shown, to_images, to_labels
 from mnist_svm.datasets.formats.csv import LABEL_NAMES
 from mnist_svm.datasets.formats.folder import image_of
 from mnist_svm.exceptions import FormatError
@@ -88,7 +77,7 @@ def read_parquet(
     parquet = _pyarrow()
     import pyarrow as pa
 
-    images, labels = Growing(PIXELS, np.uint8), Growing(None, np.int64)
+    images, labels = Growing(N_PIXELS, np.uint8), Growing(None, np.int64)
     for path in paths:
         with path.open("rb") as file:
             try:
@@ -125,10 +114,10 @@ def _batches(source: Any, name: str) -> Iterator[tuple[Images, Labels | None]]:
     label = [column for column in schema.names if column.lower() in LABEL_NAMES]
     pictures = [column for column in schema.names if _holds_pictures(schema.field(column).type)]
     pixels = [column for column in schema.names if column not in label]
-    if len(label) > 1 or not (len(pictures) == 1 or len(pixels) == PIXELS):
+    if len(label) > 1 or not (len(pictures) == 1 or len(pixels) == N_PIXELS):
         found = shown(", ".join(schema.names)) or "none"
         msg = (
-            f"{name}: expected a column of pictures or {PIXELS} of pixels, and one called label; "
+            f"{name}: expected a column of pictures or {N_PIXELS} of pixels, and one called label; "
             f"found the columns {found}"
         )
         raise FormatError(msg)

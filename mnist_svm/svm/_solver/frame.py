@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from joblib import delayed
 
+from mnist_svm.constants import FloatArray
 from mnist_svm.parallel.threads import Workers
-from mnist_svm.svm.kernels import FloatArray, Kernel
+from mnist_svm.svm.kernels import Kernel
 
 # Rows converted at a time, in passes over all of them.
 BLOCK = 512

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.svm import SVC
 
-from mnist_svm.svm.kernels import Float64Array, FloatArray, Kernel, trimmed
+from mnist_svm.constants import Float64Array, FloatArray
+from mnist_svm.svm.kernels import Kernel, trimmed
 
 # Rows of the Gram matrix computed at a time, before they are stored in double precision.
 BLOCK = 512

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from mnist_svm.constants import Float64Array, FloatArray, IntArray
 from mnist_svm.svm._solver.optimum import gram_bytes, gram_matrix, kkt_violations, optimum
 from mnist_svm.svm._solver.parts import MOST, optimum_in_parts
-from mnist_svm.svm.kernels import Float64Array, FloatArray, IntArray, Kernel, squared_norms
+from mnist_svm.svm.kernels import Kernel, squared_norms
 
 
 @dataclass

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnist_svm.constants import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.svm._solver.optimum import (
     BLOCK,
     Optimum,
@@ -35,14 +36,7 @@ from mnist_svm.svm._solver.optimum import (
     kkt_violations,
     optimum,
 )
-from mnist_svm.svm.kernels import (
-    BoolArray,
-    Float64Array,
-    FloatArray,
-    IntArray,
-    Kernel,
-    squared_norms,
-)
+from mnist_svm.svm.kernels import Kernel, squared_norms
 
 # Parts are solved to the tolerance; all together may violate by that many times as much.
 SLACK = 5

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from joblib import delayed
 from sklearn.utils.extmath import randomized_range_finder
 
+from mnist_svm.constants import FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.frame import BLOCK, Frame
-from mnist_svm.svm.kernels import FloatArray, IntArray, squared_norms, trimmed
+from mnist_svm.svm.kernels import squared_norms, trimmed
 
 # A projection is worth its while when it has far fewer columns than the samples, keeps nearly
 # all of their length, and spares enough kernel values to pay for a round more.

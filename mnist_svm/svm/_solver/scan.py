@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from joblib import delayed
 
+from mnist_svm.constants import BoolArray, Float32Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.samples import blocks
-from mnist_svm.svm.kernels import BoolArray, FloatArray, IntArray, Kernel
-
-Float32Array = npt.NDArray[np.float32]
+from mnist_svm.svm.kernels import Kernel
 
 # Samples and support vectors of one matrix product: their kernel values stay in the cache.
 ROWS = 256

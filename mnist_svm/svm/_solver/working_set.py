@@ -46,13 +46,13 @@ from typing import Any
 import numpy as np
 from joblib import delayed
 
+from mnist_svm.constants import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.optimum import gram_bytes
 from mnist_svm.svm._solver.pair import Pair, PairSolution, solve_pair
 from mnist_svm.svm._solver.parts import MOST
 from mnist_svm.svm._solver.samples import Projected, Samples
 from mnist_svm.svm._solver.scan import Duel, Expansion, expansions, scan
-from mnist_svm.svm.kernels import BoolArray, Float64Array, FloatArray, IntArray
 
 # Of each class, at least that many samples and that share of all are in the first sample.
 FIRST_SAMPLES = 300
