@@ -16,7 +16,7 @@ from deskew import best_of
 from scipy import ndimage
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.features.gradients import LONGEST, GradientFeatures
+from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures
 from mnist_svm.models.recipes import RECIPES
 
 DIRECTIONS, GRID = 8, 7
@@ -64,7 +64,7 @@ def _with_scipy(image: np.ndarray) -> np.ndarray:
     centres = cell * (np.arange(GRID) + 0.5) - 0.5
     # Blurring with zeros around, divided by what the weights inside the frame add up to.
     blur = [_sampled(plane, centres, cell / 2) for plane in [*planes, np.ones(image.shape)]]
-    strengths = np.array(blur[:-1]) / blur[-1] / LONGEST
+    strengths = np.array(blur[:-1]) / blur[-1] / MAX_GRADIENT
     return np.rint(255 * np.sqrt(strengths)).ravel()
 
 

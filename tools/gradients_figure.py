@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.features.gradients import GradientPlanes
+from mnist_svm.features.gradients import GradientDecomposer
 from mnist_svm.models.recipes import RECIPES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -35,7 +35,7 @@ def main() -> None:
     sized = normalize.fit_transform(test.X[chosen])
     side = normalize.side
     features = gradients.fit_transform(sized).reshape(-1, DIRECTIONS, *[gradients.grid] * 2)
-    planes = GradientPlanes(len(chosen), side, side, DIRECTIONS)(sized.reshape(-1, side, side))
+    planes = GradientDecomposer(len(chosen), side, side, DIRECTIONS)(sized.reshape(-1, side, side))
 
     figure, axes = plt.subplots(
         len(chosen),

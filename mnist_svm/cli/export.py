@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option, told
+from mnist_svm.cli.options import describe_model, json_option, model_option
 
 if TYPE_CHECKING:
-    from mnist_svm.export.onnx import Tensor
+    from mnist_svm.export.onnx import TensorSpec
 
 
 @click.command("export")
@@ -42,8 +42,8 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
     from pathlib import Path
 
     from mnist_svm._io import atomic_write, require_writable
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.export.onnx import IMAGES, OPSET, outputs_of, require_onnx, to_onnx
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.export.onnx import INPUT, OPSET, output_specs, require_onnx, to_onnx
     from mnist_svm.models.file import load_model
     from mnist_svm.models.locate import find_model
 
@@ -54,8 +54,8 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
         msg = f"{output} is the model itself; give another file"
         raise click.BadParameter(msg, param_hint="--onnx")
     loaded = load_model(path)
-    say(f"Exporting {told(path)}")
-    content, outputs = to_onnx(loaded), outputs_of(loaded)
+    echo_stderr(f"Exporting {describe_model(path)}")
+    content, outputs = to_onnx(loaded), output_specs(loaded)
     with atomic_write(output) as file:
         file.write(content)
     if as_json:
@@ -64,20 +64,20 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
             "bytes": len(content),
             "model": str(path),
             "opset": OPSET,
-            "inputs": [_described(IMAGES)],
+            "inputs": [_described(INPUT)],
             "outputs": [_described(tensor) for tensor in outputs],
         }
         click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"Wrote   {click.format_filename(output)} ({len(content) / 1e6:.1f} MB)")
-    click.echo(f"Input   {_text(IMAGES)}")
+    click.echo(f"Input   {_text(INPUT)}")
     click.echo("\n".join(f"Output  {_text(tensor)}" for tensor in outputs))
 
 
-def _described(tensor: Tensor) -> dict[str, object]:
+def _described(tensor: TensorSpec) -> dict[str, object]:
     return {"name": tensor.name, "type": tensor.dtype, "shape": list(tensor.shape)}
 
 
-def _text(tensor: Tensor) -> str:
+def _text(tensor: TensorSpec) -> str:
     sides = " x ".join(map(str, tensor.shape))
     return f"{tensor.name}: {tensor.dtype}, {sides}"

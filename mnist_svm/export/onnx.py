@@ -29,7 +29,7 @@ IR_VERSION = 8
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpec:
     """What goes into a graph, or comes out.
 
     Attributes
@@ -44,7 +44,7 @@ class Tensor:
     shape: tuple[str | int, ...]
 
 
-IMAGES = Tensor("images", "uint8", ("n", IMAGE_SIDE, IMAGE_SIDE))
+INPUT = TensorSpec("images", "uint8", ("n", IMAGE_SIDE, IMAGE_SIDE))
 
 
 def require_onnx() -> None:
@@ -58,7 +58,7 @@ def require_onnx() -> None:
     require_extra("onnx", "exporting needs onnx", "onnx")
 
 
-def outputs_of(model: Model) -> tuple[Tensor, Tensor]:
+def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
     """What comes out of a model's graph.
 
     Parameters
@@ -67,17 +67,17 @@ def outputs_of(model: Model) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    tuple of Tensor
+    tuple of TensorSpec
         The label of each image, and probabilities, a column for each of the k sorted labels.
     """
     k = len(model.pipeline.classes_)
-    return Tensor("label", "int64", ("n",)), Tensor("probabilities", "float32", ("n", k))
+    return TensorSpec("label", "int64", ("n",)), TensorSpec("probabilities", "float32", ("n", k))
 
 
 def to_onnx(model: Model) -> bytes:
     """A model as the content of an ONNX file.
 
-    The input is `IMAGES`, 0-255, ink bright on a dark ground; `outputs_of` tells the outputs. Among
+    The input is `INPUT`, 0-255, ink bright on a dark ground; `output_specs` tells the outputs. Among
     the metadata are version, recipe, classes and their names, and as JSON all that the model file
     tells of its training.
 
@@ -102,11 +102,11 @@ def to_onnx(model: Model) -> bytes:
 
     from mnist_svm.export.onnx_graph.builder import Graph
 
-    graph, outputs = Graph(), outputs_of(model)
+    graph, outputs = Graph(), output_specs(model)
     _write(graph, model, outputs)
     proto = helper.make_model(
         helper.make_graph(
-            graph.nodes, "mnist_svm", [_info(IMAGES)], [*map(_info, outputs)], graph.constants
+            graph.nodes, "mnist_svm", [_info(INPUT)], [*map(_info, outputs)], graph.constants
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
@@ -119,19 +119,19 @@ def to_onnx(model: Model) -> bytes:
     return content
 
 
-def _write(graph: Graph, model: Model, outputs: tuple[Tensor, Tensor]) -> None:
+def _write(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec]) -> None:
     """Write the nodes from images to outputs."""
     from mnist_svm.export.onnx_graph.builder import Value
     from mnist_svm.export.onnx_graph.pipeline import probabilities
 
-    found = probabilities(Value(graph, IMAGES.name, IMAGES.dtype), model.pipeline)
+    found = probabilities(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
     best = graph.node("ArgMax", found, dtype=np.int64, axis=1, keepdims=0)
     labels = graph.constant(model.pipeline.classes_).take(best, axis=0)
     for value, tensor in zip((labels, found), outputs, strict=True):
-        value.astype(tensor.dtype).called(tensor.name)
+        value.astype(tensor.dtype).as_output(tensor.name)
 
 
-def _info(tensor: Tensor) -> ValueInfoProto:
+def _info(tensor: TensorSpec) -> ValueInfoProto:
     from onnx import helper
 
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))

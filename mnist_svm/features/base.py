@@ -51,7 +51,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         self.n_jobs = n_jobs
 
     @abstractmethod
-    def _of_task(self, images: Array) -> npt.NDArray[Any]:
+    def _transform_images(self, images: Array) -> npt.NDArray[Any]:
         """What becomes of up to `TASK` images: an array with as many rows."""
 
     def _check_parameters(self) -> None:
@@ -78,7 +78,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         """
         self._check_parameters()
         X = self._validated(X, reset=True)
-        height, width = self.image_shape or squarest(X.shape[1])
+        height, width = self.image_shape or infer_image_shape(X.shape[1])
         if height < 1 or width < 1 or height * width != X.shape[1]:
             msg = (
                 f"image_shape={self.image_shape} has {height * width} pixels, "
@@ -109,12 +109,12 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         images = self._validated(X, reset=False).reshape(-1, *self.image_shape_)
         tasks = [images[start : start + TASK] for start in range(0, len(images), TASK)]
         with threads(self.n_jobs) as parallel:
-            done = list(parallel(delayed(self._of_task)(task) for task in tasks))
+            done = list(parallel(delayed(self._transform_images)(task) for task in tasks))
         # Readers bring blocks of a single task, and a copy is a few per cent of their time.
         whole = done[0] if len(done) == 1 else np.concatenate(done)
         return whole.reshape(len(images), -1)
 
-    def transform_like(self, X: npt.ArrayLike, image: npt.ArrayLike) -> npt.NDArray[Any]:
+    def transform_with_reference(self, X: npt.ArrayLike, image: npt.ArrayLike) -> npt.NDArray[Any]:
         """Transform each row of ``X`` as another image is transformed.
 
         What a transformer measures of an image, to move, shear or scale it by, is measured of the
@@ -143,11 +143,11 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
             self._validated(rows, reset=False).reshape(-1, *self.image_shape_)
             for rows in (X, image)
         )
-        return self._of_task_like(images, like).reshape(len(images), -1)
+        return self._transform_images_with_reference(images, like).reshape(len(images), -1)
 
-    def _of_task_like(self, images: Array, like: Array) -> npt.NDArray[Any]:
+    def _transform_images_with_reference(self, images: Array, like: Array) -> npt.NDArray[Any]:
         """What becomes of images that lie as another one does."""
-        return self._of_task(images)
+        return self._transform_images(images)
 
     def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
@@ -162,7 +162,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         return tags
 
 
-def squarest(pixels: int) -> tuple[int, int]:
+def infer_image_shape(pixels: int) -> tuple[int, int]:
     """The height and width, as nearly equal as can be, of an image of that many pixels.
 
     Parameters

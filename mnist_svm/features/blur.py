@@ -55,7 +55,7 @@ class Blur(ImageTransformer):
             msg = f"sigma must be from 0 to 10, got {self.sigma!r}"
             raise ValueError(msg)
 
-    def _of_task(self, images: Array) -> npt.NDArray[np.float32]:
+    def _transform_images(self, images: Array) -> npt.NDArray[np.float32]:
         sigma = (0, self.sigma, self.sigma)
         return np.asarray(
             ndimage.gaussian_filter(images, sigma, output=np.float32, mode="constant")

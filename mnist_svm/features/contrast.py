@@ -30,10 +30,14 @@ class NormalizeContrast(ImageTransformer):
     [36, 36, 36]
     """
 
-    def _of_task(self, images: Array) -> npt.NDArray[np.uint8]:
-        return np.rint(np.minimum(self._of_task_like(images, images), 255)).astype(np.uint8)
+    def _transform_images(self, images: Array) -> npt.NDArray[np.uint8]:
+        return np.rint(
+            np.minimum(self._transform_images_with_reference(images, images), 255)
+        ).astype(np.uint8)
 
-    def _of_task_like(self, images: Array, like: Array) -> npt.NDArray[np.float64]:
+    def _transform_images_with_reference(
+        self, images: Array, like: Array
+    ) -> npt.NDArray[np.float64]:
         """Scaled as another image is, neither rounded nor cut off: linear in the pixels."""
         pixels, others = (of.reshape(len(of), -1).astype(np.float64) for of in (images, like))
         norms = np.linalg.norm(others, axis=1, keepdims=True)

@@ -78,10 +78,10 @@ class Deskew(ImageTransformer):
     True
     """
 
-    def _of_task(self, images: Array) -> Float32Array:
+    def _transform_images(self, images: Array) -> Float32Array:
         return deskew(images)
 
-    def _of_task_like(self, images: Array, like: Array) -> Float32Array:
+    def _transform_images_with_reference(self, images: Array, like: Array) -> Float32Array:
         _, *placement = _deskew_block(like)
         return _resample(images, *(np.repeat(part, len(images)) for part in placement))
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm.constants import Array, Float32Array
-from mnist_svm.features.base import squarest
+from mnist_svm.features.base import infer_image_shape
 
 # Array per block.
 BLOCK = 128
@@ -74,7 +74,7 @@ class Distortion:
         -------
         float32 ndarray of shape (n, n_pixels)
         """
-        shape = self.image_shape or squarest(X.shape[1])
+        shape = self.image_shape or infer_image_shape(X.shape[1])
         images = X.reshape(-1, *shape)
         out = np.empty(images.shape, np.float32)
         for start in range(0, len(images), BLOCK):

@@ -21,10 +21,10 @@ from mnist_svm.features.base import ImageTransformer
 BLOCK = 64
 
 # The longest gradient that the Sobel operator finds in an image of 0-255, along an axis.
-LONGEST = 4 * 255
+MAX_GRADIENT = 4 * 255
 
 
-class GradientPlanes:
+class GradientDecomposer:
     """Splits the gradient of each pixel between the two directions next to its own.
 
     The gradient g is Sobel's, the images taken to be zero outside of the frame. It is the sum of
@@ -111,7 +111,7 @@ class GradientPlanes:
 class GradientFeatures(ImageTransformer):
     """Transformer of images into blurred planes of gradient directions.
 
-    `GradientPlanes` splits the gradient of each image into ``directions`` planes. A Gaussian
+    `GradientDecomposer` splits the gradient of each image into ``directions`` planes. A Gaussian
     blurs each plane, which is sampled on a coarse ``grid``, and a ``power`` of the result brings
     strong and weak strokes nearer to each other. The features are whole numbers of 8 bits, which
     costs no accuracy, and a quarter of the memory in training and in model files.
@@ -179,11 +179,11 @@ class GradientFeatures(ImageTransformer):
             msg = f"power must be above 0 and at most 1, got {self.power!r}"
             raise ValueError(msg)
 
-    def _of_task(self, images: Array) -> npt.NDArray[np.uint8]:
+    def _transform_images(self, images: Array) -> npt.NDArray[np.uint8]:
         height, width = self.image_shape_
-        planes_of = GradientPlanes(min(BLOCK, len(images)), height, width, self.directions)
+        planes_of = GradientDecomposer(min(BLOCK, len(images)), height, width, self.directions)
         along_rows, along_columns = (
-            blur_axis(side, self.grid, self.smoothing).astype(np.float64)
+            gaussian_axis_weights(side, self.grid, self.smoothing).astype(np.float64)
             for side in (height, width)
         )
         features = np.empty((len(images), self.directions * self.grid**2), np.uint8)
@@ -194,13 +194,13 @@ class GradientFeatures(ImageTransformer):
             planes = planes_of(images[block]).reshape(-1, width).astype(np.float64)
             narrow = (planes @ along_columns.T).reshape(-1, height, self.grid)
             blurred = (along_rows @ narrow).reshape(-1, features.shape[1])[: len(images[block])]
-            strengths = np.minimum(blurred / LONGEST, 1) ** self.power
+            strengths = np.minimum(blurred / MAX_GRADIENT, 1) ** self.power
             np.rint(255 * strengths, out=features[block], casting="unsafe")
         return features
 
 
 @lru_cache(maxsize=8)
-def blur_weights(height: int, width: int, grid: int, smoothing: float) -> Float32Array:
+def gaussian_grid_weights(height: int, width: int, grid: int, smoothing: float) -> Float32Array:
     """Weights by which `GradientFeatures` blurs a plane and samples it.
 
     Parameters
@@ -214,13 +214,15 @@ def blur_weights(height: int, width: int, grid: int, smoothing: float) -> Float3
     float32 ndarray of shape (height * width, grid**2)
         Of all pixels for each point of the grid, adding up to 1.
     """
-    along_rows, along_columns = (blur_axis(side, grid, smoothing) for side in (height, width))
+    along_rows, along_columns = (
+        gaussian_axis_weights(side, grid, smoothing) for side in (height, width)
+    )
     return np.ascontiguousarray(np.kron(along_rows, along_columns).T)
 
 
 @lru_cache(maxsize=8)
-def blur_axis(side: int, grid: int, smoothing: float) -> Float32Array:
-    """Weights along one axis, whose products are those of `blur_weights`.
+def gaussian_axis_weights(side: int, grid: int, smoothing: float) -> Float32Array:
+    """Weights along one axis, whose products are those of `gaussian_grid_weights`.
 
     Parameters
     ----------

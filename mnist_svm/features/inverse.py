@@ -13,7 +13,7 @@ from joblib import delayed
 from scipy import optimize, sparse
 
 from mnist_svm.constants import Float64Array
-from mnist_svm.features.gradients import GradientFeatures, blur_weights
+from mnist_svm.features.gradients import GradientFeatures, gaussian_grid_weights
 from mnist_svm.parallel.threads import threads
 
 # Prices of differences between neighbours, and of ink. Chosen by eye, so that strokes are closed
@@ -26,7 +26,7 @@ STEPS = 60
 OFFSET = 1e-3
 
 
-def images_of(
+def reconstruct_images(
     features: npt.NDArray[np.uint8], gradients: GradientFeatures
 ) -> npt.NDArray[np.uint8]:
     """Images that have nearly the given gradient features.
@@ -79,7 +79,7 @@ class _Problem:
 
     def __init__(self, gradients: GradientFeatures) -> None:
         height, width = gradients.image_shape_
-        blur = blur_weights(height, width, gradients.grid, gradients.smoothing)
+        blur = gaussian_grid_weights(height, width, gradients.grid, gradients.smoothing)
         self._blur = blur.astype(np.float64)
         self._power = gradients.power
         angles = 2 * np.pi / gradients.directions * np.arange(gradients.directions)
@@ -107,7 +107,7 @@ class _Problem:
     def cost(self, pixels: Float64Array, lengths: Float64Array) -> tuple[float, Float64Array]:
         """The cost of an image that is to have such blurred gradients, and its slope."""
         across, down = (self._gradient @ pixels).reshape(2, -1)
-        # Each gradient lies between two directions, along which it is split as in GradientPlanes.
+        # Each gradient lies between two directions, along which it is split as in GradientDecomposer.
         n_directions, at = self._towards.shape[1], np.arange(len(pixels))
         turn = np.arctan2(down, across) / (2 * np.pi) % 1
         one = np.minimum((turn * n_directions).astype(np.intp), n_directions - 1)

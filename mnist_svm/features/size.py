@@ -84,14 +84,14 @@ class NormalizeSize(ImageTransformer):
             msg = f"extent must be above 0 and at most 1, got {self.extent!r}"
             raise ValueError(msg)
 
-    def _of_task(self, images: Array) -> Float32Array:
+    def _transform_images(self, images: Array) -> Float32Array:
         out = np.empty((len(images), self.side, self.side), np.float32)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
             out[block] = self._of_block(images[block], image_moments(images[block]))
         return out
 
-    def _of_task_like(self, images: Array, like: Array) -> Float32Array:
+    def _transform_images_with_reference(self, images: Array, like: Array) -> Float32Array:
         return self._of_block(images, image_moments(np.repeat(like, len(images), axis=0)))
 
     def _of_block(self, images: Array, moments: Moments) -> Float32Array:

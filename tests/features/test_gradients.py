@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mnist_svm.features.gradients import GradientFeatures, GradientPlanes
+from mnist_svm.features.gradients import GradientDecomposer, GradientFeatures
 
 DIRECTIONS = [4, 8, 12, 16]
 
@@ -26,7 +26,7 @@ def digits(test_set):
 
 
 def planes_of(images, directions):
-    return GradientPlanes(*images.shape, directions)(images)
+    return GradientDecomposer(*images.shape, directions)(images)
 
 
 def sobel(images, axis):
@@ -86,7 +86,7 @@ def test_a_quarter_turn_turns_the_directions(digits, index, quarters):
 
 
 def test_fewer_images_than_at_a_time_are_not_mixed_with_the_last(digits):
-    planes_of = GradientPlanes(50, 28, 28, 8)
+    planes_of = GradientDecomposer(50, 28, 28, 8)
     alone = planes_of(digits[50:70]).copy()
     planes_of(digits[:50])
     again = planes_of(digits[50:70])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_svm import GradientFeatures, NormalizeSize, load_model
-from mnist_svm.features.inverse import _Problem, images_of
+from mnist_svm.features.inverse import _Problem, reconstruct_images
 from mnist_svm.models.locate import SHIPPED
 
 
@@ -22,7 +22,7 @@ def test_the_picture_has_nearly_the_features(test_set, directions, side, power):
     sized = NormalizeSize(side=side).fit_transform(test_set.X[:4])
     gradients = GradientFeatures(directions=directions, grid=6, power=power)
     features = gradients.fit_transform(sized)
-    drawn = images_of(features, gradients).reshape(len(features), -1)
+    drawn = reconstruct_images(features, gradients).reshape(len(features), -1)
     again = gradients.transform(drawn)
     for wanted, found in zip(features, again, strict=True):
         assert np.corrcoef(wanted, found)[0, 1] > 0.93
@@ -31,7 +31,7 @@ def test_the_picture_has_nearly_the_features(test_set, directions, side, power):
 def test_the_machine_reads_in_the_picture_what_it_read_in_the_features(shipped, test_set):
     normalize, gradients, machine = (step for _, step in shipped.steps)
     features = gradients.transform(normalize.transform(test_set.X[:8]))
-    drawn = images_of(features, gradients).reshape(len(features), -1)
+    drawn = reconstruct_images(features, gradients).reshape(len(features), -1)
     np.testing.assert_array_equal(
         machine.predict(gradients.transform(drawn)), machine.predict(features)
     )
@@ -40,7 +40,7 @@ def test_the_machine_reads_in_the_picture_what_it_read_in_the_features(shipped, 
 def test_the_picture_lies_where_the_digit_was(shipped, test_set):
     normalize, gradients, _ = (step for _, step in shipped.steps)
     sized = normalize.transform(test_set.X[:5])
-    drawn = images_of(gradients.transform(sized), gradients)
+    drawn = reconstruct_images(gradients.transform(sized), gradients)
     assert drawn.shape == (5, 32, 32)
     for image, picture in zip(sized, drawn, strict=True):
         assert picture.max() == 255
@@ -49,7 +49,9 @@ def test_the_picture_lies_where_the_digit_was(shipped, test_set):
 
 def test_no_features_make_blank_paper(shipped):
     gradients = shipped["gradients"]
-    assert not images_of(np.zeros((1, gradients.directions * 36), np.uint8), gradients).any()
+    assert not reconstruct_images(
+        np.zeros((1, gradients.directions * 36), np.uint8), gradients
+    ).any()
 
 
 def test_the_cost_has_the_slope_that_it_says(shipped, test_set):

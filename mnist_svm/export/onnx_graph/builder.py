@@ -45,9 +45,9 @@ class Graph:
         -------
         Value
         """
-        return self.outputs_of(operator, *operands, outputs=1, dtype=dtype, **attributes)[0]
+        return self.multi_output_node(operator, *operands, outputs=1, dtype=dtype, **attributes)[0]
 
-    def outputs_of(
+    def multi_output_node(
         self,
         operator: str,
         *operands: Any,
@@ -161,7 +161,7 @@ class Value:
             return self
         return self.graph.node("Cast", self, dtype=to, to=helper.np_dtype_to_tensor_dtype(to))
 
-    def called(self, name: str) -> Value:
+    def as_output(self, name: str) -> Value:
         """The same, under a name of one's choice, as the graph's outputs have."""
         self.graph.nodes.append(helper.make_node("Identity", [self.name], [name], name=name))
         return Value(self.graph, name, self.dtype)
@@ -174,7 +174,7 @@ class Value:
         """What lies at some indices along an axis."""
         return self.graph.node("Gather", self, indices, axis=axis)
 
-    def padded(self, before: Sequence[int], after: Sequence[int]) -> Value:
+    def pad(self, before: Sequence[int], after: Sequence[int]) -> Value:
         """With so many zeros before and after, along each axis."""
         return self.graph.node("Pad", self, np.array([*before, *after], np.int64))
 

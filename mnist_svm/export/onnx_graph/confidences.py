@@ -33,7 +33,7 @@ def class_confidences(values: Value, n_classes: int) -> Value:
 
 
 def at_temperature(confidences: Value, temperature: float) -> Value:
-    """Probabilities from confidences; see `mnist_svm.svm.calibration.at_temperature`.
+    """Probabilities from confidences; see `mnist_svm.svm.calibration.apply_temperature`.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def _resample(images: Value, mu_i: Value, mu_j: Value, shear: Value, shape: Shap
 def _shift_images(images: Value, by: Value, height: int) -> Value:
     """Resample each image along its rows' axis at ``index + by``, linearly, zero outside."""
     at, fraction = _places(by, height)
-    padded = images.padded([0, 1, 0], [0, 1, 0])
+    padded = images.pad([0, 1, 0], [0, 1, 0])
     taken = images.graph.node("GatherND", padded, at.reshape(0, height + 1, 1), batch_dims=1)
     return _between(taken.astype(np.float32), fraction.reshape(0, 1, 1), axis=1)
 
@@ -64,7 +64,7 @@ def _shift_rows(images: Value, by: Value, shape: Shape) -> Value:
     """Resample each row of each image at ``index + by``, linearly, zero outside."""
     height, width = shape
     at, fraction = _places(by.reshape(0, height, 1), width)
-    padded = images.padded([0, 0, 1], [0, 0, 1])
+    padded = images.pad([0, 0, 1], [0, 0, 1])
     taken = images.graph.node("GatherElements", padded, at, axis=2)
     return _between(taken, fraction, axis=2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_svm.export.onnx_graph.builder import Value, concatenate, minimum
-from mnist_svm.features.gradients import LONGEST, GradientFeatures, blur_axis
+from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures, gaussian_axis_weights
 
 
 def gradient_features(images: Value, part: GradientFeatures) -> Value:
@@ -22,7 +22,8 @@ def gradient_features(images: Value, part: GradientFeatures) -> Value:
     """
     graph = images.graph
     along_rows, along_columns = (
-        blur_axis(side, part.grid, part.smoothing).astype(np.float64) for side in part.image_shape_
+        gaussian_axis_weights(side, part.grid, part.smoothing).astype(np.float64)
+        for side in part.image_shape_
     )
     # One after the other, they stay in the cache.
     narrow = [
@@ -30,7 +31,7 @@ def gradient_features(images: Value, part: GradientFeatures) -> Value:
         for plane in _planes(images.astype(np.float32), part.directions)
     ]
     blurred = [graph.node("MatMul", along_rows, plane).reshape(0, part.grid**2) for plane in narrow]
-    limited = minimum(concatenate(blurred, axis=1) / LONGEST, 1)
+    limited = minimum(concatenate(blurred, axis=1) / MAX_GRADIENT, 1)
     return graph.node("Round", 255 * graph.node("Pow", limited, part.power)).astype(np.uint8)
 
 
@@ -52,7 +53,7 @@ def _planes(images: Value, directions: int) -> list[Value]:
 
 def _sobel(images: Value) -> tuple[Value, Value]:
     """Gradients along columns and rows, times eight."""
-    padded = images.padded([0, 1, 1], [0, 1, 1])
+    padded = images.pad([0, 1, 1], [0, 1, 1])
     pairs = padded[:, :-1] + padded[:, 1:]
     sums = pairs[:, :-1] + pairs[:, 1:]
     across = sums[:, :, 2:] - sums[:, :, :-2]

@@ -46,7 +46,9 @@ def image_moments(images: Value, shape: tuple[int, int]) -> Moments:
     sums = images.reshape(0, height * width).astype(np.float64) @ monomials
     m00 = sums[:, :1]
     means = where(m00 > 0, sums[:, 1:] / m00, 0)
-    di, dj, ii, ij, jj = means.graph.outputs_of("Split", means, outputs=5, axis=1, num_outputs=5)
+    di, dj, ii, ij, jj = means.graph.multi_output_node(
+        "Split", means, outputs=5, axis=1, num_outputs=5
+    )
     return Moments(
         mu_i=di + centre_i,
         mu_j=dj + centre_j,

@@ -13,9 +13,9 @@ from mnist_svm.export.onnx_graph.builder import Value
 from mnist_svm.export.onnx_graph.confidences import at_temperature, class_confidences
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
-from mnist_svm.export.onnx_graph.machine import pair_values
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
+from mnist_svm.export.onnx_graph.svc import pair_values
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew

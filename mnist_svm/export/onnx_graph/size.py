@@ -58,7 +58,7 @@ def _along_rows(images: Value, rows: Value, height: int) -> Value:
 def _along_columns(images: Value, first: Value, further: Value, width: int) -> Value:
     """Interpolate linearly along each row at ``first + further``, zero outside."""
     graph = images.graph
-    padded = images.padded([0, 0, 2], [0, 0, 2])
+    padded = images.pad([0, 0, 2], [0, 0, 2])
     starts = graph.node("Unsqueeze", (first + 2).astype(np.float32), np.array([2]))
     steps = graph.node("Unsqueeze", further.astype(np.float32), np.array([1]))
     columns = clip(starts + steps, 0.5, width + 2.5)

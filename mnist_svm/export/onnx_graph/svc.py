@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
-from mnist_svm.svm.classifier import SMALL
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.kernels import kernel_dtype
 
 Vectors = npt.NDArray[np.uint8]
 
@@ -79,7 +79,7 @@ def _inner(samples: Value, vectors: Vectors) -> Value:
 
 def _precision(machine: CoupledSVC) -> np.dtype[np.floating]:
     """The type that the machine's kernel values are computed in."""
-    return np.dtype(np.float64 if machine.shape_fit_[0] <= SMALL else np.float32)
+    return kernel_dtype(machine.shape_fit_[0])
 
 
 def _power(values: Value, exponent: int) -> Value:
