@@ -7,7 +7,7 @@ import click
 from mnist_svm import __version__
 from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
-from mnist_svm.cli.exit_codes import OutcomeGroup
+from mnist_svm.cli.exit_codes import ErrorHandlingGroup
 from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.export import export_command
 from mnist_svm.cli.fetch import fetch_command
@@ -22,7 +22,7 @@ from mnist_svm.cli.tune import tune_command
 
 @click.group(
     "mnist-svm",
-    cls=OutcomeGroup,
+    cls=ErrorHandlingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="mnist-svm")

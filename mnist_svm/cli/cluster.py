@@ -29,7 +29,7 @@ def require_dask_for(address: str | None) -> None:
 
 
 @contextmanager
-def helped_by(address: str | None) -> Iterator[None]:
+def use_cluster(address: str | None) -> Iterator[None]:
     """Let a cluster do heavy work meanwhile, if there is one.
 
     joblib knows it in one thread: that which is to do the work must enter.
@@ -42,9 +42,9 @@ def helped_by(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.parallel.dask_cluster import connected
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.parallel.dask_cluster import connect
 
-    with connected(address) as tasks:
-        say(f"The Dask cluster at {address} does {tasks} tasks at a time")
+    with connect(address) as tasks:
+        echo_stderr(f"The Dask cluster at {address} does {tasks} tasks at a time")
         yield

@@ -12,7 +12,7 @@ from mnist_svm.cli.options import data_dir_option, json_option, split_option
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.convert import Form
-    from mnist_svm.datasets.formats.idx_pair import Split
+    from mnist_svm.datasets.types import Split
 
 
 @click.command("convert")
@@ -68,8 +68,8 @@ def convert_command(
     """
     from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import INVERTED
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.progress import progress_counter
     from mnist_svm.datasets.convert import convert, form_of
     from mnist_svm.datasets.sources import find_source
 
@@ -85,11 +85,11 @@ def convert_command(
         raise click.BadParameter(msg, param_hint="DST")
     if form_of(target) == form != "idx":
         require_writable(target)
-    with counted("Converting", "images") as report_progress:
+    with progress_counter("Converting", "images") as report_progress:
         written = convert(found, target, form, progress=report_progress)
     for one in written:
         if one.inverted:
-            say(f"{source}: {INVERTED}")
+            echo_stderr(f"{source}: {INVERTED}")
     if as_json:
         parts = [{**asdict(one), "path": str(one.path)} for one in written]
         click.echo(json.dumps(parts, indent=2))

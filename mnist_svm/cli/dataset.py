@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_svm.datasets.formats.idx_pair import Split
-    from mnist_svm.datasets.load import Dataset
+    from mnist_svm.datasets.types import Split
+    from mnist_svm.datasets.types import Dataset
 
 INVERTED = "has dark ink on a bright ground; its negative is taken"
 
@@ -22,12 +22,12 @@ def read_dataset(data: str, split: Split, data_dir: str) -> Dataset:
     -------
     Dataset
     """
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.progress import progress_counter
     from mnist_svm.datasets.load import load_dataset
 
-    with counted(f"Reading {data}", "images") as report_progress:
+    with progress_counter(f"Reading {data}", "images") as report_progress:
         dataset = load_dataset(data, split=split, data_dir=data_dir, progress=report_progress)
     if dataset.inverted:
-        say(f"{data}: {INVERTED}")
+        echo_stderr(f"{data}: {INVERTED}")
     return dataset

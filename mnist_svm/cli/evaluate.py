@@ -11,18 +11,19 @@ import click
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
+    describe_model,
     jobs_option,
     json_option,
     model_option,
-    told,
 )
 
 if TYPE_CHECKING:
-    from mnist_svm.datasets.load import Dataset
+    from mnist_svm.datasets.types import Dataset
     from mnist_svm.evaluation.html import Measurement
-    from mnist_svm.evaluation.learning_curve import Lesson
+    from mnist_svm.evaluation.learning_curve import LearningPoint
     from mnist_svm.evaluation.measures import Evaluation
-    from mnist_svm.recognition.recognizer import Readings, Recognizer
+    from mnist_svm.recognition.recognizer import Recognizer
+    from mnist_svm.recognition.results import Readings
 
 
 @click.command("eval")
@@ -79,8 +80,8 @@ def evaluate_command(
 
     from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.progress import progress_counter
     from mnist_svm.evaluation.html import Measurement, require_page
     from mnist_svm.evaluation.measures import evaluate, require_matplotlib
     from mnist_svm.models.locate import find_model
@@ -100,9 +101,11 @@ def evaluate_command(
     dataset = read_dataset(data, "test", data_dir)
     _tell_if_known(recognizer, dataset)
     learn = _learner(recognizer, dataset, data, data_dir) if learning_curve else None
-    say(f"Evaluating {told(path)} on the {len(dataset.labels):,} test images of {data}")
+    echo_stderr(
+        f"Evaluating {describe_model(path)} on the {len(dataset.labels):,} test images of {data}"
+    )
     start = time.perf_counter()
-    with counted("Reading", "images") as report_progress:
+    with progress_counter("Reading", "images") as report_progress:
         readings = recognizer.classify(dataset.images, progress=report_progress)
     seconds = time.perf_counter() - start
     evaluation = evaluate(dataset.labels, readings.labels, readings.confidence)
@@ -119,17 +122,17 @@ def evaluate_command(
         _write_errors(errors, dataset, readings)
     if report:
         metadata, lessons = recognizer.model.metadata, learn() if learn else ()
-        measured = Measurement(told(path), metadata, dataset, readings, seconds, lessons)
+        measured = Measurement(describe_model(path), metadata, dataset, readings, seconds, lessons)
         _write_report(report, measured)
 
 
 def _tell_if_known(recognizer: Recognizer, dataset: Dataset) -> None:
     """Say that the images are those that the model has learned from, if they are."""
-    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.cli.exit_codes import echo_stderr
 
     known = recognizer.model.metadata.get("training", {}).get("sha256", {})
     if set(dataset.sha256.values()) <= set(known.values()):
-        say(
+        echo_stderr(
             "The model was trained on these very images; how it does on others, they do not tell: "
             "hold some out"
         )
@@ -148,42 +151,42 @@ def _write_errors(path: str, dataset: Dataset, readings: Readings) -> None:
     import numpy as np
 
     from mnist_svm._io import atomic_write
-    from mnist_svm.drawing.contact_sheet import Caption, contact_sheet
+    from mnist_svm.drawing.contact_sheet import Caption, draw_contact_sheet
 
     (wrong,) = np.nonzero(readings.labels != dataset.labels)
     wrong = wrong[np.lexsort((readings.labels[wrong], dataset.labels[wrong]))]
     captions = [
-        Caption(f"{dataset.labels[i]} read {readings.labels[i]}", right=False) for i in wrong
+        Caption(f"{dataset.labels[i]} read {readings.labels[i]}", correct=False) for i in wrong
     ]
     title = f"{len(wrong):,} of {len(dataset.labels):,} images misread: true digit, what was read"
     with atomic_write(path) as file:
-        contact_sheet(dataset.images[wrong], captions, title=title).save(file, format="PNG")
+        draw_contact_sheet(dataset.images[wrong], captions, title=title).save(file, format="PNG")
 
 
 def _learner(
     recognizer: Recognizer, dataset: Dataset, data: str, data_dir: str
-) -> Callable[[], tuple[Lesson, ...]]:
+) -> Callable[[], tuple[LearningPoint, ...]]:
     """What trains the model anew, once it is clear that nothing keeps it from that."""
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.progress import watched
-    from mnist_svm.evaluation.learning_curve import Course, learning_curve, require_apart
+    from mnist_svm.cli.progress import run_with_progress
+    from mnist_svm.evaluation.learning_curve import TrainingConfig, learning_curve, require_apart
 
-    course = Course.of(recognizer.model.metadata)
+    course = TrainingConfig.of(recognizer.model.metadata)
     train = read_dataset(data, "train", data_dir)
     require_apart(train, dataset)
     jobs = recognizer.n_jobs
-    return lambda: watched(
+    return lambda: run_with_progress(
         "Learning curve", lambda: learning_curve(course, train, dataset, n_jobs=jobs)
     )
 
 
 def _write_report(path: str, measured: Measurement) -> None:
     from mnist_svm._io import atomic_write
-    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.evaluation.html import report_page
 
     # File names need not be valid Unicode.
     page = report_page(measured).encode(errors="replace")
     with atomic_write(path) as file:
         file.write(page)
-    say(f"Report written to {path}")
+    echo_stderr(f"Report written to {path}")

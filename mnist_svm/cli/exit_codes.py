@@ -1,4 +1,4 @@
-"""The one place where errors become a line on stderr and an exit code."""
+"""Turn errors into one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -10,62 +10,61 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.progress import WIPE, is_terminal
+from mnist_svm.cli.progress import CLEAR_LINE, is_terminal
 from mnist_svm.exceptions import MnistSvmError
 
 if TYPE_CHECKING:
-    from mnist_svm.recognition.recognizer import PageReading, PictureReading
+    from mnist_svm.recognition.results import DigitReading, PageReading
 
 INTERRUPTED = 130
 
-# Key in a context's ``meta``: some of the command's work failed.
-FAILED_IN_PART = "failed_in_part"
+# Key in `ctx.meta`: the command failed for some of its inputs and must exit with 1.
+PARTIAL_FAILURE = "partial_failure"
 
 
-class OutcomeGroup(click.Group):
-    """Group whose commands end with one clear line and the right exit code.
-
-    Every command takes ``--debug``, which shows the traceback as well.
-    """
+class ErrorHandlingGroup(click.Group):
+    """Click group that reports errors on one line and adds ``--debug`` to every command."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Give the command its ``--debug`` as it joins."""
+        """Add a command and give it ``--debug``."""
         cmd.params.append(
             click.Option(
                 ["--debug"],
                 is_flag=True,
                 expose_value=False,
-                callback=_remember_debug,
+                callback=_store_debug,
                 help="Show the traceback of an error.",
             )
         )
         super().add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run a command and end with its outcome."""
-        # joblib remarks on the work that an interrupt leaves undone.
+        """Run a command, report its error if any, and exit."""
+        # joblib warns about tasks that an interrupt cancels.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.parallel")
         try:
             super().invoke(ctx)
-            _flush_output()
+            _flush_stdout()
         except KeyboardInterrupt:
-            say("mnist-svm: interrupted; nothing half-written is left")
+            echo_stderr("mnist-svm: interrupted; no incomplete file is left")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has seen enough.
-            _abandon_output()
+            # The reader of our output has closed it, as `head` does: not an error.
+            _discard_stdout()
         except (MnistSvmError, OSError) as error:
-            _explain(ctx, describe(error))
+            if ctx.meta.get("debug"):
+                traceback.print_exc()
+            echo_stderr(f"mnist-svm: error: {error_text(error)}")
             try:
-                _flush_output()
+                _flush_stdout()
             except OSError:
-                _abandon_output()
+                _discard_stdout()
             ctx.exit(1)
-        ctx.exit(1 if ctx.meta.get(FAILED_IN_PART) else 0)
+        ctx.exit(1 if ctx.meta.get(PARTIAL_FAILURE) else 0)
 
 
-def describe(error: Exception) -> str:
-    """What went wrong, on as few lines as the error itself has.
+def error_text(error: Exception) -> str:
+    """Return the message of an error; for an OSError, ``file: reason`` without the number.
 
     Parameters
     ----------
@@ -74,59 +73,52 @@ def describe(error: Exception) -> str:
     Returns
     -------
     str
-        Of an error of the file system, the file and the reason.
     """
     if isinstance(error, OSError) and not isinstance(error, MnistSvmError) and error.strerror:
-        # Of a move that failed, what matters is where to.
+        # A failed rename has two names; the target is the one to fix.
         name = error.filename2 or error.filename
         return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)
 
 
-def say(message: str) -> None:
-    """Tell a person what is being done, on stderr.
+def echo_stderr(message: str) -> None:
+    """Print a status message or an error on stderr.
 
     Parameters
     ----------
     message : str
     """
-    # A live line of progress may stand there; and file names need not be valid Unicode.
-    wipe = WIPE if is_terminal(sys.stderr) else ""
-    click.echo(wipe + click.format_filename(message), err=True)
+    # A progress line may be there, and file names need not be valid Unicode.
+    clear = CLEAR_LINE if is_terminal(sys.stderr) else ""
+    click.echo(clear + click.format_filename(message), err=True)
 
 
-def tell_of(ctx: click.Context, reading: PictureReading | PageReading) -> None:
-    """Say why a picture could not be read, or which part of it was.
+def report_problem(ctx: click.Context, reading: DigitReading | PageReading) -> None:
+    """Print why a picture could not be read, or which part of it was used.
 
     Parameters
     ----------
     ctx : click.Context
-        Of the command, which fails in part if the picture could not be read.
-    reading : PictureReading or PageReading
+        Context of the command, which exits with 1 if the picture could not be read.
+    reading : DigitReading or PageReading
     """
     if reading.error is not None:
-        ctx.meta[FAILED_IN_PART] = True
-        say(f"mnist-svm: error: {reading.file}: {reading.error}")
+        ctx.meta[PARTIAL_FAILURE] = True
+        echo_stderr(f"mnist-svm: error: {reading.file}: {reading.error}")
     elif reading.note is not None:
-        say(f"{reading.file}: {reading.note} is read")
+        echo_stderr(f"{reading.file}: {reading.note} is read")
 
 
-def _explain(ctx: click.Context, message: str) -> None:
-    if ctx.meta.get("debug"):
-        traceback.print_exc()
-    say(f"mnist-svm: error: {message}")
-
-
-def _remember_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _store_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.meta["debug"] = value
 
 
-def _flush_output() -> None:
-    """Find out here, not at exit, that the reader of a pipe has gone or a disk is full."""
+def _flush_stdout() -> None:
+    """Raise here, not at exit, if the reader of a pipe is gone or the disk is full."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
-def _abandon_output() -> None:
-    """Let what is still in the buffer go nowhere: at exit Python would try, and fail, again."""
+def _discard_stdout() -> None:
+    """Point stdout to the null device, so that the flush at exit cannot fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

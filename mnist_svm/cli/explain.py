@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option, told
+from mnist_svm.cli.options import describe_model, json_option, model_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ def explain_command(
       mnist-svm explain images_test/3.png --json | jq .support_vectors
     """
     from mnist_svm._io import atomic_write, require_writable
-    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.models.locate import find_model
     from mnist_svm.recognition.explain import explain
     from mnist_svm.recognition.recognizer import Recognizer
@@ -62,7 +62,7 @@ def explain_command(
     path = find_model(model)
     recognizer = Recognizer.load(path)
     picture, size, seen = _looked_at(image)
-    say(f"Reading with {told(path)}")
+    echo_stderr(f"Reading with {describe_model(path)}")
     try:
         explanation = explain(recognizer, seen, against=against)
     except ValueError as error:
@@ -77,7 +77,7 @@ def explain_command(
     if out:
         with atomic_write(out) as file:
             explanation.draw(picture, size=size).save(file, format="PNG")
-        say(f"Drew {out}")
+        echo_stderr(f"Drew {out}")
 
 
 def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:

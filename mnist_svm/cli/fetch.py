@@ -50,8 +50,8 @@ def fetch_command(
       mnist-svm fetch fashion-mnist
       mnist-svm fetch --mirror file:///media/usb/mnist/
     """
-    from mnist_svm.cli.exit_codes import say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.progress import progress_counter
     from mnist_svm.datasets.download import FetchReport, fetch, require_address
     from mnist_svm.exceptions import FetchError
 
@@ -64,9 +64,9 @@ def fetch_command(
 
     def announce(file: RemoteFile) -> None:
         if file.size >= LARGE:
-            say(f"{file.name} is a download of {file.size / 1e6:.0f} MB")
+            echo_stderr(f"{file.name} is a download of {file.size / 1e6:.0f} MB")
 
-    with counted(f"Fetching {name}", "bytes") as report_progress:
+    with progress_counter(f"Fetching {name}", "bytes") as report_progress:
         report: FetchReport = fetch(
             info,
             data_dir,

@@ -10,15 +10,15 @@ import click
 from mnist_svm.models.locate import SHIPPED
 
 
-def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
+def _require_nonzero(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value == 0:
-        msg = "0 threads cannot work; give -1 for one a core."
+        msg = "the number of threads cannot be 0; -1 means one per core."
         raise click.BadParameter(msg)
     return value
 
 
-def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Callback of an option whose number must be finite; click's ranges let nan pass."""
+def require_finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Click callback that rejects inf and nan, which click's ranges accept."""
     if value is not None and not math.isfinite(value):
         msg = f"{value} is not a finite number."
         raise click.BadParameter(msg)
@@ -32,7 +32,7 @@ data_dir_option = click.option(
     default="data",
     show_default=True,
     show_envvar=True,
-    help="Where data sets live.",
+    help="Folder of the data sets.",
 )
 
 data_option = click.option(
@@ -41,41 +41,41 @@ data_option = click.option(
     show_default=True,
     metavar="NAME|PATH",
     help="A data set of the catalog, a folder, or a CSV, NumPy, Parquet or IDX file; "
-    "`mnist-svm convert --help` tells more.",
+    "see `mnist-svm convert --help`.",
 )
 
 split_option = click.option(
     "--split",
     type=click.Choice(["train", "test"]),
-    help="Which part of it, if it is parted.",
+    help="Which part to use, if the data set is split.",
 )
 
 model_option = click.option(
     "-m",
     "--model",
     type=click.Path(),
-    show_default="mnist-svm.joblib in this folder, else the one that comes with the package",
+    show_default="mnist-svm.joblib in this folder, else the model shipped with the package",
     help="The model file to use.",
 )
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON, for machines."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON."
 )
 
 reject_option = click.option(
     "--reject-below",
     type=click.FloatRange(0, 1),
-    callback=finite,
+    callback=require_finite,
     default=0.0,
     metavar="P",
-    help="Answer ? for digits of less confidence, 0 to 1.",
+    help="Print ? for digits with a confidence below P (0 to 1).",
 )
 
 limit_option = click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Use N training images, each digit in its proportion.",
+    help="Use N training images, with the same class proportions.",
 )
 
 random_state_option = click.option(
@@ -86,22 +86,22 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=-1),
-    callback=_not_zero,
+    callback=_require_nonzero,
     default=-1,
     show_default=True,
-    help="Threads; -1 is one a core. They do not change the result.",
+    help="Number of threads; -1 means one per core. The result is the same.",
 )
 
 
-def told(model: Path) -> str:
-    """How to speak of a model file.
+def describe_model(path: Path) -> str:
+    """Return a phrase for status messages: the path, or that it is the shipped model.
 
     Parameters
     ----------
-    model : Path
+    path : Path
 
     Returns
     -------
     str
     """
-    return "the model that comes with the package" if model == SHIPPED else str(model)
+    return "the model shipped with the package" if path == SHIPPED else str(path)

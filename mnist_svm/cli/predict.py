@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.cluster import dask_option, helped_by, require_dask_for
+from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
 from mnist_svm.cli.options import (
     data_dir_option,
+    describe_model,
     json_option,
     model_option,
     reject_option,
     split_option,
-    told,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mnist_svm.datasets.formats.idx_pair import Split
+    from mnist_svm.datasets.types import Split
     from mnist_svm.drawing.tiles import Tile
-    from mnist_svm.recognition.recognizer import PictureReading, Recognizer
+    from mnist_svm.recognition.recognizer import Recognizer
+    from mnist_svm.recognition.results import DigitReading
 
 # What labels mean, where they are not digits.
 Names = Mapping[int, str]
@@ -112,8 +113,8 @@ def predict_command(
       mnist-svm predict --data scans.npz --dask tcp://127.0.0.1:8786
     """
     from mnist_svm._io import require_writable
-    from mnist_svm.cli.exit_codes import say, tell_of
-    from mnist_svm.cli.progress import counted, is_terminal
+    from mnist_svm.cli.exit_codes import echo_stderr, report_problem
+    from mnist_svm.cli.progress import is_terminal, progress_counter
     from mnist_svm.models.locate import find_model
     from mnist_svm.recognition.recognizer import Recognizer
 
@@ -124,21 +125,21 @@ def predict_command(
     path = find_model(model)
     recognizer = Recognizer.load(path)
     names = recognizer.class_names
-    say(f"Reading with {told(path)}")
+    echo_stderr(f"Reading with {describe_model(path)}")
     answers: list[dict[str, Any]] = []
-    shown: list[PictureReading] = []
+    shown: list[DigitReading] = []
     labels: list[int] = []
     count = 0
     quiet = as_json or submission is not None
     # Where the lines themselves appear on a terminal, they are progress enough.
     shown_count = quiet or not is_terminal(sys.stdout)
-    with helped_by(dask), counted("Reading", "pictures", shown=shown_count) as report:
+    with use_cluster(dask), progress_counter("Reading", "pictures", visible=shown_count) as report:
         if data is None:
             readings = recognizer.read(images, top=top, thumbnails=show is not None)
         else:
             readings = _of_data(recognizer, data, split or "test", data_dir, top, report)
         for count, reading in enumerate(readings, start=1):
-            tell_of(ctx, reading)
+            report_problem(ctx, reading)
             if submission is not None:
                 labels.append(reading.top[0][0])
             if as_json:
@@ -150,12 +151,12 @@ def predict_command(
             report(count, 0)
     if submission is not None:
         _write_submission(submission, labels)
-        say(f"Wrote {count:,} answers to {submission}")
+        echo_stderr(f"Wrote {count:,} answers to {submission}")
     if as_json:
         click.echo(json.dumps(answers, indent=2))
     if show:
         _draw(show, shown, count, reject_below, names)
-        say(f"Drew {show}")
+        echo_stderr(f"Drew {show}")
 
 
 def _require_sense(
@@ -186,16 +187,16 @@ def _of_data(
     data_dir: str,
     top: int,
     report: Callable[[int, int], None],
-) -> Iterator[PictureReading]:
+) -> Iterator[DigitReading]:
     """Readings of the images of a data set, which are counted from 1."""
     from mnist_svm.datasets.load import load_images
-    from mnist_svm.recognition.recognizer import PictureReading
+    from mnist_svm.recognition.results import DigitReading
 
     images = load_images(data, split=split, data_dir=data_dir, progress=report)
     readings = recognizer.classify(images, progress=report)
     for index, image in enumerate(images):
         name = f"{data}:{index + 1}"
-        yield PictureReading(name, top=tuple(readings.top(index, top)), image=image)
+        yield DigitReading(name, top=tuple(readings.top(index, top)), image=image)
 
 
 def _write_submission(path: str, labels: list[int]) -> None:
@@ -206,7 +207,7 @@ def _write_submission(path: str, labels: list[int]) -> None:
         file.write(("\n".join(lines) + "\n").encode())
 
 
-def _answer(reading: PictureReading, reject_below: float) -> int | None:
+def _answer(reading: DigitReading, reject_below: float) -> int | None:
     """The digit read, or None if it is rejected."""
     digit, confidence = reading.top[0]
     return digit if confidence >= reject_below else None
@@ -217,7 +218,7 @@ def _shown(answer: int | None, names: Names) -> str:
     return "?" if answer is None else names.get(answer, str(answer))
 
 
-def _line(reading: PictureReading, reject_below: float, names: Names) -> str:
+def _line(reading: DigitReading, reject_below: float, names: Names) -> str:
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
     file, shown = click.format_filename(reading.file), _shown(answer, names)
     # What is rejected is a guess like the others; alone, it would be an answer after all.
@@ -226,7 +227,7 @@ def _line(reading: PictureReading, reject_below: float, names: Names) -> str:
     return "\t".join([file, shown, f"{confidence:.3f}", *others])
 
 
-def _json_object(reading: PictureReading, reject_below: float, names: Names) -> dict[str, Any]:
+def _json_object(reading: DigitReading, reject_below: float, names: Names) -> dict[str, Any]:
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
     answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
@@ -246,7 +247,7 @@ def _json_object(reading: PictureReading, reject_below: float, names: Names) -> 
 
 
 def _draw(
-    path: str, readings: list[PictureReading], count: int, reject_below: float, names: Names
+    path: str, readings: list[DigitReading], count: int, reject_below: float, names: Names
 ) -> None:
     """Draw the first of so many readings."""
     from mnist_svm._io import atomic_write
@@ -262,7 +263,7 @@ def _draw(
         draw_tiles(tiles, title=title, note=note).save(file, format="PNG")
 
 
-def _tile(reading: PictureReading, reject_below: float, names: Names) -> Tile:
+def _tile(reading: DigitReading, reject_below: float, names: Names) -> Tile:
     from mnist_svm.drawing.tiles import Tile
 
     name = PurePath(reading.file).name or reading.file

@@ -1,4 +1,4 @@
-"""Progress on stderr for what takes more than a moment; silent when it is not a terminal."""
+"""Progress lines on stderr; nothing is shown when stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from typing import TextIO, TypeVar
 
 TICK_SECONDS = 0.2
 
-# Back to the start of the terminal's line, and clear it.
-WIPE = "\r\x1b[K"
+# Carriage return, and the ANSI sequence that erases to the end of the line.
+CLEAR_LINE = "\r\x1b[K"
+
+BAR_WIDTH = 24
 
 T = TypeVar("T")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks on.
+    """Return whether a stream is open and a terminal.
 
     Parameters
     ----------
-    stream : ``sys.stdout`` or ``sys.stderr``, which are None when they were closed at the start
+    stream : ``sys.stdout`` or ``sys.stderr``, which are None if they were closed at startup
 
     Returns
     -------
@@ -32,33 +34,37 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def watched(what: str, work: Callable[[], T], *, above: Callable[[], str] = lambda: "") -> T:
-    """Do work that tells the machine's logger of its progress; show that and the seconds taken.
+def run_with_progress(
+    label: str, work: Callable[[], T], *, header: Callable[[], str] = lambda: ""
+) -> T:
+    """Run a function in a thread; show the seconds elapsed and the SVM's latest log message.
 
-    The work runs in a thread of its own, because compiled code such as libsvm's returns to
-    the interpreter only at its end, and the main thread must be free to see Ctrl-C.
+    The main thread only waits, so that it receives Ctrl-C even while compiled code runs.
 
     Parameters
     ----------
-    what : what the line says before the seconds
-    work : called once, without arguments
-    above : gives what to show above that line: lines, each with its end
+    label : str
+        Start of the progress line.
+    work : callable
+        Called once, without arguments.
+    header : callable, optional
+        Returns the text above the progress line, newlines included.
 
     Returns
     -------
-    what ``work`` returned
+    the result of ``work``
 
     Raises
     ------
-    whatever ``work`` raised, and KeyboardInterrupt
-        After an interrupt the thread is abandoned; it ends with the process.
+    whatever ``work`` raises, and KeyboardInterrupt
+        After an interrupt, the thread is abandoned; it ends with the process.
     """
-    outcome: list[T] = []
+    results: list[T] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            outcome.append(work())
+            results.append(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             errors.append(error)
 
@@ -68,85 +74,90 @@ def watched(what: str, work: Callable[[], T], *, above: Callable[[], str] = lamb
         thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
-            show(f"{above()}{what} ... {time.monotonic() - start:.0f} s   {latest()}")
+            show(f"{header()}{label} ... {time.monotonic() - start:.0f} s   {latest()}")
     if errors:
         raise errors[0]
-    return outcome[0]
+    return results[0]
 
 
 @contextmanager
 def _latest_message() -> Iterator[Callable[[], str]]:
-    """Listen to the machine's logger; yields what gives its last message."""
-    import logging  # here, so that help need not wait for it
+    """Listen to the SVM's logger; yield a function that returns its last message."""
+    import logging  # here, to keep `--help` fast
 
-    from mnist_svm.svm.log import listening
+    from mnist_svm.svm.log import log_to
 
     messages = [""]
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    with listening(handler):
+    with log_to(handler):
         yield lambda: messages[-1]
 
 
 @contextmanager
-def counted(what: str, unit: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Show how much of a countable work is done.
+def progress_counter(
+    label: str, unit: str, *, visible: bool = True
+) -> Iterator[Callable[[int, int], None]]:
+    """Show a counter, and a bar if the total is known.
 
     Parameters
     ----------
-    what : what the line says before the count
-    unit : what is counted, after the count
-    shown : False keeps silent on a terminal too
+    label : str
+        Start of the progress line.
+    unit : str
+        Plural noun, after the count.
+    visible : bool, default=True
+        False shows nothing even on a terminal.
 
     Yields
     ------
-    callable, told the number done and the number of all (0 if unknown)
+    callable
+        Called with (n_done, n_total); a total of 0 means unknown.
     """
     with _live_lines() as show:
 
-        def report(done: int, total: int) -> None:
-            part = f" of {total:,}" if total else ""
-            bar = _bar(done / total) if total else ""
-            if shown:
-                show(f"{what} {bar}{done:,}{part} {unit}")
+        def report(n_done: int, n_total: int) -> None:
+            bar = _bar(n_done / n_total) if n_total else ""
+            total = f" of {n_total:,}" if n_total else ""
+            if visible:
+                show(f"{label} {bar}{n_done:,}{total} {unit}")
 
         yield report
 
 
-def _bar(part: float) -> str:
-    width = 24
-    filled = round(width * min(part, 1.0))
-    return f"[{'#' * filled}{'.' * (width - filled)}] "
+def _bar(fraction: float) -> str:
+    filled = round(BAR_WIDTH * min(fraction, 1.0))
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
 
 
-def _cut(text: str, terminal: TextIO) -> list[str]:
-    """What of some lines a terminal can show and wipe again; of most sizes, if it tells none."""
+def _fit(text: str, terminal: TextIO) -> list[str]:
+    """Cut text to the terminal's size: wrapped or scrolled lines could not be erased again."""
     columns, rows = os.get_terminal_size(terminal.fileno())
-    # A longer line would go on in the next one, and what is above the first row is out of reach.
+    # Some terminals report a size of 0.
     return [line[: (columns or 80) - 1] for line in text.split("\n")[-(rows or 24) :]]
 
 
 @contextmanager
 def _live_lines() -> Iterator[Callable[[str], None]]:
-    """Lines on the terminal that are overwritten as the work goes on, and wiped at its end."""
+    """Yield a function that replaces the lines it showed last; erase them at the end."""
     terminal = is_terminal(sys.stderr)
-    last, above = 0.0, 0
+    last_shown, lines_above = 0.0, 0
 
-    def wipe() -> str:
-        return WIPE + f"\x1b[{above}A\x1b[J" * bool(above)
+    def clear() -> str:
+        return CLEAR_LINE + f"\x1b[{lines_above}A\x1b[J" * bool(lines_above)
 
     def show(text: str) -> None:
-        nonlocal last, above
-        if terminal and time.monotonic() - last >= TICK_SECONDS / 2:
-            last = time.monotonic()
-            lines = _cut(text, sys.stderr)
-            sys.stderr.write(wipe() + "\n".join(lines))
+        nonlocal last_shown, lines_above
+        if terminal and time.monotonic() - last_shown >= TICK_SECONDS / 2:
+            last_shown = time.monotonic()
+            lines = _fit(text, sys.stderr)
+            sys.stderr.write(clear() + "\n".join(lines))
             sys.stderr.flush()
-            above = len(lines) - 1
+            lines_above = len(lines) - 1
 
     try:
         yield show
     finally:
         if terminal:
-            sys.stderr.write(wipe())
+            sys.stderr.write(clear())
             sys.stderr.flush()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import json_option, model_option, reject_option, told
+from mnist_svm.cli.options import describe_model, json_option, model_option, reject_option
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mnist_svm.recognition.recognizer import PageReading
+    from mnist_svm.recognition.results import PageReading
 
 # Of the picture that is drawn on.
 PIXELS = 1600
@@ -62,8 +62,8 @@ def read_command(
       mnist-svm read scans/ --reject-below 0.9 --json
     """
     from mnist_svm._io import require_writable
-    from mnist_svm.cli.exit_codes import say, tell_of
-    from mnist_svm.cli.progress import counted, is_terminal
+    from mnist_svm.cli.exit_codes import echo_stderr, report_problem
+    from mnist_svm.cli.progress import is_terminal, progress_counter
     from mnist_svm.models.locate import find_model
     from mnist_svm.recognition.recognizer import Recognizer
 
@@ -75,47 +75,49 @@ def read_command(
         require_writable(annotate)
     path = find_model(model)
     recognizer = Recognizer.load(path)
-    say(f"Reading with {told(path)}")
+    echo_stderr(f"Reading with {describe_model(path)}")
     answers: list[dict[str, Any]] = []
-    with counted("Reading", "pictures", shown=as_json or not is_terminal(sys.stdout)) as report:
+    with progress_counter(
+        "Reading", "pictures", visible=as_json or not is_terminal(sys.stdout)
+    ) as report:
         readings = recognizer.read_pages(images, thumbnail=PIXELS if annotate else None)
         for count, reading in enumerate(readings, start=1):
-            tell_of(ctx, reading)
+            report_problem(ctx, reading)
             if as_json:
                 answers.append(_json_object(reading, reject_below))
             else:
                 _print(reading, several, reject_below)
             if annotate and reading.thumbnail is not None and reading.rows:
                 _draw(annotate, reading, reading.thumbnail, reject_below)
-                say(f"Drew {annotate}")
+                echo_stderr(f"Drew {annotate}")
             report(count, 0)
     if as_json:
         click.echo(json.dumps(answers, indent=2))
 
 
 def _print(reading: PageReading, several: bool, reject_below: float) -> None:
-    from mnist_svm.recognition.pages import written
+    from mnist_svm.recognition.results import row_text
 
     name = f"{click.format_filename(reading.file)}\t" if several else ""
     for row in reading.rows:
-        click.echo(name + written(row, reject_below=reject_below))
+        click.echo(name + row_text(row, reject_below=reject_below))
 
 
 def _json_object(reading: PageReading, reject_below: float) -> dict[str, Any]:
-    from mnist_svm.recognition.pages import written
+    from mnist_svm.recognition.results import row_text
 
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
     note = {} if reading.note is None else {"note": reading.note}
     rows = [
         {
-            "number": written(row, reject_below=reject_below),
+            "number": row_text(row, reject_below=reject_below),
             "digits": [
                 {
                     "digit": digit.label if digit.confidence >= reject_below else None,
                     "confidence": round(digit.confidence, 6),
                     "rejected": digit.confidence < reject_below,
-                    "box": digit.box.measures(),
+                    "box": digit.box.to_dict(),
                 }
                 for digit in row
             ],
@@ -129,18 +131,18 @@ def _draw(
     path: str, reading: PageReading, picture: npt.NDArray[np.uint8], reject_below: float
 ) -> None:
     from mnist_svm._io import atomic_write
-    from mnist_svm.drawing.annotate import Note, annotated
+    from mnist_svm.drawing.annotate import Annotation, draw_annotations
 
     least = reject_below or DOUBTFUL
     notes = [
-        Note(
+        Annotation(
             digit.box,
-            digit.shown(reject_below),
+            digit.text(reject_below),
             digit.confidence >= least,
         )
         for row in reading.rows
         for digit in row
     ]
-    page = annotated(picture, reading.size, notes)
+    page = draw_annotations(picture, reading.size, notes)
     with atomic_write(path) as file:
         page.save(file, format="PNG")

@@ -6,7 +6,7 @@ import importlib.util
 
 import click
 
-from mnist_svm.cli.options import finite, model_option, told
+from mnist_svm.cli.options import describe_model, model_option, require_finite
 from mnist_svm.serve.settings import MIB, Settings
 
 MILLION = 1_000_000
@@ -75,7 +75,7 @@ EXTRA = (
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 3600),
-    callback=finite,
+    callback=require_finite,
     default=Settings.timeout,
     show_default=True,
     metavar="SECONDS",
@@ -127,7 +127,7 @@ def serve_command(
     import os
     import sys
 
-    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import is_terminal
     from mnist_svm.exceptions import MissingExtraError
     from mnist_svm.models.locate import find_model
@@ -153,7 +153,7 @@ def serve_command(
         api_key=os.environ.get("MNIST_SVM_API_KEY", "").strip() or None,
     )
     with listen(host, port) as server:
-        line = f"Serving on {url_of(server)} with {told(path)}; Ctrl-C ends it"
+        line = f"Serving on {url_of(server)} with {describe_model(path)}; Ctrl-C ends it"
         terminal = is_terminal(sys.stderr)
-        serve(settings, server, workers=workers, terminal=terminal, tell=lambda: say(line))
-    say("Served; all that was begun is finished")
+        serve(settings, server, workers=workers, terminal=terminal, tell=lambda: echo_stderr(line))
+    echo_stderr("Served; all that was begun is finished")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.cluster import dask_option, helped_by, require_dask_for
+from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
-    finite,
     jobs_option,
     json_option,
     limit_option,
     random_state_option,
+    require_finite,
 )
 from mnist_svm.models.locate import DEFAULT_NAME
 from mnist_svm.models.parameters import Value
@@ -26,7 +26,7 @@ from mnist_svm.models.recipes import RECIPES, Recipe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mnist_svm.datasets.load import Dataset
+    from mnist_svm.datasets.types import Dataset
     from mnist_svm.models.file import Model
 
 
@@ -34,7 +34,7 @@ def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -
     if value is not None and value <= 0:
         msg = f"{value} is not greater than 0."
         raise click.BadParameter(msg)
-    return finite(ctx, param, value)
+    return require_finite(ctx, param, value)
 
 
 def _number_or_word(
@@ -97,7 +97,9 @@ def _value(text: str) -> Value:
     metavar="NUMBER|scale|auto",
     help="Kernel coefficient; scale and auto as in scikit-learn.",
 )
-@click.option("--coef0", type=float, callback=finite, help="Constant inside the polynomial kernel.")
+@click.option(
+    "--coef0", type=float, callback=require_finite, help="Constant inside the polynomial kernel."
+)
 @click.option(
     "--set",
     "changes",
@@ -169,7 +171,7 @@ def train_command(
 
     from mnist_svm._io import require_writable
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.exit_codes import say
+    from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.models.file import save_model
 
     start = time.perf_counter()
@@ -182,7 +184,7 @@ def train_command(
         _require_copies(recipe, copies)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    say(f"Reading {data}")
+    echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
     size = _size_within_limit(dataset, limit)
     options = {
@@ -192,7 +194,7 @@ def train_command(
         "random_state": random_state,
         "n_jobs": jobs,
     }
-    say(f"Training {recipe.name} ({recipe.summary}) on {size:,} images")
+    echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {size:,} images")
     if copies is None:
         model = _trained(recipe, dataset, options, dask)
         save_model(output, model)
@@ -223,13 +225,13 @@ def _trained(recipe: Recipe, dataset: Dataset, options: dict[str, Any], dask: st
 
 
 def _fitted(fit: Callable[[], Model], dask: str | None) -> Model:
-    from mnist_svm.cli.progress import watched
+    from mnist_svm.cli.progress import run_with_progress
 
     def work() -> Model:
-        with helped_by(dask):
+        with use_cluster(dask):
             return fit()
 
-    return watched("Fitting", work)
+    return run_with_progress("Fitting", work)
 
 
 def _trained_with_copies(
@@ -241,24 +243,28 @@ def _trained_with_copies(
     dask: str | None,
 ) -> Model:
     """Train on copies of every image too, and write the model; what is done is kept till then."""
-    from mnist_svm.cli.exit_codes import INTERRUPTED, say
-    from mnist_svm.cli.progress import counted
+    from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
+    from mnist_svm.cli.progress import progress_counter
     from mnist_svm.models.file import save_model
     from mnist_svm.training.augmented import AugmentedTraining
 
     folder = f"{output}.work"
     try:
         with AugmentedTraining(recipe, dataset, folder, **options) as training:
-            say(f"With {options['copies']} copies of each: {training.points:,} points, in {folder}")
+            echo_stderr(
+                f"With {options['copies']} copies of each: {training.points:,} points, in {folder}"
+            )
             if training.resumed:
-                say(f"Going on: {training.made:,} points have their features")
-            with counted("Making features", "points") as report_progress:
+                echo_stderr(f"Going on: {training.made:,} points have their features")
+            with progress_counter("Making features", "points") as report_progress:
                 training.make_features(report_progress)
             model = _fitted(training.fit, dask)
             save_model(output, model)
             training.remove()
     except KeyboardInterrupt:
-        say(f"mnist-svm: interrupted; {folder} is kept; to go on, give the same command again")
+        echo_stderr(
+            f"mnist-svm: interrupted; {folder} is kept; to go on, give the same command again"
+        )
         ctx.exit(INTERRUPTED)
     return model
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from mnist_svm.cli.cluster import dask_option, helped_by, require_dask_for
+from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
-    finite,
     jobs_option,
     json_option,
     limit_option,
     random_state_option,
+    require_finite,
 )
 from mnist_svm.models.recipes import RECIPES
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    callback=finite,
+    callback=require_finite,
     metavar="SECONDS",
     help="Begin no trial after that time; the one at work goes on to its end.",
 )
@@ -121,8 +121,8 @@ def tune_command(
       mnist-svm tune --recipe best --dask tcp://10.0.0.5:8786
     """
     from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.exit_codes import INTERRUPTED, say
-    from mnist_svm.cli.progress import watched
+    from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
+    from mnist_svm.cli.progress import run_with_progress
     from mnist_svm.cli.trial_table import Teller
     from mnist_svm.tuning.search import require_optuna, search_name, tune
     from mnist_svm.tuning.splits import protocol_for
@@ -132,7 +132,7 @@ def tune_command(
     from mnist_svm.tuning.study import shown_address
 
     recipe = RECIPES[recipe_name]
-    say(f"Reading {data}")
+    echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
     try:
         protocol = protocol_for(dataset, folds=folds, limit=limit, random_state=random_state)
@@ -151,10 +151,10 @@ def tune_command(
                     tracker.log(tried)
 
             shown = shown_address(storage)
-            say(f"Tuning {recipe.name}: {protocol}, {trials} trials kept in {shown}")
+            echo_stderr(f"Tuning {recipe.name}: {protocol}, {trials} trials kept in {shown}")
 
             def search() -> Standing:
-                with helped_by(dask):
+                with use_cluster(dask):
                     return tune(
                         recipe,
                         dataset,
@@ -168,12 +168,12 @@ def tune_command(
                         progress=teller.follow,
                     )
 
-            standing = watched("Searching", search, above=teller.live)
+            standing = run_with_progress("Searching", search, header=teller.live)
             result = {"storage": shown, **teller.result(standing), "registered": None}
             if tracker:
                 result["registered"] = _registered(ctx, tracker, standing, new)
     except KeyboardInterrupt:
-        say(teller.interrupted())
+        echo_stderr(teller.interrupted())
         ctx.exit(INTERRUPTED)
     if as_json:
         click.echo(json.dumps(result, indent=2))
@@ -199,19 +199,19 @@ def _registered(
     ctx: click.Context, tracker: Tracker, standing: Standing, new: list[int]
 ) -> str | None:
     """Where MLflow has the best model; None if it got none, which then was said."""
-    from mnist_svm.cli.exit_codes import FAILED_IN_PART, say
+    from mnist_svm.cli.exit_codes import PARTIAL_FAILURE, echo_stderr
     from mnist_svm.exceptions import TrackingError
 
     if not new:
-        say("No trial was new, so nothing is registered in MLflow")
+        echo_stderr("No trial was new, so nothing is registered in MLflow")
         return None
     if standing.protocol.folds:
-        say("Folds leave no one model, so nothing is registered in MLflow")
+        echo_stderr("Folds leave no one model, so nothing is registered in MLflow")
         return None
     try:
         return tracker.register(standing.ranking[0].number)
     except TrackingError as error:
         # The search has its result all the same.
-        ctx.meta[FAILED_IN_PART] = True
-        say(f"mnist-svm: error: {error}")
+        ctx.meta[PARTIAL_FAILURE] = True
+        echo_stderr(f"mnist-svm: error: {error}")
         return None

@@ -14,7 +14,7 @@ from PIL import Image
 from mnist_svm import __version__, load_model
 from mnist_svm.cli import cli
 from mnist_svm.datasets.formats.idx import write_idx
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 from tests.support.command_line import using_model
 from tests.support.paths import DATA, DIGITS
 
@@ -408,7 +408,7 @@ def test_train_uses_and_records_its_options(run, tmp_path):
     chosen = {"kernel": "poly", "C": 2.0, "gamma": "scale", "degree": 3, "coef0": 0.5}
     assert content["parameters"] == chosen
     assert content["training"]["random_state"] == 7
-    (svc,) = machines(load_model(model).pipeline)
+    (svc,) = fitted_svcs(load_model(model).pipeline)
     assert (svc.C, svc.degree, svc.gamma, svc.coef0) == (2.0, 3, "scale", 0.5)
 
 

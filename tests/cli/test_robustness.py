@@ -15,7 +15,7 @@ import pytest
 
 from mnist_svm import load_model
 from mnist_svm._io import atomic_write
-from mnist_svm.cli.progress import WIPE
+from mnist_svm.cli.progress import CLEAR_LINE
 from tests.support.command_line import seen_on_a_terminal
 from tests.support.paths import DATA, DIGITS, ROOT
 
@@ -148,7 +148,7 @@ def test_ctrl_c_while_training_ends_at_once_with_130(start, tmp_path, seconds):
     # The solver itself would not look up before its end.
     out, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert (out, err) == ("", "mnist-svm: interrupted; nothing half-written is left\n")
+    assert (out, err) == ("", "mnist-svm: interrupted; no incomplete file is left\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,13 +162,13 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert (out, err) == ("", "mnist-svm: interrupted; nothing half-written is left\n")
+    assert (out, err) == ("", "mnist-svm: interrupted; no incomplete file is left\n")
 
 
 def test_a_terminal_sees_the_rounds_go_by(tmp_path):
     output = ["--data-dir", DATA, "-o", tmp_path / "model.joblib"]
     seen = seen_on_a_terminal("train", "--limit", 12000, *output)
-    lines = seen.split(WIPE)
+    lines = seen.split(CLEAR_LINE)
     rounds = [line for line in lines if re.search(r"round \d+: working set [\d,]+, ", line)]
     assert rounds
     assert all(len(line) < 80 for line in rounds)

@@ -141,7 +141,7 @@ def test_ctrl_c_while_pictures_are_written_leaves_none(start, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; nothing half-written is left" in err
+    assert "interrupted; no incomplete file is left" in err
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ import pytest
 from mnist_svm import RECIPES, Recognizer, load_model, save_model, train_model
 from mnist_svm.exceptions import ModelFileError
 from mnist_svm.models.locate import SHIPPED, find_model
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 from tests.models.test_file import joblib_bytes
 from tests.support.paths import DATA, DIGITS, ROOT
 
@@ -48,7 +48,7 @@ def test_the_recognizer_reads_what_the_pipeline_predicts(trained, test_set):
 
 def test_support_vectors_are_kept_in_the_bytes_that_the_machine_was_trained_on(trained):
     """Eight bits a feature: not one reading differs from those of the machine that was fitted."""
-    for machine in machines(trained.pipeline):
+    for machine in fitted_svcs(trained.pipeline):
         assert machine.support_vectors_.dtype == np.uint8
 
 
@@ -81,7 +81,7 @@ def test_a_parameter_that_the_kernel_has_not_is_wrong_usage(run, tmp_path):
 def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     shipped = load_model(SHIPPED)
     again = train_model(RECIPES["gradient"], train_set)
-    (one,), (other,) = machines(shipped.pipeline), machines(again.pipeline)
+    (one,), (other,) = fitted_svcs(shipped.pipeline), fitted_svcs(again.pipeline)
     # Other kinds of processor sum in another order, and a few alphas are on the border of zero.
     shared = len(np.intersect1d(one.support_, other.support_))
     assert shared >= 0.998 * max(len(one.support_), len(other.support_))
@@ -122,7 +122,7 @@ def test_without_a_model_of_ones_own_the_shipped_one_reads(run, monkeypatch, tmp
     result = run("predict", *DIGITS)
     assert result.exit_code == 0
     assert [line.split("\t")[1] for line in result.stdout.splitlines()] == list("0123456789")
-    assert result.stderr == "Reading with the model that comes with the package\n"
+    assert result.stderr == "Reading with the model shipped with the package\n"
 
 
 def test_the_model_in_the_folder_goes_before_the_shipped_one(

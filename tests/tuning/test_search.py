@@ -18,12 +18,12 @@ from click.testing import CliRunner
 
 from mnist_svm import RECIPES, load_model, save_model
 from mnist_svm.cli import cli
-from mnist_svm.cli.progress import WIPE
+from mnist_svm.cli.progress import CLEAR_LINE
 from mnist_svm.cli.trial_table import Teller
 from mnist_svm.exceptions import TrackingError
 from mnist_svm.models.pipelines import places, settable
 from mnist_svm.svm.coupled import CoupledSVC
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.tuning.search import UnderWay, search_name, tune
 from mnist_svm.tuning.space import SPACES, Ended, Real, Switch, divided, own_values, train_command
 from mnist_svm.tuning.splits import protocol_for
@@ -373,7 +373,7 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     loaded = load_model(model)
     parameters, changes = divided(recipe, values)
     assert loaded.metadata["parameters"].get("pipeline", {}) == changes
-    for machine in machines(loaded.pipeline):
+    for machine in fitted_svcs(loaded.pipeline):
         assert (machine.C, machine.gamma) == (parameters.C, parameters.gamma)
     known = settable(loaded.pipeline)
     for parameter, value in changes.items():
@@ -600,7 +600,7 @@ def test_a_terminal_sees_the_best_and_the_trial_at_work(searched):
 def test_the_table_is_wiped_line_by_line_at_the_end(tmp_path):
     storage = ["--storage", f"sqlite:///{tmp_path}/s.db"]
     seen = seen_on_a_terminal("tune", *SMALL, "--trials", 2, *storage)
-    *shown, end = seen.split(WIPE)
+    *shown, end = seen.split(CLEAR_LINE)
     above = [text.count("\n") for text in shown]
     # The head, the first trial and the one at work.
     assert {n for n, text in zip(above, shown, strict=True) if "Trial 1, 1 of 2" in text} == {3}
