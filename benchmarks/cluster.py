@@ -33,7 +33,7 @@ from joblib import delayed
 import mnist_svm.svm._solver.scan as scan
 import mnist_svm.svm._solver.working_set as working_set
 from mnist_svm import RECIPES, Recognizer, load_dataset
-from mnist_svm.parallel.dask_cluster import Cluster, connected
+from mnist_svm.parallel.dask_cluster import Cluster, connect
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.training.augmented import AugmentedTraining
@@ -142,7 +142,7 @@ def _table(X: np.ndarray, y: np.ndarray, points: int, images: int) -> tuple[list
         with _cluster(workers) as cluster:
             done, share = {}, {}
             for name, work in works.items():
-                with connected(cluster.scheduler_address), Client(cluster) as client:
+                with connect(cluster.scheduler_address), Client(cluster) as client:
                     # Workers import what they need once, which is no part of the work.
                     client.run(_warm)
                     thread = Thread(target=_kill_one, args=(client,)) if killed else None
@@ -235,7 +235,9 @@ class _Clock:
             def after_round(done: Any) -> None:
                 self.longest += self.round_longest
                 self.round_longest = 0.0
-                self.tasks += len(watched.pairs) + done.scanned // (Cluster.grain * scan.ROWS)
+                self.tasks += len(watched.pairs) + done.scanned // (
+                    Cluster.blocks_per_task * scan.ROWS
+                )
                 report(done)
 
             solve_all(watched, random_state, projected, after_round, keep)
@@ -282,7 +284,7 @@ def _dealing() -> tuple[float, float]:
     tasks, large = 200, np.zeros(1 << 29, np.uint8)
     with (
         LocalCluster(n_workers=1, threads_per_worker=50, dashboard_address=None) as cluster,
-        connected(cluster.scheduler_address),
+        connect(cluster.scheduler_address),
         workers_for(1) as workers,
     ):
         list(workers(delayed(time.sleep)(0.3) for _ in range(100)))

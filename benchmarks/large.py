@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_svm.models.file import load_model
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 
 HERE = Path(__file__).parent
 TICK_SECONDS = 0.02
@@ -181,7 +181,7 @@ def _finished(run: Run) -> Run:
 def _row(name: str, model: Path, parts: list[Run], features: int = 0) -> str:
     """What a training came to, in one part or several."""
     trained = json.loads(parts[-1].said)
-    (machine,) = machines(load_model(model).pipeline)
+    (machine,) = fitted_svcs(load_model(model).pipeline)
     evaluated = _evaluated(model)
     cells = [
         name,

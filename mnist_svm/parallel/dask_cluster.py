@@ -25,7 +25,7 @@ from joblib._dask import DaskDistributedBackend
 from threadpoolctl import threadpool_limits
 
 from mnist_svm.exceptions import ClusterError
-from mnist_svm.parallel.threads import Workers, working_alone
+from mnist_svm.parallel.threads import Workers, task_scope
 
 # Seconds to wait for a scheduler, and for its first worker.
 PATIENCE = 10
@@ -77,11 +77,11 @@ class Cluster:
     """
 
     # A task of a scan then takes some tenths of a second, of which Dask's part is a few per cent.
-    grain = 32
-    together = 1
+    blocks_per_task = 32
+    concurrency_per_process = 1
 
     def __init__(self, client: Client, here: Workers) -> None:
-        self.here = here
+        self.local = here
         self._client = client
         # By identity: the value, which must not be another by then, and where it is.
         self._shared: dict[int, tuple[Any, Any]] = {}
@@ -176,7 +176,7 @@ def _done(task: Task) -> Any:
     """Do a task on a worker, where other tasks are at work beside it."""
     function, args, kwargs = task
     _settle_in()
-    with working_alone():
+    with task_scope():
         return function(*args, **kwargs)
 
 
@@ -194,7 +194,7 @@ def _settle_in() -> None:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[int]:
+def connect(address: str) -> Iterator[int]:
     """Let heavy work be done by the workers of a Dask cluster.
 
     Parameters
@@ -253,8 +253,8 @@ def _check_workers(client: Client, address: str) -> None:
     except TimeoutError as error:
         msg = f"{address}: has no worker: start some with `dask worker {address}`"
         raise ClusterError(msg) from error
-    ours = own_version()
-    for worker, theirs in client.run(own_version, on_error="return").items():
+    ours = package_version()
+    for worker, theirs in client.run(package_version, on_error="return").items():
         # Dask tells an error by its text; any other one is of a worker that has just gone.
         missing = isinstance(theirs, Exception) and "No module named 'mnist_svm'" in str(theirs)
         if missing or (isinstance(theirs, str) and theirs != ours):
@@ -263,6 +263,6 @@ def _check_workers(client: Client, address: str) -> None:
             raise ClusterError(msg)
 
 
-def own_version() -> str:
+def package_version() -> str:
     """The version of this package, where it is asked."""
     return version("mnist-svm")

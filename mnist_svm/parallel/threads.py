@@ -49,7 +49,7 @@ def _let_this_thread_set_limits() -> None:
 
 single_threaded_blas = _SingleThreadedBlas()
 
-_here = local()
+_state = local()
 
 
 class Workers(Protocol):
@@ -60,15 +60,15 @@ class Workers(Protocol):
         """Tasks that are done at a time."""
 
     @property
-    def together(self) -> int:
+    def concurrency_per_process(self) -> int:
         """How many of those share the memory of one process."""
 
     @property
-    def grain(self) -> int:
+    def blocks_per_task(self) -> int:
         """Blocks of work that are worth a task."""
 
     @property
-    def here(self) -> Workers:
+    def local(self) -> Workers:
         """Those of this process, for what is not worth sending."""
 
     def share(self, value: Any) -> None:
@@ -94,34 +94,34 @@ def threads(n_jobs: int | None) -> Iterator[Workers]:
     Workers
     """
     # Alone, joblib would come to the same, in a time that matters to who predicts a few samples.
-    if at_work() or n_jobs == 1 or get_active_backend()[0].nesting_level:
+    if in_task() or n_jobs == 1 or get_active_backend()[0].nesting_level:
         working = nullcontext(_one_after_another)
     else:
         working = Parallel(n_jobs, backend="threading", return_as="generator")
-    with single_threaded_blas, working as parallel, working_alone():
+    with single_threaded_blas, working as parallel, task_scope():
         yield _Threads(parallel)
 
 
-def at_work() -> bool:
+def in_task() -> bool:
     """Whether this thread is at a task already, and should ask for no help."""
-    return getattr(_here, "at_work", False)
+    return getattr(_state, "in_task", False)
 
 
 @contextmanager
-def working_alone() -> Iterator[None]:
+def task_scope() -> Iterator[None]:
     """Let this thread ask for no help meanwhile."""
-    before = at_work()
-    _here.at_work = True
+    before = in_task()
+    _state.in_task = True
     try:
         yield
     finally:
-        _here.at_work = before
+        _state.in_task = before
 
 
 class _Threads:
     """`Workers` of this process."""
 
-    grain = 1
+    blocks_per_task = 1
 
     def __init__(self, parallel: Any) -> None:
         self._parallel = parallel
@@ -132,11 +132,11 @@ class _Threads:
             return int(effective_n_jobs(getattr(self._parallel, "n_jobs", 1)))
 
     @property
-    def together(self) -> int:
+    def concurrency_per_process(self) -> int:
         return self.n_jobs
 
     @property
-    def here(self) -> Workers:
+    def local(self) -> Workers:
         return self
 
     def share(self, value: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from joblib.parallel import get_active_backend
 
 from mnist_svm._optional import require_extra
-from mnist_svm.parallel.threads import Workers, at_work, threads
+from mnist_svm.parallel.threads import Workers, in_task, threads
 
 
 def require_dask() -> None:
@@ -25,13 +25,13 @@ def require_dask() -> None:
     require_extra("distributed", "a cluster needs Dask", "dask")
 
 
-def on_cluster() -> bool:
+def is_cluster_active() -> bool:
     """Whether heavy work is done by a Dask cluster.
 
-    It is within ``joblib.parallel_config("dask")`` and `mnist_svm.parallel.dask_cluster.connected`, in the thread
+    It is within ``joblib.parallel_config("dask")`` and `mnist_svm.parallel.dask_cluster.connect`, in the thread
     that entered it. But a task that is done there gets no more of the cluster.
     """
-    return _client() is not None and not at_work()
+    return _client() is not None and not in_task()
 
 
 @contextmanager
@@ -41,13 +41,13 @@ def workers_for(n_jobs: int | None) -> Iterator[Workers]:
     Parameters
     ----------
     n_jobs : int or None
-        Threads, as in joblib. They also do what is not worth sending: see `Workers.here`.
+        Threads, as in joblib. They also do what is not worth sending: see `Workers.local`.
 
     Yields
     ------
     Workers
     """
-    abroad = on_cluster()
+    abroad = is_cluster_active()
     with threads(n_jobs) as here:
         if abroad:
             # Dask is an extra.
@@ -62,7 +62,7 @@ def _client() -> Any:
     return getattr(get_active_backend()[0], "client", None)
 
 
-def at_once(n: int, work: Callable[[], None]) -> None:
+def run_in_threads(n: int, work: Callable[[], None]) -> None:
     """Do some work in so many threads, which wait for others most of the time.
 
     Parameters

@@ -29,7 +29,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm.constants import Float64Array, IntArray
-from mnist_svm.svm.log import logger, stage
+from mnist_svm.svm.log import log_stage, logger
 
 FOLDS = 3
 
@@ -41,7 +41,7 @@ ENOUGH = 10_000
 WIDEST = 4.0
 
 # Of the top confidence, for the calibration error.
-BINS = 15
+N_BINS = 15
 
 
 class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -114,14 +114,14 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         def fit(known: IntArray) -> Any:
             return clone(self.estimator).fit(X[known], y[known])
 
-        every = folds(codes)
-        found = calibration(codes, every, [read_held_out(fold, fit, X) for fold in every])
+        every = calibration_folds(codes)
+        found = fit_temperature(codes, every, [predict_held_out(fold, fit, X) for fold in every])
         logger.info("fitting to all %s samples", f"{len(y):,}")
         self._take(clone(self.estimator).fit(X, y), found)
         return self
 
     @classmethod
-    def of(cls, estimator: Any, fitted: Any, found: Calibration) -> Self:
+    def from_fitted(cls, estimator: Any, fitted: Any, found: Calibration) -> Self:
         """A fitted one from parts, for who fits the estimator himself.
 
         Parameters
@@ -170,7 +170,7 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
         """
-        return at_temperature(self._asked("predict_proba", X), self.temperature_)
+        return apply_temperature(self._asked("predict_proba", X), self.temperature_)
 
     def _asked(self, method: str, X: npt.ArrayLike) -> Any:
         check_is_fitted(self)
@@ -206,7 +206,7 @@ class Calibration:
     error: float
 
 
-def folds(codes: IntArray) -> list[Fold]:
+def calibration_folds(codes: IntArray) -> list[Fold]:
     """The folds that hold out as many samples as a temperature needs.
 
     Parameters
@@ -228,7 +228,9 @@ def folds(codes: IntArray) -> list[Fold]:
     return [Fold(f"{i}/{needed}", *parts) for i, parts in enumerate(split, start=1)]
 
 
-def read_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: npt.NDArray[Any]) -> Float64Array:
+def predict_held_out(
+    fold: Fold, fit: Callable[[IntArray], Any], X: npt.NDArray[Any]
+) -> Float64Array:
     """Confidences in the samples of a fold that are not fitted to.
 
     Parameters
@@ -242,13 +244,13 @@ def read_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: npt.NDArray[Any
     -------
     float64 ndarray of shape (len(fold.unknown), k)
     """
-    with stage(f"calibrating {fold.name}"):
+    with log_stage(f"calibrating {fold.name}"):
         fitted = fit(fold.known)
     logger.info("calibrating, reading %s samples held out", f"{len(fold.unknown):,}")
     return np.asarray(fitted.predict_proba(X[fold.unknown]))
 
 
-def calibration(
+def fit_temperature(
     codes: IntArray, folds: Sequence[Fold], confidences: Sequence[Float64Array]
 ) -> Calibration:
     """The temperature of the least log loss on samples held out, and the error that it leaves.
@@ -259,7 +261,7 @@ def calibration(
         Of the samples' classes, 0 to k - 1.
     folds : sequence of Fold
     confidences : sequence of float64 ndarrays
-        Of each fold; see `read_held_out`.
+        Of each fold; see `predict_held_out`.
 
     Returns
     -------
@@ -270,7 +272,7 @@ def calibration(
     read = np.concatenate(confidences)
     truth = codes[np.concatenate([fold.unknown for fold in folds])]
     temperature = best_temperature(read, truth)
-    probabilities = at_temperature(read, temperature)
+    probabilities = apply_temperature(read, temperature)
     right = probabilities.argmax(axis=1) == truth
     return Calibration(temperature, len(truth), calibration_error(probabilities.max(axis=1), right))
 
@@ -305,7 +307,7 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
     return float(np.exp(found.x))
 
 
-def at_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
+def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
     """Probabilities from confidences: ``softmax(log(confidences) / temperature)``.
 
     Parameters
@@ -352,11 +354,11 @@ def calibration_error(confidence: Float64Array, right: npt.NDArray[np.bool_]) ->
     """
     if not len(confidence):
         return float("nan")
-    differences = np.bincount(bins_of(confidence), confidence - right)
+    differences = np.bincount(bin_indices(confidence), confidence - right)
     return float(np.abs(differences).sum() / len(confidence))
 
 
-def bins_of(confidence: Float64Array) -> npt.NDArray[np.intp]:
+def bin_indices(confidence: Float64Array) -> npt.NDArray[np.intp]:
     """Which of the bins of `calibration_error` each confidence lies in.
 
     Parameters
@@ -365,9 +367,9 @@ def bins_of(confidence: Float64Array) -> npt.NDArray[np.intp]:
 
     Returns
     -------
-    intp ndarray of shape (n,), 0 to `BINS` - 1
+    intp ndarray of shape (n,), 0 to `N_BINS` - 1
     """
-    bins: npt.NDArray[np.intp] = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(
+    bins: npt.NDArray[np.intp] = np.clip(np.ceil(confidence * N_BINS) - 1, 0, N_BINS - 1).astype(
         np.intp
     )
     return bins

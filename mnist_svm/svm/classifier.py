@@ -26,15 +26,12 @@ from mnist_svm.svm._solver.frame import survey
 from mnist_svm.svm._solver.samples import Samples, project
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.svm.decisions import Expansion, coupled
-from mnist_svm.svm.kernels import Kernel
-from mnist_svm.svm.log import listening, logger
+from mnist_svm.svm.kernels import Kernel, kernel_dtype
+from mnist_svm.svm.log import log_to, logger
 from mnist_svm.svm.pairwise import class_scores, votes
 from mnist_svm.svm.parameters import check_parameters, checked_weights
 
 MIB = 1 << 20
-
-# A machine of at most so many samples works in double precision.
-SMALL = 5000
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -225,13 +222,13 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weighted, starts = self._by_class(labels, caps > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
-        told = listening(logging.StreamHandler()) if self.verbose else nullcontext()
+        told = log_to(logging.StreamHandler()) if self.verbose else nullcontext()
         with workers_for(self.n_jobs) as workers, told:
-            columns = survey(rows, counts, workers.here)
+            columns = survey(rows, counts, workers.local)
             kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
-            frame = columns.frame(kernel, _precision(len(rows)))
-            samples = Samples(rows, weighted, starts, frame, workers.here)
-            projected = project(samples, workers.here, random_state, memory // 3)
+            frame = columns.frame(kernel, kernel_dtype(len(rows)))
+            samples = Samples(rows, weighted, starts, frame, workers.local)
+            projected = project(samples, workers.local, random_state, memory // 3)
             solver = WorkingSetSolver(
                 samples, caps[samples.order], tol=self.tol, workers=workers, memory=memory // 2
             )
@@ -429,7 +426,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._kernel_of(self.gamma_),
             [self.support_vectors_[mine] for mine in self._class_slices()],
             [self.dual_coef_[:, mine] for mine in self._class_slices()],
-            _precision(self.shape_fit_[0]),
+            kernel_dtype(self.shape_fit_[0]),
         )
 
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
@@ -438,8 +435,3 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as workers:
             values = (self._kept or self._expansion()).values(rows, workers)
         return values + self.intercept_
-
-
-def _precision(n_samples: int) -> np.dtype[Any]:
-    """The type that kernel values are computed in."""
-    return np.dtype(np.float64 if n_samples <= SMALL else np.float32)

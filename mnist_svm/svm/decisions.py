@@ -19,7 +19,7 @@ from mnist_svm.svm.kernels import Kernel, squared_norms
 # another order, so that the last digits of a row would depend on its place among others. So there
 # are rows of zeros before and after, up to a multiple of the tiles that BLAS cuts.
 GUARD = 8
-BLOCK = 304
+ROWS_PER_BLOCK = 304
 
 
 class Expansion:
@@ -72,8 +72,8 @@ class Expansion:
         float64 ndarray of shape (n, k (k - 1) / 2)
         """
         values = workers(
-            delayed(_expand_block)(self._frame, rows[start : start + BLOCK], self._factors)
-            for start in range(0, len(rows), BLOCK)
+            delayed(_expand_block)(self._frame, rows[start : start + ROWS_PER_BLOCK], self._factors)
+            for start in range(0, len(rows), ROWS_PER_BLOCK)
         )
         return np.concatenate(list(values))
 

@@ -24,7 +24,7 @@ from mnist_svm.svm.pairwise import STEEPNESS
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairDecision:
     """The decision function of one class against another, in float64.
 
     Attributes
@@ -41,12 +41,12 @@ class Duel:
     """
 
     kernel: Kernel
-    vectors: Float64Array
-    weights: Float64Array
-    places: IntArray
+    support_vectors: Float64Array
+    dual_coef: Float64Array
+    support_indices: IntArray
     intercept: float
 
-    def values(self, X: npt.NDArray[Any]) -> Float64Array:
+    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
         """Decision values, in units of the margin: positive for the first class.
 
         Parameters
@@ -58,7 +58,7 @@ class Duel:
         float64 ndarray of shape (m,)
         """
         kernel_values, _ = self._kernel(X)
-        return np.asarray(kernel_values @ self.weights + self.intercept)
+        return np.asarray(kernel_values @ self.dual_coef + self.intercept)
 
     def contributions(self, x: npt.NDArray[Any]) -> Float64Array:
         """What each support vector adds to the decision value of one sample.
@@ -73,7 +73,7 @@ class Duel:
             ``a_i k(z_i, x)``. They and the intercept add up to the decision value.
         """
         kernel_values, _ = self._kernel(x[None])
-        return np.asarray(kernel_values[0] * self.weights)
+        return np.asarray(kernel_values[0] * self.dual_coef)
 
     def gradient(self, x: npt.NDArray[Any]) -> Float64Array:
         """The gradient of the decision function.
@@ -90,14 +90,14 @@ class Duel:
             ``rbf``, ``sum_i 2 gamma a_i k(z_i, x) (z_i - x)``.
         """
         _, slopes = self._kernel(x[None])
-        pulls = slopes[0] * self.weights
-        gradient = pulls @ self.vectors
+        pulls = slopes[0] * self.dual_coef
+        gradient = pulls @ self.support_vectors
         return np.asarray(gradient - pulls.sum() * x if self.kernel.name == "rbf" else gradient)
 
     def _kernel(self, X: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array]:
         """Kernel values of each row with each support vector, and the factors of `gradient`."""
         X = X.astype(np.float64)
-        inner, kernel = X @ self.vectors.T, self.kernel
+        inner, kernel = X @ self.support_vectors.T, self.kernel
         if kernel.name == "linear":
             return inner, np.ones_like(inner)
         if kernel.name == "poly":
@@ -105,13 +105,13 @@ class Duel:
             slopes = kernel.degree * kernel.gamma * base ** max(kernel.degree - 1, 0)
             return base**kernel.degree, slopes
         norms = np.einsum("ij,ij->i", X, X)[:, None] + np.einsum(
-            "ij,ij->i", self.vectors, self.vectors
+            "ij,ij->i", self.support_vectors, self.support_vectors
         )
         values = np.exp(-kernel.gamma * np.maximum(norms - 2 * inner, 0))
         return values, 2 * kernel.gamma * values
 
 
-def duel(machine: KernelSVC, first: int, second: int) -> Duel:
+def pair_decision(machine: KernelSVC, first: int, second: int) -> PairDecision:
     """The decision function of one class against another.
 
     Parameters
@@ -122,7 +122,7 @@ def duel(machine: KernelSVC, first: int, second: int) -> Duel:
 
     Returns
     -------
-    Duel
+    PairDecision
     """
     k = len(machine.classes_)
     owner = np.repeat(np.arange(k), machine.n_support_)
@@ -135,7 +135,7 @@ def duel(machine: KernelSVC, first: int, second: int) -> Duel:
     sign = 1 if (first < second) == (k > 2) else -1
     places = np.flatnonzero(weights)
     pair = low * (2 * k - low - 1) // 2 + high - low - 1
-    return Duel(
+    return PairDecision(
         Kernel(machine.kernel, machine.gamma_, int(machine.degree), float(machine.coef0)),
         np.asarray(machine.support_vectors_[places], np.float64),
         sign * weights[places],
@@ -145,7 +145,7 @@ def duel(machine: KernelSVC, first: int, second: int) -> Duel:
 
 
 @dataclass(frozen=True)
-class Contest:
+class OneVsRest:
     """One class against all others: its duels, the narrowest of them counting most.
 
         S(x) = -log(sum_b exp(-s f_b(x))) / s,  s = `STEEPNESS`
@@ -156,18 +156,18 @@ class Contest:
 
     Attributes
     ----------
-    duels : tuple of Duel
+    duels : tuple of PairDecision
     """
 
-    duels: tuple[Duel, ...]
+    duels: tuple[PairDecision, ...]
 
-    def values(self, X: npt.NDArray[Any]) -> Float64Array:
+    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
         """S of each row, float64 ndarray of shape (m,), in units of the margin."""
-        values = np.stack([duel.values(X) for duel in self.duels])
+        values = np.stack([duel.decision_function(X) for duel in self.duels])
         return np.asarray(-logsumexp(-STEEPNESS * values, axis=0) / STEEPNESS)
 
     def gradient(self, x: npt.NDArray[Any]) -> Float64Array:
         """The gradient of S at one sample: of the duels', weighted by how narrow they are."""
-        values = np.array([duel.values(x[None])[0] for duel in self.duels])
+        values = np.array([duel.decision_function(x[None])[0] for duel in self.duels])
         gradients = np.stack([duel.gradient(x) for duel in self.duels])
         return np.asarray(softmax(-STEEPNESS * values) @ gradients)

@@ -9,12 +9,16 @@ Columns of zeros at the end of a factor may be cut off; see `trimmed`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mnist_svm.constants import FloatArray
 
 KERNELS = ("linear", "poly", "rbf")
+
+# Up to this many training samples, kernel values are computed in float64: it costs little there.
+MAX_FLOAT64_SAMPLES = 5000
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,11 @@ class Kernel:
         if self.name == "poly":
             return np.asarray((inner + self.coef0) ** self.degree)
         return inner if self.name == "linear" else np.asarray(np.exp(2 * (inner - norms)))
+
+
+def kernel_dtype(n_samples: int) -> np.dtype[Any]:
+    """The type in which kernel values are computed, for a model fitted to `n_samples` samples."""
+    return np.dtype(np.float64 if n_samples <= MAX_FLOAT64_SAMPLES else np.float32)
 
 
 def squared_norms(points: FloatArray) -> FloatArray:

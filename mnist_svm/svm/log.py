@@ -10,7 +10,7 @@ logger = logging.getLogger("mnist_svm.svm")
 
 
 @contextmanager
-def listening(handler: logging.Handler) -> Iterator[None]:
+def log_to(handler: logging.Handler) -> Iterator[None]:
     """Let a handler hear the logger.
 
     Parameters
@@ -28,7 +28,7 @@ def listening(handler: logging.Handler) -> Iterator[None]:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
+def log_stage(name: str) -> Iterator[None]:
     """Say which stage of a longer work begins, and let all that is said in it begin so.
 
     Parameters

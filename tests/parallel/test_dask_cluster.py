@@ -19,11 +19,11 @@ from mnist_svm import KernelSVC, load_model
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.exceptions import ClusterError
 from mnist_svm.features.deskew import Deskew
-from mnist_svm.parallel.dask_cluster import Cluster, connected
-from mnist_svm.parallel.workers import on_cluster, workers_for
+from mnist_svm.parallel.dask_cluster import Cluster, connect
+from mnist_svm.parallel.workers import is_cluster_active, workers_for
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.svm._solver import samples
-from mnist_svm.svm.log import listening
+from mnist_svm.svm.log import log_to
 from tests.support.dask_cluster import DaskCluster, until
 from tests.support.paths import DATA
 from tests.support.svm_oracle import bits
@@ -67,7 +67,7 @@ def alone(digits):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_fit_by_workers_is_that_of_threads_to_the_bit(dask, digits, alone, guesses, workers):
-    with connected(dask.have(workers).address), get_task_stream(dask.client) as tasks:
+    with connect(dask.have(workers).address), get_task_stream(dask.client) as tasks:
         fitted = machine().fit(*digits)
     assert bits(fitted) == alone
     assert len({task["worker"] for task in tasks.data}) == workers
@@ -94,7 +94,7 @@ def test_a_worker_killed_in_the_middle_of_a_fit_costs_time_alone(dask, digits, a
     begun = threading.Event()
     before = dask.have(3).pids()
     killer = dask.killing_one(begun)
-    with connected(dask.address), listening(AfterRound(begun)):
+    with connect(dask.address), log_to(AfterRound(begun)):
         fitted = machine().fit(*digits)
     killer.join()
     assert bits(fitted) == alone
@@ -111,7 +111,7 @@ def test_a_fit_outlives_all_who_had_its_samples(dask, digits, alone, guesses):
 
     thread = threading.Thread(target=lambda: begun.wait(90) and replace())
     thread.start()
-    with connected(dask.address), listening(AfterRound(begun)):
+    with connect(dask.address), log_to(AfterRound(begun)):
         fitted = machine().fit(*digits)
     thread.join()
     assert bits(fitted) == alone
@@ -134,7 +134,7 @@ def test_tasks_bring_no_samples_along(dask, digits, monkeypatch):
     monkeypatch.setattr(Cluster, "_placed", weighed)
     monkeypatch.setattr(Cluster, "share", counted)
     monkeypatch.setattr(samples, "MANY", 1000)
-    with connected(dask.have(3).address):
+    with connect(dask.have(3).address):
         machine().fit(*digits)
     assert sorted(shared) == ["Projected", "Samples"]
     assert max(sizes) < digits[0].nbytes / 20
@@ -146,7 +146,7 @@ def many_digits(test_set, n):
 
 def test_predictions_spread_over_the_workers_and_are_those_of_threads(dask, small_model, test_set):
     recognizer, images = Recognizer(small_model), many_digits(test_set, 12_000)
-    with connected(dask.have(3).address), get_task_stream(dask.client) as tasks:
+    with connect(dask.have(3).address), get_task_stream(dask.client) as tasks:
         readings = recognizer.classify(images)
     np.testing.assert_array_equal(readings.confidences, recognizer.classify(images).confidences)
     assert len({task["worker"] for task in tasks.data}) == 3
@@ -157,7 +157,7 @@ def test_a_worker_killed_in_the_middle_of_predictions_costs_time_alone(dask, sma
     begun = threading.Event()
     dask.have(3)
     killer = dask.killing_one(begun)
-    with connected(dask.address):
+    with connect(dask.address):
         readings = recognizer.classify(images, progress=lambda done, total: begun.set())
     killer.join()
     np.testing.assert_array_equal(readings.confidences, recognizer.classify(images).confidences)
@@ -165,8 +165,8 @@ def test_a_worker_killed_in_the_middle_of_predictions_costs_time_alone(dask, sma
 
 
 def test_what_a_worker_does_gets_no_more_workers(dask):
-    with connected(dask.have(3).address), workers_for(-1) as workers:
-        assert list(workers([delayed(on_cluster)()])) == [False]
+    with connect(dask.have(3).address), workers_for(-1) as workers:
+        assert list(workers([delayed(is_cluster_active)()])) == [False]
 
 
 def test_a_task_that_kills_its_workers_ends_the_job_in_one_line(dask):
@@ -180,7 +180,7 @@ def test_a_task_that_kills_its_workers_ends_the_job_in_one_line(dask):
     allow(0)
     try:
         with (
-            connected(dask.address),
+            connect(dask.address),
             workers_for(-1) as workers,
             pytest.raises(ClusterError, match="1 workers died at the same task"),
         ):
@@ -191,7 +191,7 @@ def test_a_task_that_kills_its_workers_ends_the_job_in_one_line(dask):
 
 def test_an_error_of_a_task_is_raised_here(dask):
     with (
-        connected(dask.have(3).address),
+        connect(dask.have(3).address),
         workers_for(-1) as workers,
         pytest.raises(ZeroDivisionError),
     ):
@@ -270,7 +270,7 @@ def test_an_address_without_a_scheduler_is_told(address, run, monkeypatch):
 
 def test_a_worker_is_no_scheduler(dask):
     (worker,) = dask.have(1).pids()
-    with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(worker):
+    with pytest.raises(ClusterError, match="no Dask scheduler answers"), connect(worker):
         pass
 
 
@@ -278,7 +278,7 @@ def test_a_scheduler_without_workers_is_told(dask, monkeypatch):
     monkeypatch.setattr("mnist_svm.parallel.dask_cluster.PATIENCE", 1)
     address = dask.have(0).address
     told = "has no worker: start some with `dask worker"
-    with pytest.raises(ClusterError, match=told), connected(address):
+    with pytest.raises(ClusterError, match=told), connect(address):
         pass
 
 
@@ -286,7 +286,7 @@ def test_a_worker_with_another_version_is_told(dask, monkeypatch):
     address = dask.have(1).address
     monkeypatch.setattr("mnist_svm.parallel.dask_cluster.version", lambda package: "99.0")
     told = r"its worker tcp.* has \d.*: install mnist-svm 99.0 there"
-    with pytest.raises(ClusterError, match=told), connected(address):
+    with pytest.raises(ClusterError, match=told), connect(address):
         pass
 
 
@@ -304,7 +304,7 @@ def test_a_worker_without_this_package_is_told(dask):
     dask.start_worker(before=("-S", "-c", STRANGER.format(paths=sys.path)))
     until(lambda: len(dask.pids()) == 1)
     told = "its worker tcp.* has no mnist-svm: install mnist-svm"
-    with pytest.raises(ClusterError, match=told), connected(dask.address):
+    with pytest.raises(ClusterError, match=told), connect(dask.address):
         pass
     dask.have(0)
 
@@ -312,7 +312,7 @@ def test_a_worker_without_this_package_is_told(dask):
 def test_a_scheduler_that_is_lost_ends_the_job_in_one_line(digits, tmp_path):
     other = DaskCluster(tmp_path)
     try:
-        with connected(other.have(1).address), workers_for(-1) as workers:
+        with connect(other.have(1).address), workers_for(-1) as workers:
             results = workers(delayed(time.sleep)(0.1) for _ in range(600))
             next(results)
             other._processes[0].kill()

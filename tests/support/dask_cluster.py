@@ -79,7 +79,7 @@ class DaskCluster:
     def kill_one_at_work(self) -> None:
         """Kill a worker that is at a task, as soon as there is one."""
         at_work = self.client.processing
-        self.kill(until(lambda: next((who for who, tasks in at_work().items() if tasks), None)))
+        self.kill(until(lambda: next((who for who, tasks in in_task().items() if tasks), None)))
 
     def killing_one(self, when: threading.Event) -> threading.Thread:
         """A thread that does that when it is told to."""

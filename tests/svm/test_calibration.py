@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Calibrated, CoupledSVC, GradientFeatures
-from mnist_svm.svm.calibration import at_temperature, best_temperature, calibration_error
+from mnist_svm.svm.calibration import apply_temperature, best_temperature, calibration_error
 
 
 def machine():
@@ -182,7 +182,7 @@ def test_overconfidence_is_found():
     temperature = best_temperature(confidences, codes)
     assert temperature == pytest.approx(np.log(99) / np.log(4), rel=0.01)
     np.testing.assert_allclose(
-        at_temperature(confidences[:1], temperature), [[0.8, 0.2]], atol=1e-2
+        apply_temperature(confidences[:1], temperature), [[0.8, 0.2]], atol=1e-2
     )
 
 
@@ -190,7 +190,7 @@ def test_overconfidence_is_found():
 def test_probabilities_are_finite_and_add_up_to_one(temperature):
     confidences = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1e-300, 0.6, 0.4]])
     with np.errstate(over="ignore"):
-        probabilities = at_temperature(confidences, temperature)
+        probabilities = apply_temperature(confidences, temperature)
     assert np.isfinite(probabilities).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 

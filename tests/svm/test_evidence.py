@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_svm import CoupledSVC, KernelSVC
-from mnist_svm.svm.evidence import Contest, duel
+from mnist_svm.svm.evidence import OneVsRest, pair_decision
 from mnist_svm.svm.pairwise import STEEPNESS
 
 MACHINES = {
@@ -37,12 +37,12 @@ def test_duels_have_the_machine_s_decision_values(machine, digits):
     values = machine.decision_function(digits[2])
     for at, (first, second) in enumerate(PAIRS):
         np.testing.assert_allclose(
-            duel(machine, first, second).values(digits[2]), values[:, at], atol=1e-9
+            pair_decision(machine, first, second).values(digits[2]), values[:, at], atol=1e-9
         )
 
 
 def test_a_duel_seen_from_the_other_side_has_the_other_sign(machine, digits):
-    one, other = duel(machine, 3, 8), duel(machine, 8, 3)
+    one, other = pair_decision(machine, 3, 8), pair_decision(machine, 8, 3)
     np.testing.assert_allclose(one.values(digits[2]), -other.values(digits[2]))
 
 
@@ -52,12 +52,12 @@ def test_of_two_classes_the_first_is_favoured_too(digits):
     machine = CoupledSVC(kernel="rbf", random_state=0).fit(X[chosen], y[chosen])
     # scikit-learn's sign: positive for the second class.
     np.testing.assert_allclose(
-        duel(machine, 0, 1).values(X_test), -machine.decision_function(X_test), atol=1e-9
+        pair_decision(machine, 0, 1).values(X_test), -machine.decision_function(X_test), atol=1e-9
     )
 
 
 def test_contributions_and_the_constant_add_up(machine, digits):
-    parts = duel(machine, 2, 7)
+    parts = pair_decision(machine, 2, 7)
     at = PAIRS.index((2, 7))
     for x, values in zip(digits[2], machine.decision_function(digits[2]), strict=True):
         assert parts.contributions(x).sum() + parts.intercept == pytest.approx(values[at], abs=1e-9)
@@ -66,7 +66,7 @@ def test_contributions_and_the_constant_add_up(machine, digits):
 def test_a_contribution_is_weight_times_kernel_value(digits):
     X, y, X_test = digits
     machine = KernelSVC(kernel="rbf", C=10, random_state=0).fit(X, y)
-    parts = duel(machine, 5, 3)
+    parts = pair_decision(machine, 5, 3)
     contributions = parts.contributions(X_test[0])
     found = dict(zip(machine.support_[parts.places], contributions, strict=True))
     expected = {}
@@ -96,16 +96,16 @@ def test_the_gradient_is_the_slope_of_the_decision_function(machine, digits, pai
 
     sign = 1 if pair[0] < pair[1] else -1
     x = digits[2][0]
-    gradient = duel(machine, *pair).gradient(x)
+    gradient = pair_decision(machine, *pair).gradient(x)
     for at in np.random.RandomState(0).choice(784, 40, replace=False):
         assert gradient[at] == pytest.approx(slope(of_pair, x, at), rel=1e-4, abs=1e-7)
 
 
 def test_a_contest_is_a_smooth_minimum_of_its_duels(machine, digits):
     others = [digit for digit in range(10) if digit != 7]
-    contest = Contest(tuple(duel(machine, 7, other) for other in others))
+    contest = OneVsRest(tuple(pair_decision(machine, 7, other) for other in others))
     decisions = machine.decision_function(digits[2])
-    for values, found in zip(decisions, contest.values(digits[2]), strict=True):
+    for values, found in zip(decisions, contest.decision_function(digits[2]), strict=True):
         won_by = [
             values[PAIRS.index((7, other))] if other > 7 else -values[PAIRS.index((other, 7))]
             for other in others
@@ -116,8 +116,10 @@ def test_a_contest_is_a_smooth_minimum_of_its_duels(machine, digits):
 
 
 def test_the_gradient_of_a_contest_is_its_slope(machine, digits):
-    contest = Contest(tuple(duel(machine, 2, other) for other in (0, 3, 7, 8)))
+    contest = OneVsRest(tuple(pair_decision(machine, 2, other) for other in (0, 3, 7, 8)))
     x = digits[2][1]
     gradient = contest.gradient(x)
     for at in np.random.RandomState(1).choice(784, 40, replace=False):
-        assert gradient[at] == pytest.approx(slope(contest.values, x, at), rel=1e-4, abs=1e-7)
+        assert gradient[at] == pytest.approx(
+            slope(contest.decision_function, x, at), rel=1e-4, abs=1e-7
+        )

@@ -139,7 +139,7 @@ def test_the_block_size_changes_no_decision(some, block, monkeypatch):
     X, y, X_test = some
     machine = KernelSVC(kernel="rbf", decision_function_shape="ovo").fit(X[:2000], y[:2000])
     expected = machine.decision_function(X_test[:500])
-    monkeypatch.setattr("mnist_svm.svm.decisions.BLOCK", block)
+    monkeypatch.setattr("mnist_svm.svm.decisions.ROWS_PER_BLOCK", block)
     found = machine.decision_function(X_test[:500])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 

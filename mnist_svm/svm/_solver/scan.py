@@ -171,7 +171,7 @@ def scan(
     for expansion in plan:
         margins[np.ix_(expansion.rows, expansion.opponents)] = expansion.biases
     # A task's parts are added here, in order, so that the sums do not depend on the workers.
-    for some, opponents, part in workers(_tasks(workers.grain, rows, plan, memory)):
+    for some, opponents, part in workers(_tasks(workers.blocks_per_task, rows, plan, memory)):
         margins[np.ix_(some, opponents)] += part
 
 

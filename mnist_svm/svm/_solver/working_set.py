@@ -246,7 +246,7 @@ class WorkingSetSolver:
     def _solve_pairs(self, most: int) -> list[Pair]:
         """Steps 1 and 2: solve every pair that has grown, and lower its floors."""
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
-        share = self.memory // self._workers.together
+        share = self.memory // self._workers.concurrency_per_process
         # What does not fit beside others has all of the memory, alone.
         large = [
             pair

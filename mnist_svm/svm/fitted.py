@@ -8,7 +8,7 @@ from typing import Any
 from mnist_svm.svm.classifier import KernelSVC
 
 
-def machines(fitted: Any) -> Iterator[KernelSVC]:
+def fitted_svcs(fitted: Any) -> Iterator[KernelSVC]:
     """Each fitted `KernelSVC` of a model, in order.
 
     Parameters
@@ -20,18 +20,18 @@ def machines(fitted: Any) -> Iterator[KernelSVC]:
     ------
     KernelSVC
     """
-    for _, machine in prepared_machines(fitted):
+    for _, machine in svcs_with_transformers(fitted):
         yield machine
 
 
-def prepared_machines(
+def svcs_with_transformers(
     fitted: Any, steps: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], KernelSVC]]:
     """Each fitted `KernelSVC` of a model, and what its samples go through before.
 
     Parameters
     ----------
-    fitted : see `machines`
+    fitted : see `fitted_svcs`
     steps : tuple of transformers
         What samples have gone through before they come to ``fitted``.
 
@@ -42,10 +42,10 @@ def prepared_machines(
     if isinstance(fitted, KernelSVC):
         yield steps, fitted
     elif hasattr(fitted, "estimator_"):
-        yield from prepared_machines(fitted.estimator_, steps)
+        yield from svcs_with_transformers(fitted.estimator_, steps)
     elif hasattr(fitted, "estimators_"):
         for machine in fitted.estimators_:
-            yield from prepared_machines(machine, steps)
+            yield from svcs_with_transformers(machine, steps)
     else:
         *before, (_, last) = fitted.steps
-        yield from prepared_machines(last, (*steps, *(step for _, step in before)))
+        yield from svcs_with_transformers(last, (*steps, *(step for _, step in before)))
