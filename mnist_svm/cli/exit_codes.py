@@ -54,7 +54,7 @@ class ErrorHandlingGroup(click.Group):
         except (MnistSvmError, OSError) as error:
             if ctx.meta.get("debug"):
                 traceback.print_exc()
-            echo_stderr(f"mnist-svm: error: {error_text(error)}")
+            echo_stderr(f"mnist-svm: error: {error_message(error)}")
             try:
                 _flush_stdout()
             except OSError:
@@ -63,7 +63,7 @@ class ErrorHandlingGroup(click.Group):
         ctx.exit(1 if ctx.meta.get(PARTIAL_FAILURE) else 0)
 
 
-def error_text(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Return the message of an error; for an OSError, ``file: reason`` without the number.
 
     Parameters

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_svm.evaluation.learning_curve import Lesson
-from mnist_svm.evaluation.measures import Sureness, wilson_interval
+from mnist_svm.evaluation.learning_curve import LearningPoint
+from mnist_svm.evaluation.measures import ConfidenceReport, wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,12 +47,12 @@ SHOWN_ERRORS = 0.05
 ROOMY_DECADES = 2.3
 
 
-def reliability_chart(sureness: Sureness) -> str:
+def reliability_chart(confidence_report: ConfidenceReport) -> str:
     """Draw what share of the images of each bin was read right, against their confidence.
 
     Parameters
     ----------
-    sureness : Sureness
+    confidence_report : ConfidenceReport
 
     Returns
     -------
@@ -62,7 +62,7 @@ def reliability_chart(sureness: Sureness) -> str:
     """
 
     def draw(axes: Axes) -> None:
-        bins = sureness.bins
+        bins = confidence_report.bins
         confidence = np.array([part.confidence for part in bins])
         accuracy = np.array([part.accuracy for part in bins])
         low, high = np.transpose([wilson_interval(part.right, part.n) for part in bins])
@@ -79,26 +79,26 @@ def reliability_chart(sureness: Sureness) -> str:
     return _svg("reliability", draw)
 
 
-def coverage_chart(sureness: Sureness) -> str:
+def coverage_chart(confidence_report: ConfidenceReport) -> str:
     """Draw the accuracy on the surest images against their share of all.
 
     Parameters
     ----------
-    sureness : Sureness
+    confidence_report : ConfidenceReport
 
     Returns
     -------
     str
-        An SVG element. The dots are the points of ``sureness.coverage``.
+        An SVG element. The dots are the points of ``confidence_report.coverage``.
     """
 
     def draw(axes: Axes) -> None:
-        answered, misread = sureness.answered, sureness.misread
+        answered, misread = confidence_report.answered, confidence_report.misread
         n = int(answered[-1])
         few = answered[misread <= SHOWN_ERRORS * misread[-1]]
-        least = min([int(few.max(initial=0)), *(point.n for point in sureness.coverage)])
+        least = min([int(few.max(initial=0)), *(point.n for point in confidence_report.coverage)])
         seen = answered >= max(n - 1.2 * (n - least), 0)
-        points = sureness.coverage
+        points = confidence_report.coverage
         axes.plot(answered[seen] / n, 1 - misread[seen] / answered[seen], color=INK, linewidth=1.6)
         shares, accuracies = [point.n / n for point in points], [point.accuracy for point in points]
         axes.scatter(shares, accuracies, color=INK, s=24, linewidths=0, zorder=3)
@@ -110,12 +110,12 @@ def coverage_chart(sureness: Sureness) -> str:
     return _svg("coverage", draw)
 
 
-def learning_chart(lessons: Sequence[Lesson]) -> str:
+def learning_chart(lessons: Sequence[LearningPoint]) -> str:
     """Draw the error rate against the number of training images, both on logarithmic scales.
 
     Parameters
     ----------
-    lessons : sequence of Lesson, at least one
+    lessons : sequence of LearningPoint, at least one
 
     Returns
     -------

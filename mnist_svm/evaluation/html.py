@@ -15,9 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from mnist_svm._optional import require_extra
-from mnist_svm.datasets.load import Dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.charts import coverage_chart, learning_chart, reliability_chart
-from mnist_svm.evaluation.learning_curve import Lesson
+from mnist_svm.evaluation.learning_curve import LearningPoint
 from mnist_svm.evaluation.measures import (
     MOST_CONFUSED,
     Evaluation,
@@ -25,8 +25,8 @@ from mnist_svm.evaluation.measures import (
     require_matplotlib,
     wilson_interval,
 )
-from mnist_svm.recognition.recognizer import Readings
-from mnist_svm.svm.calibration import BINS
+from mnist_svm.recognition.results import Readings
+from mnist_svm.svm.calibration import N_BINS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -62,7 +62,7 @@ class Measurement:
     dataset: Dataset
     readings: Readings
     seconds: float
-    lessons: Sequence[Lesson] = ()
+    lessons: Sequence[LearningPoint] = ()
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -175,9 +175,9 @@ def _figures(evaluation: Evaluation, seconds: float) -> Iterator[tuple[str, str,
     yield "Error rate", f"{errors / n:.2%}", f"95% interval {low:.2%} to {high:.2%}"
     yield "Test images", f"{n:,}", f"{errors:,} misread"
     yield "Speed", f"{n / seconds:,.0f}/s", f"images a second, {seconds:,.1f} s in all"
-    if evaluation.sureness is not None:
-        error = evaluation.sureness.calibration_error
-        yield "Calibration error", f"{error:.2%}", f"expected, over {BINS} bins of the confidence"
+    if evaluation.confidence_report is not None:
+        error = evaluation.confidence_report.calibration_error
+        yield "Calibration error", f"{error:.2%}", f"expected, over {N_BINS} bins of the confidence"
 
 
 def _matrix(
@@ -203,13 +203,13 @@ def _matrix(
     ]
 
 
-def _charts(evaluation: Evaluation, lessons: Sequence[Lesson]) -> dict[str, Markup]:
+def _charts(evaluation: Evaluation, lessons: Sequence[LearningPoint]) -> dict[str, Markup]:
     from markupsafe import Markup
 
     charts = {"learning": learning_chart(lessons)} if lessons else {}
-    if evaluation.sureness is not None:
-        charts["reliability"] = reliability_chart(evaluation.sureness)
-        charts["coverage"] = coverage_chart(evaluation.sureness)
+    if evaluation.confidence_report is not None:
+        charts["reliability"] = reliability_chart(evaluation.confidence_report)
+        charts["coverage"] = coverage_chart(evaluation.confidence_report)
     # matplotlib made them, of nothing but numbers.
     return {name: Markup(svg) for name, svg in charts.items()}  # noqa: S704
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.datasets.load import Dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.svm.log import stage
+from mnist_svm.svm.log import log_stage
 
 # The least number of training images, unless there are fewer.
 SMALLEST = 500
@@ -26,7 +26,7 @@ CANNOT = "the model cannot be trained again for a learning curve"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LearningPoint:
     """What a model trained on some of the images did.
 
     Attributes
@@ -42,7 +42,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingConfig:
     """How to train a model again.
 
     Attributes
@@ -59,7 +59,7 @@ class Course:
     random_state: int
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Course:
+    def of(cls, metadata: Mapping[str, Any]) -> TrainingConfig:
         """What a model says of how it was trained.
 
         Parameters
@@ -69,7 +69,7 @@ class Course:
 
         Returns
         -------
-        Course
+        TrainingConfig
 
         Raises
         ------
@@ -127,8 +127,8 @@ def require_apart(train: Dataset, test: Dataset) -> None:
 
 
 def learning_curve(
-    course: Course, train: Dataset, test: Dataset, *, n_jobs: int = -1
-) -> tuple[Lesson, ...]:
+    course: TrainingConfig, train: Dataset, test: Dataset, *, n_jobs: int = -1
+) -> tuple[LearningPoint, ...]:
     """Train on 500, 1,000, 2,000, 5,000, ... and all images, and read the test images each time.
 
     Each class has its proportion in each of the subsets. Nothing is calibrated, which takes most of
@@ -136,14 +136,14 @@ def learning_curve(
 
     Parameters
     ----------
-    course : Course
+    course : TrainingConfig
     train, test : Dataset
     n_jobs : int, default=-1
         Threads, as in joblib; -1 takes every core. They change nothing in the result.
 
     Returns
     -------
-    tuple of Lesson, by the number of images
+    tuple of LearningPoint, by the number of images
 
     Raises
     ------
@@ -154,7 +154,7 @@ def learning_curve(
     sizes = list(_sizes(len(train.labels)))
     lessons = []
     for number, size in enumerate(sizes, start=1):
-        with stage(f"{size:,} images ({number} of {len(sizes)})"):
+        with log_stage(f"{size:,} images ({number} of {len(sizes)})"):
             lessons.append(_lesson(course, train, test, size, n_jobs))
     return tuple(lessons)
 
@@ -169,7 +169,7 @@ def _sizes(n: int) -> Iterator[int]:
             yield size * 10**power
 
 
-def _lesson(course: Course, train: Dataset, test: Dataset, size: int, n_jobs: int) -> Lesson:
+def _lesson(course: TrainingConfig, train: Dataset, test: Dataset, size: int, n_jobs: int) -> LearningPoint:
     chosen = stratified_subset(train.labels, size, course.random_state)
     labels = train.labels[chosen]
     if len(np.unique(labels)) < 2:
@@ -177,4 +177,4 @@ def _lesson(course: Course, train: Dataset, test: Dataset, size: int, n_jobs: in
         raise FormatError(msg)
     pipeline = course.pipeline(n_jobs).fit(train.X[chosen], labels)
     read = Recognizer(Model(pipeline, {}), n_jobs=n_jobs).classify(test.images).labels
-    return Lesson(size, len(test.labels), int(np.count_nonzero(read != test.labels)))
+    return LearningPoint(size, len(test.labels), int(np.count_nonzero(read != test.labels)))

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
 from mnist_svm.constants import IntegerArray
-from mnist_svm.svm.calibration import BINS, bins_of, calibration_error
+from mnist_svm.svm.calibration import N_BINS, bin_indices, calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Sureness:
+class ConfidenceReport:
     """How far a classifier's confidence can be relied on.
 
     Attributes
@@ -105,7 +105,7 @@ class Evaluation:
     matrix : int64 ndarray of shape (k, k), images counted by true label (row) and read
         label (column).
     precision, recall, f1 : float64 ndarrays of shape (k,), 0 to 1; 0 where undefined.
-    sureness : Sureness, or None where confidences are not known.
+    confidence_report : ConfidenceReport, or None where confidences are not known.
     """
 
     classes: IntegerArray
@@ -113,7 +113,7 @@ class Evaluation:
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
     f1: npt.NDArray[np.float64]
-    sureness: Sureness | None = None
+    confidence_report: ConfidenceReport | None = None
 
     @property
     def n(self) -> int:
@@ -211,10 +211,10 @@ class Evaluation:
         return lines
 
     def _sureness_dict(self) -> dict[str, Any]:
-        if self.sureness is None:
+        if self.confidence_report is None:
             return {}
         return {
-            "expected_calibration_error": self.sureness.calibration_error,
+            "expected_calibration_error": self.confidence_report.calibration_error,
             "rejection": [
                 {
                     "share": point.share,
@@ -223,25 +223,25 @@ class Evaluation:
                     "errors": point.errors,
                     "accuracy": point.accuracy,
                 }
-                for point in self.sureness.coverage
+                for point in self.confidence_report.coverage
             ],
         }
 
     def _sureness_lines(self) -> list[str]:
         """The calibration error, and what is left when images are rejected."""
-        if self.sureness is None:
+        if self.confidence_report is None:
             return []
-        error = self.sureness.calibration_error
+        error = self.confidence_report.calibration_error
         return [
             "",
-            f"Calibration error  {error:.2%}   (expected, over {BINS} bins of the confidence)",
+            f"Calibration error  {error:.2%}   (expected, over {N_BINS} bins of the confidence)",
             "",
             "Rejecting the least sure",
             "rejected   images left   errors left   accuracy   reject below",
             *(
                 f"{point.share:>8.1%}{point.n:>14,}{point.errors:>14,}"
                 f"{point.accuracy:>11.2%}{point.threshold:>15.4f}"
-                for point in self.sureness.coverage
+                for point in self.confidence_report.coverage
             ),
         ]
 
@@ -285,11 +285,11 @@ def evaluate(
         true, read, labels=classes, zero_division=0
     )
     matrix = confusion_matrix(true, read, labels=classes)
-    sureness = None if confidence is None else _sureness(confidence, true == read)
-    return Evaluation(classes, matrix, precision, recall, f1, sureness)
+    confidence_report = None if confidence is None else _sureness(confidence, true == read)
+    return Evaluation(classes, matrix, precision, recall, f1, confidence_report)
 
 
-def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Sureness:
+def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> ConfidenceReport:
     ordered = np.sort(confidence)
     points = []
     for share in REJECTED:
@@ -299,16 +299,16 @@ def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_])
         points.append(Coverage(share, threshold, len(left), int(np.count_nonzero(~left))))
     answered, misread = _by_threshold(confidence, right)
     error, bins = calibration_error(confidence, right), tuple(_bins(confidence, right))
-    return Sureness(error, tuple(points), bins, answered, misread)
+    return ConfidenceReport(error, tuple(points), bins, answered, misread)
 
 
 def _bins(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Iterator[Bin]:
     """The bins of `calibration_error` that hold images."""
-    bins = bins_of(confidence)
+    bins = bin_indices(confidence)
     for index in np.unique(bins):
         inside = bins == index
         mean, hits = float(confidence[inside].mean()), int(right[inside].sum())
-        yield Bin(index / BINS, (index + 1) / BINS, int(inside.sum()), mean, hits)
+        yield Bin(index / N_BINS, (index + 1) / N_BINS, int(inside.sum()), mean, hits)
 
 
 def _by_threshold(

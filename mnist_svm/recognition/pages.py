@@ -1,4 +1,4 @@
-"""A page of digits: blots joined and cut so that the classifier is surest of what it reads."""
+"""A page of digits: blobs joined and cut so that the classifier is surest of what it reads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from mnist_svm.constants import Images
 from mnist_svm.exceptions import PictureError
-from mnist_svm.pictures.segment import Blot, Page, find_digits, halves
-from mnist_svm.pictures.strokes import Box
+from mnist_svm.pictures.segment import Blob, Page, segment_page, split_blob
+from mnist_svm.recognition.results import Digit, Row
 
 Part = TypeVar("Part")
 
@@ -23,19 +23,16 @@ Part = TypeVar("Part")
 # shape (n,), that it is one digit and not two or more that touch.
 Classify = Callable[[Images], npt.NDArray[np.float64]]
 
-# A blot that is narrower than this part of its height is not cut.
+# A blob that is narrower than this part of its height is not cut.
 WIDE = 0.45
 
 # Blots that are one digit with less probability are cut: most are, whatever they look like.
 ONE = 0.2
 
 # Digits that touch are cut again and again, so often, and on a page so many at a time: noise has
-# thousands of blots that might be anything.
+# thousands of blobs that might be anything.
 DEPTH = 4
 CUT = 100
-
-# Parts of the digits' height: a gap that is wider parts two numbers.
-WIDE_GAP = 1.5
 
 # Blots nearer than this part of their height may be parts of one digit.
 NEAR = 0.15
@@ -49,44 +46,17 @@ PER_HEIGHT = 0.6
 TINY = 1e-6
 
 
-@dataclass(frozen=True)
-class Digit:
-    """A digit read on a page.
-
-    Attributes
-    ----------
-    label : what was read.
-    confidence : the probability that it is right, 0 to 1.
-    box : where on the picture, in pixels: top, bottom, left, right; bottom and right excluded.
-    image : uint8 ndarray of shape (28, 28), what the classifier saw.
-    probabilities : float64 ndarray of shape (k,), of each of the classifier's classes.
-    """
-
-    label: int
-    confidence: float
-    box: Box
-    image: Images
-    probabilities: npt.NDArray[np.float64]
-
-    def shown(self, reject_below: float) -> str:
-        """The label, or a question mark if its confidence is less."""
-        return str(self.label) if self.confidence >= reject_below else "?"
-
-
-Row = tuple[Digit, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A blot, what the classifier saw of it and says, and whether it is one digit."""
+    """A blob, what the classifier saw of it and says, and whether it is one digit."""
 
-    blot: Blot
+    blob: Blob
     image: Images
     probabilities: npt.NDArray[np.float64]
     one: float
 
     @property
-    def sureness(self) -> float:
+    def log_confidence(self) -> float:
         """Logarithm of the best class's probability."""
         return float(np.log(max(self.probabilities.max(), TINY)))
 
@@ -130,13 +100,13 @@ class PageReader:
         PictureError
             If the picture is blank, shows nothing that could be a digit, or is not read in time.
         """
-        page = find_digits(grey)
+        page = segment_page(grey)
         rows = [row for row in page.rows if row]
         if not rows:
             msg = "no digits found on this picture"
             raise PictureError(msg)
         # All rows at once: to ask the classifier takes a while, however much it is asked.
-        readings = iter(self._readings(page, [blot for row in rows for blot in row], until))
+        readings = iter(self._readings(page, [blob for row in rows for blob in row], until))
         whole = self._joined(page, [[next(readings) for _ in row] for row in rows], until)
         parts = iter(self._cut(page, [reading for row in whole for reading in row], DEPTH, until))
         return tuple(
@@ -146,28 +116,28 @@ class PageReader:
     def _digit(self, page: Page, part: _Reading) -> Digit:
         probabilities = part.probabilities
         best = int(probabilities.argmax())
-        box = page.on_picture(part.blot.box)
+        box = page.picture_box(part.blob.box)
         return Digit(
             int(self._classes[best]), float(probabilities[best]), box, part.image, probabilities
         )
 
-    def _readings(self, page: Page, blots: list[Blot], until: float) -> list[_Reading]:
-        if not blots:
+    def _readings(self, page: Page, blobs: list[Blob], until: float) -> list[_Reading]:
+        if not blobs:
             return []
-        images = np.stack([page.image(blot) for blot in _in_time(blots, until)])
+        images = np.stack([page.render(blob) for blob in _in_time(blobs, until)])
         probabilities, ones = self._classify(images), self._is_one(images)
-        return [_Reading(*parts) for parts in zip(blots, images, probabilities, ones, strict=True)]
+        return [_Reading(*parts) for parts in zip(blobs, images, probabilities, ones, strict=True)]
 
     def _joined(self, page: Page, rows: list[list[_Reading]], until: float) -> list[list[_Reading]]:
         """Neighbours joined where the classifier is surer of the whole than of the parts."""
         pairs = [[pair for pair in pairwise(row) if _are_near(*pair)] for row in rows]
-        blots = [one.blot.joined(two.blot) for of_row in pairs for one, two in of_row]
-        wholes = iter(self._readings(page, blots, until))
+        blobs = [one.blob.union(two.blob) for of_row in pairs for one, two in of_row]
+        wholes = iter(self._readings(page, blobs, until))
         result = []
         for row, of_row in zip(rows, pairs, strict=True):
             joined = list(row)
             for (one, two), whole in reversed([(pair, next(wholes)) for pair in of_row]):
-                surer = whole.sureness > one.sureness + two.sureness
+                surer = whole.log_confidence > one.log_confidence + two.log_confidence
                 # The one to the right may have been joined to the next.
                 if whole.one > ONE and surer and two in joined:
                     at = joined.index(two)
@@ -178,11 +148,11 @@ class PageReader:
     def _cut(
         self, page: Page, readings: list[_Reading], depth: int, until: float
     ) -> list[list[_Reading]]:
-        """The digits of each blot, cut between them if they are several."""
+        """The digits of each blob, cut between them if they are several."""
         several = [reading for reading in readings if depth and _may_be_more(reading)]
         surest = set(sorted(several, key=lambda reading: reading.one)[:CUT])
         ways = [
-            halves(page, reading.blot) if reading in surest else []
+            split_blob(page, reading.blob) if reading in surest else []
             for reading in _in_time(readings, until)
         ]
         pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]
@@ -215,40 +185,19 @@ def _in_time(parts: list[Part], until: float) -> Iterator[Part]:
 
 def _are_near(one: _Reading, two: _Reading) -> bool:
     """Whether two neighbours may be parts of one digit."""
-    boxes = one.blot.box, two.blot.box
+    boxes = one.blob.box, two.blob.box
     return boxes[0].gaps(boxes[1])[1] <= NEAR * boxes[0].union(boxes[1]).height
 
 
 def _may_be_more(reading: _Reading) -> bool:
-    box = reading.blot.box
+    box = reading.blob.box
     return reading.one < ONE and box.width > WIDE * box.height
 
 
 def _worth(parts: list[_Reading], whole: _Reading) -> float:
     """How good a cut is."""
-    sure = sum(part.sureness for part in parts)
+    sure = sum(part.log_confidence for part in parts)
     ones = sum(float(np.log(max(part.one, TINY))) for part in parts)
-    height = min(part.blot.box.height for part in parts) / whole.blot.box.height
+    height = min(part.blob.box.height for part in parts) / whole.blob.box.height
     return sure + PER_ONE * ones + PER_HEIGHT * height
 
-
-def written(row: Row, *, reject_below: float = 0.0) -> str:
-    """A row as text: a space where the gap is wide.
-
-    Parameters
-    ----------
-    row : tuple of Digit, from left to right; at least one
-    reject_below : float, default=0.0
-        A digit of less confidence is a question mark.
-
-    Returns
-    -------
-    str
-    """
-    height = float(np.median([digit.box.height for digit in row]))
-    text, right = "", row[0].box.left
-    for digit in row:
-        text += " " if digit.box.left - right > WIDE_GAP * height else ""
-        text += digit.shown(reject_below)
-        right = digit.box.right
-    return text

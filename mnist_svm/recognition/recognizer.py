@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from typing import Self
@@ -20,15 +20,17 @@ from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
-from mnist_svm.pictures.files import Named, open_pictures
+from mnist_svm.pictures.decode import Picture
+from mnist_svm.pictures.files import load_pictures
 from mnist_svm.pictures.normalize import normalize
-from mnist_svm.recognition.pages import PageReader, Row
-from mnist_svm.svm.decisions import BLOCK
-from mnist_svm.svm.machines import machines
+from mnist_svm.recognition.pages import PageReader
+from mnist_svm.recognition.results import DigitReading, PageReading, Readings, Row
+from mnist_svm.svm.decisions import ROWS_PER_BLOCK
+from mnist_svm.svm.fitted import fitted_svcs
 
 # Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
 # with work on all support vectors, which few images would not be worth.
-IMAGES = 4 * BLOCK
+IMAGES = 4 * ROWS_PER_BLOCK
 PICTURES = 500
 
 # Pixels of a thumbnail's longer side.
@@ -36,92 +38,6 @@ THUMBNAIL = 112
 
 # Called with the number of images done, and of all.
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What a model read in n images.
-
-    Attributes
-    ----------
-    classes : int64 ndarray of shape (k,), the labels that the model knows.
-    labels : int64 ndarray of shape (n,), what was read: what the pipeline's ``predict`` gives.
-    confidences : float64 ndarray of shape (n, k), 0 to 1, adding up to 1 for each image.
-        Calibrated probabilities, unless the model was trained without calibration.
-    """
-
-    classes: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    confidences: npt.NDArray[np.float64]
-
-    @property
-    def confidence(self) -> npt.NDArray[np.float64]:
-        """In the label read: float64 ndarray of shape (n,), 0 to 1."""
-        return np.asarray(self.confidences.max(axis=1))
-
-    def top(self, index: int, k: int = 1) -> list[tuple[int, float]]:
-        """The label read in one image, then the most likely others, with confidences.
-
-        Parameters
-        ----------
-        index : int
-            Which image.
-        k : int, default=1
-
-        Returns
-        -------
-        list of (label, confidence)
-        """
-        confidences = self.confidences[index]
-        order = np.argsort(-confidences, kind="stable")[:k]
-        return [(int(self.classes[c]), float(confidences[c])) for c in order]
-
-
-@dataclass(frozen=True)
-class PictureReading:
-    """What was read in one picture.
-
-    Attributes
-    ----------
-    file : as it was named.
-    error : why it could not be read, on one line; None if it was.
-    top : the best labels and the confidence in each, best first; empty if there is an error.
-    image : uint8 ndarray of shape (28, 28), what the classifier saw; None if there is an error.
-    note : which part of the file was read, such as "the first of 3 pages"; None if it is all.
-    thumbnail : uint8 ndarray of shape (height, width, 3), the picture, upright, its longer side of
-        at most `THUMBNAIL` pixels; None if thumbnails were not asked for, or the file could not be
-        decoded.
-    """
-
-    file: str
-    error: str | None = None
-    top: tuple[tuple[int, float], ...] = ()
-    image: Images | None = None
-    note: str | None = None
-    thumbnail: Images | None = None
-
-
-@dataclass(frozen=True)
-class PageReading:
-    """What was read on one picture of any number of digits.
-
-    Attributes
-    ----------
-    file : as it was named.
-    error : why it could not be read, on one line; None if it was.
-    rows : from top to bottom, each the digits from left to right; empty if there is an error.
-    note : which part of the file was read, such as "the first of 3 pages"; None if it is all.
-    thumbnail : uint8 ndarray of shape (height, width, 3), a copy of the picture, upright, for
-        people to look at; None if it was not asked for or could not be decoded.
-    size : height and width of the picture in pixels, which the digits' boxes are told in.
-    """
-
-    file: str
-    error: str | None = None
-    rows: tuple[Row, ...] = ()
-    note: str | None = None
-    thumbnail: Images | None = None
-    size: tuple[int, int] = (0, 0)
 
 
 class Recognizer:
@@ -217,7 +133,7 @@ class Recognizer:
         *,
         top: int = 1,
         thumbnails: bool = False,
-    ) -> Iterator[PictureReading]:
+    ) -> Iterator[DigitReading]:
         """Read pictures of one digit each, of any common format, size and polarity.
 
         Parameters
@@ -231,26 +147,26 @@ class Recognizer:
 
         Yields
         ------
-        PictureReading
+        DigitReading
             One a picture, in order; one that cannot be read has an ``error`` and does not
             keep the others from being read.
         """
-        block: list[PictureReading] = []
-        for named in open_pictures(pictures, thumbnail=THUMBNAIL if thumbnails else None):
-            block.append(_seen(named))
+        block: list[DigitReading] = []
+        for file, picture in load_pictures(pictures, thumbnail=THUMBNAIL if thumbnails else None):
+            block.append(_seen(file, picture))
             if len(block) == PICTURES:
                 yield from self._answered(block, top)
                 block = []
         yield from self._answered(block, top)
 
-    def read_page(self, grey: Images, *, until: float = inf) -> tuple[Row, ...]:
+    def read_page(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
         """Read all digits of a decoded picture.
 
         Parameters
         ----------
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
             See `mnist_svm.pictures.decode.decode`.
-        until : float, optional
+        deadline : float, optional
             When to give up, by `time.monotonic`: noise may take a minute.
 
         Returns
@@ -262,7 +178,7 @@ class Recognizer:
         PictureError
             If the picture is blank, shows nothing that could be a digit, or is not read in time.
         """
-        return self._pages.read(grey, until=until)
+        return self._pages.read(grey, until=deadline)
 
     def read_pages(
         self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
@@ -282,14 +198,13 @@ class Recognizer:
             One a picture, in order; one that cannot be read has an ``error`` and does not
             keep the others from being read.
         """
-        for named in open_pictures(pictures, thumbnail=thumbnail):
-            picture = named.picture
-            if picture is None:
-                yield PageReading(named.file, error=named.error)
+        for file, picture in load_pictures(pictures, thumbnail=thumbnail):
+            if isinstance(picture, PictureError):
+                yield PageReading(file, error=str(picture))
                 continue
             size = picture.grey.shape
             seen = PageReading(
-                named.file, note=picture.note, thumbnail=picture.thumbnail, size=(size[0], size[1])
+                file, note=picture.note, thumbnail=picture.thumbnail, size=(size[0], size[1])
             )
             try:
                 yield replace(seen, rows=self.read_page(picture.grey))
@@ -308,7 +223,7 @@ class Recognizer:
             Itself.
         """
         for model in (self.model, self._touching):
-            for machine in machines(model.pipeline):
+            for machine in fitted_svcs(model.pipeline):
                 machine.prepare()
         return self
 
@@ -325,7 +240,7 @@ class Recognizer:
             lambda images: np.asarray(touching.predict_proba(_flat(images))[:, 0]),
         )
 
-    def _answered(self, block: list[PictureReading], top: int) -> Iterator[PictureReading]:
+    def _answered(self, block: list[DigitReading], top: int) -> Iterator[DigitReading]:
         images = [seen.image for seen in block if seen.image is not None]
         if images:
             readings = self.classify(np.stack(images))
@@ -346,12 +261,11 @@ def _flat(images: Images) -> Images:
     return images.reshape(len(images), IMAGE_SIDE * IMAGE_SIDE)
 
 
-def _seen(named: Named) -> PictureReading:
+def _seen(file: str, picture: Picture | PictureError) -> DigitReading:
     """A picture as the classifier will see it, or why it cannot."""
-    picture = named.picture
-    if picture is None:
-        return PictureReading(named.file, error=named.error)
-    seen = PictureReading(named.file, note=picture.note, thumbnail=picture.thumbnail)
+    if isinstance(picture, PictureError):
+        return DigitReading(file, error=str(picture))
+    seen = DigitReading(file, note=picture.note, thumbnail=picture.thumbnail)
     try:
         return replace(seen, image=normalize(picture.grey))
     except PictureError as error:

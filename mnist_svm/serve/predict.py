@@ -21,8 +21,8 @@ from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import is_mnist_form, normalize
-from mnist_svm.recognition.pages import Row
 from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.recognition.results import Row
 from mnist_svm.serve.arrays import images_of
 from mnist_svm.serve.batching import Batcher
 from mnist_svm.serve.bodies import Upload
@@ -227,7 +227,7 @@ def _of_page(recognizer: Recognizer, until: float, upload: Upload, max_pixels: i
     picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
     size = picture.grey.shape[0], picture.grey.shape[1]
     try:
-        rows = recognizer.read_page(picture.grey, until=until)
+        rows = recognizer.read_page(picture.grey, deadline=until)
     except PictureError as error:
         return SeenPage(upload.file, (), size, picture.note, error)
     return SeenPage(upload.file, rows, size, picture.note)

@@ -10,8 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from mnist_svm.exceptions import TooLargeError
-from mnist_svm.recognition.pages import Row, written
 from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.recognition.results import Row, row_text
 from mnist_svm.serve import schemas
 from mnist_svm.serve.bodies import uploads
 from mnist_svm.serve.error_responses import ProblemError
@@ -232,13 +232,13 @@ def _row(row: Row, image: bool) -> schemas.PageRow:
         schemas.PageDigit(
             digit=digit.label,
             confidence=digit.confidence,
-            box=schemas.Box(**digit.box.measures()),
+            box=schemas.Box(**digit.box.to_dict()),
             probabilities=list(digit.probabilities),
             **_if_any(image=digit.image.tolist() if image else None),
         )
         for digit in row
     ]
-    return schemas.PageRow(number=written(row), digits=digits)
+    return schemas.PageRow(number=row_text(row), digits=digits)
 
 
 def _if_any(**values: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from mnist_svm._optional import require_extra
 from mnist_svm.evaluation.measures import plot_confusion
-from mnist_svm.exceptions import MissingExtraError, MnistSvmError, TrackingError
+from mnist_svm.exceptions import MissingExtraError, MnistSvmError, TrackingError, error_text
 from mnist_svm.export.mlflow_model import write_mlflow_model
 
 if TYPE_CHECKING:
@@ -426,8 +426,8 @@ def _measures(tried: Tried) -> Iterator[tuple[str, float]]:
     yield "seconds", tried.seconds
     for label, recall in zip(tried.evaluation.classes, tried.evaluation.recall, strict=True):
         yield f"recall/{label}", float(recall)
-    if tried.evaluation.sureness is not None:
-        yield "calibration_error", tried.evaluation.sureness.calibration_error
+    if tried.evaluation.confidence_report is not None:
+        yield "calibration_error", tried.evaluation.confidence_report.calibration_error
 
 
 def _status(error: BaseException) -> str:
@@ -450,5 +450,4 @@ def _reason(error: Exception) -> str:
         if isinstance(cause, (NoConnection, Timeout)):
             return "no MLflow server answers there; start one with: mlflow server"
         cause = cause.__cause__ or cause.__context__
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"MLflow cannot use it: {lines[0]}"
+    return f"MLflow cannot use it: {error_text(error)}"

@@ -22,7 +22,7 @@ from PIL import Image
 from mnist_svm import RECIPES, Dataset, Model, Recognizer, evaluate, save_model, train_model
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.evaluation.html import MOST_MISREAD, Measurement, report_page
-from mnist_svm.evaluation.learning_curve import Course, Lesson, learning_curve
+from mnist_svm.evaluation.learning_curve import TrainingConfig, LearningPoint, learning_curve
 from mnist_svm.evaluation.measures import REJECTED
 from mnist_svm.exceptions import FormatError, MissingExtraError
 from tests.support.browser import Page, browsing
@@ -46,7 +46,7 @@ def measured(tiny_model: Model, test_set: Dataset) -> Measurement:
     """With errors of many kinds."""
     dataset = part(test_set, 2000)
     readings = Recognizer(tiny_model).classify(dataset.images)
-    lessons = (Lesson(500, 2000, 160), Lesson(1000, 2000, 90), Lesson(2000, 2000, 0))
+    lessons = (LearningPoint(500, 2000, 160), LearningPoint(1000, 2000, 90), LearningPoint(2000, 2000, 0))
     return Measurement("tiny.joblib", tiny_model.metadata, dataset, readings, 0.5, lessons, WHEN)
 
 
@@ -114,7 +114,7 @@ def test_the_headline_figures_are_those_of_the_evaluation(show, html, measured, 
         "Error rate": f"{evaluation.errors / 2000:.2%}",
         "Test images": "2,000",
         "Speed": "4,000/s",
-        "Calibration error": f"{evaluation.sureness.calibration_error:.2%}",
+        "Calibration error": f"{evaluation.confidence_report.calibration_error:.2%}",
     }
     assert f"95% interval {low:.2%} to {high:.2%}" in page.text(".figures")
     assert page.text("h1") == "poly4 on mnist"
@@ -206,18 +206,18 @@ def test_the_tables_of_confidence_are_those_of_the_evaluation(show, html, evalua
     page = show(html)
     page.run("document.querySelectorAll('details').forEach(details => { details.open = true })")
     bins, coverage = page.find_all("#confidence table")
-    rows = [row.split() for row in bins.text.splitlines()[-len(evaluation.sureness.bins) :]]
+    rows = [row.split() for row in bins.text.splitlines()[-len(evaluation.confidence_report.bins) :]]
     # Such as: 93.3% to 100.0%, images, mean confidence, read right.
     assert [(row[3], *row[4:]) for row in rows] == [
         (f"{part.n:,}", f"{part.confidence:.2%}", f"{part.accuracy:.2%}")
-        for part in evaluation.sureness.bins
+        for part in evaluation.confidence_report.bins
     ]
     rows = [row.split() for row in coverage.text.splitlines()[-len(REJECTED) :]]
     assert [int(row[1].replace(",", "")) for row in rows] == [
-        point.n for point in evaluation.sureness.coverage
+        point.n for point in evaluation.confidence_report.coverage
     ]
     assert [row[3] for row in rows] == [
-        f"{point.accuracy:.2%}" for point in evaluation.sureness.coverage
+        f"{point.accuracy:.2%}" for point in evaluation.confidence_report.coverage
     ]
 
 
@@ -384,7 +384,7 @@ def test_paper_is_white_in_the_dark_too(show, html):
 
 def test_the_learning_curve_is_what_training_anew_gives(tiny_model, train_set, test_set):
     train, test = part(train_set, 1200), part(test_set, 1000)
-    lessons = learning_curve(Course.of(tiny_model.metadata), train, test)
+    lessons = learning_curve(TrainingConfig.of(tiny_model.metadata), train, test)
     assert [(lesson.images, lesson.n) for lesson in lessons] == [
         (500, 1000),
         (1000, 1000),
@@ -402,7 +402,7 @@ def test_a_course_is_that_of_the_model(train_set):
     model = train_model(
         recipe, train_set, parameters=parameters, changes=changes, limit=100, random_state=3
     )
-    assert Course.of(model.metadata) == Course(recipe, parameters, changes, 3)
+    assert TrainingConfig.of(model.metadata) == TrainingConfig(recipe, parameters, changes, 3)
 
 
 @pytest.mark.parametrize(
@@ -419,18 +419,18 @@ def test_a_course_is_that_of_the_model(train_set):
 )
 def test_a_model_that_does_not_tell_its_course_is_refused(tiny_model, damage):
     with pytest.raises(FormatError, match="cannot be trained again for a learning curve"):
-        Course.of({**tiny_model.metadata, **damage})
+        TrainingConfig.of({**tiny_model.metadata, **damage})
 
 
 def test_images_cannot_be_both_learned_and_asked(tiny_model, test_set):
     with pytest.raises(FormatError, match="training images beside the test images"):
-        learning_curve(Course.of(tiny_model.metadata), test_set, test_set)
+        learning_curve(TrainingConfig.of(tiny_model.metadata), test_set, test_set)
 
 
 def test_one_class_is_nothing_to_learn(tiny_model, train_set, test_set):
     ones = replace(part(train_set, 50), labels=np.ones(50, dtype=np.int64))
     with pytest.raises(FormatError, match="50 training images are all of one class"):
-        learning_curve(Course.of(tiny_model.metadata), ones, test_set)
+        learning_curve(TrainingConfig.of(tiny_model.metadata), ones, test_set)
 
 
 # --- the command -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_svm.drawing.contact_sheet import Caption, contact_sheet
+from mnist_svm.drawing.contact_sheet import Caption, draw_contact_sheet
 from mnist_svm.evaluation.measures import evaluate, plot_confusion
 from mnist_svm.exceptions import MissingExtraError
 
@@ -59,7 +59,7 @@ CONFIDENCE = np.linspace(0.55, 1, 10)
 
 
 def test_sureness_is_told_only_of_known_confidences():
-    assert evaluate(TRUE, READ).sureness is None
+    assert evaluate(TRUE, READ).confidence_report is None
     assert "rejection" not in evaluate(TRUE, READ).to_dict()
     assert "alibration" not in evaluate(TRUE, READ).to_text()
 
@@ -85,14 +85,14 @@ def test_the_calibration_error_is_told():
 
 def test_images_of_one_confidence_are_left_together():
     evaluation = evaluate(TRUE, READ, np.full(10, 0.7))
-    assert evaluation.sureness.calibration_error == pytest.approx(0)
-    assert {(point.n, point.errors) for point in evaluation.sureness.coverage} == {(10, 3)}
+    assert evaluation.confidence_report.calibration_error == pytest.approx(0)
+    assert {(point.n, point.errors) for point in evaluation.confidence_report.coverage} == {(10, 3)}
 
 
 def test_bins_count_what_their_confidence_promises_and_what_came_of_it():
     confidence = np.array([0.61, 0.65, 0.999, 1.0, 0.2])
     right = np.array([1, 0, 1, 1, 0])
-    bins = evaluate(right, np.ones(5, dtype=int), confidence).sureness.bins
+    bins = evaluate(right, np.ones(5, dtype=int), confidence).confidence_report.bins
     assert [(bin_.n, bin_.right) for bin_ in bins] == [(1, 0), (2, 1), (2, 2)]
     # The edges are parts of 15, and a confidence on one is in the bin below it.
     assert [(bin_.low * 15, bin_.high * 15) for bin_ in bins] == [(2, 3), (9, 10), (14, 15)]
@@ -104,17 +104,19 @@ def test_bins_add_up_to_the_calibration_error():
     rng = np.random.default_rng(0)
     confidence = rng.random(2000)
     right = (rng.random(2000) < confidence**2).astype(int)
-    sureness = evaluate(right, np.ones(2000, dtype=int), confidence).sureness
-    gaps = sum(bin_.n * abs(bin_.confidence - bin_.accuracy) for bin_ in sureness.bins)
-    assert sureness.calibration_error == pytest.approx(gaps / 2000)
+    confidence_report = evaluate(right, np.ones(2000, dtype=int), confidence).confidence_report
+    gaps = sum(bin_.n * abs(bin_.confidence - bin_.accuracy) for bin_ in confidence_report.bins)
+    assert confidence_report.calibration_error == pytest.approx(gaps / 2000)
 
 
 def test_coverage_is_counted_at_every_threshold():
     confidence = np.array([0.5, 0.9, 0.7, 0.7, 0.8])
-    sureness = evaluate(np.array([1, 1, 0, 1, 0]), np.ones(5, dtype=int), confidence).sureness
+    confidence_report = evaluate(
+        np.array([1, 1, 0, 1, 0]), np.ones(5, dtype=int), confidence
+    ).confidence_report
     # 0.9 alone, with 0.8, with both of 0.7, with 0.5.
-    assert sureness.answered.tolist() == [1, 2, 4, 5]
-    assert sureness.misread.tolist() == [0, 1, 2, 2]
+    assert confidence_report.answered.tolist() == [1, 2, 4, 5]
+    assert confidence_report.misread.tolist() == [0, 1, 2, 2]
 
 
 def test_no_error_at_all_is_fine():
@@ -157,7 +159,7 @@ def test_the_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
 
 def test_a_contact_sheet_shows_every_image_dark_on_light(test_set):
     images = test_set.images[:12]
-    sheet = contact_sheet(images, [Caption(str(n)) for n in range(12)], title="Twelve")
+    sheet = draw_contact_sheet(images, [Caption(str(n)) for n in range(12)], title="Twelve")
     pixels = np.asarray(sheet)
     first = pixels[42 : 42 + 84 : 3, 10 : 10 + 84 : 3, 0]
     np.testing.assert_array_equal(first, 255 - images[0])
@@ -166,7 +168,9 @@ def test_a_contact_sheet_shows_every_image_dark_on_light(test_set):
 
 def test_captions_are_coloured_by_right_and_wrong(test_set):
     sheets = [
-        np.asarray(contact_sheet(test_set.images[:1], [Caption("7", right=right)])).reshape(-1, 3)
+        np.asarray(draw_contact_sheet(test_set.images[:1], [Caption("7", correct=right)])).reshape(
+            -1, 3
+        )
         for right in (True, False)
     ]
     assert (sheets[0] == (21, 115, 71)).all(axis=1).any()
@@ -174,10 +178,10 @@ def test_captions_are_coloured_by_right_and_wrong(test_set):
 
 
 def test_an_empty_contact_sheet_is_a_page_with_its_title():
-    sheet = contact_sheet(np.zeros((0, 28, 28), dtype=np.uint8), [], title="0 misread")
+    sheet = draw_contact_sheet(np.zeros((0, 28, 28), dtype=np.uint8), [], title="0 misread")
     assert np.asarray(sheet).min() < 128
 
 
 def test_captions_must_match_images(test_set):
     with pytest.raises(ValueError, match="2 images, but 1 captions"):
-        contact_sheet(test_set.images[:2], [Caption("7")])
+        draw_contact_sheet(test_set.images[:2], [Caption("7")])

@@ -15,7 +15,7 @@ from mnist_svm.drawing.contact_sheet import FRAME
 from mnist_svm.drawing.explanation_page import WIDTH
 from mnist_svm.models.locate import SHIPPED
 from mnist_svm.recognition.explain import explain
-from mnist_svm.svm.machines import machines, prepared_machines
+from mnist_svm.svm.fitted import fitted_svcs, svcs_with_transformers
 from tests.support.paths import DIGITS
 
 PAIRS = list(combinations(range(10), 2))
@@ -154,7 +154,7 @@ def test_the_gradient_is_carried_back_to_the_image(small_model, test_set):
     def decision(X):
         like = row
         for step in steps:
-            X, like = step.transform_like(X, like), step.transform(like)
+            X, like = step.transform_with_reference(X, like), step.transform(like)
         terms, constant = pair_value(machine, X[0].astype(float), 3, 8)
         return sum(terms.values()) + constant
 
@@ -192,7 +192,7 @@ def test_of_several_machines_the_surest_speaks(average, test_set):
     told = explain(average, test_set.images[0])
     assert told.machines == 3
     values = []
-    for steps, machine in prepared_machines(average.model.pipeline):
+    for steps, machine in svcs_with_transformers(average.model.pipeline):
         features = test_set.X[:1]
         for step in steps:
             features = step.transform(features)
@@ -204,8 +204,8 @@ def test_of_several_machines_the_surest_speaks(average, test_set):
 
 
 def test_every_machine_comes_with_its_preparation(average, test_set):
-    found = list(prepared_machines(average.model.pipeline))
-    assert [machine for _, machine in found] == list(machines(average.model.pipeline))
+    found = list(svcs_with_transformers(average.model.pipeline))
+    assert [machine for _, machine in found] == list(fitted_svcs(average.model.pipeline))
     voting = average.model.pipeline[-1].estimator_
     confidences = []
     for steps, machine in found:

@@ -14,11 +14,20 @@ from mnist_svm import Recognizer
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import load_model
 from mnist_svm.models.locate import SHIPPED, TOUCHING
-from mnist_svm.pictures.normalize import as_drawn
+from mnist_svm.pictures.normalize import render_digit
 from mnist_svm.pictures.strokes import Box
-from mnist_svm.recognition.pages import Digit, PageReader, written
-from tests.pictures.test_segment import SHAPE, WHOLE, touching_pair
-from tests.support.drawing import Placed, cover_of, in_a_row, ink_of, on_paper
+from mnist_svm.recognition.pages import PageReader
+from mnist_svm.recognition.results import Digit, row_text
+from tests.support.drawing import (
+    ONE_PIECE_DIGITS,
+    PAGE_SHAPE,
+    PlacedInk,
+    compose_ink,
+    in_a_row,
+    on_paper,
+    scaled_ink,
+    touching_pair,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +37,12 @@ def reader():
 
 @pytest.fixture
 def digits(test_set):
-    return [test_set.images[k] for k in WHOLE]
+    return [test_set.images[k] for k in ONE_PIECE_DIGITS]
 
 
 @pytest.fixture
 def number(test_set):
-    return "".join(str(test_set.labels[k]) for k in WHOLE)
+    return "".join(str(test_set.labels[k]) for k in ONE_PIECE_DIGITS)
 
 
 @pytest.fixture
@@ -43,7 +52,7 @@ def sheet(digits):
         in_a_row(digits[:4], 60, top=30, left=40, gap=20),
         in_a_row(digits[4:8], 60, top=130, left=40, gap=20),
     ]
-    return on_paper(cover_of(SHAPE, chain.from_iterable(rows))), rows
+    return on_paper(compose_ink(PAGE_SHAPE, chain.from_iterable(rows))), rows
 
 
 @pytest.fixture
@@ -62,7 +71,7 @@ def lines(result) -> list[str]:
 
 def test_rows_are_read(reader, sheet, number):
     rows = reader.read_page(sheet[0])
-    assert [written(row) for row in rows] == [number[:4], number[4:8]]
+    assert [row_text(row) for row in rows] == [number[:4], number[4:8]]
 
 
 def test_each_digit_has_the_box_it_was_drawn_in(reader, sheet):
@@ -82,24 +91,25 @@ def test_what_the_classifier_saw_is_in_mnist_form_and_classified_so(reader, shee
 
 
 @pytest.mark.parametrize(
-    "light", [0.5 + 0.5 * np.linspace(0, 1, SHAPE[1]), 0.5 + 0.5 * np.linspace(1, 0, SHAPE[1])]
+    "light",
+    [0.5 + 0.5 * np.linspace(0, 1, PAGE_SHAPE[1]), 0.5 + 0.5 * np.linspace(1, 0, PAGE_SHAPE[1])],
 )
 def test_shaded_paper_is_read(reader, digits, number, light):
-    cover = cover_of(SHAPE, in_a_row(digits[:8], 60, top=80, left=40, gap=20))
+    cover = compose_ink(PAGE_SHAPE, in_a_row(digits[:8], 60, top=80, left=40, gap=20))
     (row,) = reader.read_page(on_paper(cover, light=light, grain=3))
-    assert written(row) == number[:8]
+    assert row_text(row) == number[:8]
 
 
 def test_light_digits_on_a_dark_page_are_read(reader, sheet, number):
     rows = reader.read_page(255 - sheet[0])
-    assert [written(row) for row in rows] == [number[:4], number[4:8]]
+    assert [row_text(row) for row in rows] == [number[:4], number[4:8]]
 
 
 def test_a_single_digit_is_read(reader, digits, number):
     for image, label in zip(digits, number, strict=True):
-        page = np.pad(ink_of(image, 80), 50)
+        page = np.pad(scaled_ink(image, 80), 50)
         (row,) = reader.read_page(on_paper(page))
-        assert written(row) == label
+        assert row_text(row) == label
 
 
 def test_most_touching_pairs_are_cut_and_read(reader, test_set):
@@ -108,7 +118,7 @@ def test_most_touching_pairs_are_cut_and_read(reader, test_set):
     for k in range(0, 40, 2):
         both, _ = touching_pair(images[k], images[k + 1])
         (row,) = reader.read_page(on_paper(np.pad(both, 40)))
-        right += written(row) == f"{labels[k]}{labels[k + 1]}"
+        right += row_text(row) == f"{labels[k]}{labels[k + 1]}"
     assert right >= 16
 
 
@@ -116,9 +126,9 @@ def test_digits_that_stand_apart_are_not_cut(reader, test_set):
     images, labels = test_set.images[300:380], test_set.labels[300:380]
     right = 0
     for k in range(0, 80, 8):
-        cover = cover_of(SHAPE, in_a_row(images[k : k + 8], 50, top=80, left=20, gap=18))
+        cover = compose_ink(PAGE_SHAPE, in_a_row(images[k : k + 8], 50, top=80, left=20, gap=18))
         (row,) = reader.read_page(on_paper(cover))
-        right += written(row) == "".join(map(str, labels[k : k + 8]))
+        right += row_text(row) == "".join(map(str, labels[k : k + 8]))
     assert right >= 8
 
 
@@ -128,13 +138,13 @@ def test_pages_that_cannot_be_read_do_not_keep_others_from_it(reader, sheet_file
     first, second, third = reader.read_pages([blank, sheet_file, tmp_path / "none.png"])
     assert "blank picture" in first.error
     assert second.error is None
-    assert second.size == SHAPE
+    assert second.size == PAGE_SHAPE
     assert [len(row) for row in second.rows] == [4, 4]
     assert "No such file" in third.error
 
 
 def test_no_ink_is_lost_where_neighbours_are_joined():
-    bars = [Placed(np.ones((60, 6), dtype=np.float32), 80, left) for left in (100, 112, 124)]
+    bars = [PlacedInk(np.ones((60, 6), dtype=np.float32), 80, left) for left in (100, 112, 124)]
 
     def surer_of_two_bars(images):
         wide = (images > 128).any(axis=1).sum(axis=1) > 4
@@ -142,7 +152,7 @@ def test_no_ink_is_lost_where_neighbours_are_joined():
         return np.stack([sure, 1 - sure], axis=1)
 
     page = PageReader(np.array([0, 1]), surer_of_two_bars, lambda images: np.ones(len(images)))
-    (row,) = page.read(on_paper(cover_of(SHAPE, bars)))
+    (row,) = page.read(on_paper(compose_ink(PAGE_SHAPE, bars)))
     assert len(row) == 2
     assert sum(digit.box.width for digit in row) == pytest.approx(6 + 18, abs=2)
 
@@ -154,12 +164,12 @@ def digit(label: int, left: int, *, confidence: float = 1.0) -> Digit:
 
 def test_a_wide_gap_is_written_as_a_space():
     row = (digit(1, 0), digit(2, 30), digit(3, 130), digit(4, 160))
-    assert written(row) == "12 34"
+    assert row_text(row) == "12 34"
 
 
 def test_a_digit_below_the_threshold_is_written_as_a_question_mark():
     row = (digit(1, 0, confidence=0.5), digit(2, 30, confidence=0.8), digit(3, 60))
-    assert written(row, reject_below=0.8) == "?23"
+    assert row_text(row, reject_below=0.8) == "?23"
 
 
 def test_files_of_mnist_images_are_read_as_the_images_are(reader, test_set, tmp_path):
@@ -179,12 +189,12 @@ def test_one_digit_is_told_from_two_that_touch(test_set):
     machine = load_model(TOUCHING).pipeline
     assert machine.classes_.tolist() == [1, 2]
     images = test_set.images[1000:1400]
-    singles = [np.pad(ink_of(image, 48), 3) for image in images[:200]]
+    singles = [np.pad(scaled_ink(image, 48), 3) for image in images[:200]]
     pairs = [
         np.pad(touching_pair(one, two, 48)[0], 3)
         for one, two in zip(images[:200], images[200:], strict=True)
     ]
-    X = np.stack([as_drawn(ink, ink > 0.5).ravel() for ink in singles + pairs])
+    X = np.stack([render_digit(ink, ink > 0.5).ravel() for ink in singles + pairs])
     told = machine.predict(X) == np.repeat([1, 2], 200)
     assert told[:200].mean() >= 0.97
     assert told[200:].mean() >= 0.97
@@ -266,12 +276,12 @@ def test_json_has_errors_among_the_pages(run, sheet_file, tmp_path):
 def test_annotate_draws_on_a_copy_of_the_picture(run, sheet, tmp_path, zoom, size):
     grey, placed = sheet
     path, drawn = tmp_path / "page.png", tmp_path / "drawn.png"
-    Image.fromarray(grey).resize((int(zoom * SHAPE[1]), int(zoom * SHAPE[0]))).save(path)
+    Image.fromarray(grey).resize((int(zoom * PAGE_SHAPE[1]), int(zoom * PAGE_SHAPE[0]))).save(path)
     assert run("read", path, "--annotate", drawn, "--model", SHIPPED).exit_code == 0
     image = Image.open(drawn)
     assert image.format == "PNG"
     assert image.size == size
-    scale = image.width / SHAPE[1]
+    scale = image.width / PAGE_SHAPE[1]
     # A coloured line stands beside each digit, and the paper elsewhere is as it was.
     coloured = np.ptp(np.asarray(image, dtype=int), axis=2) > 40
     for part in chain.from_iterable(placed):
@@ -306,7 +316,7 @@ def test_without_a_picture_the_usage_is_told(run):
 
 def test_a_page_with_nothing_but_a_mark_is_an_error_or_a_reading_but_no_traceback(reader):
     for mark in (np.ones((3, 60), np.float32), np.ones((4, 4), np.float32)):
-        page = cover_of((120, 200), [Placed(mark, 60, 60)])
+        page = compose_ink((120, 200), [PlacedInk(mark, 60, 60)])
         reader.read_page(on_paper(page))
 
 
@@ -314,13 +324,13 @@ def test_noise_is_given_up_when_there_is_no_time_left(reader):
     dots = np.random.default_rng(0).random((200, 200)) < 0.3
     noise = np.kron(dots, np.ones((4, 4))).astype(np.uint8) * 255
     with pytest.raises(PictureError, match="not read in time"):
-        reader.read_page(noise, until=time.monotonic())
+        reader.read_page(noise, deadline=time.monotonic())
 
 
 def test_a_page_is_read_in_the_time_that_it_has(reader, sheet):
     grey, _ = sheet
-    timed = reader.read_page(grey, until=time.monotonic() + 3600)
-    assert [written(row) for row in timed] == [written(row) for row in reader.read_page(grey)]
+    timed = reader.read_page(grey, deadline=time.monotonic() + 3600)
+    assert [row_text(row) for row in timed] == [row_text(row) for row in reader.read_page(grey)]
 
 
 def test_a_prepared_reader_reads_the_same(reader, sheet):

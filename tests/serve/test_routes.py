@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mnist_svm import Recognizer
-from mnist_svm.recognition.pages import written
+from mnist_svm.recognition.results import row_text
 from tests.support.paths import DIGITS, ROOT
 from tests.support.serving import Served, form, serving
 
@@ -173,7 +173,7 @@ def test_a_page_is_read_as_the_library_reads_it(served):
     content = (ROOT / "docs" / "page.jpg").read_bytes()
     (page,) = raw(served, content, "/read", "image/jpeg")["pictures"]
     (reading,) = Recognizer.load().read_pages([ROOT / "docs" / "page.jpg"])
-    assert [row["number"] for row in page["rows"]] == [written(row) for row in reading.rows]
+    assert [row["number"] for row in page["rows"]] == [row_text(row) for row in reading.rows]
     assert (page["height"], page["width"]) == reading.size
     for row, expected in zip(page["rows"], reading.rows, strict=True):
         for digit, read in zip(row["digits"], expected, strict=True):

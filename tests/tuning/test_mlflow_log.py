@@ -196,7 +196,7 @@ def test_a_run_has_the_measures(uri, trials):
     assert metrics["accuracy"] == 1 - evaluation.errors / evaluation.n
     assert metrics["errors"] == evaluation.errors
     assert metrics["seconds"] == 12.5
-    assert metrics["calibration_error"] == evaluation.sureness.calibration_error
+    assert metrics["calibration_error"] == evaluation.confidence_report.calibration_error
     assert [metrics[f"recall/{label}"] for label in range(10)] == evaluation.recall.tolist()
 
 
