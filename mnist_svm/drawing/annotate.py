@@ -19,7 +19,7 @@ LEGIBLE = 600
 
 
 @dataclass(frozen=True)
-class Note:
+class Annotation:
     """What is drawn at a box.
 
     Attributes
@@ -34,8 +34,8 @@ class Note:
     sure: bool
 
 
-def annotated(
-    picture: npt.NDArray[np.uint8], size: tuple[int, int], notes: list[Note]
+def draw_annotations(
+    picture: npt.NDArray[np.uint8], size: tuple[int, int], notes: list[Annotation]
 ) -> Image.Image:
     """Draw boxes and what was read in them.
 
@@ -45,7 +45,7 @@ def annotated(
         May be a smaller copy of the picture that the boxes belong to.
     size : tuple of int
         Height and width of that picture.
-    notes : list of Note
+    notes : list of Annotation
 
     Returns
     -------

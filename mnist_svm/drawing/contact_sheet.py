@@ -39,7 +39,7 @@ class Caption:
     right: bool | None = None
 
 
-def contact_sheet(
+def draw_contact_sheet(
     images: npt.NDArray[np.uint8], captions: Sequence[Caption], *, title: str = ""
 ) -> Image.Image:
     """Arrange images on a page, row by row in their order.

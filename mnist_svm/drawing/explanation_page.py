@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.constants import Float64Array, Images
 from mnist_svm.drawing.contact_sheet import FAINT, FRAME, INK, MAT, PAPER
-from mnist_svm.drawing.text import wrapped
+from mnist_svm.drawing.text import wrap_text
 
 # All lengths in pixels: large tiles are 28 x 28 pixels at ten to one, small ones at four to one.
 TILE = 280
@@ -31,11 +31,11 @@ AGAINST = (190, 30, 45)
 LARGE_FONT, MIDDLE_FONT, SMALL_FONT = 32, 18, 15
 
 # From here on a pixel counts as ink.
-INKED = 128
+INK_THRESHOLD = 128
 
 
 @dataclass(frozen=True)
-class Row:
+class ImageRow:
     """Some small images in a row.
 
     Attributes
@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Plate:
+class ExplanationPage:
     """What stands on a plate.
 
     Attributes
@@ -66,7 +66,7 @@ class Plate:
     heat_title, heat_note : str
     decision, ledger : str
     compared : uint8 ndarray of shape (side, side), ink bright on a dark ground.
-    rows : two `Row`.
+    rows : two `ImageRow`.
     note : str
     """
 
@@ -81,16 +81,16 @@ class Plate:
     decision: str
     ledger: str
     compared: Images
-    rows: tuple[Row, Row]
+    rows: tuple[ImageRow, ImageRow]
     note: str
 
 
-def draw_plate(plate: Plate) -> Image.Image:
+def draw_explanation_page(plate: ExplanationPage) -> Image.Image:
     """Draw a plate.
 
     Parameters
     ----------
-    plate : Plate
+    plate : ExplanationPage
 
     Returns
     -------
@@ -110,7 +110,7 @@ def draw_plate(plate: Plate) -> Image.Image:
     page.tile(columns[0], _fitted(plate.picture), TILE)
     page.tile(columns[1], _on_paper(plate.seen), TILE)
     page.tile(columns[2], _coloured(plate.heat, np.abs(plate.heat).max()), TILE)
-    page.outline(columns[2], plate.seen >= INKED, TILE)
+    page.outline(columns[2], plate.seen >= INK_THRESHOLD, TILE)
     page.y += TILE + GAP // 2
     page.line(columns[0], f"{width:,} x {height:,} pixels", SMALL_FONT, FAINT)
     page.line(columns[1], "28 x 28 pixels", SMALL_FONT, FAINT)
@@ -151,7 +151,7 @@ class _Page:
 
     def text(self, text: str, size: int, colour: tuple[int, int, int] = INK) -> None:
         """A paragraph as wide as the page."""
-        for line in wrapped(text, size, WIDTH - 2 * MARGIN):
+        for line in wrap_text(text, size, WIDTH - 2 * MARGIN):
             self.line(MARGIN, line, size, colour)
             self.y += self.height_of(size)
 
@@ -197,7 +197,7 @@ class _Page:
             self._draw.text((x + at, self.y), label, fill=colour, font=font, anchor=anchor)
         self.y += self.height_of(SMALL_FONT)
 
-    def row(self, x: int, row: Row) -> None:
+    def row(self, x: int, row: ImageRow) -> None:
         """Small images with captions, from x on."""
         colour = FOR if row.is_for else AGAINST
         self.line(x, row.title, SMALL_FONT, colour)

@@ -1,4 +1,4 @@
-"""Text that has to fit: paragraphs in lines, and names that are shortened."""
+"""Text that has to fit: paragraphs in lines, and names that are shorten_text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from PIL import ImageFont
 
+from mnist_svm.exceptions import sanitize
+
 ELLIPSIS = "…"
 
 
-def wrapped(text: str, size: int, width: int) -> Iterator[str]:
+def wrap_text(text: str, size: int, width: int) -> Iterator[str]:
     """The lines of a paragraph.
 
     Parameters
@@ -35,7 +37,7 @@ def wrapped(text: str, size: int, width: int) -> Iterator[str]:
     yield line
 
 
-def shortened(text: str, size: int, width: int) -> str:
+def shorten_text(text: str, size: int, width: int) -> str:
     """One line, without the middle if that is too long.
 
     Parameters
@@ -52,7 +54,7 @@ def shortened(text: str, size: int, width: int) -> str:
     str
     """
     font = ImageFont.load_default(size)
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = sanitize(text)
     line, kept = text, len(text)
     while kept and font.getlength(line) > width:
         kept -= 1

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.constants import Images
 from mnist_svm.drawing.contact_sheet import FAINT, FRAME, INK, MAT, PAPER, WRONG
-from mnist_svm.drawing.text import ELLIPSIS, shortened, wrapped
+from mnist_svm.drawing.text import ELLIPSIS, shorten_text, wrap_text
 
 # All lengths in pixels: 28 x 28 pixels at four to one.
 SIDE = 112
@@ -38,7 +38,7 @@ class Tile:
     Attributes
     ----------
     name : str
-        Of the picture; shortened if it is long.
+        Of the picture; shorten_text if it is long.
     picture : uint8 ndarray of shape (height, width, 3), at most `SIDE` high and wide; or None
     seen : uint8 ndarray of shape (28, 28), ink bright on a dark ground; or None
         Drawn dark on light, as on paper.
@@ -107,7 +107,7 @@ def _draw_tile(page: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, x: int,
         _frame(draw, (left, y, x + WIDTH, y + SIDE))
         _write(draw, tile.error, (left + PADDING, y, x + WIDTH - PADDING, y + SIDE))
 
-    name, font = shortened(tile.name, SMALL_FONT, WIDTH), ImageFont.load_default(SMALL_FONT)
+    name, font = shorten_text(tile.name, SMALL_FONT, WIDTH), ImageFont.load_default(SMALL_FONT)
     y += SIDE + NAME_HEIGHT // 2 + 2
     draw.text((x, y), name, fill=FAINT, font=font, anchor="lm")
     y += NAME_HEIGHT // 2 + ANSWER_HEIGHT - 8
@@ -134,13 +134,13 @@ def _fitted(picture: Images) -> Image.Image:
 def _write(draw: ImageDraw.ImageDraw, text: str, box: Box) -> None:
     """A few lines in the middle of a box."""
     left, top, right, bottom = box
-    lines = list(wrapped(text, SMALL_FONT, right - left))
+    lines = list(wrap_text(text, SMALL_FONT, right - left))
     leading = round(LEADING * SMALL_FONT)
     most = (bottom - top) // leading
     if len(lines) > most:
         lines = [*lines[: most - 1], lines[most - 1] + ELLIPSIS]
     y = (top + bottom - len(lines) * leading) // 2
     for line in lines:
-        fitting = shortened(line, SMALL_FONT, right - left)
+        fitting = shorten_text(line, SMALL_FONT, right - left)
         draw.text((left, y), fitting, fill=INK, font=ImageFont.load_default(SMALL_FONT))
         y += leading

@@ -17,18 +17,18 @@ from scipy import ndimage
 from mnist_svm.constants import Float32Array, GreyImage, Mask
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
-    blank,
-    border,
+    blank_picture_error,
+    border_pixels,
     ink_is_dark,
-    middle_grey,
-    odd,
-    of_two_greys,
+    is_bilevel,
+    midrange,
+    nearest_odd,
 )
 
 # In standard deviations of the ground: what stands out less is its grain.
 MIN_SIGNAL = 6
 
-# Pixels: a blot of no more may be a grain of the ground.
+# Pixels: a blob of no more may be a grain of the ground.
 GRAIN = 8
 
 # Parts of a window: with less of it away from strokes, its grain is not known.
@@ -69,15 +69,15 @@ class Ink:
 
     Attributes
     ----------
-    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink.
+    coverage : float32 ndarray of shape (height, width), 0 ground to 1 full ink.
     mask : bool ndarray of shape (height, width), where strokes are.
-    traces : bool ndarray of shape (height, width), where there is more than grain, such as faint
+    faint_mask : bool ndarray of shape (height, width), where there is more than grain, such as faint
         lines.
     """
 
-    cover: Float32Array
+    coverage: Float32Array
     mask: Mask
-    traces: Mask
+    faint_mask: Mask
 
 
 def find_ink(grey: GreyImage) -> Ink:
@@ -104,7 +104,7 @@ def find_ink(grey: GreyImage) -> Ink:
     # No stroke is wider than the picture.
     window = min(WINDOW * max(small.shape), min(small.shape))
     if _is_even(small):
-        level = np.float32(np.median(inked[inked > middle_grey(small)]))
+        level = np.float32(np.median(inked[inked > midrange(small)]))
         ink, contrast = _above_ground(inked, level, factor * window, reflecting=dark)
     else:
         ink, contrast = _above_ground(small, _ground(small, window), window, reflecting=dark)
@@ -113,7 +113,7 @@ def find_ink(grey: GreyImage) -> Ink:
             window = factor * (narrow if narrow < window / 1.5 else window)
             ink, contrast = _above_ground(inked, _ground(inked, window), window, reflecting=dark)
     if contrast < MIN_SIGNAL:
-        raise blank()
+        raise blank_picture_error()
     return ink
 
 
@@ -158,24 +158,24 @@ def _above_ground(
     if reflecting:
         # Paper and ink reflect a part of the light: in a shadow both are dimmed.
         depth *= 255 / np.maximum(ground, max(DARKEST * float(np.percentile(ground, 90)), 1.0))
-    size = odd(window)
+    size = nearest_odd(window)
     # The closing follows the lightest grains of the paper; what is left of it there is no ink.
     depth -= _mean_around(depth, depth < _threshold(depth), size, least=1e-3)
     above = depth > _threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
-        raise blank()
+        raise blank_picture_error()
     depth /= full
     away = _away(above)
     noise = 1.4826 * float(np.median(np.abs(depth[away]))) if away.any() else 0.0
     # In a shadow, where ink is dimmed, the grain is coarser than elsewhere.
     sure = depth > np.maximum(SURE, MIN_SIGNAL * _deviation(depth, away, size))
     if not sure.any():
-        raise blank()
-    mask, traces = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
+        raise blank_picture_error()
+    mask, faint_mask = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
     if (glare := mask & (ground > GLARE * np.median(ground))).any():
-        depth[glare] /= _fullest(depth * mask, odd(window / 2))[glare]
-    return Ink(depth.clip(0, 1), mask, traces), 1 / max(noise, 1e-6)
+        depth[glare] /= _fullest(depth * mask, nearest_odd(window / 2))[glare]
+    return Ink(depth.clip(0, 1), mask, faint_mask), 1 / max(noise, 1e-6)
 
 
 def _fullest(depth: Float32Array, size: int) -> Float32Array:
@@ -210,13 +210,13 @@ def _mean_around(values: Float32Array, where: Mask, size: int, *, least: float) 
 
 def _is_even(small: GreyImage) -> bool:
     """Whether the ground is of one grey, without shadow or desk."""
-    dark = border(small) < middle_grey(small)
-    return of_two_greys(small) and (not dark.any() or _are_strokes(_contacts(dark)))
+    dark = border_pixels(small) < midrange(small)
+    return is_bilevel(small) and (not dark.any() or _are_strokes(_contacts(dark)))
 
 
 def _ground(inked: GreyImage, window: float) -> Float32Array:
     """What is narrower than a window and darker than its surroundings, brightened to theirs."""
-    image, size = inked.astype(np.float32), odd(window)
+    image, size = inked.astype(np.float32), nearest_odd(window)
     side = max(image.shape)
     if side <= 100:
         return _closing(image, size)

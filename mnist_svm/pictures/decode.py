@@ -18,9 +18,9 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
 from mnist_svm.constants import GreyImage
-from mnist_svm.exceptions import PictureError, TooLargeError
-from mnist_svm.pictures.formats import MAX_BYTES, format_of
-from mnist_svm.pictures.modes import as_shown, greys_of, small_copy
+from mnist_svm.exceptions import PictureError, TooLargeError, error_text
+from mnist_svm.pictures.formats import MAX_BYTES, detect_format
+from mnist_svm.pictures.modes import greys_of, make_thumbnail, to_grey_or_rgb
 
 # More than any phone takes, and 256 MB when decoded to colours; a bomb promises far more.
 MAX_PIXELS = 64_000_000
@@ -112,16 +112,16 @@ def decode(
         If reading fails.
     """
     data = file.read(MAX_BYTES + 1)
-    kind = format_of(data)
+    kind = detect_format(data)
     try:
         # Warnings tell of damage that does not matter here.
         with warnings.catch_warnings(action="ignore"), _opened(data, kind) as image:
             _require_size(image, max_pixels)
             image.load()
             turned = _UPRIGHT.get(_orientation(image), np.asarray)
-            shown = as_shown(image)
+            shown = to_grey_or_rgb(image)
             grey = np.ascontiguousarray(turned(greys_of(shown)))
-            small = None if thumbnail is None else turned(small_copy(shown, thumbnail))
+            small = None if thumbnail is None else turned(make_thumbnail(shown, thumbnail))
             return Picture(grey, _note(image), small)
     except PictureError:
         raise
@@ -135,14 +135,8 @@ def decode(
         msg = f"damaged picture ({kind} without a header that makes sense)"
         raise PictureError(msg) from error
     except _DECODING_ERRORS as error:
-        msg = f"damaged picture ({kind}: {_told(error)})"
+        msg = f"damaged picture ({kind}: {error_text(error)})"
         raise PictureError(msg) from error
-
-
-def _told(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    # Some messages quote the bytes of the file.
-    return text if text and text.isprintable() else type(error).__name__
 
 
 @contextlib.contextmanager

@@ -1,11 +1,10 @@
-"""Pictures by name: files, folders of them, and standard input, decoded one after another."""
+"""Decode pictures by path: files, folders of files, and standard input."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_svm.exceptions import PictureError
@@ -13,71 +12,61 @@ from mnist_svm.pictures.decode import Picture, decode
 from mnist_svm.pictures.formats import SUFFIXES
 
 
-@dataclass(frozen=True)
-class Named:
-    """A picture and its name.
-
-    Attributes
-    ----------
-    file : as it was named.
-    picture : None if it could not be decoded.
-    error : why not, on one line; None if it could.
-    """
-
-    file: str
-    picture: Picture | None = None
-    error: str | None = None
-
-
-def open_pictures(
-    names: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
-) -> Iterator[Named]:
-    """Decode pictures one at a time, so that memory holds one.
+def load_pictures(
+    paths: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
+) -> Iterator[tuple[str, Picture | PictureError]]:
+    """Decode pictures one at a time, so that only one is in memory.
 
     Parameters
     ----------
-    names : iterable of paths
-        ``-`` is standard input; a folder stands for the pictures in it, by name.
+    paths : iterable of str or os.PathLike
+        ``-`` is standard input. A folder stands for the pictures in it, sorted by name.
     thumbnail : int, optional
-        See `mnist_svm.pictures.decode.decode`.
+        Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
 
     Yields
     ------
-    Named
-        One a picture, in order; what cannot be opened or decoded has an ``error``.
+    tuple of str and Picture or PictureError
+        The path of each picture, and the decoded picture or the reason why it was not decoded.
     """
-    for name in (os.fspath(name) for name in names):
-        if name == "-" or not Path(name).is_dir():
-            yield open_picture(name, thumbnail)
-            continue
-        found = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in SUFFIXES]
-        if not found:
-            yield Named(name, error="no pictures in this folder")
-        for path in found:
-            yield open_picture(str(path), thumbnail)
+    for path in map(os.fspath, paths):
+        files = [path]
+        if path != "-" and Path(path).is_dir():
+            files = [
+                str(file) for file in sorted(Path(path).iterdir()) if file.suffix.lower() in SUFFIXES
+            ]
+            if not files:
+                yield path, PictureError("no pictures in this folder")
+        for file in files:
+            try:
+                yield file, load_picture(file, thumbnail=thumbnail)
+            except PictureError as error:
+                yield file, error
 
 
-def open_picture(name: str, thumbnail: int | None = None) -> Named:
-    """Decode a picture.
+def load_picture(path: str, *, thumbnail: int | None = None) -> Picture:
+    """Decode a picture file.
 
     Parameters
     ----------
-    name : str
+    path : str
         ``-`` is standard input.
     thumbnail : int, optional
-        See `mnist_svm.pictures.decode.decode`.
+        Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
 
     Returns
     -------
-    Named
-        With an ``error`` if it cannot be opened or decoded.
+    Picture
+
+    Raises
+    ------
+    PictureError
+        If the file cannot be opened, read or decoded.
     """
     try:
-        if name == "-":
-            return Named(name, decode(sys.stdin.buffer, thumbnail=thumbnail))
-        with Path(name).open("rb") as file:
-            return Named(name, decode(file, thumbnail=thumbnail))
-    except PictureError as error:
-        return Named(name, error=str(error))
+        if path == "-":
+            return decode(sys.stdin.buffer, thumbnail=thumbnail)
+        with Path(path).open("rb") as file:
+            return decode(file, thumbnail=thumbnail)
     except OSError as error:
-        return Named(name, error=error.strerror or str(error))
+        raise PictureError(error.strerror or str(error)) from error

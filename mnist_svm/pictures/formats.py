@@ -59,7 +59,7 @@ _PPM_NUMBER = rb"(?:\s|#[^\r\n]*+[\r\n])*+[^\s#]++\s"
 _PPM_HEADER = re.compile(rb"P(?:[14](?:%b){2}|.(?:%b){3})" % (_PPM_NUMBER, _PPM_NUMBER))
 
 
-def format_of(data: bytes) -> str:
+def detect_format(data: bytes) -> str:
     """The format of a file that can be decoded in a bounded time.
 
     Parameters

@@ -17,7 +17,7 @@ BLANK = 24
 BLOCK = 1 << 20
 
 
-def as_shown(image: Image.Image) -> Image.Image:
+def to_grey_or_rgb(image: Image.Image) -> Image.Image:
     """A picture as a screen shows it, in greys or colours.
 
     Transparent parts are white, unless only black shows what is drawn. Greys of more than 8 bits
@@ -69,7 +69,7 @@ def greys_of(shown: Image.Image) -> GreyImage:
     return to_grey(shown) if shown.mode == "RGB" else np.asarray(shown)
 
 
-def small_copy(shown: Image.Image, side: int) -> GreyImage:
+def make_thumbnail(shown: Image.Image, side: int) -> GreyImage:
     """A small copy.
 
     Parameters
@@ -110,7 +110,7 @@ def _over(ground: str, colours: Image.Image) -> Image.Image:
 
 
 def _scaled(values: npt.NDArray[np.generic]) -> GreyImage:
-    """Greys of more than 8 bits, scaled as `as_shown` says."""
+    """Greys of more than 8 bits, scaled as `to_grey_or_rgb` says."""
     lowest, highest = float(values.min()), float(values.max())
     if not np.isfinite(lowest) or not np.isfinite(highest):
         msg = "greys that are not finite (NaN or infinity), expected numbers"

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from mnist_svm.constants import IMAGE_SIDE, Float32Array, GreyImage, Mask
 from mnist_svm.pictures.background import find_ink, stroke_width
-from mnist_svm.pictures.polarity import border, ink_is_dark
-from mnist_svm.pictures.strokes import Box, bounds, one_digit
+from mnist_svm.pictures.polarity import border_pixels, ink_is_dark
+from mnist_svm.pictures.strokes import Box, bounding_box, select_digit
 
 BOX = 20
 CENTRE = 14
@@ -81,7 +81,7 @@ def is_mnist_form(grey: GreyImage) -> bool:
     if grey.shape != (IMAGE_SIDE, IMAGE_SIDE):
         return False
     # Served by the thousand a second, and so by sums and sorting alone.
-    edge = np.sort(border(grey))
+    edge = np.sort(border_pixels(grey))
     if int(edge[len(edge) // 2 - 1]) + int(edge[len(edge) // 2]) > 2 * 16 or grey.max() < 128:
         return False
     ink = grey > 32
@@ -122,11 +122,11 @@ def _drawn_anew(grey: GreyImage) -> GreyImage:
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
     # In a picture so small, a line across it is a stroke.
-    digit = one_digit(ink.mask, ink.traces if zoom == 1 else None)
-    box = bounds(digit)
+    digit = select_digit(ink.mask, ink.faint_mask if zoom == 1 else None)
+    box = bounding_box(digit)
     if factor > 1 and max(box.height, box.width) < NEAR:
         return _drawn_anew(_around(grey, box, factor))
-    return as_drawn(ink.cover, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
+    return render_digit(ink.coverage, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
 
 
 def _around(grey: GreyImage, box: Box, factor: int) -> GreyImage:
@@ -136,7 +136,7 @@ def _around(grey: GreyImage, box: Box, factor: int) -> GreyImage:
     return grey[top : (box.bottom + margin) * factor, left : (box.right + margin) * factor]
 
 
-def as_drawn(cover: Float32Array, digit: Mask, *, outlined: bool = True) -> GreyImage:
+def render_digit(cover: Float32Array, digit: Mask, *, outlined: bool = True) -> GreyImage:
     """Draw the strokes of a digit the way MNIST's were.
 
     Parameters
@@ -151,7 +151,7 @@ def as_drawn(cover: Float32Array, digit: Mask, *, outlined: bool = True) -> Grey
     -------
     uint8 ndarray of shape (28, 28), 0-255
     """
-    box = bounds(digit)
+    box = bounding_box(digit)
     window = slice(box.top, box.bottom), slice(box.left, box.right)
     # The soft edges beside a stroke are a part of it, and what else is near is not.
     near = ndimage.binary_dilation(np.pad(digit[window], 2), np.ones((3, 3)))
@@ -187,7 +187,7 @@ def _with_pen(outline: Mask) -> Float32Array:
 
 def _fit(strokes: Float32Array) -> Float32Array:
     """Scale to a longer side of 20 pixels, anti-aliased."""
-    box = bounds(strokes > EDGE)
+    box = bounding_box(strokes > EDGE)
     image = Image.fromarray(strokes)
     scale = BOX / max(box.height, box.width)
     size = [max(round(side * scale), 1) for side in (box.width, box.height)]

@@ -59,26 +59,26 @@ def ink_is_dark(grey: GreyImage) -> bool:
     small = _without_edges(small)
     low, high = float(small.min()), float(small.max())
     if high - low < MIN_CONTRAST:
-        raise blank()
-    size = odd(SURROUNDINGS * max(small.shape))
+        raise blank_picture_error()
+    size = nearest_odd(SURROUNDINGS * max(small.shape))
     difference = small - ndimage.uniform_filter(small, size, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
-    middle = middle_grey(small)
+    middle = midrange(small)
     rings = []
     for part in RINGS:
         i, j = (int(part * side) for side in small.shape)
         inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        rings.append(border(inner) - middle)
+        rings.append(border_pixels(inner) - middle)
     common = float(np.median(small)) - middle
     outer = float(np.median(rings[0]))
-    if outer * common < 0 and of_two_greys(small) and not _is_framed(small, outer > 0):
+    if outer * common < 0 and is_bilevel(small) and not _is_framed(small, outer > 0):
         # A bold digit, cut to its ink, is more of the picture than its ground.
         return outer > 0
     borders = float(np.mean([np.median(ring) for ring in rings]))
     return (borders + common) / (high - low) - skewness > 0
 
 
-def of_two_greys(small: npt.NDArray[Any]) -> bool:
+def is_bilevel(small: npt.NDArray[Any]) -> bool:
     """Whether ink is of one grey and the ground of another, and others are between them only.
 
     Parameters
@@ -95,16 +95,16 @@ def of_two_greys(small: npt.NDArray[Any]) -> bool:
 
 def _is_framed(small: Float32Array, bright: bool) -> bool:
     """Whether a bright or dark border ends all around: some ring within it is all of the other."""
-    middle = middle_grey(small)
+    middle = midrange(small)
     other = (small < middle) == bright
     widths = range(int(FRAME * min(small.shape)) + 1)
-    rings = (border(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
+    rings = (border_pixels(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
     return max(float(ring.mean()) for ring in rings) > FRAMED
 
 
 def _without_edges(small: Float32Array) -> Float32Array:
     """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
-    middle = middle_grey(small)
+    middle = midrange(small)
     for _ in range(4):
         small = np.rot90(small)
         depth = int(EDGE * len(small)) + 1
@@ -117,21 +117,21 @@ def _without_edges(small: Float32Array) -> Float32Array:
     return small
 
 
-def border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def border_pixels(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """What is on the border, once around."""
     return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])
 
 
-def middle_grey(image: npt.NDArray[Any]) -> float:
+def midrange(image: npt.NDArray[Any]) -> float:
     """Half-way from the darkest grey to the lightest."""
     return (float(image.min()) + float(image.max())) / 2
 
 
-def odd(length: float) -> int:
-    """The odd number of pixels of about a length: the size of a window with a middle."""
+def nearest_odd(length: float) -> int:
+    """The nearest_odd number of pixels of about a length: the size of a window with a middle."""
     return 2 * round(length / 2) + 1
 
 
-def blank() -> PictureError:
+def blank_picture_error() -> PictureError:
     """The error of a picture on which nothing is written."""
     return PictureError("blank picture: no digit stands out from the ground")

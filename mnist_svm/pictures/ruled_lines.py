@@ -26,7 +26,7 @@ class _Rule:
     slope: float
 
 
-def rules(mask: Mask) -> list[Mask]:
+def find_ruled_lines(mask: Mask) -> list[Mask]:
     """Horizontal lines across a picture; those of the transposed mask are the vertical ones.
 
     Parameters
@@ -60,7 +60,7 @@ def rules(mask: Mask) -> list[Mask]:
     return sorted(lines, key=lambda line: int(line.any(axis=1).argmax()))
 
 
-def level_and_upright(mask: Mask) -> tuple[list[Mask], list[Mask]]:
+def find_both_directions(mask: Mask) -> tuple[list[Mask], list[Mask]]:
     """Horizontal lines across a picture, and vertical ones.
 
     Parameters
@@ -71,7 +71,7 @@ def level_and_upright(mask: Mask) -> tuple[list[Mask], list[Mask]]:
     -------
     tuple of two lists of bool ndarray of shape (height, width), each as from `rules`
     """
-    return rules(mask), [line.T for line in rules(mask.T)]
+    return find_ruled_lines(mask), [line.T for line in find_ruled_lines(mask.T)]
 
 
 def _straight(top: Mask) -> list[_Rule]:

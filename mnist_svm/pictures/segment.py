@@ -1,4 +1,4 @@
-"""A picture with several digits -> the blots that may be digits, in reading order."""
+"""A picture with several digits -> the blobs that may be digits, in reading order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from mnist_svm.constants import Float32Array, GreyImage, Mask
 from mnist_svm.pictures.background import find_ink
-from mnist_svm.pictures.normalize import OUTLINED, as_drawn
-from mnist_svm.pictures.ruled_lines import level_and_upright
-from mnist_svm.pictures.strokes import Box, bounds, boxes_of
+from mnist_svm.pictures.normalize import OUTLINED, render_digit
+from mnist_svm.pictures.ruled_lines import find_both_directions
+from mnist_svm.pictures.strokes import Box, bounding_box, component_boxes
 
 # A page is looked at with at most so many pixels a side; a line of small digits is enlarged
 # until its shorter side has so many.
@@ -28,7 +28,7 @@ TALLEST = 1.5
 # No stroke of a digit that is so flat is as long as this: it is drawn under a number.
 UNDERLINE = 2.0
 
-# No page has more blots than this that are worth reading.
+# No page has more blobs than this that are worth reading.
 MOST = 5000
 
 # What is smaller than this part of the page's usual digit, or larger than so many of it, is dirt,
@@ -41,14 +41,14 @@ SHARED = 0.4
 # Lines go on beyond the digits, at both ends, by this part of the page's side.
 MARGIN = 0.02
 
-# A blot is cut at so many places, this part of its height to either side of each.
+# A blob is cut at so many places, this part of its height to either side of each.
 CUTS = 13
 BAND = 0.15
 SEAM_ROWS = 48
 
 
 @dataclass(frozen=True)
-class Blot:
+class Blob:
     """Strokes on a page that may be a digit.
 
     Attributes
@@ -60,14 +60,14 @@ class Blot:
     box: Box
     mask: Mask
 
-    def joined(self, other: Blot) -> Blot:
+    def union(self, other: Blob) -> Blob:
         """Both as one."""
         box = self.box.union(other.box)
         mask = np.zeros((box.height, box.width), dtype=bool)
         for part in (self, other):
             i, j = part.box.top - box.top, part.box.left - box.left
             mask[i : i + part.box.height, j : j + part.box.width] |= part.mask
-        return Blot(box, mask)
+        return Blob(box, mask)
 
 
 @dataclass(frozen=True)
@@ -76,30 +76,30 @@ class Page:
 
     Attributes
     ----------
-    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink; of the picture
+    coverage : float32 ndarray of shape (height, width), 0 ground to 1 full ink; of the picture
         enlarged or reduced.
     scale : pixels of ``cover`` to one of the picture.
     size : height and width of the picture.
-    rows : blots that may be digits, from left to right, in rows from top to bottom.
+    rows : blobs that may be digits, from left to right, in rows from top to bottom.
     """
 
-    cover: Float32Array
+    coverage: Float32Array
     scale: float
     size: tuple[int, int]
-    rows: list[list[Blot]]
+    rows: list[list[Blob]]
 
-    def image(self, blot: Blot) -> GreyImage:
-        """A blot in MNIST form: uint8 ndarray of shape (28, 28), 0-255, ink bright."""
-        box = blot.box
+    def render(self, blob: Blob) -> GreyImage:
+        """A blob in MNIST form: uint8 ndarray of shape (28, 28), 0-255, ink bright."""
+        box = blob.box
         pixels = max(box.height, box.width) / self.scale
         top, left = max(box.top - 2, 0), max(box.left - 2, 0)
-        cover = self.cover[top : box.bottom + 2, left : box.right + 2]
+        cover = self.coverage[top : box.bottom + 2, left : box.right + 2]
         mask = np.zeros(cover.shape, dtype=bool)
         i, j = box.top - top, box.left - left
-        mask[i : i + box.height, j : j + box.width] = blot.mask
-        return as_drawn(cover, mask, outlined=pixels >= OUTLINED)
+        mask[i : i + box.height, j : j + box.width] = blob.mask
+        return render_digit(cover, mask, outlined=pixels >= OUTLINED)
 
-    def on_picture(self, box: Box) -> Box:
+    def picture_box(self, box: Box) -> Box:
         """A box in pixels of the picture."""
         # The last pixel of a reduced picture may stand for fewer than the others.
         limits = self.size[0], self.size[0], self.size[1], self.size[1]
@@ -107,8 +107,8 @@ class Page:
         return Box(*(min(round(side / self.scale), limit) for side, limit in sides))
 
 
-def find_digits(grey: GreyImage) -> Page:
-    """Find the blots on a picture that may be digits.
+def segment_page(grey: GreyImage) -> Page:
+    """Find the blobs on a picture that may be digits.
 
     Parameters
     ----------
@@ -135,22 +135,22 @@ def find_digits(grey: GreyImage) -> Page:
         size = [round(side * scale) for side in image.size]
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
-    blots, usual = _blots(_without_lines(ink.mask, ink.traces))
+    blobs, usual = _blots(_without_lines(ink.mask, ink.faint_mask))
     height, width = grey.shape
-    return Page(ink.cover, scale, (height, width), _rows(_whole(blots, usual), usual))
+    return Page(ink.coverage, scale, (height, width), _rows(_whole(blobs, usual), usual))
 
 
-def _without_lines(mask: Mask, traces: Mask) -> Mask:
+def _without_lines(mask: Mask, faint_mask: Mask) -> Mask:
     """The mask without ruled lines and frames, which go on beyond what is written."""
-    level, upright = level_and_upright(traces)
+    level, upright = find_both_directions(faint_mask)
     others = mask.copy()
     for line in level + upright:
         others &= ~line
     labels, _ = ndimage.label(others, structure=np.ones((3, 3)))
     least = MARGIN * max(mask.shape)
-    large = [box for box in boxes_of(labels) if max(box.height, box.width) > 2 * least]
+    large = [box for box in component_boxes(labels) if max(box.height, box.width) > 2 * least]
     for line, axis in [(line, 1) for line in level] + [(line, 0) for line in upright]:
-        if large and _goes_beyond(bounds(line), large, axis, least):
+        if large and _goes_beyond(bounding_box(line), large, axis, least):
             mask = mask & ~line
     return mask
 
@@ -162,34 +162,34 @@ def _goes_beyond(line: Box, large: list[Box], axis: int, least: float) -> bool:
         around = around.union(box)
     if axis == 1:
         # Across so much of the page that no stroke is as long.
-        return line.width > 2.5 * max(box.height for box in large) or line.reaches_beyond(
+        return line.width > 2.5 * max(box.height for box in large) or line.extends_beyond(
             around, axis, least
         )
-    return line.reaches_beyond(around, axis, least)
+    return line.extends_beyond(around, axis, least)
 
 
-def _blots(mask: Mask) -> tuple[list[Blot], float]:
+def _blots(mask: Mask) -> tuple[list[Blob], float]:
     """Connected strokes that are neither dirt nor a desk, and their usual height."""
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
     if not n:
         return [], 0.0
     areas = np.bincount(labels.ravel())[1:]
-    blots = [
-        Blot(box, labels[box.top : box.bottom, box.left : box.right] == k)
-        for k, box in enumerate(boxes_of(labels), start=1)
+    blobs = [
+        Blob(box, labels[box.top : box.bottom, box.left : box.right] == k)
+        for k, box in enumerate(component_boxes(labels), start=1)
     ]
-    inside = [not _hugs(blot.box, mask.shape) for blot in blots]
+    inside = [not _hugs(blob.box, mask.shape) for blob in blobs]
     if any(inside):
-        blots = [blot for blot, kept in zip(blots, inside, strict=True) if kept]
+        blobs = [blob for blob, kept in zip(blobs, inside, strict=True) if kept]
         areas = areas[inside]
-    usual = _usual_height([blot.box for blot in blots], areas)
-    blots = [
-        blot
-        for blot in blots
-        if max(blot.box.height, blot.box.width) >= SPECK * usual
-        and blot.box.height <= GIANT * usual
+    usual = _usual_height([blob.box for blob in blobs], areas)
+    blobs = [
+        blob
+        for blob in blobs
+        if max(blob.box.height, blob.box.width) >= SPECK * usual
+        and blob.box.height <= GIANT * usual
     ]
-    return sorted(blots, key=lambda blot: -blot.mask.size)[:MOST], usual
+    return sorted(blobs, key=lambda blob: -blob.mask.size)[:MOST], usual
 
 
 def _hugs(box: Box, shape: tuple[int, int]) -> bool:
@@ -208,24 +208,24 @@ def _usual_height(boxes: list[Box], areas: npt.NDArray[np.intp]) -> float:
     return float(heights[order][half])
 
 
-def _whole(blots: list[Blot], usual: float) -> list[Blot]:
+def _whole(blobs: list[Blob], usual: float) -> list[Blob]:
     """Blots with the parts of a digit that are above and below each other joined."""
-    whole: list[Blot] = []
-    boxes = np.empty((len(blots), 4))
+    whole: list[Blob] = []
+    boxes = np.empty((len(blobs), 4))
     far = max(APART, SHOULDER) * usual
-    for blot in blots:
+    for blob in blobs:
         near = [
             int(k)
-            for k in np.flatnonzero(_gaps(boxes[: len(whole)], blot.box).max(axis=0) <= far)
-            if _one_digit(whole[k].box, blot.box, usual)
+            for k in np.flatnonzero(_gaps(boxes[: len(whole)], blob.box).max(axis=0) <= far)
+            if _one_digit(whole[k].box, blob.box, usual)
         ]
         if near:
-            nearest = min(near, key=lambda k: max(whole[k].box.gaps(blot.box)))
-            whole[nearest] = whole[nearest].joined(blot)
+            nearest = min(near, key=lambda k: max(whole[k].box.gaps(blob.box)))
+            whole[nearest] = whole[nearest].union(blob)
             boxes[nearest] = whole[nearest].box
         else:
-            boxes[len(whole)] = blot.box
-            whole.append(blot)
+            boxes[len(whole)] = blob.box
+            whole.append(blob)
     return whole
 
 
@@ -237,7 +237,7 @@ def _gaps(boxes: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.float64]:
 
 
 def _one_digit(one: Box, other: Box, usual: float) -> bool:
-    """Whether two blots are parts of one digit: one above the other, or a bar at its shoulder."""
+    """Whether two blobs are parts of one digit: one above the other, or a bar at its shoulder."""
     rows, columns = one.gaps(other)
     if one.union(other).height > TALLEST * usual:
         return False
@@ -252,43 +252,43 @@ def _one_digit(one: Box, other: Box, usual: float) -> bool:
     return high and bar.height < DIGIT * usual and max(rows, columns) <= SHOULDER * usual
 
 
-def _rows(blots: list[Blot], usual: float) -> list[list[Blot]]:
+def _rows(blobs: list[Blob], usual: float) -> list[list[Blob]]:
     """Blots in rows, without those that are too low for a digit of their row."""
-    rows: list[list[Blot]] = []
-    tall = [blot for blot in blots if blot.box.height >= LEAST * usual]
+    rows: list[list[Blob]] = []
+    tall = [blob for blob in blobs if blob.box.height >= LEAST * usual]
     # The last of each row.
     boxes = np.empty((len(tall), 4))
-    for blot in sorted(tall, key=lambda blot: blot.box.left):
+    for blob in sorted(tall, key=lambda blob: blob.box.left):
         last = boxes[: len(rows)]
-        lower = np.minimum(last[:, 1] - last[:, 0], blot.box.height)
-        shares = -_gaps(last, blot.box)[0] / lower
+        lower = np.minimum(last[:, 1] - last[:, 0], blob.box.height)
+        shares = -_gaps(last, blob.box)[0] / lower
         at = int(shares.argmax()) if len(rows) and shares.max() >= SHARED else len(rows)
         if at == len(rows):
             rows.append([])
-        rows[at].append(blot)
-        boxes[at] = blot.box
+        rows[at].append(blob)
+        boxes[at] = blob.box
     for row in rows:
-        areas = np.array([np.count_nonzero(blot.mask) for blot in row])
-        least = DIGIT * _usual_height([blot.box for blot in row], areas)
+        areas = np.array([np.count_nonzero(blob.mask) for blob in row])
+        least = DIGIT * _usual_height([blob.box for blob in row], areas)
         # A digit that lies down is as long as others are high.
-        row[:] = [blot for blot in row if max(blot.box.height, blot.box.width) >= least]
-    return sorted(rows, key=lambda row: float(np.mean([blot.box.top for blot in row])))
+        row[:] = [blob for blob in row if max(blob.box.height, blob.box.width) >= least]
+    return sorted(rows, key=lambda row: float(np.mean([blob.box.top for blob in row])))
 
 
-def halves(page: Page, blot: Blot) -> list[tuple[Blot, Blot]]:
-    """A blot cut in two along the paths of least ink, at several places.
+def split_blob(page: Page, blob: Blob) -> list[tuple[Blob, Blob]]:
+    """A blob cut in two along the paths of least ink, at several places.
 
     Parameters
     ----------
     page : Page
-    blot : Blot
+    blob : Blob
 
     Returns
     -------
     list of (left, right)
     """
-    box = blot.box
-    cover = page.cover[box.top : box.bottom, box.left : box.right] * blot.mask
+    box = blob.box
+    cover = page.coverage[box.top : box.bottom, box.left : box.right] * blob.mask
     rows = min(SEAM_ROWS, box.height)
     scale = rows / box.height
     small = np.asarray(
@@ -306,12 +306,12 @@ def halves(page: Page, blot: Blot) -> list[tuple[Blot, Blot]]:
         if key in seen:
             continue
         seen.add(key)
-        # The seam of the reduced blot, stretched to the rows and columns of the blot.
+        # The seam of the reduced blob, stretched to the rows and columns of the blob.
         at = np.interp(
             (np.arange(box.height) + 0.5) * scale - 0.5, np.arange(rows), seam + first + 0.5
         )
         left_of = np.arange(box.width) < at[:, None] * box.width / small.shape[1]
-        parts = blot.mask & left_of, blot.mask & ~left_of
+        parts = blob.mask & left_of, blob.mask & ~left_of
         if all(part.any() for part in parts):
             one, two = (_trimmed(part, box) for part in parts)
             found.append((one, two))
@@ -340,10 +340,10 @@ def _seam(cost: Float32Array) -> npt.NDArray[np.intp]:
     return seam
 
 
-def _trimmed(mask: Mask, box: Box) -> Blot:
-    """The part of a blot that a mask of its box leaves."""
-    inner = bounds(mask)
+def _trimmed(mask: Mask, box: Box) -> Blob:
+    """The part of a blob that a mask of its box leaves."""
+    inner = bounding_box(mask)
     outer = Box(
         box.top + inner.top, box.top + inner.bottom, box.left + inner.left, box.left + inner.right
     )
-    return Blot(outer, mask[inner.top : inner.bottom, inner.left : inner.right])
+    return Blob(outer, mask[inner.top : inner.bottom, inner.left : inner.right])

@@ -1,4 +1,4 @@
-"""Which of the blots on a picture are the strokes of one digit."""
+"""Which of the blobs on a picture are the strokes of one digit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_svm.constants import Mask
-from mnist_svm.pictures.ruled_lines import level_and_upright
+from mnist_svm.pictures.ruled_lines import find_both_directions
 
-# A separate blot of less than this part of the largest's area is a speck.
+# A separate blob of less than this part of the largest's area is a speck.
 MIN_STROKE = 0.02
 
 # Strokes further apart than this part of the digit's longer side, and of the picture's, are not
@@ -49,7 +49,7 @@ class Box(NamedTuple):
         """Number of columns."""
         return self.right - self.left
 
-    def measures(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int]:
         """Corner, width and height, as machines are told them."""
         return {
             "left": self.left,
@@ -67,7 +67,7 @@ class Box(NamedTuple):
             max(self.right, other.right),
         )
 
-    def reaches_beyond(self, other: Box, axis: int, least: float) -> bool:
+    def extends_beyond(self, other: Box, axis: int, least: float) -> bool:
         """Whether it exceeds the other box at both ends of an axis (0 rows, 1 columns)."""
         low, high = 2 * axis, 2 * axis + 1
         return min(other[low] - self[low], self[high] - other[high]) >= least
@@ -80,8 +80,8 @@ class Box(NamedTuple):
         )
 
 
-def boxes_of(labels: npt.NDArray[np.int32]) -> list[Box]:
-    """The box around each labelled blot, in the order of their labels 1, 2, ...
+def component_boxes(labels: npt.NDArray[np.int32]) -> list[Box]:
+    """The box around each labelled blob, in the order of their labels 1, 2, ...
 
     Parameters
     ----------
@@ -97,28 +97,28 @@ def boxes_of(labels: npt.NDArray[np.int32]) -> list[Box]:
     ]
 
 
-def bounds(mask: Mask) -> Box:
+def bounding_box(mask: Mask) -> Box:
     """The box around all that is true, of which there must be some."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
-def one_digit(mask: Mask, traces: Mask | None = None) -> Mask:
+def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
     """The strokes of the digit on a picture of one: no specks, ruled lines, frames or desks.
 
     Parameters
     ----------
     mask : bool ndarray of shape (height, width), where strokes are; some
-    traces : bool ndarray of shape (height, width), optional
+    faint_mask : bool ndarray of shape (height, width), optional
         Where there is any ink, ruled lines too. Without it, no lines are looked for.
 
     Returns
     -------
     bool ndarray of shape (height, width)
     """
-    if traces is None:
+    if faint_mask is None:
         return _largest_cluster(mask)
-    level, upright = level_and_upright(traces)
+    level, upright = find_both_directions(faint_mask)
     # A tall digit may look like a line among the lines of its frame.
     outer = [lines[:1] + lines[1:][-1:] for lines in (level, upright)]
     for horizontal, vertical in ((level, upright), outer, (level, []), ([], upright)):
@@ -134,10 +134,10 @@ def _without(mask: Mask, horizontal: list[Mask], vertical: list[Mask]) -> Mask |
     if not lines or not rest.any():
         return None
     digit = _largest_cluster(rest)
-    box = bounds(digit)
+    box = bounding_box(digit)
     margin = MARGIN * max(mask.shape)
     beyond = all(
-        bounds(line).reaches_beyond(box, axis, margin)
+        bounding_box(line).extends_beyond(box, axis, margin)
         for axis, lines in ((1, horizontal), (0, vertical))
         for line in lines
     )
@@ -146,10 +146,10 @@ def _without(mask: Mask, horizontal: list[Mask], vertical: list[Mask]) -> Mask |
 
 
 def _largest_cluster(mask: Mask) -> Mask:
-    """The largest blot and those that belong to it."""
+    """The largest blob and those that belong to it."""
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(float)
-    boxes = boxes_of(labels)
+    boxes = component_boxes(labels)
     sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     on_sides = np.stack([np.bincount(side, minlength=n + 1)[1:] / len(side) for side in sides])
     touching = np.asarray(on_sides.any(axis=0))
@@ -173,5 +173,5 @@ def _largest_cluster(mask: Mask) -> Mask:
 
 
 def _belongs(part: Box, digit: Box, least: float) -> bool:
-    """Whether a blot is near enough to a digit to be a stroke of it."""
+    """Whether a blob is near enough to a digit to be a stroke of it."""
     return max(digit.gaps(part)) <= max(REACH * max(digit.height, digit.width), least)

@@ -12,7 +12,7 @@ from PIL import Image, ImageFont, ImageOps
 from mnist_svm import Recognizer
 from mnist_svm.drawing import tiles
 from mnist_svm.drawing.contact_sheet import FRAME
-from mnist_svm.drawing.text import shortened, wrapped
+from mnist_svm.drawing.text import shorten_text, wrap_text
 from mnist_svm.drawing.tiles import HEIGHT, SIDE, WIDTH, Tile, draw_tiles
 from mnist_svm.recognition.recognizer import THUMBNAIL
 from tests.support.paths import DIGITS
@@ -213,7 +213,7 @@ def test_the_thumbnail_of_deep_greys_keeps_their_contrast(readings, tmp_path):
 @pytest.mark.parametrize("width", [40, 112, 230])
 def test_a_long_name_loses_its_middle_and_fits(width):
     name = "IMG_20240131_113259_HDR_my_notebook_page_seven.jpg"
-    line = shortened(name, 14, width)
+    line = shorten_text(name, 14, width)
     font = ImageFont.load_default(14)
     assert font.getlength(line) <= width
     start, end = line.split("…")
@@ -224,14 +224,14 @@ def test_a_long_name_loses_its_middle_and_fits(width):
 
 
 def test_a_short_name_stays_and_what_cannot_be_printed_is_a_question_mark():
-    assert shortened("7.png", 14, 230) == "7.png"
-    assert shortened("a\nb\udce9\x1b.png", 14, 230) == "a?b??.png"
-    assert shortened("", 14, 230) == ""
+    assert shorten_text("7.png", 14, 230) == "7.png"
+    assert shorten_text("a\nb\udce9\x1b.png", 14, 230) == "a?b??.png"
+    assert shorten_text("", 14, 230) == ""
 
 
 def test_a_paragraph_keeps_its_words_and_its_lines_fit():
     text = "not a picture in a format that is read here (PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM)"
-    lines = list(wrapped(text, 14, 120))
+    lines = list(wrap_text(text, 14, 120))
     assert " ".join(lines) == text
     font = ImageFont.load_default(14)
     assert all(font.getlength(line) <= 120 for line in lines)

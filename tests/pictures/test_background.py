@@ -11,8 +11,8 @@ from scipy import ndimage
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.background import find_ink, stroke_width
 from mnist_svm.pictures.normalize import normalize
-from mnist_svm.pictures.strokes import bounds
-from tests.support.drawing import Placed, cover_of, ink_of, on_paper
+from mnist_svm.pictures.strokes import bounding_box
+from tests.support.drawing import PlacedInk, compose_ink, on_paper, scaled_ink
 
 SHAPE = (260, 340)
 
@@ -21,7 +21,10 @@ SHAPE = (260, 340)
 def digits(test_set):
     """Digits in the middle of sheets: each that is shaped in a way of its own."""
     firsts = [int(np.argmax(test_set.labels == digit)) for digit in (0, 1, 4, 5, 7, 8)]
-    return [cover_of(SHAPE, [Placed(ink_of(test_set.images[k], 120), 70, 130)]) for k in firsts]
+    return [
+        compose_ink(SHAPE, [PlacedInk(scaled_ink(test_set.images[k], 120), 70, 130)])
+        for k in firsts
+    ]
 
 
 def agreement(found: np.ndarray, truth: np.ndarray) -> float:
@@ -52,7 +55,7 @@ def test_strokes_are_found_in_any_light(digits, light, grain):
 @pytest.mark.parametrize("light", LIGHTS)
 def test_the_ground_has_no_cover_and_strokes_are_full(digits, light):
     for cover in digits:
-        found = find_ink(on_paper(cover, light=LIGHTS[light])).cover
+        found = find_ink(on_paper(cover, light=LIGHTS[light])).coverage
         assert found.dtype == np.float32
         # The edge of a hard shadow passes as far as a thin stroke.
         assert np.quantile(found[cover == 0], 0.97) < 0.2
@@ -93,7 +96,7 @@ def test_strokes_that_glare_bleaches_are_full(digits):
         grey = on_paper(cover, paper=200)
         ink = find_ink((grey + glare * (255.0 - grey)).astype(np.uint8))
         assert agreement(ink.mask, cover > 0.5) > 0.8
-        assert np.median(ink.cover[(cover == 1) & (glare > 0.4)]) > 0.6
+        assert np.median(ink.coverage[(cover == 1) & (glare > 0.4)]) > 0.6
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -101,7 +104,7 @@ def test_strokes_that_glare_bleaches_are_full(digits):
 def test_bold_digits_that_are_cut_to_their_ink_are_whole(digits, thickness, inverted):
     for cover in digits:
         bold = ndimage.maximum_filter(cover, thickness)
-        box = bounds(bold > 0)
+        box = bounding_box(bold > 0)
         bold = bold[box.top : box.bottom, box.left : box.right]
         grey = on_paper(bold)
         found = find_ink(255 - grey if inverted else grey).mask
@@ -128,7 +131,7 @@ def test_traces_show_lines_that_are_too_faint_for_strokes(digits):
         ruled = cover.copy()
         ruled[230:232] = 0.3
         ink = find_ink(on_paper(ruled))
-        assert ink.traces[230:232].mean() > 0.9
+        assert ink.faint_mask[230:232].mean() > 0.9
         assert not ink.mask[230:232].any()
 
 

@@ -14,7 +14,7 @@ from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import is_mnist_form, normalize
 from tests.support import drawing
-from tests.support.drawing import Placed, cover_of, ink_of
+from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
 from tests.support.paths import DIGITS
 
 
@@ -394,10 +394,10 @@ SHEET = 480
 
 def on_a_sheet(image, height: int, down: float, across: float):
     """A digit so many pixels high, somewhere on white paper."""
-    ink = ink_of(image, height)
+    ink = scaled_ink(image, height)
     free = np.array((SHEET, SHEET + 120)) - ink.shape
     top, left = (free * (down, across)).astype(int)
-    return drawing.on_paper(cover_of((SHEET, SHEET + 120), [Placed(ink, top, left)]))
+    return drawing.on_paper(compose_ink((SHEET, SHEET + 120), [PlacedInk(ink, top, left)]))
 
 
 @given(

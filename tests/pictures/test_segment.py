@@ -11,32 +11,36 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnist_svm.exceptions import PictureError
-from mnist_svm.pictures.segment import find_digits, halves
-from tests.support.drawing import Placed, cover_of, in_a_row, ink_of, on_paper
-
-SHAPE = (240, 640)
-
-# Of the test set's first images, those whose ink is in one piece and that no other can be part of.
-WHOLE = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20]
+from mnist_svm.pictures.segment import segment_page, split_blob
+from tests.support.drawing import (
+    ONE_PIECE_DIGITS,
+    PAGE_SHAPE,
+    PlacedInk,
+    compose_ink,
+    in_a_row,
+    on_paper,
+    scaled_ink,
+    touching_pair,
+)
 
 
 @pytest.fixture
 def digits(test_set):
-    return [test_set.images[k] for k in WHOLE]
+    return [test_set.images[k] for k in ONE_PIECE_DIGITS]
 
 
 def boxes_of(page) -> list[list]:
-    return [[page.on_picture(blot.box) for blot in row] for row in page.rows]
+    return [[page.picture_box(blob.box) for blob in row] for row in page.rows]
 
 
-def assert_at(box, placed: Placed, within: float = 3) -> None:
+def assert_at(box, placed: PlacedInk, within: float = 3) -> None:
     drawn = (placed.top, placed.bottom, placed.left, placed.right)
     np.testing.assert_allclose(box, drawn, atol=within)
 
 
 def test_the_boxes_are_those_of_the_digits_from_left_to_right(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=30, gap=20)
-    (row,) = boxes_of(find_digits(on_paper(cover_of(SHAPE, placed), grain=2)))
+    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed), grain=2)))
     for box, digit in zip(row, placed, strict=True):
         assert_at(box, digit)
 
@@ -46,7 +50,7 @@ def test_rows_come_from_top_to_bottom(digits):
         in_a_row(digits[4 * k : 4 * k + 4], 40, top=10 + 58 * k, left=40 + 90 * (k % 2), gap=25)
         for k in range(4)
     ]
-    page = find_digits(on_paper(cover_of(SHAPE, chain.from_iterable(rows))))
+    page = segment_page(on_paper(compose_ink(PAGE_SHAPE, chain.from_iterable(rows))))
     for boxes, row in zip(boxes_of(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
             assert_at(box, digit)
@@ -63,7 +67,7 @@ def test_rows_may_be_tilted(digits, rise):
         ]
         for n in range(2)
     ]
-    page = find_digits(on_paper(cover_of(SHAPE, chain.from_iterable(rows))))
+    page = segment_page(on_paper(compose_ink(PAGE_SHAPE, chain.from_iterable(rows))))
     for boxes, row in zip(boxes_of(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
             assert_at(box, digit)
@@ -83,42 +87,42 @@ def test_a_mark_is_no_digit(digits, mark, top, before):
     left = in_a_row(digits[:before], 60, top=80, left=60, gap=20)
     start = left[-1].right + 16 if left else 60
     right = in_a_row(digits[before:4], 60, top=80, left=start + mark.shape[1] + 16, gap=20)
-    page = [*left, Placed(mark, top, start), *right]
-    (row,) = boxes_of(find_digits(on_paper(cover_of(SHAPE, page))))
+    page = [*left, PlacedInk(mark, top, start), *right]
+    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, page))))
     for box, digit in zip(row, left + right, strict=True):
         assert_at(box, digit)
 
 
 def test_dirt_is_no_digit(digits):
     placed = in_a_row(digits[:5], 60, top=80, left=60, gap=20)
-    spots = [Placed(bar(4, 4), row, column) for row, column in [(9, 9), (200, 300), (40, 600)]]
-    (row,) = boxes_of(find_digits(on_paper(cover_of(SHAPE, placed + spots))))
+    spots = [PlacedInk(bar(4, 4), row, column) for row, column in [(9, 9), (200, 300), (40, 600)]]
+    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed + spots))))
     assert len(row) == 5
 
 
 def test_ruled_lines_are_no_digits_and_no_parts_of_them(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = cover_of(SHAPE, placed)
+    cover = compose_ink(PAGE_SHAPE, placed)
     for row in (30, 90, 150, 210):
         cover[row : row + 2] = 1
-    (row,) = boxes_of(find_digits(on_paper(cover)))
+    (row,) = boxes_of(segment_page(on_paper(cover)))
     for box, digit in zip(row, placed, strict=True):
         assert_at(box, digit, within=5)
 
 
 def test_a_line_under_a_number_is_no_part_of_it(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = cover_of(SHAPE, placed)
+    cover = compose_ink(PAGE_SHAPE, placed)
     cover[150:153, 30:600] = 1
-    (row,) = boxes_of(find_digits(on_paper(cover)))
+    (row,) = boxes_of(segment_page(on_paper(cover)))
     for box, digit in zip(row, placed, strict=True):
         assert_at(box, digit)
 
 
 def test_a_thin_bar_that_is_longer_than_the_digits_leaves_them_whole(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=70, gap=20)
-    bar_before = Placed(np.ones((100, 4), dtype=np.float32), 60, 20)
-    (row,) = boxes_of(find_digits(on_paper(cover_of((240, 670), [bar_before, *placed]))))
+    bar_before = PlacedInk(np.ones((100, 4), dtype=np.float32), 60, 20)
+    (row,) = boxes_of(segment_page(on_paper(compose_ink((240, 670), [bar_before, *placed]))))
     for box, digit in zip(row, [bar_before, *placed], strict=True):
         assert_at(box, digit)
 
@@ -126,40 +130,40 @@ def test_a_thin_bar_that_is_longer_than_the_digits_leaves_them_whole(digits):
 @pytest.mark.parametrize("margin", [12, 30])
 def test_a_frame_is_no_digit(digits, margin):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = cover_of(SHAPE, placed)
-    frame = np.zeros(SHAPE, dtype=bool)
-    frame[margin : SHAPE[0] - margin, margin : SHAPE[1] - margin] = True
-    frame[margin + 4 : SHAPE[0] - margin - 4, margin + 4 : SHAPE[1] - margin - 4] = False
+    cover = compose_ink(PAGE_SHAPE, placed)
+    frame = np.zeros(PAGE_SHAPE, dtype=bool)
+    frame[margin : PAGE_SHAPE[0] - margin, margin : PAGE_SHAPE[1] - margin] = True
+    frame[margin + 4 : PAGE_SHAPE[0] - margin - 4, margin + 4 : PAGE_SHAPE[1] - margin - 4] = False
     cover[frame] = 1
-    (row,) = boxes_of(find_digits(on_paper(cover)))
+    (row,) = boxes_of(segment_page(on_paper(cover)))
     for box, digit in zip(row, placed, strict=True):
         assert_at(box, digit)
 
 
 def test_a_five_whose_bar_stands_apart_is_one_blot(test_set):
-    ink = ink_of(test_set.images[int(np.argmax(test_set.labels == 5))], 80)
+    ink = scaled_ink(test_set.images[int(np.argmax(test_set.labels == 5))], 80)
     apart = ink.copy()
     rows = np.flatnonzero(apart.any(axis=1))
     apart[rows[0] + 18 : rows[0] + 22] = 0
-    (row,) = find_digits(on_paper(np.pad(apart, 60))).rows
+    (row,) = segment_page(on_paper(np.pad(apart, 60))).rows
     assert len(row) == 1
 
 
 @pytest.mark.parametrize("zoom", [0.25, 0.5, 3, 8])
 def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(digits, zoom):
     placed = in_a_row(digits[:8], 100, top=60, left=30, gap=30)
-    sheet = Image.fromarray(on_paper(cover_of((220, 1000), placed)))
+    sheet = Image.fromarray(on_paper(compose_ink((220, 1000), placed)))
     size = round(zoom * sheet.width), round(zoom * sheet.height)
     grey = np.asarray(sheet.resize(size, Image.Resampling.BOX))
-    (row,) = boxes_of(find_digits(grey))
+    (row,) = boxes_of(segment_page(grey))
     for box, digit in zip(row, placed, strict=True):
         assert_at(np.array(box) / zoom, digit, within=max(5, 1.5 / zoom))
 
 
 def test_boxes_end_where_the_picture_does(digits):
-    ink = ink_of(digits[0], 1401)
+    ink = scaled_ink(digits[0], 1401)
     grey = on_paper(np.pad(ink, ((1000, 0), (2403 - ink.shape[1], 0))))
-    (row,) = boxes_of(find_digits(grey))
+    (row,) = boxes_of(segment_page(grey))
     assert row[0].bottom == grey.shape[0]
     assert row[0].right == grey.shape[1]
 
@@ -167,7 +171,7 @@ def test_boxes_end_where_the_picture_does(digits):
 @pytest.mark.parametrize("shape", [(28, 28), (3, 3), (1, 400), (600, 400)])
 def test_a_blank_page_is_refused(shape):
     with pytest.raises(PictureError, match="blank picture"):
-        find_digits(np.full(shape, 200, dtype=np.uint8))
+        segment_page(np.full(shape, 200, dtype=np.uint8))
 
 
 @given(
@@ -179,12 +183,12 @@ def test_pictures_of_any_small_shape_are_taken_or_refused(rows, columns, seed, d
     noise = np.random.default_rng(seed).integers(0, levels, (rows, columns))
     with np.errstate(all="raise"):
         try:
-            page = find_digits((noise * (255 // (levels - 1))).astype(np.uint8))
+            page = segment_page((noise * (255 // (levels - 1))).astype(np.uint8))
         except PictureError:
             return
-        for blot in chain.from_iterable(page.rows):
-            assert page.image(blot).shape == (28, 28)
-            box = page.on_picture(blot.box)
+        for blob in chain.from_iterable(page.rows):
+            assert page.render(blob).shape == (28, 28)
+            box = page.picture_box(blob.box)
             assert 0 <= box.top <= box.bottom <= rows
             assert 0 <= box.left <= box.right <= columns
 
@@ -192,26 +196,14 @@ def test_pictures_of_any_small_shape_are_taken_or_refused(rows, columns, seed, d
 # --- cuts --------------------------------------------------------------------------------
 
 
-def touching_pair(one, two, height: int = 60) -> tuple[np.ndarray, int]:
-    """Two digits moved together until they share a few pixels, and where the right one begins."""
-    left, right = ink_of(one, height), ink_of(two, height)
-    for shift in range(left.shape[1], 0, -1):
-        ends = left.shape[1], shift + right.shape[1]
-        parts = np.zeros((2, height, max(ends)), dtype=np.float32)
-        parts[0, :, : ends[0]], parts[1, :, shift : ends[1]] = left, right
-        if parts.min(axis=0).sum() > 8:
-            return parts.max(axis=0), shift
-    raise AssertionError
-
-
 def test_one_of_the_cuts_is_where_touching_digits_meet(digits):
     nearest = []
     for one, two in zip(digits[:12], digits[3:15], strict=True):
         both, _ = touching_pair(one, two)
-        page = find_digits(on_paper(np.pad(both, 40)))
-        (blot,) = page.rows[0]
-        areas = np.array([[half.mask.sum() for half in pair] for pair in halves(page, blot)])
-        left = ink_of(one, 60)
+        page = segment_page(on_paper(np.pad(both, 40)))
+        (blob,) = page.rows[0]
+        areas = np.array([[half.mask.sum() for half in pair] for pair in split_blob(page, blob)])
+        left = scaled_ink(one, 60)
         wanted = (left > 0.5).sum() / (both > 0.5).sum()
         shares = areas[:, 0] / areas.sum(axis=1)
         nearest.append(np.abs(shares - wanted).min())
@@ -220,22 +212,22 @@ def test_one_of_the_cuts_is_where_touching_digits_meet(digits):
 
 def test_the_halves_of_a_cut_make_up_the_whole(digits):
     both, _ = touching_pair(digits[0], digits[1])
-    page = find_digits(on_paper(np.pad(both, 40)))
-    (blot,) = page.rows[0]
-    cuts = halves(page, blot)
+    page = segment_page(on_paper(np.pad(both, 40)))
+    (blob,) = page.rows[0]
+    cuts = split_blob(page, blob)
     assert len(cuts) > 3
     for left, right in cuts:
-        whole = left.joined(right)
-        assert whole.box == blot.box
-        np.testing.assert_array_equal(whole.mask, blot.mask)
-        assert left.mask.sum() + right.mask.sum() == blot.mask.sum()
+        whole = left.union(right)
+        assert whole.box == blob.box
+        np.testing.assert_array_equal(whole.mask, blob.mask)
+        assert left.mask.sum() + right.mask.sum() == blob.mask.sum()
 
 
 def test_all_digits_of_a_full_page_are_found(digits):
-    ink = [ink_of(image, 16) for image in digits]
+    ink = [scaled_ink(image, 16) for image in digits]
     placed = [
-        Placed(ink[k % len(ink)], 26 * row + 5, 28 * column + 5)
+        PlacedInk(ink[k % len(ink)], 26 * row + 5, 28 * column + 5)
         for k, (row, column) in enumerate(np.ndindex(50, 50))
     ]
-    page = find_digits(on_paper(cover_of((1310, 1410), placed)))
+    page = segment_page(on_paper(compose_ink((1310, 1410), placed)))
     assert [len(row) for row in page.rows] == [50] * 50

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from mnist_svm.pictures.strokes import Box, bounds, one_digit
-from tests.support.drawing import Placed, cover_of, ink_of
+from mnist_svm.pictures.strokes import Box, bounding_box, select_digit
+from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
 
 SHAPE = (300, 360)
 TOP, LEFT, HEIGHT = 90, 140, 120
@@ -19,7 +19,7 @@ TOP, LEFT, HEIGHT = 90, 140, 120
 def digits(test_set):
     firsts = [int(np.argmax(test_set.labels == digit)) for digit in range(10)]
     return [
-        cover_of(SHAPE, [Placed(ink_of(test_set.images[k], HEIGHT), TOP, LEFT)]) > 0.5
+        compose_ink(SHAPE, [PlacedInk(scaled_ink(test_set.images[k], HEIGHT), TOP, LEFT)]) > 0.5
         for k in firsts
     ]
 
@@ -58,14 +58,14 @@ CLUTTER = {
 def test_what_is_beside_the_digit_is_dropped(digits, clutter):
     for digit in digits:
         page = digit | CLUTTER[clutter]
-        np.testing.assert_array_equal(one_digit(page, page), digit)
+        np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
 @pytest.mark.parametrize("gap", [35, 50, 80])
 def test_ruled_lines_are_dropped_and_leave_the_digit_nearly_whole(digits, gap):
     for digit in digits:
         page = digit | rulings(gap)
-        found = one_digit(page, page)
+        found = select_digit(page, page)
         assert (found & digit).sum() > 0.85 * digit.sum()
         assert (found & ~digit).sum() < 0.05 * digit.sum()
 
@@ -75,7 +75,7 @@ def test_squared_paper_is_dropped(digits):
     squares = rulings(60) | columns
     for digit in digits:
         page = digit | squares
-        found = one_digit(page, page)
+        found = select_digit(page, page)
         assert (found & digit).sum() > 0.8 * digit.sum()
         assert (found & ~digit).sum() < 0.05 * digit.sum()
 
@@ -85,8 +85,8 @@ def test_faint_lines_are_known_by_their_traces(digits):
         # Strokes bring only bits of the line above the threshold, beside the digit.
         bits = np.zeros(SHAPE, dtype=bool)
         bits[160:162, LEFT - 30 : LEFT + 130] = True
-        found = one_digit(digit | bits, digit | rulings(80))
-        assert bounds(found).width < bounds(digit).width + 20
+        found = select_digit(digit | bits, digit | rulings(80))
+        assert bounding_box(found).width < bounding_box(digit).width + 20
 
 
 @pytest.mark.parametrize("gap", [2, 8, 20])
@@ -95,23 +95,23 @@ def test_the_parts_of_a_broken_digit_are_joined(digits, gap):
     for digit in digits:
         broken = digit.copy()
         broken[middle - gap // 2 : middle + gap // 2] = False
-        np.testing.assert_array_equal(one_digit(broken, broken), broken)
+        np.testing.assert_array_equal(select_digit(broken, broken), broken)
 
 
 def test_of_two_digits_far_apart_the_larger_is_taken(digits, test_set):
-    small = Placed(ink_of(test_set.images[0], 40), 10, 10)
+    small = PlacedInk(scaled_ink(test_set.images[0], 40), 10, 10)
     for digit in digits:
-        page = digit | (cover_of(SHAPE, [small]) > 0.5)
-        np.testing.assert_array_equal(one_digit(page, page), digit)
+        page = digit | (compose_ink(SHAPE, [small]) > 0.5)
+        np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
 def test_a_neighbour_that_the_edge_cuts_off_is_left_out(digits, test_set):
-    zero = ink_of(test_set.images[3], 140) > 0.5
+    zero = scaled_ink(test_set.images[3], 140) > 0.5
     cut = np.zeros(SHAPE, dtype=bool)
     cut[80:220, :40] = zero[:, -40:]
     for digit in digits:
         page = digit | cut
-        np.testing.assert_array_equal(one_digit(page, page), digit)
+        np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
 def test_a_digit_that_the_edge_cuts_off_is_taken_when_it_is_all_there_is(digits):
@@ -119,13 +119,13 @@ def test_a_digit_that_the_edge_cuts_off_is_taken_when_it_is_all_there_is(digits)
         cut = digit[TOP + 8 :]
         if ndimage.label(cut, structure=np.ones((3, 3)))[1] > 1:
             continue
-        np.testing.assert_array_equal(one_digit(cut, cut), cut)
+        np.testing.assert_array_equal(select_digit(cut, cut), cut)
 
 
 def test_bounds_are_the_first_and_last_of_both_axes():
     mask = np.zeros((9, 12), dtype=bool)
     mask[2, 7] = mask[5, 3] = True
-    assert bounds(mask) == Box(top=2, bottom=6, left=3, right=8)
+    assert bounding_box(mask) == Box(top=2, bottom=6, left=3, right=8)
 
 
 sides = st.tuples(*[st.integers(0, 30)] * 4).map(
@@ -140,4 +140,4 @@ def test_boxes_overlap_where_the_gap_is_negative(one, other):
         both[k, box.top : box.bottom, box.left : box.right] = True
     overlap = both.all(axis=0).any()
     assert overlap == (max(one.gaps(other)) < 0)
-    assert one.union(other) == bounds(both.any(axis=0))
+    assert one.union(other) == bounding_box(both.any(axis=0))

@@ -8,10 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+# Greys of the paper and of the pen.
 PAPER, PEN = 235, 40
 
+# Height and width of a page of digits, in pixels.
+PAGE_SHAPE = (240, 640)
 
-class Placed(NamedTuple):
+# Indices of test images whose ink is one connected component that no neighbour can belong to.
+ONE_PIECE_DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20]
+
+
+class PlacedInk(NamedTuple):
     """Ink, 0 to 1, and where on the sheet its box begins."""
 
     ink: np.ndarray
@@ -27,7 +34,7 @@ class Placed(NamedTuple):
         return self.left + self.ink.shape[1]
 
 
-def ink_of(image: np.ndarray, height: int) -> np.ndarray:
+def scaled_ink(image: np.ndarray, height: int) -> np.ndarray:
     """The digit without what is around it, so many pixels high: float32, 0 to 1."""
     rows, columns = (np.flatnonzero((image > 64).any(axis=axis)) for axis in (1, 0))
     digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -38,16 +45,16 @@ def ink_of(image: np.ndarray, height: int) -> np.ndarray:
 
 def in_a_row(
     images: Iterable[np.ndarray], height: int, *, top: int, left: int, gap: int
-) -> list[Placed]:
+) -> list[PlacedInk]:
     """Digits side by side, so many pixels apart."""
     placed = []
     for image in images:
-        placed.append(Placed(ink_of(image, height), top, left))
+        placed.append(PlacedInk(scaled_ink(image, height), top, left))
         left = placed[-1].right + gap
     return placed
 
 
-def cover_of(shape: tuple[int, int], placed: Iterable[Placed]) -> np.ndarray:
+def compose_ink(shape: tuple[int, int], placed: Iterable[PlacedInk]) -> np.ndarray:
     """All ink of a sheet: float32, 0 to 1."""
     cover = np.zeros(shape, dtype=np.float32)
     for part in placed:
@@ -68,3 +75,17 @@ def on_paper(
     grey = (paper + (pen - paper) * cover) * light
     grey = grey + np.random.default_rng(0).normal(0, 1, cover.shape) * grain
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+
+
+def touching_pair(
+    left_image: np.ndarray, right_image: np.ndarray, height: int = 60
+) -> tuple[np.ndarray, int]:
+    """Ink of two digits that overlap by a few pixels, and the column where the right one begins."""
+    left, right = scaled_ink(left_image, height), scaled_ink(right_image, height)
+    for shift in range(left.shape[1], 0, -1):
+        ends = left.shape[1], shift + right.shape[1]
+        parts = np.zeros((2, height, max(ends)), dtype=np.float32)
+        parts[0, :, : ends[0]], parts[1, :, shift : ends[1]] = left, right
+        if parts.min(axis=0).sum() > 8:
+            return parts.max(axis=0), shift
+    raise AssertionError

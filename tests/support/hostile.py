@@ -29,7 +29,7 @@ LIES = (
 )
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def encode_image(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -50,7 +50,7 @@ def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def seeds(digit: np.ndarray) -> dict[str, bytes]:
+def seed_files(digit: np.ndarray) -> dict[str, bytes]:
     """A small picture in every format and mode, by name: all show the digit."""
     grey = Image.fromarray(255 - digit)
     red = Image.merge("RGB", [Image.new("L", grey.size, 255), grey, grey])
@@ -66,30 +66,32 @@ def seeds(digit: np.ndarray) -> dict[str, bytes]:
     image |= {"RGBA": seen, "I;16": wide, "I": wide.convert("I"), "F": grey.convert("F")}
     files = {}
     for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "I;16"):
-        files[f"png {mode}"] = saved(image[mode], "PNG", exif=exif)
-    files["png animated"] = saved(red, "PNG", save_all=True, append_images=[seen, grey])
+        files[f"png {mode}"] = encode_image(image[mode], "PNG", exif=exif)
+    files["png animated"] = encode_image(red, "PNG", save_all=True, append_images=[seen, grey])
     for mode in ("L", "RGB", "CMYK"):
-        files[f"jpeg {mode}"] = saved(image[mode], "JPEG", exif=exif)
-    files["jpeg progressive"] = saved(red, "JPEG", progressive=True, comment="c", dpi=(72, 72))
-    files["mpo"] = saved(red, "MPO", save_all=True, append_images=[grey.convert("RGB")])
+        files[f"jpeg {mode}"] = encode_image(image[mode], "JPEG", exif=exif)
+    files["jpeg progressive"] = encode_image(
+        red, "JPEG", progressive=True, comment="c", dpi=(72, 72)
+    )
+    files["mpo"] = encode_image(red, "MPO", save_all=True, append_images=[grey.convert("RGB")])
     for mode in ("1", "L", "RGB", "RGBA", "P"):
-        files[f"bmp {mode}"] = saved(image[mode], "BMP")
-    files["gif"] = saved(image["P"], "GIF", transparency=0)
-    files["gif animated"] = saved(grey, "GIF", save_all=True, append_images=[seen, red])
+        files[f"bmp {mode}"] = encode_image(image[mode], "BMP")
+    files["gif"] = encode_image(image["P"], "GIF", transparency=0)
+    files["gif animated"] = encode_image(grey, "GIF", save_all=True, append_images=[seen, red])
     for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "YCbCr", "I;16", "I", "F"):
-        files[f"tiff {mode}"] = saved(image[mode], "TIFF", tiffinfo=tags)
+        files[f"tiff {mode}"] = encode_image(image[mode], "TIFF", tiffinfo=tags)
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
-        files[f"tiff {compression}"] = saved(red, "TIFF", compression=compression)
+        files[f"tiff {compression}"] = encode_image(red, "TIFF", compression=compression)
     for compression in ("group3", "group4", "tiff_ccitt"):
-        files[f"tiff {compression}"] = saved(image["1"], "TIFF", compression=compression)
-    files["tiff pages"] = saved(grey, "TIFF", save_all=True, append_images=[red, seen])
-    files["tiff big"] = saved(red, "TIFF", big_tiff=True)
+        files[f"tiff {compression}"] = encode_image(image["1"], "TIFF", compression=compression)
+    files["tiff pages"] = encode_image(grey, "TIFF", save_all=True, append_images=[red, seen])
+    files["tiff big"] = encode_image(red, "TIFF", big_tiff=True)
     for mode in ("RGB", "RGBA"):
-        files[f"webp {mode}"] = saved(image[mode], "WEBP", exif=exif)
-    files["webp lossless"] = saved(seen, "WEBP", lossless=True)
-    files["webp animated"] = saved(red, "WEBP", save_all=True, append_images=[seen, grey])
+        files[f"webp {mode}"] = encode_image(image[mode], "WEBP", exif=exif)
+    files["webp lossless"] = encode_image(seen, "WEBP", lossless=True)
+    files["webp animated"] = encode_image(red, "WEBP", save_all=True, append_images=[seen, grey])
     for mode in ("1", "L", "RGB", "I", "F"):
-        files[f"ppm {mode}"] = saved(image[mode], "PPM")
+        files[f"ppm {mode}"] = encode_image(image[mode], "PPM")
     greys = " ".join(map(str, np.asarray(grey).ravel().tolist()))
     files["ppm plain"] = f"P2\n# plain\n{grey.width} {grey.height}\n255\n{greys}\n".encode()
     files["ppm 10 bits"] = b"P5 28 28 1023\n" + (np.asarray(grey).astype(">u2") * 4).tobytes()
@@ -100,10 +102,10 @@ def mutants(files: list[bytes], count: int, seed: int) -> Iterator[bytes]:
     """Files with one to three things done to each, the same for the same seed."""
     draw = random.Random(seed)
     for _ in range(count):
-        yield damaged(draw.choice(files), files, draw)
+        yield mutate(draw.choice(files), files, draw)
 
 
-def damaged(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
+def mutate(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
     """A file with one to three things done to it; parts of the others may get into it."""
     for _ in range(draw.choice((1, 1, 2, 3))):
         data = draw.choice(MUTATIONS)(data, files, draw)
