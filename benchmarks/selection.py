@@ -27,10 +27,11 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mnist_svm.datasets.load import Dataset, load_dataset
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.features.deskew import Deskew
 from mnist_svm.features.distort import Distortion
-from mnist_svm.models.pipelines import GENTLE, STRONG
+from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import RECIPES
 
 # What a candidate is, its confidences in each class for all images, and the minutes it took.
@@ -95,7 +96,7 @@ PIXELS: list[dict[str, Any]] = [
 COPIES: dict[str, list[dict[str, Any]]] = {
     "virtual": [
         {"copies": 8},
-        {"copies": 8, "distort": GENTLE},
+        {"copies": 8, "distort": MILD},
     ],
     "best": [
         {"distort": Distortion(displacement=0.3, rotation=0.05, stretch=0.04)},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from mnist_svm.constants import Array, Float32Array
 from mnist_svm.features.base import infer_image_shape
@@ -15,50 +15,66 @@ from mnist_svm.features.base import infer_image_shape
 BLOCK = 128
 
 
-@dataclass(frozen=True)
-class Distortion:
-    """Random affine and elastic distortions of images, as a function of ``X``.
+class Distortion(BaseEstimator):  # type: ignore[misc]
+    """Random affine and elastic distortions of images, as a callable.
 
-    Each image is turned, stretched and moved by amounts drawn evenly from the ranges
-    below, about the middle of the frame; and each of its pixels is displaced by a random field
-    that varies smoothly over the image. All of it is one bilinear resampling.
+    Each image is rotated, stretched and shifted about its centre by amounts drawn uniformly from
+    the ranges below, and each pixel is displaced by a random field that is smooth over the image.
+    All of it is one bilinear resampling. As an estimator it has parameters that ``set_params``,
+    ``clone`` and ``GridSearchCV`` reach, alone or inside a `VirtualSupportVectors`.
 
-    Attributes
+    Parameters
     ----------
-    displacement : float
-        Root mean square, along each axis, of the elastic displacement, in pixels.
-    smoothness : float
-        Standard deviation of the Gaussian that smoothes the field of displacements, in pixels.
-    rotation : float
-        The largest angle, in radians.
-    stretch : float
-        The largest change of height, and independently of width: 0.1 is ten per cent.
-    shift : float
-        The largest shift along each axis, in pixels.
-    image_shape : (int, int), optional
+    displacement : float, default=0.0
+        Root mean square of the elastic displacement along each axis, in pixels.
+    smoothness : float, default=5.0
+        Standard deviation of the Gaussian that smooths the displacement field, in pixels.
+    rotation : float, default=0.0
+        Maximum angle, in radians.
+    stretch : float, default=0.0
+        Maximum relative change of the height, and independently of the width.
+    shift : float, default=0.0
+        Maximum shift along each axis, in pixels.
+    image_shape : (int, int) or None, default=None
         Height and width; None takes the most nearly square shape.
 
     References
     ----------
     P. Y. Simard, D. Steinkraus, J. C. Platt, "Best practices for convolutional neural networks
     applied to visual document analysis", ICDAR (2003), section 2, for the elastic field.
+
+    Examples
+    --------
+    >>> Distortion(rotation=0.1).set_params(shift=1.0)
+    Distortion(rotation=0.1, shift=1.0)
     """
 
-    displacement: float = 0.0
-    smoothness: float = 5.0
-    rotation: float = 0.0
-    stretch: float = 0.0
-    shift: float = 0.0
-    image_shape: tuple[int, int] | None = None
+    def __init__(
+        self,
+        *,
+        displacement: float = 0.0,
+        smoothness: float = 5.0,
+        rotation: float = 0.0,
+        stretch: float = 0.0,
+        shift: float = 0.0,
+        image_shape: tuple[int, int] | None = None,
+    ) -> None:
+        self.displacement = displacement
+        self.smoothness = smoothness
+        self.rotation = rotation
+        self.stretch = stretch
+        self.shift = shift
+        self.image_shape = image_shape
 
-    def __post_init__(self) -> None:
+    def _check_parameters(self) -> None:
+        """Raise ValueError if a parameter is out of range."""
         if not 0 < self.smoothness < inf:
             msg = f"smoothness must be positive, got {self.smoothness!r}"
             raise ValueError(msg)
         for name in ("displacement", "rotation", "stretch", "shift"):
-            strength = getattr(self, name)
-            if not 0 <= strength < inf:
-                msg = f"{name} must be a number of at least 0, got {strength!r}"
+            value = getattr(self, name)
+            if not 0 <= value < inf:
+                msg = f"{name} must be a finite number of at least 0, got {value!r}"
                 raise ValueError(msg)
 
     def __call__(self, X: npt.NDArray[np.generic], rng: np.random.RandomState) -> Float32Array:
@@ -73,7 +89,13 @@ class Distortion:
         Returns
         -------
         float32 ndarray of shape (n, n_pixels)
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
         """
+        self._check_parameters()
         shape = self.image_shape or infer_image_shape(X.shape[1])
         images = X.reshape(-1, *shape)
         out = np.empty(images.shape, np.float32)

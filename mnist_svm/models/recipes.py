@@ -87,7 +87,7 @@ class Recipe:
         parameters : Parameters, optional
             Instead of the recipe's own.
         changes : mapping of names to values, optional
-            What else is to be changed, of images and of copies; see `mnist_svm.models.pipelines.change`.
+            What else is to be changed, of images and of copies; see `mnist_svm.models.pipelines.set_parameters`.
         random_state : int, default=0
             Seed of all that is drawn.
         n_jobs : int, default=-1
@@ -107,11 +107,11 @@ class Recipe:
             If a change is of something that the pipeline has not, or cannot be.
         """
         # Here, so that listing recipes costs no import of scikit-learn.
-        from mnist_svm.models.pipelines import PIPELINES, calibrated, change
+        from mnist_svm.models.pipelines import PIPELINES, set_parameters, with_calibration
 
         pipeline = PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
-        change(pipeline, changes or {})
-        return calibrated(pipeline) if calibrate else pipeline
+        set_parameters(pipeline, changes or {})
+        return with_calibration(pipeline) if calibrate else pipeline
 
 
 SELECTION = "python -m benchmarks.selection"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -25,14 +25,20 @@ from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
 from mnist_svm.constants import Float64Array, IntArray
-from mnist_svm.datasets.load import Dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model
 from mnist_svm.models.parameters import Parameters, Value
-from mnist_svm.models.pipelines import GENTLE, STRONG
+from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.threads import threads
-from mnist_svm.svm.calibration import Calibrated, Fold, calibration, folds, read_held_out
+from mnist_svm.svm.calibration import (
+    Calibrated,
+    Fold,
+    calibration_folds,
+    fit_temperature,
+    predict_held_out,
+)
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.log import logger
 from mnist_svm.training.train import fitted_model, training_images
@@ -41,7 +47,7 @@ from mnist_svm.training.work_folder import GrowingArray, WorkFolder
 # How copies differ from their image. The steps of these recipes before the machine learn nothing
 # from images, so that any part of them can be prepared alone.
 DISTORTIONS: Mapping[str, Distortion] = MappingProxyType(
-    {"gradient": replace(GENTLE, shift=1.0), "poly4": STRONG}
+    {"gradient": clone(MILD).set_params(shift=1.0), "poly4": STRONG}
 )
 
 # Points that one thread makes the features of, from one source of random numbers; and how many of
@@ -248,11 +254,11 @@ class AugmentedTraining:
         """
         X = self._file.mapped()
         codes = np.unique(self._y, return_inverse=True)[1]
-        every = folds(codes)
+        every = calibration_folds(codes)
         confidences = [self._held_out(number, fold, X) for number, fold in enumerate(every, 1)]
         logger.info("fitting to all %s points", f"{self.points:,}")
         fitted = self._fitted(X, "all")
-        classifier = Calibrated.of(self._machine, fitted, calibration(codes, every, confidences))
+        classifier = Calibrated.from_fitted(self._machine, fitted, fit_temperature(codes, every, confidences))
         return fitted_model(
             Pipeline([*self._prepare.steps, ("svm", classifier)]),
             self._recipe,
@@ -280,7 +286,7 @@ class AugmentedTraining:
             "parameters": asdict(self._parameters),
             "pipeline": dict(self._changes),
             "virtual_copies": self._copies,
-            "distortion": asdict(self._distortion),
+            "distortion": self._distortion.get_params(),
             "images": len(self._y),
             "random_state": self._random_state,
             "data": dict(self._dataset.sha256),
@@ -303,7 +309,7 @@ class AugmentedTraining:
         """Confidences in the images of a fold, read by a machine that has seen no copy of them."""
         path = self._folder.path / f"confidences-{number}.npy"
         if not path.exists():
-            confidences = read_held_out(
+            confidences = predict_held_out(
                 fold, lambda known: self._fitted(X, f"fold-{number}", known), X
             )
             with atomic_write(path) as file:

@@ -1,4 +1,4 @@
-"""What a search for better parameters tries: which parameters of a recipe, and in what ranges."""
+"""The search space of each recipe: which parameters are tuned, and in what ranges."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
-from typing import Literal
 
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import Recipe
 
-# Parameters that the recipe has, and not its pipeline alone.
-KERNEL = tuple(field.name for field in fields(Parameters))
+# Parameters that have an option of their own in ``mnist-svm train``; others take ``--set``.
+KERNEL_PARAMETERS = tuple(field.name for field in fields(Parameters))
 
-# Real numbers are tried in so many digits: more would make commands long, and no difference.
-DIGITS = 3
+# Precision of float parameters: more digits make commands longer, not models better.
+SIGNIFICANT_DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Real:
-    """Numbers from ``low`` to ``high``; with ``log``, their logarithms are spread evenly."""
+class FloatRange:
+    """Floats from ``low`` to ``high``; ``log`` samples them on a logarithmic scale."""
 
     low: float
     high: float
@@ -28,8 +27,8 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """Whole numbers from ``low`` to ``high``, ``step`` apart."""
+class IntRange:
+    """Integers from ``low`` to ``high`` in steps of ``step``."""
 
     low: int
     high: int
@@ -37,110 +36,80 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Switch:
-    """Whether or not."""
+class BoolChoice:
+    """False or True."""
 
 
-Range = Real | Whole | Switch
-Space = Mapping[str, Range]
+Range = FloatRange | IntRange | BoolChoice
+SearchSpace = Mapping[str, Range]
 
-# Ranges reach about as far below the recipe's own value as above it, on a scale of logarithms where
-# only ratios matter, and further for a C that has to make up for the size of a polynomial's values.
-_POLYNOMIAL: Space = {
-    "degree": Whole(2, 9),
-    "coef0": Real(0.1, 10),
+# A logarithmic range reaches about as far below the recipe's default as above it. C of a polynomial
+# kernel reaches further, because it has to offset the size of the kernel's values.
+_POLYNOMIAL: SearchSpace = {
+    "degree": IntRange(2, 9),
+    "coef0": FloatRange(0.1, 10),
 }
-_SIZE: Space = {
-    "normalize__extent": Real(0.15, 0.25, log=False),
-    "normalize__side": Whole(24, 44, 4),
+_SIZE: SearchSpace = {
+    "normalize__extent": FloatRange(0.15, 0.25, log=False),
+    "normalize__side": IntRange(24, 44, 4),
 }
-_GRADIENTS: Space = {
-    "gradients__directions": Whole(4, 16, 4),
-    "gradients__grid": Whole(4, 8),
-    "gradients__power": Real(0.2, 1.0),
-    "gradients__smoothing": Real(0.3, 0.8),
+_GRADIENTS: SearchSpace = {
+    "gradients__directions": IntRange(4, 16, 4),
+    "gradients__grid": IntRange(4, 8),
+    "gradients__power": FloatRange(0.2, 1.0),
+    "gradients__smoothing": FloatRange(0.3, 0.8),
 }
-_DISTORTION: Space = {
-    "distort__displacement": Real(0.0, 1.5, log=False),
-    "distort__rotation": Real(0.0, 0.25, log=False),
-    "distort__stretch": Real(0.0, 0.2, log=False),
-    "distort__shift": Real(0.0, 1.5, log=False),
+_DISTORTION: SearchSpace = {
+    "distort__displacement": FloatRange(0.0, 1.5, log=False),
+    "distort__rotation": FloatRange(0.0, 0.25, log=False),
+    "distort__stretch": FloatRange(0.0, 0.2, log=False),
+    "distort__shift": FloatRange(0.0, 1.5, log=False),
 }
 
-SPACES: Mapping[str, Space] = MappingProxyType(
+SPACES: Mapping[str, SearchSpace] = MappingProxyType(
     {
         "poly4": {
-            "C": Real(1e-6, 100),
-            "gamma": Real(2e-6, 2e-4),
+            "C": FloatRange(1e-6, 100),
+            "gamma": FloatRange(2e-6, 2e-4),
             **_POLYNOMIAL,
         },
         "virtual": {
-            "C": Real(1e-8, 1e-2),
-            "gamma": Real(5e-7, 4e-5),
+            "C": FloatRange(1e-8, 1e-2),
+            "gamma": FloatRange(5e-7, 4e-5),
             **_POLYNOMIAL,
-            "normalize__extent": Real(0.12, 0.22, log=False),
-            "prepare__sigma": Real(0.0, 1.2, log=False),
-            "sized__copies": Whole(4, 24, 4),
-            "slanted__copies": Whole(4, 24, 4),
+            "normalize__extent": FloatRange(0.12, 0.22, log=False),
+            "prepare__sigma": FloatRange(0.0, 1.2, log=False),
+            "sized__copies": IntRange(4, 24, 4),
+            "slanted__copies": IntRange(4, 24, 4),
             **_DISTORTION,
         },
         "gradient": {
-            "C": Real(0.3, 30),
-            "gamma": Real(1e-6, 8e-5),
+            "C": FloatRange(0.3, 30),
+            "gamma": FloatRange(1e-6, 8e-5),
             **_SIZE,
-            "normalize__upright": Switch(),
+            "normalize__upright": BoolChoice(),
             **_GRADIENTS,
         },
         "best": {
-            "C": Real(0.3, 30),
-            "gamma": Real(1e-6, 8e-5),
+            "C": FloatRange(0.3, 30),
+            "gamma": FloatRange(1e-6, 8e-5),
             **_SIZE,
             **_GRADIENTS,
-            "copies": Whole(2, 16, 2),
+            "copies": IntRange(2, 16, 2),
             **_DISTORTION,
         },
     }
 )
-"""The parameters that are searched, by recipe: their names as ``mnist-svm train`` takes them."""
+"""Search space of each recipe, by parameter names that ``mnist-svm train`` accepts."""
 
 
-State = Literal["complete", "pruned", "failed"]
+def round_significant(value: float) -> float:
+    """Round to `SIGNIFICANT_DIGITS` significant digits."""
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What came of a trial.
-
-    Attributes
-    ----------
-    number : of the trial in its search, from 0 on.
-    state : ``"complete"`` if it was trained on all images that there are, ``"pruned"`` if others
-        did better on fewer, ``"failed"`` if it could not be trained.
-    parameters : what was tried, by the names of `SPACES`.
-    stages : images trained on and accuracy on those held out, for each size of training set.
-    n : images held out, or of all folds; 0 if it failed.
-    errors : of these, images misread after the last stage.
-    seconds : that it took.
-    reason : why it failed, else None.
-    """
-
-    number: int
-    state: State
-    parameters: dict[str, Value]
-    stages: tuple[tuple[int, float], ...]
-    n: int
-    errors: int
-    seconds: float
-    reason: str | None = None
-
-
-def rounded(value: float) -> float:
-    """A real number in `DIGITS` digits."""
-    return float(f"{value:.{DIGITS}g}")
-
-
-def own_values(recipe: Recipe) -> dict[str, Value]:
-    """The recipe's own values of what is searched.
+def default_values(recipe: Recipe) -> dict[str, Value]:
+    """Return the recipe's default values of the parameters in its search space.
 
     Parameters
     ----------
@@ -148,59 +117,68 @@ def own_values(recipe: Recipe) -> dict[str, Value]:
 
     Returns
     -------
-    dict, by the names of `SPACES`
+    dict of str to value
+        By the names of `SPACES`.
     """
-    from mnist_svm.models.pipelines import places, settable
+    from mnist_svm.models.pipelines import matching_names, settable_parameters
 
-    known = asdict(recipe.defaults) | settable(recipe.pipeline(calibrate=False))
-    return {name: known[places(name, known)[0]] for name in SPACES[recipe.name]}
+    defaults = asdict(recipe.defaults) | settable_parameters(recipe.pipeline(calibrate=False))
+    return {name: defaults[matching_names(name, defaults)[0]] for name in SPACES[recipe.name]}
 
 
-def divided(recipe: Recipe, values: Mapping[str, Value]) -> tuple[Parameters, dict[str, Value]]:
-    """The kernel's parameters, and what else is changed in the pipeline.
+def split_values(
+    recipe: Recipe, values: Mapping[str, Value]
+) -> tuple[Parameters, dict[str, Value]]:
+    """Split parameter values into those of the kernel and changes of the pipeline.
 
     Parameters
     ----------
     recipe : Recipe
-    values : by the names of `SPACES`
+    values : mapping of str to value
+        By the names of `SPACES`.
 
     Returns
     -------
     parameters : Parameters
-    changes : dict
-        Of what differs from the recipe, for `mnist_svm.models.recipes.Recipe.pipeline`.
+        The recipe's kernel parameters with these values.
+    changes : dict of str to value
+        The other values that differ from the recipe's defaults, for
+        `mnist_svm.models.recipes.Recipe.pipeline`.
     """
-    own = own_values(recipe)
-    changed = {name: value for name, value in values.items() if value != own[name]}
-    kernel = {name: value for name, value in changed.items() if name in KERNEL}
-    others = {name: value for name, value in changed.items() if name not in KERNEL}
-    return recipe.defaults.changed(**kernel), others
+    changed = _non_default(recipe, values)
+    kernel = {name: value for name, value in changed.items() if name in KERNEL_PARAMETERS}
+    changes = {name: value for name, value in changed.items() if name not in KERNEL_PARAMETERS}
+    return recipe.defaults.changed(**kernel), changes
 
 
-def train_command(
+def format_train_command(
     recipe: Recipe, data: str, values: Mapping[str, Value], options: Sequence[str] = ()
 ) -> str:
-    """The command that trains a recipe with some values.
+    """Format the command that trains a recipe with these parameter values.
 
     Parameters
     ----------
     recipe : Recipe
     data : str
         Name of the data set.
-    values : by the names of `SPACES`
+    values : mapping of str to value
+        By the names of `SPACES`. Default values are left out of the command.
     options : sequence of str
-        Further ones of ``mnist-svm train``.
+        Further options of ``mnist-svm train``.
 
     Returns
     -------
-    str, quoted for a shell
-        What is the default is left out, except for the recipe's name.
+    str
+        The command, quoted for a POSIX shell.
     """
     command = ["mnist-svm", "train", "--recipe", recipe.name]
     command += ["--data", data] if data != "mnist" else []
-    own = own_values(recipe)
-    for name, value in values.items():
-        if value != own[name]:
-            told = str(value).lower() if isinstance(value, bool) else str(value)
-            command += [f"--{name}", told] if name in KERNEL else ["--set", f"{name}={told}"]
+    for name, value in _non_default(recipe, values).items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        command += [f"--{name}", text] if name in KERNEL_PARAMETERS else ["--set", f"{name}={text}"]
     return shlex.join([*command, *options])
+
+
+def _non_default(recipe: Recipe, values: Mapping[str, Value]) -> dict[str, Value]:
+    defaults = default_values(recipe)
+    return {name: value for name, value in values.items() if value != defaults[name]}

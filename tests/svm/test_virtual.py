@@ -108,8 +108,8 @@ def test_a_gentle_distortion_leaves_a_digit_what_it_is(small_model, test_set):
 
 @pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
 def test_a_strength_that_makes_no_sense_is_refused(strength):
-    with pytest.raises(ValueError, match="rotation must be a number of at least 0"):
-        Distortion(rotation=strength)
+    with pytest.raises(ValueError, match="rotation must be a finite number of at least 0"):
+        Distortion(rotation=strength)(np.zeros((1, 784)), rng())
 
 
 # --- virtual support vectors -----------------------------------------------------------------

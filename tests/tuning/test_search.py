@@ -21,7 +21,7 @@ from mnist_svm.cli import cli
 from mnist_svm.cli.progress import CLEAR_LINE
 from mnist_svm.cli.trial_table import Teller
 from mnist_svm.exceptions import TrackingError
-from mnist_svm.models.pipelines import places, settable
+from mnist_svm.models.pipelines import matching_names, settable_parameters
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.tuning.search import UnderWay, search_name, tune
@@ -122,9 +122,9 @@ def test_a_recipe_is_within_its_own_search_space(name):
         assert isinstance(of, Real) or (type(value) is int and (value - of.low) % of.step == 0)
     assert divided(recipe, own) == (recipe.defaults, {})
     # What several views share has one value to begin with.
-    known = settable(recipe.pipeline(calibrate=False))
+    known = settable_parameters(recipe.pipeline(calibrate=False))
     for parameter in set(own) - {"C", "gamma", "degree", "coef0"}:
-        assert {known[place] for place in places(parameter, known)} == {own[parameter]}
+        assert {known[place] for place in matching_names(parameter, known)} == {own[parameter]}
 
 
 def test_real_numbers_are_short_enough_to_type(searched):
@@ -375,9 +375,9 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     assert loaded.metadata["parameters"].get("pipeline", {}) == changes
     for machine in fitted_svcs(loaded.pipeline):
         assert (machine.C, machine.gamma) == (parameters.C, parameters.gamma)
-    known = settable(loaded.pipeline)
+    known = settable_parameters(loaded.pipeline)
     for parameter, value in changes.items():
-        assert {known[place] for place in places(parameter, known)} == {value}
+        assert {known[place] for place in matching_names(parameter, known)} == {value}
 
 
 def test_the_command_is_quoted_for_the_shell():
@@ -612,15 +612,15 @@ def test_the_table_is_wiped_line_by_line_at_the_end(tmp_path):
 
 def test_a_parameter_is_set_wherever_it_occurs(train_set):
     pipeline = RECIPES["best"].pipeline(changes={"directions": 8, "slanted__copies": 2})
-    known = settable(pipeline)
+    known = settable_parameters(pipeline)
     assert {x for place, x in known.items() if place.endswith("__directions")} == {8}
     assert [x for place, x in known.items() if place.endswith("__copies")] == [8, 2, 8]
 
 
 def test_a_distortion_is_set_without_changing_the_recipe():
-    changed = settable(RECIPES["best"].pipeline(changes={"distort__rotation": 0.25}))
+    changed = settable_parameters(RECIPES["best"].pipeline(changes={"distort__rotation": 0.25}))
     assert {x for place, x in changed.items() if place.endswith("__rotation")} == {0.25}
-    again = settable(RECIPES["best"].pipeline())
+    again = settable_parameters(RECIPES["best"].pipeline())
     assert {x for place, x in again.items() if place.endswith("__rotation")} == {0.1}
 
 
@@ -651,9 +651,9 @@ def test_what_cannot_be_set_is_wrong_usage(run, tmp_path, given, says):
 @pytest.mark.parametrize(
     ("recipe", "changes", "says"),
     [
-        ("poly4", {"prepare__sigma": 1.0}, "this recipe has parameters of its kernel alone"),
+        ("poly4", {"prepare__sigma": 1.0}, "this recipe has kernel parameters only"),
         ("best", {"copies": 0}, "copies must be at least 1, got 0"),
-        ("best", {"distort__stretch": -1}, "stretch must be a number of at least 0"),
+        ("best", {"distort__stretch": -1}, "stretch must be a finite number of at least 0"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_refused(recipe, changes, says):
