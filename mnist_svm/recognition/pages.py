@@ -1,99 +1,107 @@
-"""A page of digits: blobs joined and cut so that the classifier is surest of what it reads."""
+"""Reading a page: segment it into blobs, then join and split them as the classifier prefers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm.constants import Images
+from mnist_svm.constants import Float64Array, Images, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.segment import Blob, Page, segment_page, split_blob
 from mnist_svm.recognition.results import Digit, Row
 
-Part = TypeVar("Part")
+Item = TypeVar("Item")
+Proba = Callable[[Images], Float64Array]
 
-# From uint8 images of shape (n, 28, 28) to probabilities: of shape (n, k), one a class, and of
-# shape (n,), that it is one digit and not two or more that touch.
-Classify = Callable[[Images], npt.NDArray[np.float64]]
+# A blob is split if it is less probably a single digit than this, and wider than this multiple of
+# its height.
+MAX_SINGLE_PROBA = 0.2
+MIN_SPLIT_ASPECT = 0.45
 
-# A blob that is narrower than this part of its height is not cut.
-WIDE = 0.45
+# Rounds of splitting, and blobs split per round: noise has thousands of ambiguous blobs.
+SPLIT_ROUNDS = 4
+SPLITS_PER_ROUND = 100
 
-# Blots that are one digit with less probability are cut: most are, whatever they look like.
-ONE = 0.2
+# Neighbours may be joined if the gap between them is at most this multiple of their height.
+MAX_JOIN_GAP = 0.15
 
-# Digits that touch are cut again and again, so often, and on a page so many at a time: noise has
-# thousands of blobs that might be anything.
-DEPTH = 4
-CUT = 100
+# Weights in the score of a split, relative to the log confidences: the log probability that each
+# half is a single digit, and the lower half's height as a fraction of the whole. Fitted by logistic
+# regression on 300 pairs of training digits.
+SINGLE_WEIGHT = 0.1
+HEIGHT_WEIGHT = 0.6
 
-# Blots nearer than this part of their height may be parts of one digit.
-NEAR = 0.15
-
-# What else than the classifier's sureness speaks for a cut: that the parts are one digit each, and
-# as high as the whole. Weights from a logistic regression on 300 pairs of training digits.
-PER_ONE = 0.1
-PER_HEIGHT = 0.6
-
-# Probabilities below it are not told apart.
-TINY = 1e-6
+# Probabilities are clipped here before their logarithm is taken.
+MIN_PROBA = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class _Reading:
-    """A blob, what the classifier saw of it and says, and whether it is one digit."""
+@dataclass(eq=False)
+class _Candidate:
+    """A blob with its image, class probabilities and probability of being a single digit.
+
+    ``halves`` is empty, or the two candidates that replace this one.
+    """
 
     blob: Blob
     image: Images
-    probabilities: npt.NDArray[np.float64]
-    one: float
+    probabilities: Float64Array
+    single_proba: float
+    halves: tuple[_Candidate, ...] = ()
 
     @property
     def log_confidence(self) -> float:
-        """Logarithm of the best class's probability."""
-        return float(np.log(max(self.probabilities.max(), TINY)))
+        """Logarithm of the highest class probability."""
+        return float(np.log(max(self.probabilities.max(), MIN_PROBA)))
+
+    def digits(self) -> Iterator[_Candidate]:
+        """Yield this candidate, or those that it was split into, from left to right."""
+        if not self.halves:
+            yield self
+        for half in self.halves:
+            yield from half.digits()
+
+
+Classify = Callable[[list[Blob]], list[_Candidate]]
 
 
 class PageReader:
-    """Reads all digits of a picture.
+    """Reader of all digits on a picture.
 
     Parameters
     ----------
     classes : int64 ndarray of shape (k,)
-        The labels of the classifier's classes.
-    classify : callable
-        From uint8 images of shape (n, 28, 28), 0-255, to probabilities of shape (n, k).
-    is_one : callable
-        From such images to probabilities of shape (n,) that each is one digit, and not two or
-        more that touch.
+        Labels of the classifier's classes.
+    predict_proba : callable
+        Maps uint8 images of shape (n, 28, 28), 0-255, to class probabilities of shape (n, k).
+    single_digit_proba : callable
+        Maps such images to the probabilities, of shape (n,), that each shows a single digit rather
+        than several touching ones.
     """
 
-    def __init__(
-        self, classes: npt.NDArray[np.int64], classify: Classify, is_one: Classify
-    ) -> None:
+    def __init__(self, classes: Labels, predict_proba: Proba, single_digit_proba: Proba) -> None:
         self._classes = classes
-        self._classify = classify
-        self._is_one = is_one
+        self._predict_proba = predict_proba
+        self._single_digit_proba = single_digit_proba
 
-    def read(self, grey: Images, *, until: float = inf) -> tuple[Row, ...]:
+    def read(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
         """Read a picture.
 
         Parameters
         ----------
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        until : float, optional
-            When to give up, by `time.monotonic`.
+        deadline : float, optional
+            Value of `time.monotonic` at which to give up.
 
         Returns
         -------
-        tuple of rows from top to bottom, each a tuple of Digit from left to right
+        tuple of tuples of Digit
+            Rows from top to bottom, digits from left to right.
 
         Raises
         ------
@@ -105,99 +113,124 @@ class PageReader:
         if not rows:
             msg = "no digits found on this picture"
             raise PictureError(msg)
-        # All rows at once: to ask the classifier takes a while, however much it is asked.
-        readings = iter(self._readings(page, [blob for row in rows for blob in row], until))
-        whole = self._joined(page, [[next(readings) for _ in row] for row in rows], until)
-        parts = iter(self._cut(page, [reading for row in whole for reading in row], DEPTH, until))
+
+        def classify(blobs: list[Blob]) -> list[_Candidate]:
+            return self._classify(page, blobs, deadline)
+
+        # Each stage classifies the blobs of all rows together: a call has a high fixed cost.
+        candidates = classify([blob for row in rows for blob in row])
+        joined = _join_neighbours(_group(candidates, [len(row) for row in rows]), classify)
+        level = [candidate for row in joined for candidate in row]
+        for _ in range(SPLIT_ROUNDS):
+            level = _split_touching(page, level, classify, deadline)
         return tuple(
-            tuple(self._digit(page, part) for _ in row for part in next(parts)) for row in whole
+            tuple(self._digit(page, part) for candidate in row for part in candidate.digits())
+            for row in joined
         )
 
-    def _digit(self, page: Page, part: _Reading) -> Digit:
-        probabilities = part.probabilities
-        best = int(probabilities.argmax())
-        box = page.picture_box(part.blob.box)
-        return Digit(
-            int(self._classes[best]), float(probabilities[best]), box, part.image, probabilities
-        )
-
-    def _readings(self, page: Page, blobs: list[Blob], until: float) -> list[_Reading]:
+    def _classify(self, page: Page, blobs: list[Blob], deadline: float) -> list[_Candidate]:
         if not blobs:
             return []
-        images = np.stack([page.render(blob) for blob in _in_time(blobs, until)])
-        probabilities, ones = self._classify(images), self._is_one(images)
-        return [_Reading(*parts) for parts in zip(blobs, images, probabilities, ones, strict=True)]
-
-    def _joined(self, page: Page, rows: list[list[_Reading]], until: float) -> list[list[_Reading]]:
-        """Neighbours joined where the classifier is surer of the whole than of the parts."""
-        pairs = [[pair for pair in pairwise(row) if _are_near(*pair)] for row in rows]
-        blobs = [one.blob.union(two.blob) for of_row in pairs for one, two in of_row]
-        wholes = iter(self._readings(page, blobs, until))
-        result = []
-        for row, of_row in zip(rows, pairs, strict=True):
-            joined = list(row)
-            for (one, two), whole in reversed([(pair, next(wholes)) for pair in of_row]):
-                surer = whole.log_confidence > one.log_confidence + two.log_confidence
-                # The one to the right may have been joined to the next.
-                if whole.one > ONE and surer and two in joined:
-                    at = joined.index(two)
-                    joined[at - 1 : at + 1] = [whole]
-            result.append(joined)
-        return result
-
-    def _cut(
-        self, page: Page, readings: list[_Reading], depth: int, until: float
-    ) -> list[list[_Reading]]:
-        """The digits of each blob, cut between them if they are several."""
-        several = [reading for reading in readings if depth and _may_be_more(reading)]
-        surest = set(sorted(several, key=lambda reading: reading.one)[:CUT])
-        ways = [
-            split_blob(page, reading.blob) if reading in surest else []
-            for reading in _in_time(readings, until)
-        ]
-        pieces = [piece for of_blot in ways for pair in of_blot for piece in pair]
-        read = iter(self._readings(page, pieces, until))
-        pairs = [
-            max(
-                ([next(read), next(read)] for _ in of_blot),
-                key=lambda pair: _worth(pair, reading),
-                default=[],
-            )
-            for reading, of_blot in zip(readings, ways, strict=True)
-        ]
-        if not pieces:
-            return [[reading] for reading in readings]
-        again = iter(self._cut(page, [part for pair in pairs for part in pair], depth - 1, until))
+        images = np.stack([page.render(blob) for blob in _until(deadline, blobs)])
+        probabilities = self._predict_proba(images)
+        singles = self._single_digit_proba(images)
         return [
-            [digit for _ in pair for digit in next(again)] or [reading]
-            for reading, pair in zip(readings, pairs, strict=True)
+            _Candidate(blob, image, row, float(single))
+            for blob, image, row, single in zip(blobs, images, probabilities, singles, strict=True)
         ]
 
+    def _digit(self, page: Page, candidate: _Candidate) -> Digit:
+        probabilities = candidate.probabilities
+        best = int(probabilities.argmax())
+        box = page.on_picture(candidate.blob.box)
+        return Digit(
+            int(self._classes[best]),
+            float(probabilities[best]),
+            box,
+            candidate.image,
+            probabilities,
+        )
 
-def _in_time(parts: list[Part], until: float) -> Iterator[Part]:
-    """The parts one by one, as long as there is time."""
-    for part in parts:
-        if time.monotonic() > until:
-            msg = "not read in time: far more on it than a page of numbers has"
+
+def _join_neighbours(rows: list[list[_Candidate]], classify: Classify) -> list[list[_Candidate]]:
+    """Join neighbours where the whole has a higher log confidence than both parts together."""
+    pairs = [(left, right) for row in rows for left, right in pairwise(row) if _near(left, right)]
+    wholes = classify([left.blob.union(right.blob) for left, right in pairs])
+    # The accepted joins, by their left part.
+    joins = {
+        left: whole
+        for (left, right), whole in zip(pairs, wholes, strict=True)
+        if whole.single_proba > MAX_SINGLE_PROBA
+        and whole.log_confidence > left.log_confidence + right.log_confidence
+    }
+    return [_apply_joins(row, joins) for row in rows]
+
+
+def _apply_joins(row: list[_Candidate], joins: dict[_Candidate, _Candidate]) -> list[_Candidate]:
+    """Replace pairs by their joins, from right to left, using each candidate at most once."""
+    joined: list[_Candidate] = []
+    index = len(row) - 1
+    while index >= 0:
+        if index > 0 and row[index - 1] in joins:
+            joined.append(joins[row[index - 1]])
+            index -= 2
+        else:
+            joined.append(row[index])
+            index -= 1
+    return joined[::-1]
+
+
+def _split_touching(
+    page: Page, level: list[_Candidate], classify: Classify, deadline: float
+) -> list[_Candidate]:
+    """Set the best halves of each candidate that seems to be several digits, and return them."""
+    several = [candidate for candidate in level if _may_be_several(candidate)]
+    likeliest = set(sorted(several, key=lambda each: each.single_proba)[:SPLITS_PER_ROUND])
+    several = [candidate for candidate in several if candidate in likeliest]
+    splits = [
+        (candidate, blobs)
+        for candidate in _until(deadline, several)
+        for blobs in split_blob(page, candidate.blob)
+    ]
+    halves = classify([blob for _, blobs in splits for blob in blobs])
+    best_scores: dict[_Candidate, float] = {}
+    for (candidate, _), left, right in zip(splits, halves[0::2], halves[1::2], strict=True):
+        score = _split_score(candidate, left, right)
+        if score > best_scores.get(candidate, -inf):
+            best_scores[candidate] = score
+            candidate.halves = (left, right)
+    return [half for candidate in several for half in candidate.halves]
+
+
+def _split_score(whole: _Candidate, left: _Candidate, right: _Candidate) -> float:
+    """Return the score of a split; the highest of a blob's splits is chosen."""
+    halves = (left, right)
+    confidence = sum(half.log_confidence for half in halves)
+    single = sum(float(np.log(max(half.single_proba, MIN_PROBA))) for half in halves)
+    height = min(half.blob.box.height for half in halves) / whole.blob.box.height
+    return confidence + SINGLE_WEIGHT * single + HEIGHT_WEIGHT * height
+
+
+def _near(left: _Candidate, right: _Candidate) -> bool:
+    """Whether the gap between two neighbours is small enough to join them."""
+    a, b = left.blob.box, right.blob.box
+    return a.gaps(b)[1] <= MAX_JOIN_GAP * a.union(b).height
+
+
+def _may_be_several(candidate: _Candidate) -> bool:
+    box = candidate.blob.box
+    return candidate.single_proba < MAX_SINGLE_PROBA and box.width > MIN_SPLIT_ASPECT * box.height
+
+
+def _until(deadline: float, items: list[Item]) -> Iterator[Item]:
+    """Yield the items; raise PictureError when the deadline has passed."""
+    for item in items:
+        if time.monotonic() > deadline:
+            msg = "not read in time: the picture has far more marks than a page of numbers"
             raise PictureError(msg)
-        yield part
+        yield item
 
 
-def _are_near(one: _Reading, two: _Reading) -> bool:
-    """Whether two neighbours may be parts of one digit."""
-    boxes = one.blob.box, two.blob.box
-    return boxes[0].gaps(boxes[1])[1] <= NEAR * boxes[0].union(boxes[1]).height
-
-
-def _may_be_more(reading: _Reading) -> bool:
-    box = reading.blob.box
-    return reading.one < ONE and box.width > WIDE * box.height
-
-
-def _worth(parts: list[_Reading], whole: _Reading) -> float:
-    """How good a cut is."""
-    sure = sum(part.log_confidence for part in parts)
-    ones = sum(float(np.log(max(part.one, TINY))) for part in parts)
-    height = min(part.blob.box.height for part in parts) / whole.blob.box.height
-    return sure + PER_ONE * ones + PER_HEIGHT * height
-
+def _group(items: list[Item], sizes: list[int]) -> list[list[Item]]:
+    """Split a list into consecutive lists of the given sizes."""
+    return [items[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]

@@ -1,4 +1,4 @@
-"""Recognizer: a trained model that reads images and pictures."""
+"""Classify images, and read pictures and pages, with a trained model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from math import inf
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from joblib import delayed
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.constants import IMAGE_SIDE, Images
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Float64Array, Images, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
@@ -28,48 +27,49 @@ from mnist_svm.recognition.results import DigitReading, PageReading, Readings, R
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 from mnist_svm.svm.fitted import fitted_svcs
 
-# Images classified, and pictures decoded, at a time: memory stays bounded by it. Classifying begins
-# with work on all support vectors, which few images would not be worth.
-IMAGES = 4 * ROWS_PER_BLOCK
-PICTURES = 500
+# A call of the classifier first prepares all support vectors, so blocks should not be small.
+IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
+# Decoded pictures held in memory at a time.
+PICTURES_PER_BLOCK = 500
 
-# Pixels of a thumbnail's longer side.
-THUMBNAIL = 112
+# Longer side of a thumbnail in pixels.
+THUMBNAIL_SIDE = 112
 
-# Called with the number of images done, and of all.
+# Called with (n_done, n_total).
 Progress = Callable[[int, int], None]
 
 
 class Recognizer:
-    """A trained model that reads images and pictures.
+    """Reader of digits with a trained model.
 
     Parameters
     ----------
     model : Model
-        From `mnist_svm.models.file.load_model` or `train`.
-    n_jobs : int, default=-1
-        Threads that share the blocks of images, as in joblib; -1 takes every core.
+        From `mnist_svm.load_model` or `mnist_svm.train_model`.
+    n_jobs : int or None, default=-1
+        Number of threads, as in joblib.
 
     Examples
     --------
     >>> recognizer = Recognizer.load()
-    >>> [reading.top[0][0] for reading in recognizer.read(["images_test/7.png"])]
+    >>> [reading.label for reading in recognizer.read(["images_test/7.png"])]
     [7]
     """
 
-    def __init__(self, model: Model, *, n_jobs: int = -1) -> None:
+    def __init__(self, model: Model, *, n_jobs: int | None = -1) -> None:
         self.model = model
         self.n_jobs = n_jobs
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None, *, n_jobs: int = -1) -> Self:
+    def load(cls, path: str | os.PathLike[str] | None = None, *, n_jobs: int | None = -1) -> Self:
         """Load a model file.
 
         Parameters
         ----------
-        path : path of the file, optional
-            See `mnist_svm.models.locate.find_model`: without a path, one's own model, or the shipped.
-        n_jobs : int, default=-1
+        path : str or os.PathLike, optional
+            By default the file that `mnist_svm.models.locate.find_model` chooses.
+        n_jobs : int or None, default=-1
+            Number of threads, as in joblib.
 
         Returns
         -------
@@ -78,52 +78,53 @@ class Recognizer:
         Raises
         ------
         ModelFileError
-            If the file is no model file, is damaged, or names anything that it must not.
+            If the file is not a model file, is damaged, or names a class that is not allowed.
         OSError
             If the file cannot be opened or read.
         """
         return cls(load_model(path), n_jobs=n_jobs)
 
     @property
-    def classes(self) -> npt.NDArray[np.int64]:
-        """The labels that the model knows, sorted: int64 ndarray of shape (k,)."""
-        classes: npt.NDArray[np.int64] = self.model.pipeline.classes_
+    def classes(self) -> Labels:
+        """Labels that the model knows, sorted: int64 ndarray of shape (k,)."""
+        classes: Labels = self.model.pipeline.classes_
         return classes
 
     @property
     def class_names(self) -> dict[int, str]:
-        """What labels mean, where they are not the digits themselves: empty for digits."""
+        """Name of each label; empty if the labels are digits."""
         names = self.model.metadata.get("class_names") or ()
         return dict(zip(self.classes.tolist(), names, strict=False))
 
     def classify(
-        self, images: Images, *, progress: Progress = lambda done, total: None
+        self, images: Images, *, progress: Progress = lambda n_done, n_total: None
     ) -> Readings:
-        """Read images that are in MNIST form.
+        """Classify images in MNIST form.
 
-        Many are read by the workers of a Dask cluster, where one is in use; see
-        `mnist_svm.parallel.workers`.
+        Several blocks of images are distributed over the workers of a Dask cluster, if one is
+        active; see `mnist_svm.parallel.workers`.
 
         Parameters
         ----------
-        images : uint8 ndarray of shape (n, 28, 28), 0-255, ink bright on a dark ground
+        images : uint8 ndarray of shape (n_images, 28, 28), 0-255
+            Bright ink on a dark background.
         progress : callable, optional
-            Told the number of images done, and of all.
+            Called with (n_done, n_total).
 
         Returns
         -------
         Readings
         """
         n, pipeline = len(images), self.model.pipeline
-        X = _flat(images)
+        X = _flatten(images)
         confidences = np.empty((n, len(self.classes)))
-        blocks = [slice(start, start + IMAGES) for start in range(0, n, IMAGES)]
-        # A single block is not worth sending.
+        blocks = [slice(start, start + IMAGES_PER_BLOCK) for start in range(0, n, IMAGES_PER_BLOCK)]
+        # Sending a single block to a cluster takes longer than classifying it.
         with (workers_for if len(blocks) > 1 else threads)(self.n_jobs) as workers:
             workers.share(pipeline)
-            results = workers(delayed(_confidences)(pipeline, X[block]) for block in blocks)
-            for block, of_block in zip(blocks, results, strict=True):
-                confidences[block] = of_block
+            results = workers(delayed(_predict_proba)(pipeline, X[block]) for block in blocks)
+            for block, result in zip(blocks, results, strict=True):
+                confidences[block] = result
                 progress(min(block.stop, n), n)
         return Readings(self.classes, self.classes[confidences.argmax(axis=1)], confidences)
 
@@ -138,26 +139,26 @@ class Recognizer:
 
         Parameters
         ----------
-        pictures : iterable of paths
-            ``-`` is standard input; a folder stands for the pictures in it, by name.
+        pictures : iterable of str or os.PathLike
+            ``-`` is standard input; a folder stands for the pictures in it, sorted by name.
         top : int, default=1
-            How many of the best labels to tell.
+            Number of most probable labels to report.
         thumbnails : bool, default=False
-            Whether to keep a small copy of each picture, for people to look at.
+            Whether to keep a copy of each picture, at most `THUMBNAIL_SIDE` pixels a side.
 
         Yields
         ------
         DigitReading
-            One a picture, in order; one that cannot be read has an ``error`` and does not
-            keep the others from being read.
+            One per picture, in order; ``error`` is set if the picture could not be read.
         """
         block: list[DigitReading] = []
-        for file, picture in load_pictures(pictures, thumbnail=THUMBNAIL if thumbnails else None):
-            block.append(_seen(file, picture))
-            if len(block) == PICTURES:
-                yield from self._answered(block, top)
+        thumbnail = THUMBNAIL_SIDE if thumbnails else None
+        for file, picture in load_pictures(pictures, thumbnail=thumbnail):
+            block.append(_normalized(file, picture))
+            if len(block) == PICTURES_PER_BLOCK:
+                yield from self._classify_block(block, top)
                 block = []
-        yield from self._answered(block, top)
+        yield from self._classify_block(block, top)
 
     def read_page(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
         """Read all digits of a decoded picture.
@@ -167,106 +168,106 @@ class Recognizer:
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
             See `mnist_svm.pictures.decode.decode`.
         deadline : float, optional
-            When to give up, by `time.monotonic`: noise may take a minute.
+            Value of `time.monotonic` at which to give up; noise may take a minute.
 
         Returns
         -------
-        tuple of rows from top to bottom, each a tuple of `mnist_svm.recognition.pages.Digit` from left to right
+        tuple of tuples of Digit
+            Rows from top to bottom, digits from left to right.
 
         Raises
         ------
         PictureError
             If the picture is blank, shows nothing that could be a digit, or is not read in time.
         """
-        return self._pages.read(grey, until=deadline)
+        return self._page_reader.read(grey, deadline=deadline)
 
     def read_pages(
         self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
     ) -> Iterator[PageReading]:
-        """Read pictures of any number of digits, row by row.
+        """Read pictures with any number of digits, row by row.
 
         Parameters
         ----------
-        pictures : iterable of paths
-            ``-`` is standard input; a folder stands for the pictures in it, by name.
+        pictures : iterable of str or os.PathLike
+            ``-`` is standard input; a folder stands for the pictures in it, sorted by name.
         thumbnail : int, optional
-            Keep a copy of each picture whose longer side has at most so many pixels.
+            Longer side in pixels of a copy to keep of each picture; by default none is kept.
 
         Yields
         ------
         PageReading
-            One a picture, in order; one that cannot be read has an ``error`` and does not
-            keep the others from being read.
+            One per picture, in order; ``error`` is set if the picture could not be read.
         """
         for file, picture in load_pictures(pictures, thumbnail=thumbnail):
             if isinstance(picture, PictureError):
                 yield PageReading(file, error=str(picture))
                 continue
-            size = picture.grey.shape
-            seen = PageReading(
-                file, note=picture.note, thumbnail=picture.thumbnail, size=(size[0], size[1])
+            height, width = picture.grey.shape
+            page = PageReading(
+                file, note=picture.note, thumbnail=picture.thumbnail, size=(height, width)
             )
             try:
-                yield replace(seen, rows=self.read_page(picture.grey))
+                yield replace(page, rows=self.read_page(picture.grey))
             except PictureError as error:
-                yield replace(seen, error=str(error))
+                yield replace(page, error=str(error))
 
     def prepare(self) -> Self:
-        """Do now what the first reading, and every small one, would begin with.
+        """Do the one-time work of the first prediction now.
 
-        For who reads little at a time, again and again. See
+        Worthwhile before many small predictions; see
         `mnist_svm.svm.classifier.KernelSVC.prepare`.
 
         Returns
         -------
         Recognizer
-            Itself.
+            This object.
         """
-        for model in (self.model, self._touching):
-            for machine in fitted_svcs(model.pipeline):
-                machine.prepare()
+        for model in (self.model, self._touching_model):
+            for svc in fitted_svcs(model.pipeline):
+                svc.prepare()
         return self
 
     @cached_property
-    def _touching(self) -> Model:
+    def _touching_model(self) -> Model:
+        """Classifier of single digits (class 1) and several touching ones (class 2)."""
         return load_model(TOUCHING)
 
     @cached_property
-    def _pages(self) -> PageReader:
-        touching = self._touching.pipeline
+    def _page_reader(self) -> PageReader:
+        touching = self._touching_model.pipeline
         return PageReader(
             self.classes,
             lambda images: self.classify(images).confidences,
-            lambda images: np.asarray(touching.predict_proba(_flat(images))[:, 0]),
+            lambda images: np.asarray(touching.predict_proba(_flatten(images))[:, 0]),
         )
 
-    def _answered(self, block: list[DigitReading], top: int) -> Iterator[DigitReading]:
-        images = [seen.image for seen in block if seen.image is not None]
-        if images:
-            readings = self.classify(np.stack(images))
+    def _classify_block(self, block: list[DigitReading], top: int) -> Iterator[DigitReading]:
+        images = [reading.image for reading in block if reading.image is not None]
+        readings = self.classify(np.array(images, np.uint8).reshape(-1, *IMAGE_SHAPE))
         index = 0
-        for seen in block:
-            if seen.image is None:
-                yield seen
+        for reading in block:
+            if reading.image is None:
+                yield reading
             else:
-                yield replace(seen, top=tuple(readings.top(index, top)))
+                yield replace(reading, top=tuple(readings.top(index, top)))
                 index += 1
 
 
-def _confidences(pipeline: Pipeline, X: Images) -> npt.NDArray[np.float64]:
+def _predict_proba(pipeline: Pipeline, X: Images) -> Float64Array:
     return np.asarray(pipeline.predict_proba(X))
 
 
-def _flat(images: Images) -> Images:
-    return images.reshape(len(images), IMAGE_SIDE * IMAGE_SIDE)
+def _flatten(images: Images) -> Images:
+    return images.reshape(len(images), N_PIXELS)
 
 
-def _seen(file: str, picture: Picture | PictureError) -> DigitReading:
-    """A picture as the classifier will see it, or why it cannot."""
+def _normalized(file: str, picture: Picture | PictureError) -> DigitReading:
+    """Return a reading with the image in MNIST form, or with the reason why there is none."""
     if isinstance(picture, PictureError):
         return DigitReading(file, error=str(picture))
-    seen = DigitReading(file, note=picture.note, thumbnail=picture.thumbnail)
+    reading = DigitReading(file, note=picture.note, thumbnail=picture.thumbnail)
     try:
-        return replace(seen, image=normalize(picture.grey))
+        return replace(reading, image=normalize(picture.grey))
     except PictureError as error:
-        return replace(seen, error=str(error))
+        return replace(reading, error=str(error))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm.constants import Float64Array, Images
+from mnist_svm.constants import Float64Array, Images, Labels
 from mnist_svm.pictures.strokes import Box
 
 # A gap wider than this many digit heights separates two numbers of a row.
@@ -29,8 +28,8 @@ class Readings:
         calibration.
     """
 
-    classes: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    classes: Labels
+    labels: Labels
     confidences: Float64Array
 
     @property
