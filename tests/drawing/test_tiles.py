@@ -14,7 +14,7 @@ from mnist_svm.drawing import tiles
 from mnist_svm.drawing.contact_sheet import FRAME
 from mnist_svm.drawing.text import shorten_text, wrap_text
 from mnist_svm.drawing.tiles import HEIGHT, SIDE, WIDTH, Tile, draw_tiles
-from mnist_svm.recognition.recognizer import THUMBNAIL
+from mnist_svm.recognition.recognizer import THUMBNAIL_SIDE
 from tests.support.paths import DIGITS
 
 
@@ -169,7 +169,7 @@ def test_a_thumbnail_has_the_picture_s_shape_and_at_most_so_many_pixels(readings
     Image.new("RGB", size, (200, 30, 40)).save(picture)
     (reading,) = readings(picture)
     height, width, _ = reading.thumbnail.shape
-    scale = min(THUMBNAIL / max(size), 1)
+    scale = min(THUMBNAIL_SIDE / max(size), 1)
     assert width == pytest.approx(max(scale * size[0], 1), abs=0.5)
     assert height == pytest.approx(max(scale * size[1], 1), abs=0.5)
     assert (reading.thumbnail == (200, 30, 40)).all()
