@@ -11,7 +11,7 @@ from mnist_svm.serve.settings import MIB, Settings
 
 MILLION = 1_000_000
 
-# What the extra brings.
+# Modules that the extra "serve" installs.
 EXTRA = (
     "fastapi",
     "fastapi_offline",
@@ -28,7 +28,7 @@ EXTRA = (
     envvar="MNIST_SVM_HOST",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; 0.0.0.0 for other machines too.",
+    help="Address to listen on; 0.0.0.0 accepts other machines.",
 )
 @click.option(
     "-p",
@@ -37,7 +37,7 @@ EXTRA = (
     envvar="MNIST_SVM_PORT",
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 selects a free port.",
 )
 @model_option
 @click.option(
@@ -46,7 +46,7 @@ EXTRA = (
     envvar="MNIST_SVM_WORKERS",
     default=1,
     show_default=True,
-    help="Processes that share the work; one that dies is started anew.",
+    help="Number of processes; one that dies is restarted.",
 )
 @click.option(
     "--max-body",
@@ -54,7 +54,7 @@ EXTRA = (
     default=Settings.max_body // MIB,
     show_default=True,
     metavar="MiB",
-    help="Largest body of a request.",
+    help="Maximum size of a request body.",
 )
 @click.option(
     "--max-pixels",
@@ -62,7 +62,7 @@ EXTRA = (
     default=Settings.max_pixels // MILLION,
     show_default=True,
     metavar="MILLIONS",
-    help="Largest picture.",
+    help="Maximum number of pixels per picture.",
 )
 @click.option(
     "--max-files",
@@ -70,7 +70,7 @@ EXTRA = (
     default=Settings.max_files,
     show_default=True,
     metavar="N",
-    help="Most pictures of a request.",
+    help="Maximum number of pictures per request.",
 )
 @click.option(
     "--timeout",
@@ -79,7 +79,7 @@ EXTRA = (
     default=Settings.timeout,
     show_default=True,
     metavar="SECONDS",
-    help="Longest time for a request, sending included.",
+    help="Time limit per request, including its upload.",
 )
 @click.option(
     "--queue",
@@ -87,14 +87,14 @@ EXTRA = (
     default=Settings.queue,
     show_default=True,
     metavar="N",
-    help="Requests that a worker begins on; others are told to come again.",
+    help="Maximum number of concurrent requests per worker; more get status 503.",
 )
 @click.option(
     "--allow-origin",
     "origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Let pages of another origin use the API (CORS); may be repeated; * for all.",
+    help="Allow pages of this origin to use the API (CORS); repeatable; * allows all.",
 )
 def serve_command(
     host: str,
@@ -108,15 +108,15 @@ def serve_command(
     queue: int,
     origins: tuple[str, ...],
 ) -> None:
-    """Serve a web page to draw and drop digits on, and a JSON API.
+    """Serve a JSON API, and a web page to draw digits or drop pictures on.
 
-    The page is at /, the API's documentation at /docs. POST pictures or arrays to /predict for one
-    digit each, pictures to /read for any number of digits. Ctrl-C or SIGTERM ends it when what was
-    begun is finished.
+    The page is at /, the documentation of the API at /docs. POST pictures or arrays of one digit
+    each to /predict, pictures of any number of digits to /read. On Ctrl-C or SIGTERM the server
+    finishes the requests in progress and exits.
 
-    If the environment has MNIST_SVM_API_KEY, the API asks for that key, in the header X-API-Key or
-    as a bearer token; the page asks for it, too. Every request has a line in the log on stderr, as
-    JSON where that is no terminal. Needs the extra: pip install 'mnist-svm[serve]'.
+    With MNIST_SVM_API_KEY in the environment, the API requires this key in the header X-API-Key or
+    as a bearer token. The log on stderr has one line per request, as JSON unless stderr is a
+    terminal. Needs an extra: pip install 'mnist-svm[serve]'.
 
     \b
     Examples:
@@ -139,7 +139,7 @@ def serve_command(
     from mnist_svm.serve.run import listen, serve, url_of
 
     path = find_model(model)
-    # A model that cannot be used is told before anything is begun.
+    # Report an invalid model before any worker starts.
     Recognizer.load(path)
     settings = Settings(
         model=path,
@@ -149,11 +149,16 @@ def serve_command(
         timeout=timeout,
         queue=queue,
         origins=origins,
-        # A file that a key is kept in may end with a newline.
+        # A key that was read from a file may end with a newline.
         api_key=os.environ.get("MNIST_SVM_API_KEY", "").strip() or None,
     )
     with listen(host, port) as server:
-        line = f"Serving on {url_of(server)} with {describe_model(path)}; Ctrl-C ends it"
-        terminal = is_terminal(sys.stderr)
-        serve(settings, server, workers=workers, terminal=terminal, tell=lambda: echo_stderr(line))
-    echo_stderr("Served; all that was begun is finished")
+        line = f"Serving on {url_of(server)} with {describe_model(path)}; press Ctrl-C to stop"
+        serve(
+            settings,
+            server,
+            workers=workers,
+            is_terminal=is_terminal(sys.stderr),
+            on_start=lambda: echo_stderr(line),
+        )
+    echo_stderr("Stopped; all requests in progress were finished")

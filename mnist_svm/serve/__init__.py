@@ -1,1 +1,1 @@
-"""The web page and the JSON API: recognition over HTTP. Needs the extra ``serve``."""
+"""HTTP server: a web page and a JSON API for recognition. Needs the extra ``serve``."""

@@ -1,25 +1,24 @@
-"""The application: its layers, from the outside in, and what lives as long as it does."""
+"""The ASGI application: routes, error handling and middleware."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.serve.error_responses import ProblemError, internal_error
-from mnist_svm.serve.limits import Guard
-from mnist_svm.serve.metrics import Metrics
-from mnist_svm.serve.middleware import Observed
-from mnist_svm.serve.predict import Reading
-from mnist_svm.serve.responses import problem_answer
-from mnist_svm.serve.routes import add_api
+from mnist_svm.serve import routes
+from mnist_svm.serve.limits import LimitsMiddleware
+from mnist_svm.serve.observability import Metrics, ObservabilityMiddleware
+from mnist_svm.serve.predict import PredictionService
+from mnist_svm.serve.responses import INTERNAL_ERROR, error_response
 from mnist_svm.serve.schemas import VERSION
 from mnist_svm.serve.settings import Settings
 from mnist_svm.serve.web_page import add_pages
@@ -27,12 +26,18 @@ from mnist_svm.serve.web_page import add_pages
 DESCRIPTION = """\
 Reads handwritten digits with a support vector machine. `/predict` takes pictures of one digit each,
 or arrays; `/read` takes pictures of any number of digits. Errors have one line of `detail`, and the
-`request_id` that the log knows them by.
+`request_id` that identifies them in the server's log.
 """
+
+# How to send the API key, for the OpenAPI document; `LimitsMiddleware` checks the key.
+KEY_SCHEMES = (
+    APIKeyHeader(name="X-API-Key", scheme_name="key", auto_error=False),
+    HTTPBearer(scheme_name="bearer", auto_error=False),
+)
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """The web application; it loads the model.
+    """Create the web application, with its model loaded.
 
     Parameters
     ----------
@@ -45,18 +50,18 @@ def create_app(settings: Settings) -> ASGIApp:
     Raises
     ------
     ModelFileError
-        If the model file cannot be used.
+        If the model file is invalid.
     OSError
         If it cannot be read.
     """
     metrics = Metrics()
     recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()
+    card = routes.model_card(recognizer)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Reading]]:
-        reading = Reading(recognizer, max_pixels=settings.max_pixels, tell=metrics.batches.observe)
-        async with reading:
-            yield {"reading": reading}
+    async def lifespan(app: FastAPI) -> AsyncIterator[routes.State]:
+        async with PredictionService(recognizer, settings, metrics) as service:
+            yield {"service": service, "settings": settings, "metrics": metrics, "model": card}
 
     app = FastAPI(
         title="mnist-svm",
@@ -67,44 +72,43 @@ def create_app(settings: Settings) -> ASGIApp:
         redoc_url=None,
         lifespan=lifespan,
     )
-    predict = add_api(app, settings, recognizer, metrics)
+    schemes = KEY_SCHEMES if settings.api_key is not None else ()
+    app.include_router(routes.api, dependencies=[Security(scheme) for scheme in schemes])
+    app.include_router(routes.probes)
     add_pages(app)
+    for error_type in (HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(error_type, _handle_error)
+    return _add_middleware(app, settings, metrics)
 
-    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        # The request that comes by the thousand has no parameters to look at, and what FastAPI does
-        # about them takes a tenth of it.
-        asked = scope.get("method"), scope.get("path"), scope.get("query_string")
-        if asked == ("POST", "/predict", b""):
-            response = await predict(Request(scope, receive))
+
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> ASGIApp:
+    async def bypass(scope: Scope, receive: Receive, send: Send) -> None:
+        # Validation of the absent query takes FastAPI a tenth of a prediction's time.
+        target = scope.get("method"), scope.get("path"), scope.get("query_string")
+        if target == ("POST", "/predict", b""):
+            response = await routes.predict(Request(scope, receive))
             await response(scope, receive, send)
         else:
             await app(scope, receive, send)
 
-    for kind in (ProblemError, HTTPException, RequestValidationError, Exception):
-        app.add_exception_handler(kind, _told)
-    layers: ASGIApp = Guard(routed, settings, metrics)
+    stack: ASGIApp = LimitsMiddleware(bypass, settings, metrics)
     if settings.origins:
-        layers = CORSMiddleware(
-            layers,
+        stack = CORSMiddleware(
+            stack,
             allow_origins=settings.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    return Observed(layers, metrics)
+    return ObservabilityMiddleware(stack, metrics)
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    """Any error as a problem."""
-    problem, headers = internal_error(), None
-    if isinstance(error, ProblemError):
-        problem = error
-    elif isinstance(error, RequestValidationError):
+async def _handle_error(request: Request, error: Exception) -> Response:
+    """Convert any exception of a route to an error response."""
+    if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = ProblemError(422, f"{where}: {first['msg']}")
-    elif isinstance(error, HTTPException):
-        problem, headers = ProblemError(error.status_code, str(error.detail)), error.headers
-    answer = problem_answer(problem, request.state.request_id)
-    answer.headers.update(headers or {})
-    return answer
+        field = ".".join(str(part) for part in first["loc"])
+        error = HTTPException(422, f"{field}: {first['msg']}")
+    if not isinstance(error, HTTPException):
+        error = INTERNAL_ERROR
+    return error_response(error, request.state.request_id)

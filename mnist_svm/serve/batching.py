@@ -1,4 +1,7 @@
-"""Waiting images are classified together: many cost a matrix product little more than one."""
+"""Classify the images of concurrent requests in batches.
+
+A matrix product of many images costs little more than one of a single image.
+"""
 
 from __future__ import annotations
 
@@ -7,60 +10,56 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm.constants import Images
+from mnist_svm.constants import Float64Array, Images
 
-Confidences = npt.NDArray[np.float64]
+# Images per batch. Larger batches would delay the requests that come after them.
+IMAGES_PER_BATCH = 64
 
-# Images of a batch; more would keep the others waiting for long.
-BATCH = 64
-
-# Seconds that the first of a batch waits for others, once nothing is being classified.
-WAIT = 0.004
+# Seconds that an idle batcher waits for further images after the first.
+BATCH_DELAY = 0.004
 
 
 @dataclass(eq=False)
 class _Job:
     images: Images
-    answer: asyncio.Future[Confidences]
+    result: asyncio.Future[Float64Array]
 
 
 class Batcher:
-    """Classifies the images of many requests together.
+    """Collect images from concurrent calls and classify them together.
 
-    While a batch is classified the next one gathers, and `WAIT` longer, unless it is full: batches
-    grow with the load. For use from one event loop.
+    The next batch is collected while one is classified, so batches grow with the load. For use
+    from a single event loop.
 
     Parameters
     ----------
     classify : callable
-        From uint8 images of shape (n, 28, 28), 0-255, to confidences of shape (n, k). Called in one
-        thread at a time.
+        From a uint8 ndarray of shape (n, 28, 28), 0-255, to probabilities of shape (n, k). At most
+        one call runs at a time.
     executor : concurrent.futures.Executor
-        Where it is called.
-    tell : callable, optional
-        Told the number of images of each batch.
+        Executor that runs `classify`.
+    on_batch : callable
+        Called with the number of images of each batch.
     """
 
     def __init__(
         self,
-        classify: Callable[[Images], Confidences],
+        classify: Callable[[Images], Float64Array],
         executor: Executor,
-        tell: Callable[[int], Any] = lambda images: None,
+        on_batch: Callable[[int], object] = lambda n_images: None,
     ) -> None:
         self._classify = classify
         self._executor = executor
-        self._tell = tell
-        self._waiting: deque[_Job] = deque()
-        self._busy = False
+        self._on_batch = on_batch
+        self._queue: deque[_Job] = deque()
+        self._is_running = False
         self._timer: asyncio.TimerHandle | None = None
 
-    async def classify(self, images: Images) -> Confidences:
-        """The confidences in each class of some images.
+    async def classify(self, images: Images) -> Float64Array:
+        """Classify images, in batches with those of other calls.
 
         Parameters
         ----------
@@ -69,67 +68,71 @@ class Batcher:
         Returns
         -------
         float64 ndarray of shape (n, k), 0 to 1
+            Probability of each class.
         """
         loop = asyncio.get_running_loop()
-        # Parts no larger than a batch, so that other requests get in between.
-        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        jobs = [_Job(part, loop.create_future()) for part in parts]
-        self._waiting.extend(jobs)
-        self._gather()
+        # Split large requests, so that images of other requests get into the batches between.
+        jobs = [
+            _Job(images[start : start + IMAGES_PER_BATCH], loop.create_future())
+            for start in range(0, len(images), IMAGES_PER_BATCH)
+        ]
+        self._queue.extend(jobs)
+        self._schedule()
         try:
-            return np.concatenate([await job.answer for job in jobs])
+            return np.concatenate([await job.result for job in jobs])
         finally:
-            # Of a request that was given up, the rest need not be classified.
+            # After a cancellation or an error, do not classify the remaining parts.
             for job in jobs:
-                job.answer.cancel()
+                job.result.cancel()
 
-    def _gather(self) -> None:
-        """Start when there is enough, or when the first has waited long enough."""
-        if self._busy or not self._waiting:
+    def _schedule(self) -> None:
+        """Start a full batch now, and any other after `BATCH_DELAY`."""
+        if self._is_running or not self._queue:
             return
-        if sum(len(job.images) for job in self._waiting) >= BATCH:
+        if sum(len(job.images) for job in self._queue) >= IMAGES_PER_BATCH:
             self._start()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WAIT, self._start)
+            self._timer = asyncio.get_running_loop().call_later(BATCH_DELAY, self._start)
 
     def _start(self) -> None:
-        """Classify what waits, up to a batch."""
+        """Classify up to `IMAGES_PER_BATCH` images of the queue."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         batch: list[_Job] = []
         size = 0
-        while self._waiting and size + len(self._waiting[0].images) <= BATCH:
-            job = self._waiting.popleft()
-            if not job.answer.cancelled():
+        while self._queue and size + len(self._queue[0].images) <= IMAGES_PER_BATCH:
+            job = self._queue.popleft()
+            if not job.result.cancelled():
                 batch.append(job)
                 size += len(job.images)
-        self._busy = bool(batch)
+        self._is_running = bool(batch)
         if batch:
-            self._tell(size)
+            self._on_batch(size)
             images = np.concatenate([job.images for job in batch])
             loop = asyncio.get_running_loop()
             try:
                 running = loop.run_in_executor(self._executor, self._classify, images)
             except RuntimeError as error:
-                # It has been closed. Who waits must hear of it.
+                # The executor is shut down; pass the error on to the callers.
                 running = loop.create_future()
                 running.set_exception(error)
             running.add_done_callback(lambda done: self._finish(batch, done))
 
-    def _finish(self, batch: list[_Job], done: asyncio.Future[Confidences]) -> None:
+    def _finish(self, batch: list[_Job], done: asyncio.Future[Float64Array]) -> None:
+        """Distribute the result of a batch, and schedule the next."""
         start = 0
         error = None if done.cancelled() else done.exception()
         for job in batch:
             stop = start + len(job.images)
-            if job.answer.done():
+            if job.result.done():
                 pass
             elif done.cancelled():
-                job.answer.cancel()
+                job.result.cancel()
             elif error is not None:
-                job.answer.set_exception(error)
+                job.result.set_exception(error)
             else:
-                job.answer.set_result(done.result()[start:stop])
+                job.result.set_result(done.result()[start:stop])
             start = stop
-        self._busy = False
-        self._gather()
+        self._is_running = False
+        self._schedule()

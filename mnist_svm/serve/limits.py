@@ -1,4 +1,4 @@
-"""The layer that bounds what a request may take: who asks, how much, how long, how many at once."""
+"""Middleware that enforces the limits on requests: API key, size, time and concurrency."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import hmac
 import os
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnist_svm.serve.error_responses import ProblemError
-from mnist_svm.serve.metrics import Metrics
-from mnist_svm.serve.responses import problem_answer
-from mnist_svm.serve.settings import MAX_HELD, MIB, REFUSED_SECONDS, Settings
+from mnist_svm.serve.observability import Metrics
+from mnist_svm.serve.responses import error_response
+from mnist_svm.serve.settings import DRAIN_TIMEOUT, MAX_BUFFERED_BYTES, MIB, Settings
 
-# Where the API key is asked for.
-GUARDED = frozenset(["/predict", "/read", "/info", "/metrics"])
+# Paths that need the API key.
+PROTECTED_PATHS = frozenset(["/predict", "/read", "/info", "/metrics"])
 
-# Where bodies are read.
-READING = frozenset(["/predict", "/read"])
+# Paths whose POST requests count against `Settings.queue`.
+QUEUED_PATHS = frozenset(["/predict", "/read"])
 
-BUSY = "too many requests at once; try again"
+OVERLOADED = "too many concurrent requests; try again later"
 
 
-class Inbox:
-    """What a client sends, and whether all of it has come.
+class RequestStream:
+    """The messages of a request, as an ASGI ``receive`` that remembers whether the body ended.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ class Inbox:
 
     Attributes
     ----------
-    headers : as given.
-    ended : whether there is no more to come.
+    headers : Headers
+    ended : bool
+        True if no more of the body will come.
     """
 
     def __init__(self, headers: Headers, receive: Receive) -> None:
@@ -45,19 +46,19 @@ class Inbox:
         self._receive = receive
 
     async def __call__(self) -> Message:
-        """The next message, as ASGI's ``receive``."""
+        """Receive the next message."""
         message = await self._receive()
         self.ended = not message.get("more_body", False)
         return message
 
 
-class Guard:
-    """ASGI layer that lets through what is within the bounds, with its body complete.
+class LimitsMiddleware:
+    """ASGI middleware that forwards requests within the limits, with their complete body.
 
     Parameters
     ----------
     app : ASGI application
-        Gets each body in one piece.
+        Receives each body as one message.
     settings : Settings
     metrics : Metrics
     """
@@ -65,136 +66,134 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app = app
         self._settings = settings
-        self._begun = metrics.begun
-        self._working = 0
-        self._held = 0
+        self._gauge = metrics.requests_in_progress
+        self._n_in_progress = 0
+        self._n_buffered_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or say why not."""
+        """Forward a request, or respond with an error."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        inbox, started = Inbox(Headers(scope=scope), receive), False
+        stream, has_started = RequestStream(Headers(scope=scope), receive), False
 
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
+        async def send_noted(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
             async with asyncio.timeout(self._settings.timeout):
-                await self._let_through(scope, inbox, sending)
+                await self._check_and_forward(scope, stream, send_noted)
         except TimeoutError:
-            if not started:
-                msg = f"took more than {self._settings.timeout:g} s; send less at a time"
-                await _refuse(ProblemError(408, msg), scope, inbox, send)
-        except ProblemError as problem:
-            await _refuse(problem, scope, inbox, send)
+            if not has_started:
+                msg = f"took more than {self._settings.timeout:g} s; send less per request"
+                await _reject(HTTPException(408, msg), scope, stream, send)
+        except HTTPException as error:
+            await _reject(error, scope, stream, send)
         except ClientDisconnect:
-            # Nobody is left to tell.
+            # Nobody reads a response.
             return
 
-    async def _let_through(self, scope: Scope, inbox: Inbox, send: Send) -> None:
+    async def _check_and_forward(self, scope: Scope, stream: RequestStream, send: Send) -> None:
         if not scope["path"].isprintable():
-            # A route's pattern may pass over a newline at the end, and what is checked here must be
-            # what is reached.
-            raise ProblemError(404, "Not Found")
-        if scope["path"] in GUARDED:
-            self._require_key(inbox.headers)
+            # A route's pattern matches a path with a trailing newline, PROTECTED_PATHS does not.
+            raise HTTPException(404, "Not Found")
+        if scope["path"] in PROTECTED_PATHS:
+            self._require_key(stream.headers)
         body = bytearray()
         try:
-            await self._read(body, inbox)
-            await self._work(bytes(body), scope, inbox, send)
+            await self._read(body, stream)
+            await self._forward(bytes(body), scope, stream, send)
         finally:
-            self._held -= len(body)
+            self._n_buffered_bytes -= len(body)
 
     def _require_key(self, headers: Headers) -> None:
-        key = self._settings.api_key
-        if key is None:
+        if self._settings.api_key is None:
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
-        # The bytes as they came, in a time that does not tell how much of them is right.
-        if not hmac.compare_digest(given.encode("latin-1"), os.fsencode(key)):
-            msg = "an API key is needed: X-API-Key: KEY, or Authorization: Bearer KEY"
-            raise ProblemError(401, msg)
+        key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        # Compare the raw bytes, in a time that does not depend on the matching part.
+        if not hmac.compare_digest(key.encode("latin-1"), os.fsencode(self._settings.api_key)):
+            msg = "API key required: X-API-Key: KEY, or Authorization: Bearer KEY"
+            raise HTTPException(401, msg)
 
-    async def _read(self, body: bytearray, inbox: Inbox) -> None:
-        """Read a body, never more of it than is allowed."""
-        limit = self._settings.max_body
-        too_large = ProblemError(413, f"a body of more than {limit / MIB:g} MiB; send less")
-        told = inbox.headers.get("content-length", "")
-        if told.isdigit() and int(told) > limit:
+    async def _read(self, body: bytearray, stream: RequestStream) -> None:
+        """Append the body of the request to `body`, up to the limits on bytes."""
+        max_body = self._settings.max_body
+        too_large = HTTPException(413, f"body larger than {max_body / MIB:g} MiB; send less")
+        content_length = stream.headers.get("content-length", "")
+        if content_length.isdigit() and int(content_length) > max_body:
             raise too_large
-        while not inbox.ended:
-            message = await inbox()
+        while not stream.ended:
+            message = await stream()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             part: bytes = message.get("body", b"")
-            if len(body) + len(part) > limit:
+            if len(body) + len(part) > max_body:
                 raise too_large
-            if self._held + len(part) > MAX_HELD:
-                raise ProblemError(503, BUSY)
-            self._held += len(part)
+            if self._n_buffered_bytes + len(part) > MAX_BUFFERED_BYTES:
+                raise HTTPException(503, OVERLOADED)
+            self._n_buffered_bytes += len(part)
             body += part
 
-    async def _work(self, body: bytes, scope: Scope, inbox: Inbox, send: Send) -> None:
-        """Have the request answered, if there are not too many already."""
-        if scope["method"] != "POST" or scope["path"] not in READING:
-            await self._app(scope, inbox, send)
+    async def _forward(self, body: bytes, scope: Scope, stream: RequestStream, send: Send) -> None:
+        """Pass the request to the application, unless too many are in progress."""
+        if scope["method"] != "POST" or scope["path"] not in QUEUED_PATHS:
+            await self._app(scope, stream, send)
             return
-        if self._working >= self._settings.queue:
-            raise ProblemError(503, BUSY)
-        given = False
+        if self._n_in_progress >= self._settings.queue:
+            raise HTTPException(503, OVERLOADED)
+        is_replayed = False
 
         async def replay() -> Message:
-            nonlocal given
-            if given:
-                return await inbox()
-            given = True
+            nonlocal is_replayed
+            if is_replayed:
+                return await stream()
+            is_replayed = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        task, left = asyncio.current_task(), False
-        assert task is not None  # noqa: S101 - there is one wherever something is awaited
+        task, is_disconnected = asyncio.current_task(), False
+        assert task is not None  # noqa: S101 - coroutines always run in a task
 
-        def leave() -> None:
-            nonlocal left
-            left = True
+        def cancel() -> None:
+            nonlocal is_disconnected
+            is_disconnected = True
             task.cancel()
 
-        # For the connection to call when its client is gone.
-        scope["state"]["leave"] = leave
-        self._working += 1
-        self._begun.inc()
+        # Called by `LimitedHttpProtocol` when the client disconnects.
+        scope["state"]["cancel"] = cancel
+        self._n_in_progress += 1
+        self._gauge.inc()
         try:
             await self._app(scope, replay, send)
         except asyncio.CancelledError:
-            if not left:
+            if not is_disconnected:
                 raise
             task.uncancel()
             raise ClientDisconnect from None
         finally:
-            del scope["state"]["leave"]
-            self._working -= 1
-            self._begun.dec()
+            del scope["state"]["cancel"]
+            self._n_in_progress -= 1
+            self._gauge.dec()
 
 
-async def _refuse(problem: ProblemError, scope: Scope, inbox: Inbox, send: Send) -> None:
-    """Say what is wrong, and hear the client out for a while.
+async def _reject(error: HTTPException, scope: Scope, stream: RequestStream, send: Send) -> None:
+    """Send an error, and discard the rest of the body for up to `DRAIN_TIMEOUT`.
 
-    A connection that is closed while the client still sends loses the answer. So the answer is
-    complete before its end is told, and what comes until then is thrown away.
+    A client that still sends when its connection is closed loses the response. So the whole
+    response is sent first, and its end is marked after the body.
     """
-    answer = problem_answer(problem, scope["state"]["request_id"])
-    if inbox.ended:
-        await answer(scope, inbox, send)
+    response = error_response(error, scope["state"]["request_id"])
+    if stream.ended:
+        await response(scope, stream, send)
         return
-    answer.headers["connection"] = "close"
-    start = {"type": "http.response.start", "status": answer.status_code}
-    await send({**start, "headers": answer.raw_headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+    response.headers["connection"] = "close"
+    start = {"type": "http.response.start", "status": response.status_code}
+    await send({**start, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(REFUSED_SECONDS):
-            while not inbox.ended:
-                await inbox()
+        async with asyncio.timeout(DRAIN_TIMEOUT):
+            while not stream.ended:
+                await stream()
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,4 +1,4 @@
-"""Pictures and arrays of requests -> what is read in them, without keeping the event loop."""
+"""Read the digits of uploaded pictures and arrays, in threads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar, TypeVarTuple
 
 import numpy as np
-import numpy.typing as npt
 from joblib import cpu_count
+from starlette.exceptions import HTTPException
 
 from mnist_svm.constants import Images
 from mnist_svm.exceptions import PictureError, TooLargeError
@@ -22,91 +22,57 @@ from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import is_mnist_form, normalize
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.recognition.results import Row
-from mnist_svm.serve.arrays import images_of
+from mnist_svm.recognition.results import DigitReading, PageReading
 from mnist_svm.serve.batching import Batcher
-from mnist_svm.serve.bodies import Upload
-from mnist_svm.serve.settings import SMALL
+from mnist_svm.serve.observability import Metrics
+from mnist_svm.serve.payloads import Upload, parse_images
+from mnist_svm.serve.settings import MAX_PARALLEL_PIXELS, Settings
 
-Part = TypeVar("Part")
+Reading = TypeVar("Reading", DigitReading, PageReading)
 Result = TypeVar("Result")
+Args = TypeVarTuple("Args")
 
-# A stroke, dark on light.
-_A_ONE = np.full((100, 100), 255, dtype=np.uint8)
-_A_ONE[20:80, 45:55] = 0
+# A dark stroke on a light background, for the first, slow call.
+_ONE = np.full((100, 100), 255, dtype=np.uint8)
+_ONE[20:80, 45:55] = 0
 
-# Bytes of JSON that are looked at in the event loop: to hand them to a thread would take longer.
-SHORT = 32 << 10
+# Bytes of JSON up to which parsing takes less time than the switch to another thread.
+MAX_INLINE_JSON = 32 << 10
 
-
-@dataclass(frozen=True)
-class Seen:
-    """What the classifier will see of a picture.
-
-    Attributes
-    ----------
-    file : its name, if it has one.
-    image : uint8 ndarray of shape (28, 28), 0-255; None if there is an error.
-    note : which part of the file it is; None if it is all.
-    error : why it cannot be read; None if it can.
-    """
-
-    file: str | None = None
-    image: Images | None = None
-    note: str | None = None
-    error: PictureError | None = None
+# Errors listed in a response when no picture could be read.
+MAX_ERRORS = 5
 
 
-@dataclass(frozen=True)
-class SeenPage:
-    """What was read on a picture of any number of digits.
+class PredictionService:
+    """Read pictures and arrays of many concurrent requests.
 
-    Attributes
-    ----------
-    file, note, error : see `Seen`.
-    rows : from top to bottom; empty if there is an error.
-    size : height and width in pixels; None if the picture could not be decoded.
-    """
-
-    file: str | None = None
-    rows: tuple[Row, ...] = ()
-    size: tuple[int, int] | None = None
-    note: str | None = None
-    error: PictureError | None = None
-
-
-class Reading:
-    """Reads the pictures and arrays of requests, of many at a time.
-
-    An asynchronous context manager: threads and the limit on BLAS's own are there while it is
-    entered.
+    An asynchronous context manager: while it is entered, its threads exist, and BLAS is limited to
+    one thread.
 
     Parameters
     ----------
     recognizer : Recognizer
-        With one thread: there are others here.
-    max_pixels : int
-        Of a picture.
-    tell : callable, optional
-        Told the number of images of each batch.
+        With ``n_jobs=1``.
+    settings : Settings
+    metrics : Metrics
     """
 
-    def __init__(
-        self, recognizer: Recognizer, *, max_pixels: int, tell: Callable[[int], Any]
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
-        self._max_pixels = max_pixels
-        self._tell = tell
+        self._max_pixels = settings.max_pixels
+        self._timeout = settings.timeout
+        self._metrics = metrics
+        self._labels: list[int] = recognizer.classes.tolist()
 
     async def __aenter__(self) -> Self:
         with ExitStack() as stack:
-            # Threads share the cores; BLAS's would fight them for these.
+            # The threads below share the cores already.
             stack.enter_context(single_threaded_blas)
-            # Pages and large pictures take long, and digits shall not wait for them.
-            self._preparing, self._paging, self._large, classifying = (
-                stack.enter_context(ThreadPoolExecutor(threads, name))
-                for name, threads in [
-                    ("prepare", cpu_count()),
+            # Separate pools, so that single digits do not wait for pages and large pictures.
+            self._digit_pool, self._page_pool, self._large_pool, classify_pool = (
+                stack.enter_context(ThreadPoolExecutor(n_threads, name))
+                for name, n_threads in [
+                    ("digit", cpu_count()),
                     ("page", cpu_count()),
                     ("large", 1),
                     ("classify", 1),
@@ -114,43 +80,69 @@ class Reading:
             )
             self._batcher = Batcher(
                 lambda images: self.recognizer.classify(images).confidences,
-                classifying,
-                self._tell,
+                classify_pool,
+                self._metrics.batch_images.observe,
             )
-            # What is imported and computed at first use is not left to the first request.
-            await _each(self._paging, self.recognizer.read_page, [_A_ONE])
+            # Do lazy imports and computations before the first request.
+            await _run(self._page_pool, self.recognizer.read_page, _ONE)
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await asyncio.to_thread(self._stack.close)
 
-    async def arrays(self, body: bytes) -> list[Seen]:
-        """Bring the arrays of a JSON body into MNIST form.
+    async def read_arrays(self, body: bytes) -> list[DigitReading]:
+        """Read one digit per array.
 
         Parameters
         ----------
         body : bytes
+            JSON of a `mnist_svm.serve.schemas.Arrays`.
 
         Returns
         -------
-        list of Seen, one an image
+        list of DigitReading
+            In the order of the arrays; ``file`` is empty, and ``top`` has all classes.
 
         Raises
         ------
-        ProblemError
-            See `mnist_svm.serve.arrays.images_of`.
+        HTTPException
+            If the body is invalid, or no array shows a digit.
         """
-        if len(body) > SHORT:
-            (images,) = await _each(self._preparing, images_of, [body])
+        is_small = len(body) <= MAX_INLINE_JSON
+        if is_small:
+            images = parse_images(body)
         else:
-            images = images_of(body)
-            if all(is_mnist_form(image) for image in images):
-                return [Seen(image=image) for image in images]
-        return await _each(self._preparing, _of_array, list(images))
+            images = await _run(self._digit_pool, parse_images, body)
+        if is_small and all(is_mnist_form(image) for image in images):
+            readings = [DigitReading("", image=image) for image in images]
+        else:
+            readings = [await _run(self._digit_pool, _prepare_array, image) for image in images]
+        self._require_any(readings)
+        return await self._classify(readings)
 
-    async def files(self, uploads: Sequence[Upload]) -> list[Seen]:
-        """Decode pictures of one digit each and bring them into MNIST form.
+    async def read_digits(self, uploads: Sequence[Upload]) -> list[DigitReading]:
+        """Read one digit per picture.
+
+        Parameters
+        ----------
+        uploads : sequence of Upload
+
+        Returns
+        -------
+        list of DigitReading
+            In the order of the uploads; ``top`` has all classes.
+
+        Raises
+        ------
+        HTTPException
+            If no picture can be read.
+        """
+        readings = await self._read(uploads, self._digit_pool, _prepare_picture, DigitReading)
+        return await self._classify(readings)
+
+    async def read_pages(self, uploads: Sequence[Upload]) -> list[PageReading]:
+        """Read all digits of each picture.
 
         Parameters
         ----------
@@ -158,91 +150,98 @@ class Reading:
 
         Returns
         -------
-        list of Seen, one each
+        list of PageReading
+            In the order of the uploads.
+
+        Raises
+        ------
+        HTTPException
+            If no picture can be read.
         """
-        return [await self._file(upload) for upload in uploads]
+        # A thread cannot be stopped from outside, so it checks the deadline itself.
+        task = partial(_read_page, self.recognizer, time.monotonic() + self._timeout)
+        return await self._read(uploads, self._page_pool, task, PageReading)
 
-    async def pages(self, uploads: Sequence[Upload], seconds: float) -> list[SeenPage]:
-        """Read pictures of any number of digits.
+    async def _read(
+        self,
+        uploads: Sequence[Upload],
+        pool: Executor,
+        task: Callable[[Upload, int], Reading],
+        reading_type: type[Reading],
+    ) -> list[Reading]:
+        """Run a task for each picture, one after another, so that a request uses one thread."""
+        readings: list[Reading] = []
+        n_too_large = 0
+        for upload in uploads:
+            try:
+                readings.append(await self._run_by_size(pool, task, upload))
+            except PictureError as error:
+                n_too_large += isinstance(error, TooLargeError)
+                readings.append(reading_type(upload.filename, str(error)))
+        self._require_any(readings, n_too_large)
+        return readings
 
-        Parameters
-        ----------
-        uploads : sequence of Upload
-        seconds : float
-            Time for all of them; a thread cannot be ended from outside.
-
-        Returns
-        -------
-        list of SeenPage, one each
-        """
-        until = time.monotonic() + seconds
-        return [await self._page(upload, until) for upload in uploads]
-
-    async def classified(self, seen: Sequence[Seen]) -> list[npt.NDArray[np.float64] | None]:
-        """The confidences in each class for what is seen, with that of other requests.
-
-        Parameters
-        ----------
-        seen : sequence of Seen
-
-        Returns
-        -------
-        list of float64 ndarrays of shape (k,), or None for an error
-        """
-        images = [one.image for one in seen if one.image is not None]
-        found = iter(await self._batcher.classify(np.stack(images)) if images else ())
-        return [None if one.image is None else next(found) for one in seen]
-
-    async def _file(self, upload: Upload) -> Seen:
+    async def _run_by_size(
+        self, pool: Executor, task: Callable[[Upload, int], Reading], upload: Upload
+    ) -> Reading:
+        """Run a task in a pool, or for a large picture in the single thread for those."""
         try:
-            return await self._of_any_size(self._preparing, _of_file, upload)
-        except PictureError as error:
-            return Seen(upload.file, error=error)
-
-    async def _page(self, upload: Upload, until: float) -> SeenPage:
-        try:
-            task = partial(_of_page, self.recognizer, until)
-            return await self._of_any_size(self._paging, task, upload)
-        except PictureError as error:
-            return SeenPage(upload.file, error=error)
-
-    async def _of_any_size(
-        self, executor: Executor, task: Callable[[Upload, int], Result], upload: Upload
-    ) -> Result:
-        """What a task makes of a picture; of large ones, one after another."""
-        loop = asyncio.get_running_loop()
-        try:
-            most = min(SMALL, self._max_pixels)
-            return await loop.run_in_executor(executor, task, upload, most)
+            return await _run(pool, task, upload, min(MAX_PARALLEL_PIXELS, self._max_pixels))
         except TooLargeError:
-            return await loop.run_in_executor(self._large, task, upload, self._max_pixels)
+            return await _run(self._large_pool, task, upload, self._max_pixels)
+
+    def _require_any(self, readings: Sequence[Reading], n_too_large: int = 0) -> None:
+        """Count pictures in the metrics, and raise if none could be read."""
+        errors = [
+            f"{reading.file}: {reading.error}" if reading.file else reading.error
+            for reading in readings
+            if reading.error is not None
+        ]
+        self._metrics.count_pictures(len(readings) - len(errors), len(errors))
+        if len(errors) == len(readings):
+            more = f"; and {len(errors) - MAX_ERRORS} more" if len(errors) > MAX_ERRORS else ""
+            status = 413 if n_too_large == len(readings) else 422
+            raise HTTPException(status, "; ".join(errors[:MAX_ERRORS]) + more)
+
+    async def _classify(self, readings: Sequence[DigitReading]) -> list[DigitReading]:
+        """Add the probabilities of all classes to the readings without an error."""
+        images = [reading.image for reading in readings if reading.image is not None]
+        probabilities = iter(await self._batcher.classify(np.stack(images)))
+        return [
+            reading
+            if reading.image is None
+            else replace(reading, top=self._rank(next(probabilities).tolist()))
+            for reading in readings
+        ]
+
+    def _rank(self, probabilities: list[float]) -> tuple[tuple[int, float], ...]:
+        pairs = zip(self._labels, probabilities, strict=True)
+        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
 
 
-def _of_file(upload: Upload, max_pixels: int) -> Seen:
+def _prepare_picture(upload: Upload, max_pixels: int) -> DigitReading:
     picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
-    return Seen(upload.file, normalize(picture.grey), picture.note)
+    return DigitReading(upload.filename, image=normalize(picture.grey), note=picture.note)
 
 
-def _of_page(recognizer: Recognizer, until: float, upload: Upload, max_pixels: int) -> SeenPage:
+def _prepare_array(image: Images) -> DigitReading:
+    try:
+        return DigitReading("", image=normalize(image))
+    except PictureError as error:
+        return DigitReading("", str(error))
+
+
+def _read_page(
+    recognizer: Recognizer, deadline: float, upload: Upload, max_pixels: int
+) -> PageReading:
     picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
-    size = picture.grey.shape[0], picture.grey.shape[1]
+    height, width = picture.grey.shape
+    reading = PageReading(upload.filename, note=picture.note, size=(height, width))
     try:
-        rows = recognizer.read_page(picture.grey, deadline=until)
+        return replace(reading, rows=recognizer.read_page(picture.grey, deadline=deadline))
     except PictureError as error:
-        return SeenPage(upload.file, (), size, picture.note, error)
-    return SeenPage(upload.file, rows, size, picture.note)
+        return replace(reading, error=str(error))
 
 
-def _of_array(image: Images) -> Seen:
-    try:
-        return Seen(image=normalize(image))
-    except PictureError as error:
-        return Seen(error=error)
-
-
-async def _each(
-    executor: Executor, task: Callable[[Part], Result], parts: Sequence[Part]
-) -> list[Result]:
-    """The results of a task for each part, one after another, so that a request has one thread."""
-    loop = asyncio.get_running_loop()
-    return [await loop.run_in_executor(executor, task, part) for part in parts]
+async def _run(pool: Executor, task: Callable[[*Args], Result], *args: *Args) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(pool, task, *args)

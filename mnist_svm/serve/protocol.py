@@ -1,4 +1,4 @@
-"""HTTP on a connection, with an end to how long a client may take to say what it wants."""
+"""HTTP protocol of uvicorn with limits on headers and connections."""
 
 from __future__ import annotations
 
@@ -7,104 +7,110 @@ import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mnist_svm.serve.settings import HEAD_SECONDS, MAX_CONNECTIONS, MAX_HEAD, RETRY_SECONDS
-
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n"
-    b"retry-after: %d\r\n\r\n" % RETRY_SECONDS
+from mnist_svm.serve.settings import (
+    HEADER_TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_HEADER_BYTES,
+    RETRY_AFTER,
 )
 
-UPGRADE = re.compile(rb"(\r\n)upgrade:", re.IGNORECASE)
+OVERLOADED_RESPONSE = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n"
+    b"retry-after: %d\r\n\r\n" % RETRY_AFTER
+)
+
+UPGRADE_HEADER = re.compile(rb"(\r\n)upgrade:", re.IGNORECASE)
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself waits for ever for the rest of a head.
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which alone would wait for headers without a limit.
 
-    The head of a request must be complete `HEAD_SECONDS` after the connection was made or the
-    head began. What is no body may take `MAX_HEAD` bytes. Of more than `MAX_CONNECTIONS`, the last
-    are sent away.
+    The headers of a request must be complete `HEADER_TIMEOUT` after the connection was made or the
+    request began. Headers, trailers and chunk sizes are limited to `MAX_HEADER_BYTES`. Connections
+    beyond `MAX_CONNECTIONS` get status 503.
     """
 
-    _head: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _in_head = True
+    _timer: asyncio.TimerHandle | None = None
+    _n_header_bytes = 0
+    _is_in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head."""
+        """Start the timer of the first request's headers."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            transport.write(FULL)
+            transport.write(OVERLOADED_RESPONSE)
             transport.close()
             return
-        self._await_head()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, and go on waiting if the head is not complete."""
-        if self._head is None and self._idle:
-            self._await_head()
-        self._head_bytes += len(data)
-        super().data_received(_without_upgrade(data) if self._idle else data)
-        if not self._idle:
-            self._head_is_there()
-        if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
-            if self._idle:
-                self.send_400_response("The head of the request is too long.")
+        """Parse data, and stop the timer when the headers are complete."""
+        if self._timer is None and self._is_idle:
+            self._start_timer()
+        self._n_header_bytes += len(data)
+        super().data_received(_without_upgrade(data) if self._is_idle else data)
+        if not self._is_idle:
+            self._stop_timer()
+        if self._n_header_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            if self._is_idle:
+                self.send_400_response("The headers of the request are too long.")
             else:
                 self.transport.close()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body; what frames it may take as much again, and no more."""
-        self._head_bytes = max(0, self._head_bytes - 2 * len(body))
+        """Receive a part of the body, which allows as many bytes again of chunk sizes."""
+        self._n_header_bytes = max(0, self._n_header_bytes - 2 * len(body))
         super().on_body(body)
 
     def on_message_begin(self) -> None:
-        """Take headers."""
-        self._in_head = True
+        """Begin a request."""
+        self._is_in_headers = True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, but none that follows the body: there may be millions, for nobody."""
-        if self._in_head:
+        """Store a header; ignore trailers, of which there may be millions."""
+        if self._is_in_headers:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
-        self._in_head = False
-        self._head_bytes = 0
+        """Run the application."""
+        self._is_in_headers = False
+        self._n_header_bytes = 0
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting, and the work that nobody waits for."""
-        self._head_is_there()
+        """Stop the timer, and cancel the request in progress."""
+        self._stop_timer()
         super().connection_lost(exc)
-        if not self._idle and (leave := self.cycle.scope["state"].get("leave")):
-            leave()
+        if not self._is_idle and (cancel := self.cycle.scope["state"].get("cancel")):
+            cancel()
 
     @property
-    def _idle(self) -> bool:
-        """Whether no request is being answered."""
+    def _is_idle(self) -> bool:
+        """Whether no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _await_head(self) -> None:
-        self._head_bytes = 0
-        self._head = self.loop.call_later(HEAD_SECONDS, self._give_up)
+    def _start_timer(self) -> None:
+        self._n_header_bytes = 0
+        self._timer = self.loop.call_later(HEADER_TIMEOUT, self._close)
 
-    def _head_is_there(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _give_up(self) -> None:
-        self._head = None
+    def _close(self) -> None:
+        self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
 
 
 def _without_upgrade(data: bytes) -> bytes:
-    """A request's beginning without the offer to change to another protocol.
+    """Rename the Upgrade header, because the parser would treat the body as the new protocol's.
 
-    It is never taken up, and the parser would take the body for the other protocol's. Java's client
-    offers HTTP/2 with every request.
+    Java's client offers an upgrade to HTTP/2 with every request.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return UPGRADE.sub(rb"\1x-declined:", head) + end + rest if b"pgrade" in head else data
+    headers, end, rest = data.partition(b"\r\n\r\n")
+    if b"pgrade" not in headers:
+        return data
+    return UPGRADE_HEADER.sub(rb"\1x-declined:", headers) + end + rest

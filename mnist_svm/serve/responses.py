@@ -1,38 +1,27 @@
-"""Answers that are no page: of types of their own, or problems."""
+"""JSON responses, for results and for errors."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from mnist_svm.serve.error_responses import ProblemError
+from mnist_svm.serve.settings import RETRY_AFTER
+
+# Headers that belong to a status.
+STATUS_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER)}}
+
+# Response to an unexpected exception: clients learn no details.
+INTERNAL_ERROR = HTTPException(500, "internal error; the server log has details for this id")
 
 
-def typed_answer(answer: BaseModel) -> Response:
-    """An answer as JSON; what was not set is left out.
-
-    Parameters
-    ----------
-    answer : pydantic model
-
-    Returns
-    -------
-    starlette.responses.Response
-    """
-    return Response(answer.model_dump_json(exclude_unset=True), media_type="application/json")
+def json_response(content: BaseModel) -> Response:
+    """Serialize a pydantic model, without the fields that were not set."""
+    return Response(content.model_dump_json(exclude_unset=True), media_type="application/json")
 
 
-def problem_answer(problem: ProblemError, request_id: str) -> Response:
-    """A problem as JSON.
-
-    Parameters
-    ----------
-    problem : ProblemError
-    request_id : str
-
-    Returns
-    -------
-    starlette.responses.Response
-    """
-    content = {"detail": problem.detail, "request_id": request_id}
-    return JSONResponse(content, problem.status, problem.headers)
+def error_response(error: HTTPException, request_id: str) -> Response:
+    """Serialize an HTTP error as ``detail`` and ``request_id``."""
+    content = {"detail": error.detail, "request_id": request_id}
+    headers = {**STATUS_HEADERS.get(error.status_code, {}), **(error.headers or {})}
+    return JSONResponse(content, error.status_code, headers)

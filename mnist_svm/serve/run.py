@@ -1,4 +1,4 @@
-"""The server's processes: sockets, workers, and their end."""
+"""Run the server: listening socket, worker processes, shutdown."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from mnist_svm.exceptions import AddressError, MnistSvmError
-from mnist_svm.serve.logs import configuration, logger
-from mnist_svm.serve.protocol import PatientProtocol
-from mnist_svm.serve.settings import UNREAD_SECONDS, Settings
+from mnist_svm.serve.observability import SHARED_METRICS, log_config, logger
+from mnist_svm.serve.protocol import LimitedHttpProtocol
+from mnist_svm.serve.settings import SEND_TIMEOUT, Settings
 
-# Connections that wait to be taken.
+# Connections that the operating system queues.
 BACKLOG = 2048
 
-# Seconds that a worker may be silent before it is replaced, while it starts on a busy machine too.
-WORKER_SECONDS = 20
+# Seconds without a sign of life until a worker is replaced; starting on a busy machine takes a few.
+WORKER_TIMEOUT = 20
 
-# Seconds that Python lets a thread run while others wait: less than its 5 ms, since the event loop
-# is one of them.
-SWITCH = 0.0005
+# Seconds until Python switches threads. The default of 5 ms would delay the event loop.
+SWITCH_INTERVAL = 0.0005
+
+# Allocations between garbage collections: lists of numbers would trigger many in vain.
+GC_THRESHOLD = 50_000
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """Open a listening socket.
 
     Parameters
     ----------
     host : str
-        Name or address, of IPv4 or IPv6.
+        Host name, or IPv4 or IPv6 address.
     port : int
-        0 takes one that is free.
+        Port number; 0 selects a free port.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     AddressError
-        If the address is not this machine's, or is taken.
+        If the address is not available on this machine.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -64,29 +66,20 @@ def listen(host: str, port: int) -> socket.socket:
         msg = f"{host}: {error.strerror}"
         raise AddressError(msg) from error
     except UnicodeError as error:
-        msg = f"{host}: not the name of a machine"
+        msg = f"{host}: not a valid host name"
         raise AddressError(msg) from error
     except OSError as error:
         msg = f"{host}:{port}: {os.strerror(error.errno or 0)}"
         raise AddressError(msg) from error
     server.set_inheritable(True)
-    # Connections have it from here. Of those that nobody reads from, some would stay for ever.
+    # Connections inherit this option. Without it, some whose client does not read never end.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * UNREAD_SECONDS)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * SEND_TIMEOUT)
     return server
 
 
 def url_of(server: socket.socket) -> str:
-    """Where a browser finds a socket.
-
-    Parameters
-    ----------
-    server : socket.socket
-
-    Returns
-    -------
-    str
-    """
+    """Return the URL of a listening socket."""
     host, port = server.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -96,10 +89,10 @@ def serve(
     server: socket.socket,
     *,
     workers: int,
-    terminal: bool,
-    tell: Callable[[], None],
+    is_terminal: bool,
+    on_start: Callable[[], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; what was begun is finished.
+    """Serve until SIGINT or SIGTERM, then finish the requests in progress.
 
     Parameters
     ----------
@@ -107,48 +100,48 @@ def serve(
     server : socket.socket
         From `listen`.
     workers : int
-        Processes; one is this process, more are others, which are started anew if they die.
-    terminal : bool
-        Whether a person reads the log.
-    tell : callable
-        Called when requests are answered, or with several workers soon will be.
+        Number of processes. With 1 this process serves; otherwise it restarts workers that die.
+    is_terminal : bool
+        Format the log for people.
+    on_start : callable
+        Called when the server accepts requests, or when several workers start.
 
     Raises
     ------
     MnistSvmError
-        If a worker could not start.
+        If a worker cannot start.
     """
     config = uvicorn.Config(
         functools.partial(worker_app, settings),
         factory=True,
-        http=PatientProtocol,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="on",
         workers=workers,
-        log_config=configuration(terminal),
+        log_config=log_config(is_terminal),
         access_log=False,
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(settings.timeout) + 1,
-        timeout_worker_healthcheck=WORKER_SECONDS,
+        timeout_worker_healthcheck=WORKER_TIMEOUT,
     )
     if workers == 1:
-        _Server(config, tell).run(sockets=[server])
+        _Server(config, on_start).run(sockets=[server])
         return
     with tempfile.TemporaryDirectory(prefix="mnist-svm-") as folder:
-        # Read when the workers import prometheus_client.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        team = _Workers(config, sockets=[server])
-        tell()
-        team.run()
-    if any(worker.exitcode == STARTUP_FAILURE for worker in team.processes):
-        msg = "a worker could not start; the log says why"
+        # The workers inherit it, and prometheus_client reads it on import.
+        os.environ[SHARED_METRICS] = folder
+        supervisor = _Supervisor(config, sockets=[server])
+        on_start()
+        supervisor.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        msg = "a worker cannot start; the log has the reason"
         raise MnistSvmError(msg)
 
 
 def worker_app(settings: Settings) -> object:
-    """The application of a worker, in its process.
+    """Create the application in a worker process, and tune the process for it.
 
     Parameters
     ----------
@@ -160,51 +153,50 @@ def worker_app(settings: Settings) -> object:
     """
     from mnist_svm.serve.app import create_app
 
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_follow, args=[parent], daemon=True).start()
+        threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
     try:
         app = create_app(settings)
     except (MnistSvmError, OSError) as error:
         if parent is None:
             raise
         logger.error("cannot start: %s", error)
-        # Another would not get further.
+        # With this exit code the supervisor does not restart the worker.
         sys.exit(STARTUP_FAILURE)
-    # What lives as long as the process need not be looked through for garbage again and again, and
-    # bodies of numbers are lists by the hundred thousand, none of them garbage.
+    # Exclude the objects of the application from garbage collection.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)
+    gc.set_threshold(GC_THRESHOLD)
     return app
 
 
-def _follow(parent: multiprocessing.process.BaseProcess) -> None:
-    """End when the process that could end this one is no more."""
+def _exit_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Stop this worker when the supervisor is gone."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class _Workers(Multiprocess):
+class _Supervisor(Multiprocess):
     def terminate_all(self) -> None:
-        """Have clients refused from now on, and not wait for workers that take no more."""
+        """Refuse new connections before the workers finish theirs."""
         for server in self.sockets:
             server.close()
         super().terminate_all()
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
         super().__init__(config)
-        self._tell = tell
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so when signals are heeded and requests answered."""
+        """Report the start, once requests and signals are handled."""
         await super().startup(sockets)
-        self._tell()
+        self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal for the wish to end, and not, in the end, for a failure."""
+        """Shut down without raising the signal again, which would be an error exit."""
         self.force_exit = self.should_exit
         self.should_exit = True

@@ -1,4 +1,4 @@
-"""The types of requests and answers, as the OpenAPI document tells them."""
+"""Types of request and response bodies, as documented by OpenAPI."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from mnist_svm.serve.settings import MAX_ARRAYS
 
 VERSION = version("mnist-svm")
 
+# Lengths of lists. Validation stops at the first error, because a body may have millions.
+_one = Field(min_length=1, max_length=1, fail_fast=True)
+_side = Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)
+_pixels = Field(min_length=N_PIXELS, max_length=N_PIXELS, fail_fast=True)
+_images = Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)
 
 Pixel = Annotated[float, Field(ge=0, le=WHITE, strict=True, allow_inf_nan=False)]
-# One fault is told; a body could hold millions.
-Flat = Annotated[list[Pixel], Field(min_length=N_PIXELS, max_length=N_PIXELS, fail_fast=True)]
-Row = Annotated[list[Pixel], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
-Image = Annotated[list[Row], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
-Single = Annotated[list[Pixel], Field(min_length=1, max_length=1, fail_fast=True)]
-DeepRow = Annotated[
-    list[Single], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)
-]
-Deep = Annotated[list[DeepRow], Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)]
-Flats = Annotated[list[Flat], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
-Images = Annotated[list[Image], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
-Deeps = Annotated[list[Deep], Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)]
+PixelRow = Annotated[list[Pixel], _side]
+PixelColumn = Annotated[list[Annotated[list[Pixel], _one]], _side]
+FlatImage = Annotated[list[Pixel], _pixels]
+Image2D = Annotated[list[PixelRow], _side]
+Image3D = Annotated[list[PixelColumn], _side]
 
-# Names of the forms; pydantic's errors name them too.
-FORMS = ("784", "28 x 28", "28 x 28 x 1", "n x 784", "n x 28 x 28", "n x 28 x 28 x 1")
+# Tags of the shapes of `Data`; pydantic's errors have them in their location.
+DATA_SHAPES = ("784", "28 x 28", "28 x 28 x 1", "n x 784", "n x 28 x 28", "n x 28 x 28 x 1")
 
 
-def _form(data: Any) -> str:
-    """Which form of `Data` to hold some data against, by how deep and how long its lists are."""
+def _data_shape(data: Any) -> str:
+    """Return the shape to validate data against, by the depth and lengths of its lists."""
     lengths: list[int] = []
     while isinstance(data, list) and data and len(lengths) < 5:
         lengths.append(len(data))
@@ -48,18 +46,18 @@ def _form(data: Any) -> str:
             return "n x 28 x 28"
         case [_, _, _, _]:
             return "n x 28 x 28 x 1"
-    return "neither"
+    return "unknown"
 
 
 Data = Annotated[
-    Annotated[Flat, Tag("784")]
-    | Annotated[Image, Tag("28 x 28")]
-    | Annotated[Deep, Tag("28 x 28 x 1")]
-    | Annotated[Flats, Tag("n x 784")]
-    | Annotated[Images, Tag("n x 28 x 28")]
-    | Annotated[Deeps, Tag("n x 28 x 28 x 1")],
+    Annotated[FlatImage, Tag("784")]
+    | Annotated[Image2D, Tag("28 x 28")]
+    | Annotated[Image3D, Tag("28 x 28 x 1")]
+    | Annotated[Annotated[list[FlatImage], _images], Tag("n x 784")]
+    | Annotated[Annotated[list[Image2D], _images], Tag("n x 28 x 28")]
+    | Annotated[Annotated[list[Image3D], _images], Tag("n x 28 x 28 x 1")],
     Discriminator(
-        _form,
+        _data_shape,
         custom_error_type="shape",
         custom_error_message=(
             "expected 28 x 28, 28 x 28 x 1 or 784 numbers, or a list of such images"
@@ -76,53 +74,55 @@ class Arrays(BaseModel):
     data: Data = Field(
         description=(
             "One image of 28 x 28, 28 x 28 x 1 or 784 numbers, row by row, or a list of images of "
-            "the same form. Ink may be bright on dark, as in MNIST, or dark on light."
+            "the same shape. Ink may be bright on dark, as in MNIST, or dark on bright."
         )
     )
     range: Literal["0-255", "0-1"] | None = Field(
         default=None,
         description=(
-            "What white is: 255 or 1. If it is not said, it is seen from the largest number of all "
-            "images: up to 1 it is 0-1, from 2 on it is 0-255. What is between is refused."
+            "Range of the numbers from black to white. By default it is detected from the largest "
+            "number of all images: 0-1 up to 1, 0-255 from 2 on; between these it is required."
         ),
     )
 
 
 class Prediction(BaseModel):
-    """What was read in one picture."""
+    """The digit of one picture."""
 
     file: str | None = Field(description="Name of the file, if it has one.")
-    digit: int | None = Field(description="What was read; null if there is an error.")
+    digit: int | None = Field(description="Predicted digit; null if there is an error.")
     confidence: float | None = Field(
         description="Calibrated probability that the digit is right, 0 to 1."
     )
     probabilities: list[float] | None = Field(
-        description="Of each of the model's classes, in their order; they add up to 1."
+        description="Probability of each class, in the order of `model.classes`; the sum is 1."
     )
-    note: str | None = Field(default=None, description="Which part of the file was read.")
-    error: str | None = Field(default=None, description="Why the picture could not be read.")
+    note: str | None = Field(
+        default=None, description='Part of the file that was read, such as "the first of 3 pages".'
+    )
+    error: str | None = Field(default=None, description="Reason why the picture was not read.")
     image: list[list[int]] | None = Field(
-        default=None, description="What the classifier saw, 28 x 28, 0-255, if it was asked for."
+        default=None, description="The classified image, 28 x 28, 0-255, if requested."
     )
 
 
 class ModelCard(BaseModel):
-    """Which model answered."""
+    """The model of the server."""
 
-    name: str = Field(description="Of its recipe.")
-    version: str = Field(description="Of mnist-svm.")
-    classes: list[int] = Field(description="The labels that the model knows.")
+    name: str = Field(description="Name of the recipe.")
+    version: str = Field(description="Version of mnist-svm.")
+    classes: list[int] = Field(description="Labels that the model knows.")
 
 
 class Predictions(BaseModel):
-    """One entry a picture, in order."""
+    """One prediction per picture, in order."""
 
     predictions: list[Prediction]
     model: ModelCard
 
 
 class Box(BaseModel):
-    """Where a digit is, in pixels of the picture, upright."""
+    """Bounding box of a digit in pixels of the upright picture."""
 
     left: int
     top: int
@@ -143,44 +143,44 @@ class PageDigit(BaseModel):
 class PageRow(BaseModel):
     """A row of digits, from left to right."""
 
-    number: str = Field(description="The digits, with a space where there is a wide gap.")
+    number: str = Field(description="The digits, with a space at each wide gap.")
     digits: list[PageDigit]
 
 
 class Page(BaseModel):
-    """What was read on one picture."""
+    """All digits of one picture."""
 
     file: str | None
-    width: int | None = Field(description="Of the picture, in pixels, upright.")
+    width: int | None = Field(description="Pixels of the upright picture.")
     height: int | None
-    rows: list[PageRow] = Field(description="From top to bottom.")
+    rows: list[PageRow] = Field(description="Rows from top to bottom.")
     note: str | None = None
     error: str | None = None
 
 
 class Pages(BaseModel):
-    """One entry a picture, in order."""
+    """One page per picture, in order."""
 
     pictures: list[Page]
     model: ModelCard
 
 
-class Problem(BaseModel):
-    """Why a request was refused."""
+class Error(BaseModel):
+    """Body of every error response."""
 
-    detail: str
-    request_id: str
+    detail: str = Field(description="Reason, on one line.")
+    request_id: str = Field(description="Id of the request in the server's log.")
 
 
 class Status(BaseModel):
-    """How the server is."""
+    """Status of the server."""
 
     status: Literal["ok", "ready"]
 
 
 class Info(BaseModel):
-    """The model, and what the server takes."""
+    """The model, and the limits of the server."""
 
     model: ModelCard
-    metadata: dict[str, Any] = Field(description="What the model file says of itself.")
-    limits: dict[str, float]
+    metadata: dict[str, Any] = Field(description="Metadata of the model file.")
+    limits: dict[str, float] = Field(description="Limits per request.")

@@ -1,4 +1,4 @@
-"""What a server may be told, and the bounds that it keeps."""
+"""Options of the server, and limits that are not options."""
 
 from __future__ import annotations
 
@@ -7,51 +7,58 @@ from pathlib import Path
 
 MIB = 1 << 20
 
-# Images of one JSON request, and bytes of one: parsed, numbers take ten times the memory.
+# Images per JSON request, and bytes of its body: once parsed, numbers take ten times the memory.
 MAX_ARRAYS = 1000
-MAX_JSON = 8 * MIB
+MAX_JSON_BYTES = 8 * MIB
 
-# Lists in it: of the deepest form, 28 x 28 x 1, so many images have no more.
-MAX_LISTS = 2 + MAX_ARRAYS * (1 + 28 + 28 * 28)
+# Lists in a JSON body: MAX_ARRAYS images of shape 28 x 28 x 1, the most deeply nested form.
+MAX_JSON_LISTS = 2 + MAX_ARRAYS * (1 + 28 + 28 * 28)
 
-# Bytes of bodies that one worker holds at a time, over all requests.
-MAX_HELD = 256 * MIB
+# Bytes of request bodies in the memory of one worker.
+MAX_BUFFERED_BYTES = 256 * MIB
 
-# Open connections of one worker.
+# Open connections per worker.
 MAX_CONNECTIONS = 1000
 
-# Seconds in which the head of a request must have come, and its bytes at most.
-HEAD_SECONDS = 10.0
-MAX_HEAD = 64 << 10
+# Seconds until the headers of a request must be complete, and their size in bytes.
+HEADER_TIMEOUT = 10.0
+MAX_HEADER_BYTES = 64 << 10
 
-# Seconds after which a client that does not take its answer is given up.
-UNREAD_SECONDS = 30
+# Seconds until a connection is closed whose client does not read the response.
+SEND_TIMEOUT = 30
 
-# Pixels up to which pictures are decoded side by side; larger ones wait for each other, because one
-# may take half a gigabyte.
-SMALL = 4_000_000
+# Larger pictures are decoded one at a time, because each may need half a gigabyte.
+MAX_PARALLEL_PIXELS = 4_000_000
 
-# Seconds that a client may go on sending what was refused, so that it gets to read the answer.
-REFUSED_SECONDS = 5.0
+# Seconds in which the rest of a rejected body is discarded, so that the client reads the response.
+DRAIN_TIMEOUT = 5.0
 
-# Seconds after which a client that was sent away may come again.
-RETRY_SECONDS = 1
+# Value of the Retry-After header, in seconds.
+RETRY_AFTER = 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve.
+    """Options of the server.
 
     Attributes
     ----------
-    model : which model file.
-    max_body : bytes of a request's body.
-    max_pixels : of one picture.
-    max_files : pictures of one request.
-    timeout : seconds for one request, from its head to its answer.
-    queue : requests that one worker has begun on; more are sent away.
-    origins : web origins whose pages may use the API (CORS); ``*`` for all.
-    api_key : what a client must know; None if nothing.
+    model : Path
+        Model file.
+    max_body : int
+        Bytes per request body.
+    max_pixels : int
+        Pixels per picture.
+    max_files : int
+        Pictures per request.
+    timeout : float
+        Seconds from the headers of a request to its response.
+    queue : int
+        Requests in progress per worker; further ones get status 503.
+    origins : tuple of str
+        Web origins whose pages may use the API (CORS); ``*`` allows all.
+    api_key : str or None
+        Key that clients must send; None for an open API.
     """
 
     model: Path

@@ -1,4 +1,4 @@
-"""The page for people, the documentation of the API, and what both load: nothing from elsewhere."""
+"""The web page, the API documentation page, and their files; nothing loads from other servers."""
 
 from __future__ import annotations
 
@@ -16,38 +16,42 @@ PAGE_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-# Swagger UI puts styles into the page.
+# Swagger UI uses inline styles.
 DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
-# A browser asks each time whether its copy is still good.
-FRESH = {"cache-control": "no-cache"}
+# Browsers cache files, but revalidate them on each use.
+REVALIDATE = {"cache-control": "no-cache"}
 
 
-class _Files(StaticFiles):
+class _RevalidatedFiles(StaticFiles):
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers.update(FRESH)
+        response.headers.update(REVALIDATE)
         return response
 
 
 def add_pages(app: FastAPI) -> None:
-    """Add the pages to an application.
+    """Add the pages and their static files to an application.
 
     Parameters
     ----------
     app : FastAPI
     """
+    app.add_route("/", _index_page, include_in_schema=False)
+    app.add_route("/docs", _docs_page, include_in_schema=False)
+    app.mount("/static", _RevalidatedFiles(directory=STATIC))
+    # fastapi_offline includes the files of Swagger UI, which FastAPI would load from a CDN.
+    app.mount("/swagger", _RevalidatedFiles(packages=[("fastapi_offline", "static")]))
 
-    async def page(request: Request) -> Response:
-        policy = {"content-security-policy": PAGE_POLICY}
-        return FileResponse(STATIC / "index.html", headers={**FRESH, **policy})
 
-    async def docs(request: Request) -> Response:
-        policy = {"content-security-policy": DOCS_POLICY}
-        return FileResponse(STATIC / "docs.html", headers={**FRESH, **policy})
+async def _index_page(request: Request) -> Response:
+    return _page("index.html", PAGE_POLICY)
 
-    app.add_route("/", page, include_in_schema=False)
-    app.add_route("/docs", docs, include_in_schema=False)
-    app.mount("/static", _Files(directory=STATIC))
-    # A package for machines without a network brings Swagger UI.
-    app.mount("/swagger", _Files(packages=[("fastapi_offline", "static")]))
+
+async def _docs_page(request: Request) -> Response:
+    return _page("docs.html", DOCS_POLICY)
+
+
+def _page(name: str, policy: str) -> Response:
+    headers = {**REVALIDATE, "content-security-policy": policy}
+    return FileResponse(STATIC / name, headers=headers)
