@@ -1,4 +1,4 @@
-"""What the transformers of images have in common: rows of pixels in, blocks of images through."""
+"""Base class of the image transformers: validates pixel rows and transforms images in parallel."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mnist_svm.constants import Array
 from mnist_svm.parallel.threads import threads
 
-# Array that one task takes, a few blocks.
-TASK = 2048
+# Images per thread task: long enough to hide the scheduling.
+IMAGES_PER_TASK = 2048
+
+# Images per array operation: few enough that the temporary arrays stay in the cache and in memory
+# that the allocator reuses.
+IMAGES_PER_BLOCK = 64
 
 
 class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """Transformer of images whose pixels are the columns of ``X``, row by row.
-
-    What it does to an image depends on nothing but that image, so that threads can share the
-    images.
+    """Base class of transformers that work on each image by itself.
 
     Parameters
     ----------
     image_shape : (int, int) or None, default=None
-        Height and width of the images. None takes the most nearly square shape that has as many
-        pixels as ``X`` has columns: 28 x 28 for 784 columns, 8 x 8 for 64.
+        Height and width of the images. None infers the most nearly square shape from the number
+        of columns of ``X``: 28 x 28 for 784 columns, 8 x 8 for 64.
     n_jobs : int or None, default=None
-        Threads, as in joblib. They change nothing in the result.
+        Number of threads, as in joblib. The result does not depend on it.
 
     Attributes
     ----------
@@ -52,18 +53,18 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     @abstractmethod
     def _transform_images(self, images: Array) -> npt.NDArray[Any]:
-        """What becomes of up to `TASK` images: an array with as many rows."""
+        """Transform up to `IMAGES_PER_TASK` images into an array of as many rows."""
 
     def _check_parameters(self) -> None:
-        """Raise ValueError if a parameter cannot be worked with."""
+        """Raise ValueError if a parameter is out of range."""
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
-        """Check the pixels and settle the image shape.
+        """Validate ``X`` and set the image shape.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            One flattened image a row, non-negative.
+            One flattened image per row, non-negative.
         y : ignored
 
         Returns
@@ -73,11 +74,11 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Raises
         ------
         ValueError
-            If ``X`` is no finite, non-negative matrix, `image_shape` has not as many pixels as
-            ``X`` has columns, or another parameter cannot be worked with.
+            If ``X`` is not a finite, non-negative matrix, `image_shape` does not match its number
+            of columns, or another parameter is out of range.
         """
         self._check_parameters()
-        X = self._validated(X, reset=True)
+        X = self._validate(X, reset=True)
         height, width = self.image_shape or infer_image_shape(X.shape[1])
         if height < 1 or width < 1 or height * width != X.shape[1]:
             msg = (
@@ -94,7 +95,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            One flattened image a row, non-negative.
+            One flattened image per row, non-negative.
 
         Returns
         -------
@@ -103,31 +104,37 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Raises
         ------
         ValueError
-            If ``X`` is no finite, non-negative matrix of the width seen by `fit`.
+            If ``X`` is not a finite, non-negative matrix with the number of columns seen by `fit`.
         """
         check_is_fitted(self)
-        images = self._validated(X, reset=False).reshape(-1, *self.image_shape_)
-        tasks = [images[start : start + TASK] for start in range(0, len(images), TASK)]
+        images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
+        starts = range(0, len(images), IMAGES_PER_TASK)
         with threads(self.n_jobs) as parallel:
-            done = list(parallel(delayed(self._transform_images)(task) for task in tasks))
-        # Readers bring blocks of a single task, and a copy is a few per cent of their time.
-        whole = done[0] if len(done) == 1 else np.concatenate(done)
-        return whole.reshape(len(images), -1)
+            parts = list(
+                parallel(
+                    delayed(self._transform_images)(images[start : start + IMAGES_PER_TASK])
+                    for start in starts
+                )
+            )
+        # Prediction passes a single task at a time; copying its result would cost a few per cent.
+        features = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return features.reshape(len(images), -1)
 
-    def transform_with_reference(self, X: npt.ArrayLike, image: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Transform each row of ``X`` as another image is transformed.
+    def transform_with_reference(
+        self, X: npt.ArrayLike, reference: npt.ArrayLike
+    ) -> npt.NDArray[Any]:
+        """Transform each row of ``X`` with the quantities estimated on another image.
 
-        What a transformer measures of an image, to move, shear or scale it by, is measured of the
-        other image. So the rows may be changed without being moved for it, and all of them lie as
-        the other does; what is done to them is the same for all, and linear where `transform` is
-        but for the measuring. Where nothing is measured, this is `transform`.
+        Apply the centroid, shear, scale or norm estimated on `reference` to every row, so that
+        edited copies of an image stay aligned with it. The same map applies to all rows and is
+        linear in the pixels wherever the transformer, apart from the estimation, is. A transformer
+        that estimates nothing ignores `reference`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            One flattened image a row, non-negative.
-        image : array-like of shape (1, n_features)
-            The other image.
+            One flattened image per row, non-negative.
+        reference : array-like of shape (1, n_features)
 
         Returns
         -------
@@ -136,20 +143,21 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Raises
         ------
         ValueError
-            As `transform`.
+            As `transform`, for either argument.
         """
         check_is_fitted(self)
-        images, like = (
-            self._validated(rows, reset=False).reshape(-1, *self.image_shape_)
-            for rows in (X, image)
+        images, reference_image = (
+            self._validate(rows, reset=False).reshape(-1, *self.image_shape_)
+            for rows in (X, reference)
         )
-        return self._transform_images_with_reference(images, like).reshape(len(images), -1)
+        return self._transform_images_with_reference(images, reference_image).reshape(
+            len(images), -1
+        )
 
-    def _transform_images_with_reference(self, images: Array, like: Array) -> npt.NDArray[Any]:
-        """What becomes of images that lie as another one does."""
+    def _transform_images_with_reference(self, images: Array, reference: Array) -> npt.NDArray[Any]:
         return self._transform_images(images)
 
-    def _validated(self, X: npt.ArrayLike, *, reset: bool) -> Array:
+    def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
         return checked
 
@@ -157,22 +165,12 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         tags.requires_fit = True
-        # One type comes out whatever goes in.
+        # The output dtype does not depend on that of X.
         tags.transformer_tags.preserves_dtype = []
         return tags
 
 
-def infer_image_shape(pixels: int) -> tuple[int, int]:
-    """The height and width, as nearly equal as can be, of an image of that many pixels.
-
-    Parameters
-    ----------
-    pixels : int
-        At least 1.
-
-    Returns
-    -------
-    (int, int)
-    """
-    height = next(side for side in range(isqrt(pixels), 0, -1) if pixels % side == 0)
-    return height, pixels // height
+def infer_image_shape(n_pixels: int) -> tuple[int, int]:
+    """Return the most nearly square (height, width) of an image with `n_pixels` >= 1 pixels."""
+    height = next(side for side in range(isqrt(n_pixels), 0, -1) if n_pixels % side == 0)
+    return height, n_pixels // height

@@ -1,4 +1,4 @@
-"""Blur: strokes that lie a pixel apart still overlap."""
+"""Gaussian blur, which makes strokes that lie a pixel apart overlap."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from mnist_svm.features.base import ImageTransformer
 
 
 class Blur(ImageTransformer):
-    """Transformer that blurs images by a Gaussian.
+    """Transformer that blurs images with a Gaussian.
 
-    A kernel on pixels compares images pixel by pixel; blurred a little, it forgives a stroke that
-    is a fraction of a pixel off, and finds fewer support vectors. Takes ``X`` of any unit, not
-    negative, and gives float32 in that unit and of that shape. Outside the frame counts as zero.
+    A kernel on pixels compares images pixel by pixel. A slight blur makes it tolerate strokes
+    shifted by a fraction of a pixel, and reduces the number of support vectors. Takes non-negative
+    ``X`` in any unit and returns float32 of the same unit and shape. Images are zero outside the
+    frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Contrast normalisation: thick pens and thin ones weigh the same."""
+"""Contrast normalisation: equal norms for thick and thin pens."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy.typing as npt
 from mnist_svm.constants import Array
 from mnist_svm.features.base import ImageTransformer
 
-# Of what comes out. The brightest pixels of very thin digits would then be beyond 255: those of 8
-# in MNIST's 60,000 training images.
+# Euclidean norm of the output before rounding. Only 8 of MNIST's 60,000 training images, very thin
+# digits, then have pixels above 255.
 NORM = 1000
 
 
 class NormalizeContrast(ImageTransformer):
-    """Transformer that scales each image to a Euclidean norm of 1,000, in whole numbers of 8 bits.
+    """Transformer that scales each image to a Euclidean norm of 1,000, rounded to uint8.
 
-    A machine that sees whole numbers only keeps its support vectors in a quarter of the bytes,
-    and not one of its answers changes.
+    An SVM trained on uint8 features stores its support vectors in a quarter of the bytes of
+    float32, and predicts the same labels.
 
-    Its parameters and attributes are those of `ImageTransformer`. Takes ``X`` of any unit, not
-    negative; gives uint8, cut off at 255. A blank image stays blank.
+    Takes non-negative ``X`` in any unit; returns uint8, clipped at 255. A blank image stays blank.
+    Parameters and attributes are those of `ImageTransformer`.
 
     Examples
     --------
@@ -31,15 +31,16 @@ class NormalizeContrast(ImageTransformer):
     """
 
     def _transform_images(self, images: Array) -> npt.NDArray[np.uint8]:
-        return np.rint(
-            np.minimum(self._transform_images_with_reference(images, images), 255)
-        ).astype(np.uint8)
+        scaled = self._transform_images_with_reference(images, images)
+        return np.rint(np.minimum(scaled, 255)).astype(np.uint8)
 
     def _transform_images_with_reference(
-        self, images: Array, like: Array
+        self, images: Array, reference: Array
     ) -> npt.NDArray[np.float64]:
-        """Scaled as another image is, neither rounded nor cut off: linear in the pixels."""
-        pixels, others = (of.reshape(len(of), -1).astype(np.float64) for of in (images, like))
-        norms = np.linalg.norm(others, axis=1, keepdims=True)
+        """Scale without rounding or clipping, which is linear in the pixels."""
+        pixels, reference_pixels = (
+            array.reshape(len(array), -1).astype(np.float64) for array in (images, reference)
+        )
+        norms = np.linalg.norm(reference_pixels, axis=1, keepdims=True)
         pixels *= np.divide(NORM, norms, out=np.zeros_like(norms), where=norms > 0)
         return pixels

@@ -1,4 +1,4 @@
-"""Small distortions that leave a digit what it is: for virtual support vectors."""
+"""Random distortions that preserve the label of a digit, for augmentation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from mnist_svm.constants import Array, Float32Array
+from mnist_svm.constants import Array, Float32Array, Float64Array
 from mnist_svm.features.base import infer_image_shape
+from mnist_svm.features.sampling import sample_bilinear
 
-# Array per block.
-BLOCK = 128
+# Images whose random numbers are drawn together. Changing it changes the distortions of a seed.
+IMAGES_PER_DRAW = 128
 
 
 class Distortion(BaseEstimator):  # type: ignore[misc]
@@ -78,12 +79,12 @@ class Distortion(BaseEstimator):  # type: ignore[misc]
                 raise ValueError(msg)
 
     def __call__(self, X: npt.NDArray[np.generic], rng: np.random.RandomState) -> Float32Array:
-        """A distorted copy of each row of ``X``.
+        """Return a distorted copy of each row of ``X``.
 
         Parameters
         ----------
         X : numeric ndarray of shape (n, n_pixels)
-            One flattened image a row, of any unit.
+            One flattened image per row, in any unit.
         rng : numpy.random.RandomState
 
         Returns
@@ -99,57 +100,39 @@ class Distortion(BaseEstimator):  # type: ignore[misc]
         shape = self.image_shape or infer_image_shape(X.shape[1])
         images = X.reshape(-1, *shape)
         out = np.empty(images.shape, np.float32)
-        for start in range(0, len(images), BLOCK):
-            block = slice(start, start + BLOCK)
-            out[block] = self._of_block(images[block], rng)
+        for start in range(0, len(images), IMAGES_PER_DRAW):
+            block = slice(start, start + IMAGES_PER_DRAW)
+            out[block] = self._distort_block(images[block], rng)
         return out.reshape(X.shape)
 
-    def _of_block(self, images: Array, rng: np.random.RandomState) -> Float32Array:
+    def _distort_block(self, images: Array, rng: np.random.RandomState) -> Float32Array:
         n, height, width = images.shape
         rows, columns = np.ogrid[:height, :width]
         di, dj = rows - (height - 1) / 2, columns - (width - 1) / 2
 
-        def drawn(most: float) -> npt.NDArray[np.float64]:
-            return rng.uniform(-most, most, (n, 1, 1))
+        def draw(limit: float) -> Float64Array:
+            return rng.uniform(-limit, limit, (n, 1, 1))
 
-        angle = drawn(self.rotation)
-        taller, wider = 1 + drawn(self.stretch), 1 + drawn(self.stretch)
-        i = rows + drawn(self.shift) + taller * (di * np.cos(angle) + dj * np.sin(angle)) - di
-        j = columns + drawn(self.shift) + wider * (dj * np.cos(angle) - di * np.sin(angle)) - dj
+        angle = draw(self.rotation)
+        scale_i, scale_j = 1 + draw(self.stretch), 1 + draw(self.stretch)
+        i = rows + draw(self.shift) + scale_i * (di * np.cos(angle) + dj * np.sin(angle)) - di
+        j = columns + draw(self.shift) + scale_j * (dj * np.cos(angle) - di * np.sin(angle)) - dj
         if self.displacement:
-            i += self._field(rng, n, height, width)
-            j += self._field(rng, n, height, width)
-        return _bilinear(images, i, j)
+            i += self._displacements(rng, images.shape)
+            j += self._displacements(rng, images.shape)
+        return sample_bilinear(images, i, j)
 
-    def _field(
-        self, rng: np.random.RandomState, n: int, height: int, width: int
-    ) -> npt.NDArray[np.float64]:
-        """Smooth random displacements: at each pixel, their mean square is as it should be."""
-        noise = rng.standard_normal((n, height, width))
-        smooth = _smoother(height, self.smoothness) @ noise @ _smoother(width, self.smoothness).T
+    def _displacements(self, rng: np.random.RandomState, shape: tuple[int, ...]) -> Float64Array:
+        """Draw smooth random displacements along one axis, of the given root mean square."""
+        row_weights, column_weights = (
+            _smoothing_weights(side, self.smoothness) for side in shape[1:]
+        )
+        smooth = row_weights @ rng.standard_normal(shape) @ column_weights.T
         return np.asarray(self.displacement * smooth)
 
 
-def _smoother(side: int, sigma: float) -> npt.NDArray[np.float64]:
-    """Gaussian weights that make white noise smooth and keep its variance."""
-    at = np.arange(side)
-    weights = np.exp(-(((at[:, None] - at) / sigma) ** 2) / 2)
+def _smoothing_weights(side: int, sigma: float) -> Float64Array:
+    """Return the (side, side) Gaussian weights that smooth white noise and keep its variance."""
+    index = np.arange(side)
+    weights = np.exp(-(((index[:, None] - index) / sigma) ** 2) / 2)
     return np.asarray(weights / np.sqrt((weights**2).sum(axis=1, keepdims=True)))
-
-
-def _bilinear(
-    images: Array, i: npt.NDArray[np.float64], j: npt.NDArray[np.float64]
-) -> Float32Array:
-    """Interpolate images at rows i and columns j of shape (n, height, width), zero outside."""
-    n, height, width = images.shape
-    padded = np.zeros((n, height + 4, width + 4), np.float32)
-    padded[:, 2:-2, 2:-2] = images
-    pixels = padded.ravel()
-    i, j = np.clip(i, -1.5, height + 0.5), np.clip(j, -1.5, width + 0.5)
-    above, left = np.floor(i).astype(np.intp), np.floor(j).astype(np.intp)
-    down, right = (i - above).astype(np.float32), (j - left).astype(np.float32)
-    row = width + 4
-    at = (np.arange(n) * padded[0].size)[:, None, None] + (above + 2) * row + left + 2
-    upper = pixels.take(at) * (1 - right) + pixels.take(at + 1) * right
-    lower = pixels.take(at + row) * (1 - right) + pixels.take(at + row + 1) * right
-    return np.asarray(upper * (1 - down) + lower * down)

@@ -1,8 +1,8 @@
-"""Back from gradient features to a picture: what they still know of a digit.
+"""Reconstruct images from gradient features, to show what the features retain of a digit.
 
-Many images have nearly the same features, so the likeliest of them is looked for: ink where the
-features have strokes, smooth, and paper elsewhere. What comes out is no image of the training set,
-but it shows what a machine that has nothing but features goes by.
+Many images have nearly the same features. The reconstruction is a plausible one of them: ink where
+the features have strokes, smooth, and blank elsewhere. It is not an image of the training set, but
+it shows what an SVM on these features can base its decision on.
 """
 
 from __future__ import annotations
@@ -12,127 +12,144 @@ import numpy.typing as npt
 from joblib import delayed
 from scipy import optimize, sparse
 
-from mnist_svm.constants import Float64Array
-from mnist_svm.features.gradients import GradientFeatures, gaussian_grid_weights
+from mnist_svm.constants import WHITE, Float64Array
+from mnist_svm.features.gradients import GradientFeatures, gaussian_axis_weights
 from mnist_svm.parallel.threads import threads
 
-# Prices of differences between neighbours, and of ink. Chosen by eye, so that strokes are closed
-# and the paper is blank; features are met to a few per cent all the same.
-ROUGHNESS = 0.03
-INK = 0.005
-STEPS = 60
+# Weights of the smoothness and ink penalties. Chosen by eye, so that strokes are closed and the
+# background is blank; the features still match to a few per cent.
+ROUGHNESS_WEIGHT = 0.03
+INK_WEIGHT = 0.005
+MAX_ITERATIONS = 60
 
-# Added before the power is taken, which has no slope at zero.
-OFFSET = 1e-3
+# Added before taking a power, whose slope at zero is infinite.
+EPSILON = 1e-3
 
 
 def reconstruct_images(
     features: npt.NDArray[np.uint8], gradients: GradientFeatures
 ) -> npt.NDArray[np.uint8]:
-    """Images that have nearly the given gradient features.
+    """Find images whose gradient features are close to the given ones.
 
     Parameters
     ----------
     features : uint8 ndarray of shape (n, directions * grid**2)
         From `GradientFeatures.transform`.
     gradients : GradientFeatures
-        The fitted transformer that they are from.
+        The fitted transformer that computed `features`.
 
     Returns
     -------
-    uint8 ndarray of shape (n, height, width), ink bright on a dark ground
-        The brightest pixel of each is 255. Without any strokes, blank.
+    uint8 ndarray of shape (n, height, width), 0-255
+        Ink bright on a dark background; the maximum of each image is 255, or 0 if its features are
+        all zero.
 
     Notes
     -----
-    Minimises the squared distance from the features plus `ROUGHNESS` times the squared
-    differences between neighbouring pixels plus `INK` times the ink, over pixels from 0 to 1, by
-    L-BFGS-B from a blurred drawing of where strokes are.
+    Minimises the squared distance between the features, plus `ROUGHNESS_WEIGHT` times the squared
+    differences of neighbouring pixels, plus `INK_WEIGHT` times the sum of pixels, over pixels in
+    [0, 1], by L-BFGS-B. The start is a blurred image of the strokes.
 
     References
     ----------
     A. Mahendran, A. Vedaldi, "Understanding deep image representations by inverting them",
-    CVPR 2015, for inverting a description by descent with a prior for smooth images.
+    CVPR 2015, for inverting features by gradient descent with a smoothness prior.
     """
-    problem = _Problem(gradients)
+    objective = _Objective(gradients)
     with threads(gradients.n_jobs) as parallel:
-        images = list(parallel(delayed(_image_of)(problem, row) for row in features))
+        images = list(parallel(delayed(_reconstruct_image)(objective, row) for row in features))
     return np.array(images, np.uint8).reshape(len(features), *gradients.image_shape_)
 
 
-def _image_of(problem: _Problem, features: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    lengths = problem.lengths(features)
-    found = optimize.minimize(
-        problem.cost,
-        problem.drawing(lengths),
+def _reconstruct_image(
+    objective: _Objective, features: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    lengths = objective.lengths(features)
+    result = optimize.minimize(
+        objective.cost,
+        objective.initial_pixels(lengths),
         args=(lengths,),
         jac=True,
         method="L-BFGS-B",
         bounds=optimize.Bounds(0, 1),
-        options={"maxiter": STEPS},
+        options={"maxiter": MAX_ITERATIONS},
     )
-    return np.asarray(np.rint(255 * found.x / max(found.x.max(), OFFSET)), np.uint8)
+    return np.asarray(np.rint(WHITE * result.x / max(result.x.max(), EPSILON)), np.uint8)
 
 
-class _Problem:
-    """What an image costs that is to have some features; pixels are from 0 to 1, in one row."""
+class _Objective:
+    """Cost of an image and its gradient, for flattened pixels in [0, 1]."""
 
     def __init__(self, gradients: GradientFeatures) -> None:
         height, width = gradients.image_shape_
-        blur = gaussian_grid_weights(height, width, gradients.grid, gradients.smoothing)
-        self._blur = blur.astype(np.float64)
+        row_weights, column_weights = (
+            gaussian_axis_weights(side, gradients.grid, gradients.smoothing)
+            for side in (height, width)
+        )
+        self._blur = np.kron(row_weights, column_weights).T.astype(np.float64, order="C")
         self._power = gradients.power
         angles = 2 * np.pi / gradients.directions * np.arange(gradients.directions)
-        self._towards = np.stack([np.cos(angles), np.sin(angles)])
-        # Sobel's gradient, such that the longest along an axis is 1, and differences of neighbours.
-        across = sparse.kron(_bands(height, (1, 2, 1)), _bands(width, (-0.25, 0, 0.25)))
-        down = sparse.kron(_bands(height, (-0.25, 0, 0.25)), _bands(width, (1, 2, 1)))
-        beside = sparse.kron(sparse.eye_array(height), _bands(width, (0, -1, 1))[:-1])
-        below = sparse.kron(_bands(height, (0, -1, 1))[:-1], sparse.eye_array(width))
-        self._gradient = sparse.vstack([across, down], format="csr")
-        differences = sparse.vstack([beside, below], format="csr")
-        self._smooth = (differences.T @ differences).tocsr()
-        self._back = self._gradient.T.tocsr()
+        self._directions = np.stack([np.cos(angles), np.sin(angles)])
+        # Sobel operator, scaled so that the maximum along an axis is 1.
+        smooth, difference, forward = (1, 2, 1), (-0.25, 0, 0.25), (0, -1, 1)
+        self._sobel = sparse.vstack(
+            [
+                sparse.kron(_tridiagonal(height, smooth), _tridiagonal(width, difference)),
+                sparse.kron(_tridiagonal(height, difference), _tridiagonal(width, smooth)),
+            ],
+            format="csr",
+        )
+        differences = sparse.vstack(
+            [
+                sparse.kron(sparse.eye_array(height), _tridiagonal(width, forward)[:-1]),
+                sparse.kron(_tridiagonal(height, forward)[:-1], sparse.eye_array(width)),
+            ],
+            format="csr",
+        )
+        self._roughness = (differences.T @ differences).tocsr()
+        self._sobel_transposed = self._sobel.T.tocsr()
 
     def lengths(self, features: npt.NDArray[np.uint8]) -> Float64Array:
-        """Of the blurred gradients that make the features, (directions, points of the grid)."""
+        """Return the blurred gradient lengths of features, of shape (directions, grid**2)."""
         lengths = (features / 255.0) ** (1 / self._power)
         return np.asarray(lengths.reshape(-1, self._blur.shape[1]))
 
-    def drawing(self, lengths: Float64Array) -> Float64Array:
-        """Where there are strokes, roughly."""
+    def initial_pixels(self, lengths: Float64Array) -> Float64Array:
+        """Return a blurred image of the strokes."""
         strokes = self._blur @ lengths.sum(axis=0)
-        return np.asarray(np.clip(1.5 * strokes / max(strokes.max(), OFFSET) - 0.3, 0, 1))
+        return np.asarray(np.clip(1.5 * strokes / max(strokes.max(), EPSILON) - 0.3, 0, 1))
 
     def cost(self, pixels: Float64Array, lengths: Float64Array) -> tuple[float, Float64Array]:
-        """The cost of an image that is to have such blurred gradients, and its slope."""
-        across, down = (self._gradient @ pixels).reshape(2, -1)
-        # Each gradient lies between two directions, along which it is split as in GradientDecomposer.
-        n_directions, at = self._towards.shape[1], np.arange(len(pixels))
-        turn = np.arctan2(down, across) / (2 * np.pi) % 1
-        one = np.minimum((turn * n_directions).astype(np.intp), n_directions - 1)
-        other = (one + 1) % n_directions
-        (one_x, one_y), (other_x, other_y) = self._towards[:, one], self._towards[:, other]
+        """Return the cost of an image and its gradient, for the given target lengths."""
+        g_x, g_y = (self._sobel @ pixels).reshape(2, -1)
+        # Split between the two nearest directions a and b, as GradientDecomposer does.
+        n_directions, index = self._directions.shape[1], np.arange(len(pixels))
+        turns = np.arctan2(g_y, g_x) / (2 * np.pi) % 1
+        a = np.minimum((turns * n_directions).astype(np.intp), n_directions - 1)
+        b = (a + 1) % n_directions
+        (a_x, a_y), (b_x, b_y) = self._directions[:, a], self._directions[:, b]
         sine = np.sin(2 * np.pi / n_directions)
         planes = np.zeros((n_directions, len(pixels)))
-        planes[one, at] = (across * other_y - down * other_x) / sine
-        planes[other, at] = (one_x * down - one_y * across) / sine
-        blurred = np.maximum(planes @ self._blur, 0) + OFFSET
+        planes[a, index] = (g_x * b_y - g_y * b_x) / sine
+        planes[b, index] = (a_x * g_y - a_y * g_x) / sine
+        blurred = np.maximum(planes @ self._blur, 0) + EPSILON
 
-        misses = blurred**self._power - (lengths + OFFSET) ** self._power
-        rough = self._smooth @ pixels
-        cost = (misses**2).sum() + ROUGHNESS * pixels @ rough + INK * pixels.sum()
+        residuals = blurred**self._power - (lengths + EPSILON) ** self._power
+        roughness = self._roughness @ pixels
+        cost = (residuals**2).sum() + ROUGHNESS_WEIGHT * pixels @ roughness
+        cost += INK_WEIGHT * pixels.sum()
 
-        of_planes = (2 * misses * self._power * blurred ** (self._power - 1)) @ self._blur.T
-        of_one, of_other = of_planes[one, at] / sine, of_planes[other, at] / sine
-        of_across = of_one * other_y - of_other * one_y
-        of_down = of_other * one_x - of_one * other_x
-        slope = self._back @ np.concatenate([of_across, of_down])
-        return float(cost), slope + 2 * ROUGHNESS * rough + INK
+        # Backpropagation; d_x is the derivative of the cost with respect to x.
+        d_planes = (2 * residuals * self._power * blurred ** (self._power - 1)) @ self._blur.T
+        d_a, d_b = d_planes[a, index] / sine, d_planes[b, index] / sine
+        d_g_x = d_a * b_y - d_b * a_y
+        d_g_y = d_b * a_x - d_a * b_x
+        d_pixels = self._sobel_transposed @ np.concatenate([d_g_x, d_g_y])
+        return float(cost), d_pixels + 2 * ROUGHNESS_WEIGHT * roughness + INK_WEIGHT
 
 
-def _bands(n: int, weights: tuple[float, float, float]) -> sparse.sparray:
-    """A square matrix that weighs each pixel's left neighbour, itself and its right neighbour."""
+def _tridiagonal(n: int, weights: tuple[float, float, float]) -> sparse.sparray:
+    """Return the (n, n) matrix with constant lower, main and upper diagonals."""
     return sparse.diags_array(
         [*map(float, weights)], offsets=[-1, 0, 1], shape=(n, n), format="csr"
     )

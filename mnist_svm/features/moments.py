@@ -1,40 +1,57 @@
-"""Centroids and second-order central moments of a batch of images."""
+"""Centroids and second-order central moments of images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_svm.constants import Float64Array
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Moments:
-    """Intensity moments of ``n`` images, each field a float64 ndarray of shape (n,).
+class Moments(Generic[T]):
+    """Intensity moments of ``n`` images.
 
-    Rows are counted by i from the top, columns by j from the left, both in pixels.
-    A blank image (total intensity 0) has its centroid at the middle of the frame
-    and all second moments zero.
+    Each field is a float64 array of one value per image: an ndarray of shape (n,), or a tensor of
+    an exported graph. Row index i counts from the top, column index j from the left.
 
     Attributes
     ----------
     m00 : total intensity, in the units of the pixels.
-    mu_i, mu_j : centroid, in pixels.
-    s_ii, s_ij, s_jj : second-order central moments divided by ``m00``, in square pixels.
+    mu_i, mu_j : centroid, in pixels; the centre of the frame if the image is blank.
+    s_ii, s_ij, s_jj : second-order central moments divided by the total intensity, in square
+        pixels; zero if the image is blank.
     """
 
-    m00: Float64Array
-    mu_i: Float64Array
-    mu_j: Float64Array
-    s_ii: Float64Array
-    s_ij: Float64Array
-    s_jj: Float64Array
+    m00: T
+    mu_i: T
+    mu_j: T
+    s_ii: T
+    s_ij: T
+    s_jj: T
+
+    @classmethod
+    def from_means(cls, m00: T, means: Any, image_shape: tuple[int, int]) -> Moments[T]:
+        """Derive the moments from the weighted means of the `monomials` i, j, ii, ij, jj."""
+        i, j, ii, ij, jj = means
+        height, width = image_shape
+        return cls(
+            m00=m00,
+            mu_i=i + (height - 1) / 2,
+            mu_j=j + (width - 1) / 2,
+            s_ii=ii - i * i,
+            s_ij=ij - i * j,
+            s_jj=jj - j * j,
+        )
 
 
-def image_moments(images: npt.NDArray[np.generic]) -> Moments:
-    """Moments of each image, with the pixel intensities as weights.
+def image_moments(images: npt.NDArray[np.generic]) -> Moments[Float64Array]:
+    """Compute the moments of each image with the pixel intensities as weights.
 
     Parameters
     ----------
@@ -43,13 +60,7 @@ def image_moments(images: npt.NDArray[np.generic]) -> Moments:
 
     Returns
     -------
-    Moments
-
-    Notes
-    -----
-    All six sums come from one matrix product with the monomials 1, i, j, ii, ij, jj. It runs
-    in float64 about the middle of the frame: in float32 the difference between a raw
-    moment and the square of the centroid would lose the digits that a shear needs.
+    Moments of float64 ndarrays of shape (n,)
 
     References
     ----------
@@ -57,23 +68,22 @@ def image_moments(images: npt.NDArray[np.generic]) -> Moments:
     Information Theory 8 (1962), equations 1 to 5.
     """
     n, height, width = images.shape
-    centre_i, centre_j = (height - 1) / 2, (width - 1) / 2
-    i, j = np.indices((height, width), dtype=np.float64).reshape(2, -1)
-    i -= centre_i
-    j -= centre_j
-    monomials = np.stack([np.ones_like(i), i, j, i * i, i * j, j * j], axis=1)
-    sums = images.reshape(n, height * width).astype(np.float64) @ monomials
-
-    m00 = sums[:, 0]
-    inked = m00 > 0
+    pixels = images.reshape(n, height * width).astype(np.float64)
+    sums = pixels @ monomials((height, width))
+    m00 = sums[:, :1]
     means = np.zeros((n, 5))
-    np.divide(sums[:, 1:], m00[:, None], out=means, where=inked[:, None])
-    di, dj, ii, ij, jj = means.T
-    return Moments(
-        m00=m00,
-        mu_i=di + centre_i,
-        mu_j=dj + centre_j,
-        s_ii=ii - di * di,
-        s_ij=ij - di * dj,
-        s_jj=jj - dj * dj,
-    )
+    np.divide(sums[:, 1:], m00, out=means, where=m00 > 0)
+    return Moments.from_means(m00[:, 0], means.T, (height, width))
+
+
+def monomials(image_shape: tuple[int, int]) -> Float64Array:
+    """Return 1, i, j, ii, ij, jj of each pixel as rows, relative to the centre of the frame.
+
+    float64 and the centre as origin keep the digits that the difference between a raw moment and
+    the squared centroid would lose.
+    """
+    height, width = image_shape
+    i, j = np.indices(image_shape, dtype=np.float64).reshape(2, -1)
+    i -= (height - 1) / 2
+    j -= (width - 1) / 2
+    return np.stack([np.ones_like(i), i, j, i * i, i * j, j * j], axis=1)

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Deskew
-from mnist_svm.features.deskew import MIN_VERTICAL_SPREAD, UPRIGHT, deskew
+from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, deskew
 from mnist_svm.features.moments import image_moments
 
 
@@ -98,7 +98,7 @@ def test_only_images_left_leaning_by_the_plain_formula_are_sampled_again(train_s
     _, _, _, s_ii, _, _ = slow_moments(image)
     once = slow_moments(slow_deskew(image))[4]
     twice = slow_moments(deskew(image[None])[0])[4]
-    assert abs(once / s_ii) > UPRIGHT > abs(twice / s_ii)
+    assert abs(once / s_ii) > MAX_REMAINING_SHEAR > abs(twice / s_ii)
 
 
 def test_a_sheared_bar_becomes_a_vertical_one():
