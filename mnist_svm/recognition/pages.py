@@ -142,7 +142,7 @@ class PageReader:
     def _digit(self, page: Page, candidate: _Candidate) -> Digit:
         probabilities = candidate.probabilities
         best = int(probabilities.argmax())
-        box = page.on_picture(candidate.blob.box)
+        box = page.picture_box(candidate.blob.box)
         return Digit(
             int(self._classes[best]),
             float(probabilities[best]),

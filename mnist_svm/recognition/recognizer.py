@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice, starmap
 from math import inf
 from typing import Self
 
@@ -93,7 +94,7 @@ class Recognizer:
     @property
     def class_names(self) -> dict[int, str]:
         """Name of each label; empty if the labels are digits."""
-        names = self.model.metadata.get("class_names") or ()
+        names = self.model.info.class_names or ()
         return dict(zip(self.classes.tolist(), names, strict=False))
 
     def classify(
@@ -116,7 +117,7 @@ class Recognizer:
         Readings
         """
         n, pipeline = len(images), self.model.pipeline
-        X = _flatten(images)
+        X = images.reshape(-1, N_PIXELS)
         confidences = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES_PER_BLOCK) for start in range(0, n, IMAGES_PER_BLOCK)]
         # Sending a single block to a cluster takes longer than classifying it.
@@ -151,14 +152,10 @@ class Recognizer:
         DigitReading
             One per picture, in order; ``error`` is set if the picture could not be read.
         """
-        block: list[DigitReading] = []
-        thumbnail = THUMBNAIL_SIDE if thumbnails else None
-        for file, picture in load_pictures(pictures, thumbnail=thumbnail):
-            block.append(_normalized(file, picture))
-            if len(block) == PICTURES_PER_BLOCK:
-                yield from self._classify_block(block, top)
-                block = []
-        yield from self._classify_block(block, top)
+        loaded = load_pictures(pictures, thumbnail=THUMBNAIL_SIDE if thumbnails else None)
+        readings = starmap(_normalized, loaded)
+        while block := list(islice(readings, PICTURES_PER_BLOCK)):
+            yield from self._classify_block(block, top)
 
     def read_page(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
         """Read all digits of a decoded picture.
@@ -239,7 +236,7 @@ class Recognizer:
         return PageReader(
             self.classes,
             lambda images: self.classify(images).confidences,
-            lambda images: np.asarray(touching.predict_proba(_flatten(images))[:, 0]),
+            lambda images: np.asarray(touching.predict_proba(images.reshape(-1, N_PIXELS))[:, 0]),
         )
 
     def _classify_block(self, block: list[DigitReading], top: int) -> Iterator[DigitReading]:
@@ -256,10 +253,6 @@ class Recognizer:
 
 def _predict_proba(pipeline: Pipeline, X: Images) -> Float64Array:
     return np.asarray(pipeline.predict_proba(X))
-
-
-def _flatten(images: Images) -> Images:
-    return images.reshape(len(images), N_PIXELS)
 
 
 def _normalized(file: str, picture: Picture | PictureError) -> DigitReading:

@@ -1,8 +1,9 @@
-"""Results of recognition: of arrays of images, of single pictures, of pages."""
+"""Results of recognition: predictions, readings of pictures and pages, explanations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,8 @@ class Readings:
 
     Attributes
     ----------
-    classes : int64 ndarray of shape (k,)
-        Labels that the model knows, sorted.
-    labels : int64 ndarray of shape (n,)
-        Predicted labels, equal to the pipeline's ``predict``.
+    classes : int64 ndarray of shape (k,), labels that the model knows, sorted.
+    labels : int64 ndarray of shape (n,), predicted labels, as from the pipeline's ``predict``.
     confidences : float64 ndarray of shape (n, k), 0 to 1
         Probability of each class; rows sum to 1. Calibrated unless the model was trained without
         calibration.
@@ -62,18 +61,13 @@ class DigitReading:
 
     Attributes
     ----------
-    file : str
-        Name of the picture, as passed by the caller.
-    error : str or None
-        Reason why the picture could not be read, on one line.
-    top : tuple of (label, probability)
-        The most probable labels, best first; empty if there is an error.
-    image : uint8 ndarray of shape (28, 28), 0-255, or None
-        The image in MNIST form that was classified; None if there is an error.
-    note : str or None
-        Part of the file that was read, such as "the first of 3 pages"; None if it was all of it.
+    file : path of the picture, as passed by the caller.
+    error : reason why the picture could not be read, on one line, or None.
+    top : the most probable labels with their probabilities, best first; empty after an error.
+    image : uint8 ndarray of shape (28, 28), 0-255, the classified image; None after an error.
+    note : part of the file that was read, such as "the first of 3 pages"; None for all of it.
     thumbnail : uint8 ndarray of shape (height, width, 3), 0-255, or None
-        The upright picture, reduced; None unless requested, or if the file could not be decoded.
+        The picture, upright and reduced; None unless requested, or if it could not be decoded.
     """
 
     file: str
@@ -100,16 +94,11 @@ class Digit:
 
     Attributes
     ----------
-    label : int
-        Predicted label.
-    confidence : float
-        Probability of the predicted label, 0 to 1.
-    box : Box
-        Bounding box in pixels of the picture.
-    image : uint8 ndarray of shape (28, 28), 0-255
-        The image in MNIST form that was classified.
-    probabilities : float64 ndarray of shape (k,)
-        Probability of each class of the classifier.
+    label : predicted label.
+    confidence : its probability, 0 to 1.
+    box : bounding box in pixels of the picture.
+    image : uint8 ndarray of shape (28, 28), 0-255, the classified image.
+    probabilities : float64 ndarray of shape (k,), probability of each class.
     """
 
     label: int
@@ -132,12 +121,9 @@ class PageReading:
 
     Attributes
     ----------
-    file, error, note, thumbnail
-        As in `DigitReading`.
-    rows : tuple of tuples of Digit
-        Rows from top to bottom, digits from left to right; empty if there is an error.
-    size : (int, int)
-        Height and width of the picture in pixels.
+    file, error, note, thumbnail : as in `DigitReading`.
+    rows : rows from top to bottom, each the digits from left to right; empty after an error.
+    size : height and width of the picture in pixels.
     """
 
     file: str
@@ -169,3 +155,105 @@ def row_text(row: Row, *, reject_below: float = 0.0) -> str:
         text += digit.text(reject_below)
         right = digit.box.right
     return text
+
+
+@dataclass(frozen=True)
+class SupportVector:
+    """A support vector and its contribution.
+
+    Attributes
+    ----------
+    index : row of the SVM's training data; augmented copies come last.
+    contribution : its term of the decision function, in units of the margin.
+    image : uint8 ndarray of shape (height, width), 0-255, what the SVM stores, as an image.
+    """
+
+    index: int
+    contribution: float
+    image: Images
+
+
+@dataclass(frozen=True)
+class ClassEvidence:
+    """Part of one class in the decision between two.
+
+    Attributes
+    ----------
+    label : the class.
+    confidence : its probability, 0 to 1.
+    n_support : number of its support vectors in the decision function.
+    total : sum of their contributions.
+    strongest : those with the largest absolute contributions, in descending order.
+    """
+
+    label: int
+    confidence: float
+    n_support: int
+    total: float
+    strongest: tuple[SupportVector, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except the confidence and images as JSON types."""
+        strongest = [
+            {"label": self.label, "index": vector.index, "contribution": vector.contribution}
+            for vector in self.strongest
+        ]
+        evidence = {"digit": self.label, "n": self.n_support, "contribution": self.total}
+        return {**evidence, "strongest": strongest}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Evidence for a prediction, from `mnist_svm.recognition.explain.explain`.
+
+    Attributes
+    ----------
+    image : uint8 ndarray of shape (28, 28), 0-255, the classified image.
+    svm_input : uint8 ndarray of shape (height, width), 0-255, the image as the SVM receives it.
+    predicted, rival : ClassEvidence of the predicted label and of the one it is compared with.
+    decision_value, intercept : float
+        ``predicted.total + rival.total + intercept == decision_value``; positive for the
+        predicted label.
+    heat_map : float64 ndarray of shape (28, 28)
+        Decrease of the decision value if a pixel is inverted.
+    one_vs_rest : whether the heat map compares with all other labels, or with the rival alone.
+    method : how the heat map was computed, "gradient" or "occlusion".
+    svm_number, n_svms : the explained SVM, counted from 1, of those that the model averages.
+    """
+
+    image: Images
+    svm_input: Images
+    predicted: ClassEvidence
+    rival: ClassEvidence
+    decision_value: float
+    intercept: float
+    heat_map: Float64Array
+    one_vs_rest: bool
+    method: str
+    svm_number: int
+    n_svms: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except images as JSON types."""
+        return {
+            "digit": self.predicted.label,
+            "confidence": round(self.predicted.confidence, 6),
+            "rival": {"digit": self.rival.label, "confidence": round(self.rival.confidence, 6)},
+            "svm": self.svm_number,
+            "n_svms": self.n_svms,
+            "decision": {"value": self.decision_value, "intercept": self.intercept},
+            "support_vectors": [self.predicted.to_dict(), self.rival.to_dict()],
+            "heat_map": {
+                "against": None if self.one_vs_rest else self.rival.label,
+                "method": self.method,
+                "values": self.heat_map.round(6).tolist(),
+            },
+        }
+
+    def to_text(self) -> str:
+        """Return the decision value as a sum, on one line."""
+        terms = " ".join(
+            f"{evidence.total:+.2f} ({evidence.n_support:,} support vectors of {evidence.label})"
+            for evidence in (self.predicted, self.rival)
+        )
+        return f"{self.decision_value:+.2f} = {terms} {self.intercept:+.2f} (intercept)"
