@@ -1,4 +1,4 @@
-"""Writing files so that no half-written one is ever seen under its final name."""
+"""Atomic writes: files and folders appear under their final name only when complete."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-# Reading the umask means setting it, which other threads would see: once, at import.
+# The umask can be read only by setting it, which affects all threads; so once, at import.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that appears under ``path`` only once it is complete.
+    """Open a file that appears at ``path`` only when complete.
 
-    The bytes go to a temporary file in the same folder, which is synced to disk and moved
-    over ``path`` when the block ends, or removed when the block raises. A symbolic link is
-    followed; a device or pipe such as ``/dev/stdout`` is written directly.
+    The content is written to a temporary file in the same folder. When the block ends, the
+    temporary file is synced to disk and moved to ``path``; when the block raises, it is removed.
+    Symbolic links are followed. Devices and pipes such as ``/dev/stdout`` are written directly.
 
     Parameters
     ----------
-    path : path of the file to write
+    path : str or os.PathLike
         An existing file is replaced.
 
     Yields
@@ -36,10 +36,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the folder is missing, read-only or full; always with the file's name.
+        If the folder is missing, read-only or full; the error has the name ``path``.
     """
     target = Path(path).resolve()
-    with _named_errors(path):
+    with _errors_named(path):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if target.exists() and not target.is_file():
@@ -54,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp grants the owner alone.
+            # mkstemp permits only the owner.
             Path(temporary).chmod(0o666 & ~_UMASK)
             Path(temporary).replace(target)
         except BaseException:
@@ -65,27 +65,28 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Make a folder that appears under ``path`` only once it is complete.
+    """Create a folder that appears at ``path`` only when complete.
 
     Parameters
     ----------
-    path : path of the folder to make
-        There may be an empty one.
+    path : str or os.PathLike
+        Missing, or an empty folder.
 
     Yields
     ------
-    Path of the folder to fill meanwhile
+    Path
+        Temporary folder to fill.
 
     Raises
     ------
     OSError
-        If there is something else already, or the folder cannot be made there.
+        If ``path`` exists and is not an empty folder, or the folder cannot be created.
     """
     target = Path(path).resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        msg = "exists, and is no empty folder"
+        msg = "exists and is not an empty folder"
         raise FileExistsError(errno.EEXIST, msg, os.fspath(path))
-    with _named_errors(path):
+    with _errors_named(path):
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:100]}."))
         try:
             yield temporary
@@ -97,11 +98,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
-    """Fail now rather than after minutes of work, if `atomic_write` could not write ``path``.
-
-    Parameters
-    ----------
-    path : path of the file to write later
+    """Raise now if `atomic_write` would raise later. Call before long work.
 
     Raises
     ------
@@ -109,7 +106,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         If ``path`` is a folder, or its folder is missing or read-only.
     """
     target = Path(path).resolve()
-    with _named_errors(path):
+    with _errors_named(path):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not target.exists() or target.is_file():
@@ -118,17 +115,17 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Give errors of the file system the name of the file that the caller asked for.
+def _errors_named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Replace the file name in file-system errors by `path`.
 
-    A failed write has no name at all, and a failed open that of the temporary file.
-    Errors of other files and kinds, raised by the caller's own code, pass unchanged.
+    A failed write has no file name, and a failed open has that of the temporary file. Errors about
+    files in other folders pass unchanged.
     """
     try:
         yield
     except OSError as error:
         folder = str(Path(path).resolve().parent)
-        ours = error.filename is None or str(error.filename).startswith(folder)
-        if error.errno is None or not ours:
+        is_ours = error.filename is None or str(error.filename).startswith(folder)
+        if error.errno is None or not is_ours:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error

@@ -1,4 +1,4 @@
-"""Optional dependencies, imported where they are used."""
+"""Import of optional dependencies."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from mnist_svm.exceptions import MissingExtraError
 
 
 def require_extra(module: str, need: str, extra: str) -> Any:
-    """A module of an optional dependency; to be asked for before any work that needs it.
+    """Import an optional dependency. Call this before starting work that needs it.
 
     Parameters
     ----------
     module : str
-        Its dotted name.
+        Dotted name.
     need : str
-        What needs what, as the error says it.
+        Start of the error message: which feature needs which package.
     extra : str
-        Of this package, that brings it.
+        Name of the extra that installs `module`.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def require_extra(module: str, need: str, extra: str) -> Any:
     Raises
     ------
     MissingExtraError
-        If it is not installed.
+        If `module` is not installed; the message has the pip command.
     """
     try:
         return import_module(module)

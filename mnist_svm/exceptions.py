@@ -1,30 +1,31 @@
-"""The errors this package raises on purpose; all are `MnistSvmError` and a builtin too.
+"""Public exceptions, and helpers for the text of error messages.
 
-Each message says which file or argument is wrong, what was expected, what was found, and,
-where it helps, what to do. File-system trouble stays a plain `OSError`.
+Every exception is an `MnistSvmError` and also a built-in one. A message says which file or
+argument is wrong, what was expected, what was found, and what to do. Failures of the file system
+stay plain `OSError`.
 """
 
 from __future__ import annotations
 
 
 class MnistSvmError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all exceptions that this package raises on purpose."""
 
 
 class FormatError(MnistSvmError, ValueError):
-    """A file does not hold what it claims or ought to hold."""
+    """The content of a file is invalid."""
 
 
 class DataMissingError(MnistSvmError, FileNotFoundError):
-    """A data set's files are not where they were looked for."""
+    """A data set, or a split of it, does not exist."""
 
 
 class FetchError(MnistSvmError, RuntimeError):
-    """No mirror gave a file that verified."""
+    """No mirror provides a file with the right checksum."""
 
 
 class ModelFileError(FormatError):
-    """A model file is damaged, of another kind, or holds something it must not."""
+    """A model file is damaged, unsafe, or not a model file."""
 
 
 class PictureError(FormatError):
@@ -32,11 +33,11 @@ class PictureError(FormatError):
 
 
 class TooLargeError(PictureError):
-    """A picture is over a limit of what is decoded."""
+    """A picture exceeds a size limit."""
 
 
 class AddressError(MnistSvmError, OSError):
-    """An address cannot be listened on."""
+    """The server cannot listen on an address."""
 
 
 class MissingExtraError(MnistSvmError, ImportError):
@@ -44,12 +45,35 @@ class MissingExtraError(MnistSvmError, ImportError):
 
 
 class StudyError(MnistSvmError, RuntimeError):
-    """The database of a search for parameters cannot be used."""
+    """The database of a parameter search cannot be used."""
 
 
 class TrackingError(MnistSvmError, RuntimeError):
-    """MLflow's server or database cannot be used."""
+    """The MLflow server or database cannot be used."""
 
 
 class ClusterError(MnistSvmError, RuntimeError):
-    """A Dask cluster cannot be used, or was lost."""
+    """A Dask cluster cannot be used, or the connection to it is lost."""
+
+
+def sanitize(text: str, max_length: int | None = None) -> str:
+    """Replace characters that cannot be printed on one line by "?", and cut long text.
+
+    Parameters
+    ----------
+    text : str
+        Untrusted text, such as the content of a file.
+    max_length : int or None, default=None
+        Number of characters to keep; None keeps all.
+
+    Returns
+    -------
+    str
+    """
+    return "".join(char if char.isprintable() else "?" for char in text[:max_length])
+
+
+def error_text(error: BaseException) -> str:
+    """Return the first line of an exception's message, or its type if that is not printable."""
+    first, *_ = str(error).strip().splitlines() or [""]
+    return first if first and first.isprintable() else type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,7 @@ import click
 from mnist_svm.cli.options import data_dir_option, json_option, split_option
 
 if TYPE_CHECKING:
-    from mnist_svm.datasets.convert import Form
+    from mnist_svm.datasets.convert import OutputFormat
     from mnist_svm.datasets.types import Split
 
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="DST")
 @click.option(
     "--to",
-    "form",
+    "output_format",
     type=click.Choice(["idx", "csv", "npz", "images"]),
-    help="What to write.  [default: as DST ends, in .csv, .csv.gz or .npz; else idx]",
+    help="Format to write.  [default: by the suffix of DST: .csv, .csv.gz or .npz; else idx]",
 )
 @split_option
 @data_dir_option
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
 def convert_command(
     source: str,
     target: str,
-    form: Form | None,
+    output_format: OutputFormat | None,
     split: Split | None,
     data_dir: str,
     as_json: bool,
 ) -> None:
-    """Write a data set in another form.
+    """Convert a data set to another format.
 
-    SRC is what --data of the other commands takes too:
+    SRC, and --data of other commands, is one of
 
     \b
-      a name               of the catalog, see `mnist-svm fetch --help`
-      a folder             of IDX files named as MNIST's are,
-                           of train.csv and test.csv, or ...train.csv and ...test.csv,
-                           of Parquet files named train... and test...,
-                           or of pictures in one sub-folder a class,
-                           with or without train/ and test/ above them
-      a CSV file           Kaggle's: label, pixel0 ... pixel783; names of columns, and
-                           labels, may be missing
-      a NumPy archive      Keras's: x_train, y_train, x_test, y_test; or images, labels;
-                           of 0 to 255, or of 0 to 1
-      a Parquet file       with a column of pictures, or one for each pixel
-      an IDX file          of images; its labels lie beside it
+      a name           of the catalog, see `mnist-svm fetch --help`
+      a folder         of IDX files with the names of MNIST's;
+                       of train.csv and test.csv, or ...train.csv and ...test.csv;
+                       of Parquet files named train... and test...;
+                       or of pictures in one sub-folder per class,
+                       optionally below train/ and test/
+      a CSV file       as Kaggle's: label, pixel0 ... pixel783; the column names and
+                       the labels may be missing
+      a NumPy archive  as Keras's: x_train, y_train, x_test, y_test; or images, labels;
+                       with values of 0 to 255, or of 0 to 1
+      a Parquet file   with a column of pictures, or one column per pixel
+      an IDX file      of images; the file of labels is in the same folder
 
-    DST is a folder of IDX files, a CSV file or (--to csv) a folder of them, a NumPy archive, or
-    (--to images) a new folder of PNG pictures. Where a set is not parted, --data takes it whole,
-    and as IDX files it is called train. Pictures of 28 x 28 are taken as they are; others are
-    brought into that form as `mnist-svm predict` does. Of a set with dark ink on a bright ground
-    the negative is taken.
+    DST is a folder of IDX files, a CSV file or (--to csv) a folder of CSV files, a NumPy archive,
+    or (--to images) a new folder of PNG pictures. A data set without splits is one part, which
+    --data uses for training and for testing; as IDX files its split is train. Pictures of 28 x 28
+    stay as they are; others are normalized as `mnist-svm predict` does. Images with dark ink on a
+    bright background are inverted.
 
     \b
     Examples:
@@ -70,30 +70,29 @@ def convert_command(
     from mnist_svm.cli.dataset import INVERTED
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import progress_counter
-    from mnist_svm.datasets.convert import convert, form_of
-    from mnist_svm.datasets.sources import find_source
+    from mnist_svm.datasets.convert import convert, guess_format
+    from mnist_svm.datasets.reader import open_dataset
 
-    found = find_source(source, data_dir)
+    reader = open_dataset(source, data_dir)
     if split is not None:
-        found = replace(found, parts={split: found.part(split)})
-    form = form or form_of(target)
-    if form == "csv" == form_of(target) and len(found.parts) > 1:
+        reader = reader.select(split)
+    output_format = output_format or guess_format(target)
+    if output_format == "csv" == guess_format(target) and len(reader.parts) > 1:
         msg = (
-            f"{source} has the parts {' and '.join(found.parts)}, but a CSV file holds one; "
-            "choose with --split, or give a folder and --to csv."
+            f"{source} has the parts {' and '.join(reader.parts)}, but a CSV file holds one; "
+            "choose one with --split, or pass a folder and --to csv."
         )
         raise click.BadParameter(msg, param_hint="DST")
-    if form_of(target) == form != "idx":
+    if guess_format(target) == output_format != "idx":
         require_writable(target)
     with progress_counter("Converting", "images") as report_progress:
-        written = convert(found, target, form, progress=report_progress)
-    for one in written:
-        if one.inverted:
-            echo_stderr(f"{source}: {INVERTED}")
+        parts = convert(reader, target, output_format, progress=report_progress)
+    for _ in (part for part in parts if part.inverted):
+        echo_stderr(f"{source}: {INVERTED}")
     if as_json:
-        parts = [{**asdict(one), "path": str(one.path)} for one in written]
-        click.echo(json.dumps(parts, indent=2))
+        content = [{**asdict(part), "path": str(part.path)} for part in parts]
+        click.echo(json.dumps(content, indent=2))
         return
-    for one in written:
-        unlabelled = "" if one.labelled else " without labels"
-        click.echo(f"{one.path}: {one.images:,} images{unlabelled} ({one.part})")
+    for part in parts:
+        unlabelled = "" if part.labelled else " without labels"
+        click.echo(f"{part.path}: {part.images:,} images{unlabelled} ({part.part})")

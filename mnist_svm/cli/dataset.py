@@ -1,27 +1,17 @@
-"""Reading the data set that a command was given, while a person looks on."""
+"""Load a data set for a command, with progress and notices on stderr."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_svm.datasets.types import Split
-    from mnist_svm.datasets.types import Dataset
+    from mnist_svm.datasets.types import Dataset, Split
 
-INVERTED = "has dark ink on a bright ground; its negative is taken"
+INVERTED = "has dark ink on a bright background; the images are inverted"
 
 
 def read_dataset(data: str, split: Split, data_dir: str) -> Dataset:
-    """Read a data set, and say on stderr how that goes and what is done to it.
-
-    Parameters
-    ----------
-    data, split, data_dir : see `mnist_svm.datasets.load.load_dataset`, as what it raises
-
-    Returns
-    -------
-    Dataset
-    """
+    """Load one split as `mnist_svm.datasets.load.load_dataset` does, and report on stderr."""
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import progress_counter
     from mnist_svm.datasets.load import load_dataset

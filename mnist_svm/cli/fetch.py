@@ -9,8 +9,8 @@ import click
 from mnist_svm.cli.options import data_dir_option, json_option
 from mnist_svm.datasets.catalog import CATALOG, RemoteFile
 
-# From how many bytes on a download is told of before it begins.
-LARGE = 100_000_000
+# Bytes from which a download is announced.
+LARGE_DOWNLOAD = 100_000_000
 
 
 @click.command("fetch")
@@ -21,18 +21,17 @@ LARGE = 100_000_000
     "mirrors",
     multiple=True,
     metavar="URL",
-    help="Where to download from, http, https or file; repeat it for more to try in turn.  "
+    help="Base address to download from: http, https or file. Repeat it to try several in turn.  "
     "[default: the catalog's mirrors]",
 )
-@click.option("--force", is_flag=True, help="Download even what is there and right.")
+@click.option("--force", is_flag=True, help="Download files even if they are present and valid.")
 @json_option
 def fetch_command(
     name: str, data_dir: str, mirrors: tuple[str, ...], force: bool, as_json: bool
 ) -> None:
-    """Download a data set and verify it.
+    """Download a data set and verify its checksums.
 
-    Files that are there and right are not downloaded again; a broken download is taken up where
-    it broke. NAME is one of
+    Valid files are not downloaded again, and broken downloads are resumed. NAME is one of
 
     \b
       mnist           70,000 digits; the default
@@ -40,9 +39,9 @@ def fetch_command(
       kmnist          70,000 cursive Japanese letters
       emnist-digits   280,000 digits
       emnist-letters  145,600 letters, upper and lower case in one class
-      qmnist          MNIST's digits made anew, with 60,000 for testing
+      qmnist          MNIST rebuilt from NIST's originals, with 60,000 test digits
 
-    Both of EMNIST come in one archive of 562 MB, removed once their files are out of it.
+    Both EMNIST data sets come in one archive of 562 MB, which is removed after extraction.
 
     \b
     Examples:
@@ -52,10 +51,9 @@ def fetch_command(
     """
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import progress_counter
-    from mnist_svm.datasets.download import FetchReport, fetch, require_address
+    from mnist_svm.datasets.download import fetch, require_address
     from mnist_svm.exceptions import FetchError
 
-    info = CATALOG[name]
     for mirror in mirrors:
         try:
             require_address(mirror)
@@ -63,16 +61,17 @@ def fetch_command(
             raise click.BadParameter(str(error), param_hint="--mirror") from error
 
     def announce(file: RemoteFile) -> None:
-        if file.size >= LARGE:
-            echo_stderr(f"{file.name} is a download of {file.size / 1e6:.0f} MB")
+        if file.size >= LARGE_DOWNLOAD:
+            echo_stderr(f"Downloading {file.name}, {file.size / 1e6:.0f} MB")
 
+    info = CATALOG[name]
     with progress_counter(f"Fetching {name}", "bytes") as report_progress:
-        report: FetchReport = fetch(
+        report = fetch(
             info,
             data_dir,
             mirrors=mirrors,
             force=force,
-            progress=lambda file, done, total: report_progress(done, total),
+            progress=lambda file, n_bytes, size: report_progress(n_bytes, size),
             announce=announce,
         )
     if as_json:
@@ -85,7 +84,7 @@ def fetch_command(
         click.echo(json.dumps(content, indent=2))
         return
     for file in report.present:
-        click.echo(f"{file}: already there, SHA-256 verified")
+        click.echo(f"{file}: already present, SHA-256 verified")
     for file, address in report.downloaded.items():
         click.echo(f"{file}: downloaded from {address}, SHA-256 verified")
     click.echo(f"{info.title} is in {report.folder} ({info.licence})")

@@ -1,4 +1,4 @@
-"""The data sets known by name: their files, checksums, mirrors, licences and classes."""
+"""Catalog of the data sets with names: files, checksums, mirrors, licences and classes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
 
-Split = Literal["train", "test"]
+from mnist_svm.constants import N_PIXELS
+from mnist_svm.datasets.types import Split
 
 
 @dataclass(frozen=True)
@@ -17,32 +17,31 @@ class RemoteFile:
 
     Attributes
     ----------
-    name : its name on the mirrors.
-    size : bytes of its payload, that is, decompressed if it is gzip.
-    sha256 : of its payload, because mirrors compress differently; or, if ``packed``, of the file
-        as published, where nothing else is known.
-    packed : whether ``sha256`` is of the file as published.
+    name : file name on the mirrors
+    size : size of the decompressed file, in bytes
+    sha256 : checksum of the decompressed file, because mirrors compress differently
+    as_published : whether `sha256` is of the file as published, because no other is known
     """
 
     name: str
     size: int
     sha256: str
-    packed: bool = False
+    as_published: bool = False
 
     @property
     def stem(self) -> str:
-        """Its name when decompressed."""
+        """File name after decompression."""
         return self.name.removesuffix(".gz")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file on the mirrors that holds the files of several data sets.
+    """A zip file on the mirrors, with the files of several data sets.
 
     Attributes
     ----------
-    file : the archive itself.
-    members : the files in it that are wanted, keyed by their names in the archive.
+    file : the zip file
+    members : the files to extract, keyed by their names in the archive
     """
 
     file: RemoteFile
@@ -51,20 +50,20 @@ class Archive:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What the catalog knows of a data set.
+    """Catalog entry of a data set.
 
     Attributes
     ----------
-    name : as given to ``fetch`` and ``--data``.
-    title, licence, source : for people.
-    folder : where its files live below the data directory.
-    splits : the files of images and of labels, keyed by split.
-    mirrors : base addresses, tried in order.
-    classes : what the labels mean, from the first on.
-    first_label : what ``classes`` begins with.
-    archive : what the mirrors hold in place of the files.
-    transposed : whether images are stored column by column.
-    wide_labels : whether labels are the first column of a table that tells more.
+    name : argument of `mnist-svm fetch` and `--data`
+    title, licence, source : descriptions, and the address of the makers' page
+    folder : folder of the files, below the data directory
+    splits : files of images and of labels, keyed by split
+    mirrors : base addresses, in the order to try
+    classes : names of the labels, from `first_label` on
+    first_label : smallest label
+    archive : zip file that the mirrors have instead of the files
+    transposed : whether images are stored in column-major order
+    wide_labels : whether labels are the first column of an int32 table of 8 columns
     """
 
     name: str
@@ -82,16 +81,11 @@ class DatasetInfo:
 
     @property
     def files(self) -> Mapping[str, RemoteFile]:
-        """Every file, keyed by its name when decompressed."""
+        """All files, keyed by their names after decompression."""
         return {file.stem: file for files in self.splits.values() for file in files}
 
     def class_names(self) -> dict[int, str]:
-        """What each label means.
-
-        Returns
-        -------
-        dict from label to name
-        """
+        """Return the name of each label."""
         return dict(enumerate(self.classes, self.first_label))
 
 
@@ -100,18 +94,21 @@ def _splits(
     test: tuple[str, int],
     sha256: tuple[str, str, str, str],
     *,
-    packed: bool = False,
+    as_published: bool = False,
+    wide_labels: bool = False,
 ) -> Mapping[Split, tuple[RemoteFile, RemoteFile]]:
-    """The files of a data set that calls them as MNIST does.
+    """Describe files that are named as MNIST's are.
 
-    A split is given by how its files' names begin and how many images it has; the checksums are
-    of training images, training labels, test images and test labels.
+    `train` and `test` are the file name prefix and the number of images; `sha256` has the
+    checksums of training images, training labels, test images and test labels.
     """
 
-    def pair(begin: str, n: int, images: str, labels: str) -> tuple[RemoteFile, RemoteFile]:
+    def pair(prefix: str, n: int, images: str, labels: str) -> tuple[RemoteFile, RemoteFile]:
+        kind, labels_size = ("idx2-int", 12 + 8 * 4 * n) if wide_labels else ("idx1-ubyte", 8 + n)
+        images_size = 16 + N_PIXELS * n
         return (
-            RemoteFile(f"{begin}-images-idx3-ubyte.gz", 16 + 28 * 28 * n, images, packed),
-            RemoteFile(f"{begin}-labels-idx1-ubyte.gz", 8 + n, labels, packed),
+            RemoteFile(f"{prefix}-images-idx3-ubyte.gz", images_size, images, as_published),
+            RemoteFile(f"{prefix}-labels-{kind}.gz", labels_size, labels, as_published),
         )
 
     return MappingProxyType({"train": pair(*train, *sha256[:2]), "test": pair(*test, *sha256[2:])})
@@ -186,7 +183,7 @@ KMNIST = DatasetInfo(
             "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
             "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         ),
-        packed=True,
+        as_published=True,
     ),
     mirrors=(
         "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
@@ -204,7 +201,7 @@ _EMNIST_DIGITS = _splits(
         "20ebe43509264f7639d37c835a3f0b009e90b29e00a099a03101abe1644a3f63",
         "bad1834c45d5988e270b99d43b13edc3fd898f658ffbc2caf2846ef27f7b05b0",
     ),
-    packed=True,
+    as_published=True,
 )
 
 _EMNIST_LETTERS = _splits(
@@ -216,16 +213,17 @@ _EMNIST_LETTERS = _splits(
         "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
         "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
     ),
-    packed=True,
+    as_published=True,
 )
 
-# The files of both data sets are taken out at once: the archive is too large to get it twice.
+# Has the files of both data sets; all are extracted, because the archive is too large to
+# download it twice.
 EMNIST_ARCHIVE = Archive(
     file=RemoteFile(
         "gzip.zip",
         561_753_746,
         "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
-        packed=True,
+        as_published=True,
     ),
     members=MappingProxyType(
         {
@@ -240,7 +238,7 @@ EMNIST_ARCHIVE = Archive(
 EMNIST_DIGITS = DatasetInfo(
     name="emnist-digits",
     title="EMNIST handwritten digits (Cohen, Afshar, Tapson, van Schaik; NIST)",
-    licence="no licence stated; made of NIST's Special Database 19",
+    licence="no licence stated; derived from NIST Special Database 19",
     source="https://www.nist.gov/itl/products-and-services/emnist-dataset",
     folder="emnist",
     splits=_EMNIST_DIGITS,
@@ -261,41 +259,21 @@ EMNIST_LETTERS = replace(
 
 QMNIST = DatasetInfo(
     name="qmnist",
-    title="QMNIST, MNIST's digits remade, with 60,000 for testing (Yadav, Bottou)",
+    title="QMNIST, MNIST rebuilt from NIST's originals, with 60,000 test digits (Yadav, Bottou)",
     licence="BSD 3-Clause",
     source="https://github.com/facebookresearch/qmnist",
     folder="qmnist",
-    splits=MappingProxyType(
-        {
-            "train": (
-                RemoteFile(
-                    "qmnist-train-images-idx3-ubyte.gz",
-                    47_040_016,
-                    "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d",
-                    packed=True,
-                ),
-                RemoteFile(
-                    "qmnist-train-labels-idx2-int.gz",
-                    1_920_012,
-                    "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
-                    packed=True,
-                ),
-            ),
-            "test": (
-                RemoteFile(
-                    "qmnist-test-images-idx3-ubyte.gz",
-                    47_040_016,
-                    "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375",
-                    packed=True,
-                ),
-                RemoteFile(
-                    "qmnist-test-labels-idx2-int.gz",
-                    1_920_012,
-                    "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
-                    packed=True,
-                ),
-            ),
-        }
+    splits=_splits(
+        ("qmnist-train", 60_000),
+        ("qmnist-test", 60_000),
+        (
+            "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d",
+            "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
+            "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375",
+            "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
+        ),
+        as_published=True,
+        wide_labels=True,
     ),
     mirrors=("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
     classes=tuple(string.digits),

@@ -1,4 +1,4 @@
-"""Write a data set in another form: IDX, CSV, NumPy archive, or a folder of pictures."""
+"""Convert data sets to IDX files, CSV files, a NumPy archive, or folders of pictures."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from typing import Literal
 import numpy as np
 
 from mnist_svm._io import atomic_folder
-from mnist_svm.datasets.arrays import Labelled, Progress
 from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.formats.folder import write_folder
-from mnist_svm.datasets.formats.idx import FilePath, write_idx
-from mnist_svm.datasets.formats.idx_pair import STEMS, Split
+from mnist_svm.datasets.formats.idx import FILE_PREFIXES, write_idx
 from mnist_svm.datasets.formats.npz import write_npz
-from mnist_svm.datasets.sources import Source
+from mnist_svm.datasets.reader import DatasetReader
+from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
 from mnist_svm.exceptions import FormatError
 
-Form = Literal["idx", "csv", "npz", "images"]
+OutputFormat = Literal["idx", "csv", "npz", "images"]
 
-# What IDX files of labels hold.
+# Largest label that fits the uint8 labels of MNIST's IDX files.
 MAX_IDX_LABEL = np.iinfo(np.uint8).max
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written.
+class ConvertedPart:
+    """One part of a data set, as written.
 
     Attributes
     ----------
-    path : file, or folder of pictures.
-    part : "train", "test" or "all".
-    images : their number.
-    labelled : whether labels went with them.
-    inverted : whether images are the negatives of what was there.
+    path : file, or folder of pictures
+    part : "train", "test", or "all" for a data set without splits
+    images : number of images
+    labelled : whether labels were written
+    inverted : whether the images are negatives of those in the source
     """
 
     path: Path
@@ -45,17 +44,8 @@ class Written:
     inverted: bool
 
 
-def form_of(target: FilePath) -> Form:
-    """The form that a name stands for: a folder of IDX files, unless it ends as another does.
-
-    Parameters
-    ----------
-    target : path
-
-    Returns
-    -------
-    {"idx", "csv", "npz"}
-    """
+def guess_format(target: FilePath) -> OutputFormat:
+    """Return "csv" or "npz" by the suffix of a name, or "idx" for any other."""
     name = Path(target).name.lower()
     if name.endswith((".csv", ".csv.gz")):
         return "csv"
@@ -63,92 +53,97 @@ def form_of(target: FilePath) -> Form:
 
 
 def convert(
-    source: Source,
+    reader: DatasetReader,
     target: FilePath,
-    form: Form,
+    output_format: OutputFormat,
     *,
-    progress: Progress = lambda done, total: None,
-) -> list[Written]:
-    """Write all parts of a data set, one after another, each complete or not at all.
+    progress: Progress = no_progress,
+) -> list[ConvertedPart]:
+    """Write all parts of a data set; each file or folder of pictures appears only when complete.
 
     Parameters
     ----------
-    source : Source
-        See `mnist_svm.datasets.sources.find_source`.
-    target : path
-        A file for a NumPy archive, or for the CSV of a set of one part; else a folder, which is
-        made.
-    form : {"idx", "csv", "npz", "images"}
+    reader : DatasetReader
+        From `mnist_svm.datasets.reader.open_dataset`.
+    target : str or os.PathLike
+        A file for a NumPy archive or for one CSV file; otherwise a folder, created if missing.
+    output_format : {"idx", "csv", "npz", "images"}
     progress : callable, optional
-        Told the number of images read, or pictures written, and of all (0 if unknown).
+        Called with (n_done, n_total), in images read or pictures written; the total is 0 if
+        unknown.
 
     Returns
     -------
-    list of Written
+    list of ConvertedPart
 
     Raises
     ------
     ValueError
-        If the parts do not fit into one CSV file.
+        If the data set has two parts, but the target is one CSV file.
     FormatError
-        If a part cannot be read, or cannot be told in this form.
+        If a part cannot be read, or its labels do not fit the format.
     OSError
-        If a file cannot be read or written, or the folder for pictures is not empty.
+        If a file cannot be read or written, or the folder of pictures is not empty.
     """
     target = Path(target)
-    if form == "npz":
-        parts = {part: read(progress) for part, read in source.parts.items()}
+    if output_format == "npz":
+        parts = {part: read(progress) for part, read in reader.parts.items()}
         write_npz(target, parts)
-        return [_written(target, part, labelled) for part, labelled in parts.items()]
-    if form == "images":
+        return [_describe(target, part, content) for part, content in parts.items()]
+    if output_format == "images":
         with atomic_folder(target) as folder:
-            return list(_pictures(source, folder, target, progress))
-    one_file = form == "csv" and form_of(target) == "csv"
-    if one_file and len(source.parts) > 1:
-        msg = f"{source.name} has the parts {' and '.join(source.parts)}, but a CSV file holds one"
+            return list(_write_pictures(reader, folder, target, progress))
+    is_one_file = output_format == "csv" and guess_format(target) == "csv"
+    if is_one_file and len(reader.parts) > 1:
+        msg = f"{reader.name} has the parts {' and '.join(reader.parts)}, but a CSV file holds one"
         raise ValueError(msg)
-    if not one_file:
+    if not is_one_file:
         target.mkdir(parents=True, exist_ok=True)
-    written = []
-    for part, read in source.parts.items():
-        labelled = read(progress)
-        if form == "idx":
-            path = _write_idx(target, part, labelled, source.name)
+    converted = []
+    for part, read in reader.parts.items():
+        content = read(progress)
+        if output_format == "idx":
+            path = _write_idx_files(target, _as_split(part), content, reader.name)
         else:
-            path = target if one_file else target / f"{_named(part)}.csv"
-            write_csv(path, labelled.images, labelled.labels)
-        written.append(_written(path, part, labelled))
-    return written
+            path = target if is_one_file else target / f"{_as_split(part)}.csv"
+            write_csv(path, content.images, content.labels)
+        converted.append(_describe(path, part, content))
+    return converted
 
 
-def _written(path: Path, part: str, labelled: Labelled) -> Written:
-    told = labelled.labels is not None
-    return Written(path, part, len(labelled.images), told, labelled.inverted)
+def _describe(path: Path, part: str, content: LabelledImages) -> ConvertedPart:
+    labelled = content.labels is not None
+    return ConvertedPart(path, part, len(content.images), labelled, content.inverted)
 
 
-def _named(part: str) -> Split:
-    """What a part is called where every part must have a name."""
+def _as_split(part: str) -> Split:
     return "test" if part == "test" else "train"
 
 
-def _write_idx(folder: Path, part: str, labelled: Labelled, name: str) -> Path:
-    stem = STEMS[_named(part)]
-    images = folder / f"{stem}-images-idx3-ubyte.gz"
-    if labelled.labels is not None:
-        if labelled.labels.max() > MAX_IDX_LABEL:
-            msg = f"{name}: the label {labelled.labels.max():,} is over {MAX_IDX_LABEL}, IDX's last"
+def _write_idx_files(folder: Path, split: Split, content: LabelledImages, name: str) -> Path:
+    prefix = FILE_PREFIXES[split]
+    images_path = folder / f"{prefix}-images-idx3-ubyte.gz"
+    if content.labels is not None:
+        if content.labels.max() > MAX_IDX_LABEL:
+            msg = (
+                f"{name}: the label {content.labels.max():,} is over {MAX_IDX_LABEL}, the largest "
+                "in IDX files; choose another format with --to"
+            )
             raise FormatError(msg)
-        write_idx(folder / f"{stem}-labels-idx1-ubyte.gz", labelled.labels.astype(np.uint8))
-    write_idx(images, labelled.images)
-    return images
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", content.labels.astype(np.uint8))
+    write_idx(images_path, content.images)
+    return images_path
 
 
-def _pictures(source: Source, folder: Path, target: Path, progress: Progress) -> Iterator[Written]:
-    for part, read in source.parts.items():
-        labelled = read(progress)
-        if labelled.labels is None:
-            msg = f"{source.name}: no labels in its {part} part, so pictures have no sub-folder"
+def _write_pictures(
+    reader: DatasetReader, folder: Path, target: Path, progress: Progress
+) -> Iterator[ConvertedPart]:
+    """Write pictures to a temporary folder, and describe them as in the target folder."""
+    for part, read in reader.parts.items():
+        content = read(progress)
+        if content.labels is None:
+            msg = f"{reader.name}: no labels in its {part} part, so pictures have no sub-folder"
             raise FormatError(msg)
-        below = "" if len(source.parts) == 1 else part
-        write_folder(folder / below, labelled, progress=progress)
-        yield _written(target / below, part, labelled)
+        sub_folder = part if len(reader.parts) > 1 else ""
+        write_folder(folder / sub_folder, content.images, content.labels, progress=progress)
+        yield _describe(target / sub_folder, part, content)

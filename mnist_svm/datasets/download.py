@@ -1,4 +1,4 @@
-"""Download a data set: try mirrors in turn, resume, verify, unpack, move into place."""
+"""Download data sets: try mirrors in turn, resume, verify, extract, move into place."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mnist_svm.datasets.archives import unpack
 from mnist_svm.datasets.catalog import Archive, DatasetInfo, RemoteFile
-from mnist_svm.datasets.formats.idx import FilePath
-from mnist_svm.datasets.published import default_data_dir
-from mnist_svm.datasets.verify import CHUNK, OVERHEAD, file_fault
+from mnist_svm.datasets.downloaded import resolve_data_dir
+from mnist_svm.datasets.types import FilePath
+from mnist_svm.datasets.verify import GZIP_OVERHEAD, extract, find_fault
 from mnist_svm.exceptions import FetchError
 
 TIMEOUT_SECONDS = 30
 SCHEMES = ("http", "https", "file")
 
-# A connection that breaks is taken up again where it broke, but not for ever.
-MAX_RESUMES = 10
+# Requests per file and mirror; each continues where the connection broke.
+MAX_REQUESTS = 10
 
-# Called with a file's name, the bytes that are there, and how many there will be (0: unknown).
-Progress = Callable[[str, int, int], None]
+# Small, so that a broken connection loses little.
+BYTES_PER_READ = 1 << 16
+
+# Called with (file name, bytes received, size in bytes or 0 if unknown).
+DownloadProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class FetchReport:
-    """What `fetch` found and did.
+    """Result of `fetch`.
 
     Attributes
     ----------
-    folder : where the files are.
-    present : names of the files that were there and right.
-    downloaded : names of the files that were fetched, with the address each came from; from an
-        archive, also those of the other data sets in it.
+    folder : folder of the files
+    present : names of the files that were present and valid
+    downloaded : source address of each downloaded file, keyed by name; an archive's files include
+        those of the other data sets in it
     """
 
     folder: Path
@@ -54,26 +56,27 @@ def fetch(
     *,
     mirrors: Sequence[str] = (),
     force: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    progress: DownloadProgress = lambda name, n_bytes, size: None,
     announce: Callable[[RemoteFile], None] = lambda file: None,
 ) -> FetchReport:
-    """Put a data set's files into a folder, each verified by its SHA-256.
+    """Download the files of a data set that are missing or damaged, and verify them.
 
-    An archive is removed once the files are out of it, those of all data sets that it holds.
+    An archive is removed after its files, of all data sets, are extracted.
 
     Parameters
     ----------
-    info : the catalog's entry
-    data_dir : path, optional
-        The data directory; files go to ``info.folder`` below it. See `default_data_dir`.
+    info : DatasetInfo
+    data_dir : str or os.PathLike, optional
+        Data directory; files go to ``info.folder`` below it. The default is the environment
+        variable ``MNIST_SVM_DATA``, or ``data`` if that is not set.
     mirrors : sequence of str, optional
-        Base addresses (``http``, ``https`` or ``file``) tried in order instead of the catalog's.
+        Base addresses (``http``, ``https`` or ``file``) to try in order instead of the catalog's.
     force : bool, default=False
-        Download even what is there and right.
+        Download all files, even those that are present and valid.
     progress : callable, optional
-        Told the file's name, the bytes received, and their expected number (0 if unknown).
+        Called with (file name, bytes received, size); the size is 0 if unknown.
     announce : callable, optional
-        Told the file before its download.
+        Called with each RemoteFile before its download.
 
     Returns
     -------
@@ -82,67 +85,47 @@ def fetch(
     Raises
     ------
     FetchError
-        If no mirror gave a file that verified, or a mirror's address is none.
+        If no mirror provides a valid file, or a mirror's address is invalid.
     OSError
         If the folder cannot be written.
     """
     for mirror in mirrors:
         require_address(mirror)
-    base = Path(data_dir) if data_dir is not None else default_data_dir()
-    folder = base / info.folder
+    folder = resolve_data_dir(data_dir) / info.folder
     folder.mkdir(parents=True, exist_ok=True)
 
-    def download(wanted: Sequence[RemoteFile]) -> dict[str, str]:
-        return _download_all(wanted, folder, mirrors or info.mirrors, progress, announce)
+    def download(files: Sequence[RemoteFile]) -> dict[str, str]:
+        return _download_all(files, folder, mirrors or info.mirrors, progress, announce)
 
     downloaded: dict[str, str] = {}
-    wanted = list(info.files.values()) if force else missing_files(info, folder)
-    if wanted and info.archive:
+    missing = list(info.files.values()) if force else missing_files(info, folder)
+    if missing and info.archive:
         downloaded = _fetch_archive(info.archive, folder, download, force=force)
-    elif wanted:
-        downloaded = download(wanted)
+    elif missing:
+        downloaded = download(missing)
     present = tuple(file.name for file in info.files.values() if file.name not in downloaded)
     return FetchReport(folder, present, downloaded)
 
 
 def missing_files(info: DatasetInfo, folder: Path) -> list[RemoteFile]:
-    """The files of a data set that are not in a folder, or are there with another content.
-
-    Parameters
-    ----------
-    info : the catalog's entry
-    folder : where the files ought to be
-
-    Returns
-    -------
-    list of RemoteFile
-    """
-    return [file for file in info.files.values() if not _is_there(file, folder)]
-
-
-def _is_there(file: RemoteFile, folder: Path) -> bool:
-    """Whether a file is there and right, as published or, if that can be told, decompressed."""
-    names = [file.name] if file.packed else [file.name, file.stem]
-    return any((folder / name).is_file() and not file_fault(folder / name, file) for name in names)
+    """List the files of a data set that are missing in a folder, or differ from the catalog."""
+    return [file for file in info.files.values() if not _is_valid(file, folder)]
 
 
 def require_address(mirror: str) -> None:
-    """Refuse a mirror's address that could never work.
-
-    Parameters
-    ----------
-    mirror : str
-
-    Raises
-    ------
-    FetchError
-        If it is no ``http``, ``https`` or ``file`` address.
-    """
+    """Raise FetchError unless a mirror is an ``http``, ``https`` or ``file`` address."""
     if urlsplit(mirror).scheme not in SCHEMES:
         msg = (
-            f"mirror {mirror!r}: expected an address that begins with http://, https:// or file:///"
+            f"mirror {mirror!r}: expected an address that starts with http://, https:// or file:///"
         )
         raise FetchError(msg)
+
+
+def _is_valid(file: RemoteFile, folder: Path) -> bool:
+    """Return whether a valid file is present, as published or, if verifiable, decompressed."""
+    names = [file.name] if file.as_published else [file.name, file.stem]
+    paths = [folder / name for name in names]
+    return any(path.is_file() and not find_fault(path, file) for path in paths)
 
 
 def _fetch_archive(
@@ -152,147 +135,136 @@ def _fetch_archive(
     *,
     force: bool,
 ) -> dict[str, str]:
-    """Bring what an archive holds into the folder: the files' names, and where they came from.
-
-    An archive that an earlier run left, or that was put there by hand, is as good as another.
-    """
+    """Extract an archive, downloading it if needed; return the files and their source address."""
     path = folder / archive.file.name
-    came_from = path.resolve().as_uri()
-    if force or not _is_there(archive.file, folder):
-        came_from = download([archive.file])[archive.file.name]
-    wanted = {
-        name: file for name, file in archive.members.items() if force or not _is_there(file, folder)
+    address = path.resolve().as_uri()
+    if force or not _is_valid(archive.file, folder):
+        address = download([archive.file])[archive.file.name]
+    missing = {
+        name: file for name, file in archive.members.items() if force or not _is_valid(file, folder)
     }
-    unpack(path, wanted, folder)
+    extract(path, missing, folder)
     path.unlink()
-    return {file.name: came_from for file in wanted.values()}
+    return {file.name: address for file in missing.values()}
 
 
 def _download_all(
-    wanted: Sequence[RemoteFile],
+    files: Sequence[RemoteFile],
     folder: Path,
     mirrors: Sequence[str],
-    progress: Progress,
+    progress: DownloadProgress,
     announce: Callable[[RemoteFile], None],
 ) -> dict[str, str]:
-    """Bring files into the folder: their names, and the address that had each right."""
+    """Download files; return the address that each came from."""
     downloaded: dict[str, str] = {}
-    for file in wanted:
+    for file in files:
         announce(file)
-        address, faults = _fetch_file(file, folder, mirrors, progress)
-        if address is None:
-            lacking = [name for name in (file.name for file in wanted) if name not in downloaded]
-            raise FetchError(_advice(file.name, faults, lacking, folder))
-        downloaded[file.name] = address
+        faults: dict[str, str] = {}
+        for mirror in mirrors:
+            address = f"{mirror.rstrip('/')}/{file.name}"
+            fault = _download_verified(address, file, folder, progress)
+            if fault is None:
+                downloaded[file.name] = address
+                break
+            faults[address] = fault
+        else:
+            missing = [name for name in (file.name for file in files) if name not in downloaded]
+            raise FetchError(_failure_message(file.name, faults, missing, folder))
     return downloaded
 
 
-def _fetch_file(
-    file: RemoteFile, folder: Path, mirrors: Sequence[str], progress: Progress
-) -> tuple[str | None, dict[str, str]]:
-    """Bring one file into the folder: the address that had it right, and others' faults."""
-    faults: dict[str, str] = {}
-    for mirror in mirrors:
-        address = f"{mirror.rstrip('/')}/{file.name}"
-        fault = _fetch_from(address, file, folder, progress)
-        if fault is None:
-            return address, faults
-        faults[address] = fault
-    return None, faults
-
-
-def _advice(name: str, faults: Mapping[str, str], lacking: Sequence[str], folder: Path) -> str:
-    """What was tried for a file, and how to do without: the message when every mirror failed."""
-    tried = [f"  {address}: {fault}" for address, fault in faults.items()]
-    by_hand = (
-        f"To put the files there by hand: get {', '.join(lacking)} from any source, save in "
-        f"{folder.resolve()}, and run fetch again, which will verify what is there."
+def _failure_message(
+    name: str, faults: Mapping[str, str], missing: Sequence[str], folder: Path
+) -> str:
+    """Say what each mirror answered, and how to install the files by hand."""
+    attempts = [f"  {address}: {fault}" for address, fault in faults.items()]
+    advice = (
+        f"To install the files by hand, download {', '.join(missing)} from any source to "
+        f"{folder.resolve()} and run fetch again, which verifies them."
     )
-    return "\n".join([f"{name}: no mirror gave the right file. Tried:", *tried, by_hand])
+    return "\n".join([f"{name}: no mirror provides the right file. Tried:", *attempts, advice])
 
 
-def _fetch_from(address: str, file: RemoteFile, folder: Path, progress: Progress) -> str | None:
-    """Bring one file into the folder from one address; the fault if that failed.
-
-    The bytes gather in a file whose name holds a hash of the address, so that a later run
-    resumes what an earlier one left, but never with the bytes of another mirror.
-    """
+def _download_verified(
+    address: str, file: RemoteFile, folder: Path, progress: DownloadProgress
+) -> str | None:
+    """Download one file from one address, verify it and move it into place; return the fault."""
+    # A later run resumes a partial file, but never one from another address.
     tag = hashlib.sha256(address.encode()).hexdigest()[:8]
-    part = folder / f".{file.name}.{tag}.part"
-    # Once more from the start, if the mirror's file may have changed since its first half came.
-    for _ in range(2 if part.exists() else 1):
-        if fault := _download(address, part, file, progress):
+    partial_path = folder / f".{file.name}.{tag}.part"
+    # A resumed file is invalid if the mirror's file has changed: then start again once.
+    for _ in range(2 if partial_path.exists() else 1):
+        if fault := _download(address, partial_path, file, progress):
             return fault
-        if (fault := file_fault(part, file)) is None:
-            with part.open("rb") as complete:
+        if (fault := find_fault(partial_path, file)) is None:
+            with partial_path.open("rb") as complete:
                 os.fsync(complete.fileno())
-            part.replace(folder / file.name)
+            partial_path.replace(folder / file.name)
             return None
-        part.unlink()
+        partial_path.unlink()
     return fault
 
 
-def _download(address: str, part: Path, file: RemoteFile, progress: Progress) -> str | None:
-    """Complete the file ``part`` with what the address holds; the fault if that failed.
+def _download(address: str, path: Path, file: RemoteFile, progress: DownloadProgress) -> str | None:
+    """Download or complete `path`; return the fault.
 
-    A connection that breaks after bringing something is taken up again. What arrived of a
-    broken download is kept for later; what can never become the right file is not.
+    A partial file is kept for a later run, unless it is too large to become valid.
     """
-    for _ in range(MAX_RESUMES):
-        before = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={before}-"} if before else {}
+    for _ in range(MAX_REQUESTS):
+        n_before = path.stat().st_size if path.exists() else 0
+        headers = {"Range": f"bytes={n_before}-"} if n_before else {}
         request = urllib.request.Request(address, headers=headers)
         try:
             response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
-                return None  # nothing is missing: the checksum decides
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and n_before:
+                return None  # the file is complete, or the checksum will differ
             return f"HTTP {error.code} {error.reason}"
         except urllib.error.URLError as error:
             return str(getattr(error.reason, "strerror", None) or error.reason)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return str(error) or type(error).__name__
         with response:
-            complete, have = _receive(response, before, part, file, progress)
-        if complete:
+            is_complete, n_bytes = _receive(response, n_before, path, file, progress)
+        if is_complete:
             return None
-        if have > file.size + OVERHEAD:
-            part.unlink()
-            return f"more than the {file.size:,} bytes that the whole payload has"
-        if have <= before:
+        if n_bytes > file.size + GZIP_OVERHEAD:
+            path.unlink()
+            return f"more than the expected {file.size:,} bytes"
+        if n_bytes <= n_before:
             break
-    return f"the connection broke after {have:,} bytes"
+    return f"the connection broke after {n_bytes:,} bytes"
 
 
 def _receive(
-    response: Any, before: int, part: Path, file: RemoteFile, progress: Progress
+    response: Any, n_before: int, path: Path, file: RemoteFile, progress: DownloadProgress
 ) -> tuple[bool, int]:
-    """Write a response to ``part``: whether all of it arrived, and the bytes now there."""
-    continues = response.headers.get("Content-Range", "").startswith(f"bytes {before}-")
-    have = before if continues else 0
+    """Append a response to `path`; return whether it is complete, and the size of the file."""
+    is_partial = response.headers.get("Content-Range", "").startswith(f"bytes {n_before}-")
+    n_bytes = n_before if is_partial else 0
     length = response.headers.get("Content-Length", "")
-    total = have + int(length) if length.isdigit() else 0
-    # Unbuffered, so that a full disk shows where it is written to, not where it is closed.
-    with part.open("r+b" if before else "wb", buffering=0) as out:
-        out.truncate(have)
-        out.seek(have)
-        while have <= file.size + OVERHEAD:
+    size = n_bytes + int(length) if length.isdigit() else 0
+    # Unbuffered, so that a full disk raises in _write and not on closing.
+    with path.open("r+b" if n_before else "wb", buffering=0) as out:
+        out.truncate(n_bytes)
+        out.seek(n_bytes)
+        while n_bytes <= file.size + GZIP_OVERHEAD:
             try:
-                chunk = response.read(CHUNK)
+                block = response.read(BYTES_PER_READ)
             except (OSError, http.client.HTTPException):
-                return False, have
-            if not chunk:
-                return have == total or not total, have
-            _write(out, chunk)
-            have += len(chunk)
-            progress(file.name, have, total)
-    return False, have
+                return False, n_bytes
+            if not block:
+                return n_bytes == size or not size, n_bytes
+            _write(out, block)
+            n_bytes += len(block)
+            progress(file.name, n_bytes, size)
+    return False, n_bytes
 
 
-def _write(out: io.FileIO, chunk: bytes) -> None:
-    """Write all of a chunk; an error names the file, which the system's own does not."""
+def _write(out: io.FileIO, block: bytes) -> None:
+    """Write a block; errors get the name of the file, which those of `write` lack."""
     try:
-        view = memoryview(chunk)
+        view = memoryview(block)
         while view:
             view = view[out.write(view) :]
     except OSError as error:

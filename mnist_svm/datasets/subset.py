@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from mnist_svm.constants import IntArray, Labels
 
 
-def stratified_subset(
-    labels: npt.NDArray[np.int64], size: int, random_state: int
-) -> npt.NDArray[np.intp]:
-    """Indices of a random subset in which each class has its proportion, to the nearest one.
+def stratified_subset(labels: Labels, size: int, random_state: int) -> IntArray:
+    """Select a random subset with the class proportions of the whole, to within one image.
 
     Parameters
     ----------
-    labels : int64 ndarray of shape (n,)
+    labels : int64 ndarray of shape (n_images,)
     size : int
-        From the number of classes to n.
+        Number of images, from the number of classes to ``n_images``.
     random_state : int
+        Seed. With the same seed, a smaller subset is part of a larger one.
 
     Returns
     -------
-    intp ndarray of shape (size,), ascending
+    intp ndarray of shape (size,)
+        Indices in ascending order.
 
     Raises
     ------
@@ -33,11 +34,11 @@ def stratified_subset(
         raise ValueError(msg)
     order = np.random.default_rng(random_state).permutation(len(labels))
     shuffled = codes[order]
-    # Each image's place in its class, from 0 to 1: the smallest places are a fair share of all.
+    # The rank of each image in its class, scaled to 0-1: the smallest are a fair share of all.
     by_class = np.argsort(shuffled, kind="stable")
     first = np.cumsum(counts) - counts
-    place = np.empty(len(labels))
-    place[by_class] = (np.arange(len(labels)) - np.repeat(first, counts) + 0.5) / np.repeat(
+    rank = np.empty(len(labels))
+    rank[by_class] = (np.arange(len(labels)) - np.repeat(first, counts) + 0.5) / np.repeat(
         counts, counts
     )
-    return np.sort(order[np.argsort(place, kind="stable")[:size]])
+    return np.sort(order[np.argsort(rank, kind="stable")[:size]])

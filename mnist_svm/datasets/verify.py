@@ -1,58 +1,128 @@
-"""Whether a file on disk is the one that the catalog means."""
+"""Checksums: of files on disk and in zip archives, and of arrays as IDX files."""
 
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
+import numpy as np
+
+from mnist_svm._io import atomic_write
+from mnist_svm.constants import Array
 from mnist_svm.datasets.catalog import RemoteFile
-from mnist_svm.datasets.formats.idx import open_payload
-from mnist_svm.exceptions import FormatError
+from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, encode_header, open_payload
+from mnist_svm.exceptions import FetchError, FormatError
 
-CHUNK = 1 << 16
+# Bytes that a compressed file may exceed its payload by, if the data are incompressible.
+GZIP_OVERHEAD = 1 << 20
 
-# What a mirror may add to the payload: gzip's own bytes, for data that do not compress.
-OVERHEAD = 1 << 20
+# zipfile decompresses only these block by block and with exceptions of its own.
+_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+_ENCRYPTED_FLAG = 0x1
 
 
-def file_fault(path: Path, file: RemoteFile) -> str | None:
-    """What is wrong with a file, or None if it is the catalog's.
+def payload_sha256(array: Array) -> str:
+    """Compute the SHA-256 of an array's uncompressed IDX file.
+
+    The IDX reader accepts no other file for the same array.
+    """
+    digest = hashlib.sha256(encode_header(array))
+    digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">")).data)
+    return digest.hexdigest()
+
+
+def find_fault(path: Path, file: RemoteFile) -> str | None:
+    """Compare a file on disk with its catalog entry.
 
     Parameters
     ----------
-    path : the file on disk
-        Gzip-compressed or plain, if the catalog knows the payload; else as published.
-    file : the catalog's entry for it
+    path : Path
+        If the catalog has the checksum of the payload, plain or gzip-compressed; otherwise as
+        published.
+    file : RemoteFile
 
     Returns
     -------
     str or None
-        The file is read no further than the size it may have.
+        What is wrong; None if size and checksum are right.
 
     Raises
     ------
     OSError
         If the file cannot be opened or read.
     """
-    if file.packed:
+    if file.as_published:
         with path.open("rb") as stream:
-            return _fault(stream, file, file.size + OVERHEAD, "file")
+            return _find_fault(stream, file, file.size + GZIP_OVERHEAD)
     try:
         with open_payload(path) as stream:
-            return _fault(stream, file, file.size, "payload")
+            return _find_fault(stream, file, file.size)
     except FormatError as error:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _fault(stream: IO[bytes], file: RemoteFile, most: int, what: str) -> str | None:
+def extract(archive: Path, members: Mapping[str, RemoteFile], folder: Path) -> None:
+    """Extract files from a zip archive and verify them.
+
+    Paths in the archive are never used as targets. Each file appears only when complete and
+    verified.
+
+    Parameters
+    ----------
+    archive : Path
+    members : mapping from names in the archive to RemoteFile
+    folder : Path
+        Target folder; files get their names in the catalog.
+
+    Raises
+    ------
+    FetchError
+        If the archive is damaged, or a file is missing or has another checksum.
+    OSError
+        If the archive cannot be read or the folder cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for name, file in members.items():
+                _extract_member(opened, name, file, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        msg = f"{archive}: damaged archive ({error})"
+        raise FetchError(msg) from error
+
+
+def _extract_member(opened: zipfile.ZipFile, name: str, file: RemoteFile, folder: Path) -> None:
+    try:
+        member = opened.getinfo(name)
+    except KeyError as error:
+        msg = f"{opened.filename}: no {name} in it"
+        raise FetchError(msg) from error
+    if member.flag_bits & _ENCRYPTED_FLAG or member.compress_type not in _COMPRESSION_METHODS:
+        msg = f"{opened.filename}: {name} is encrypted, or compressed with an unknown method"
+        raise FetchError(msg)
+    with opened.open(member) as source, atomic_write(folder / file.name) as out:
+        if fault := _find_fault(source, file, file.size + GZIP_OVERHEAD, out):
+            msg = f"{opened.filename}: {name}: {fault}"
+            raise FetchError(msg)
+
+
+def _find_fault(
+    stream: IO[bytes], file: RemoteFile, max_bytes: int, out: BinaryIO | None = None
+) -> str | None:
+    """Compare a stream with the catalog entry of its file, and copy it to `out`."""
     digest = hashlib.sha256()
     size = 0
-    while size <= most and (chunk := stream.read(CHUNK)):
-        digest.update(chunk)
-        size += len(chunk)
-    if size > most:
-        return f"{what} of more than the {most:,} bytes expected"
+    while block := stream.read(BYTES_PER_BLOCK):
+        size += len(block)
+        if size > max_bytes:
+            return f"more than the expected {file.size:,} bytes"
+        digest.update(block)
+        if out is not None:
+            out.write(block)
     if digest.hexdigest() != file.sha256:
         return f"expected SHA-256 {file.sha256}, found {digest.hexdigest()} ({size:,} bytes)"
     return None

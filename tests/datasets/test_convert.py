@@ -96,7 +96,7 @@ def test_images_without_labels_stay_without(run, kaggle, tmp_path):
 
 def test_that_a_negative_is_taken_is_said(run, tmp_path, train_set):
     write_csv(tmp_path / "paper.csv", 255 - train_set.images[:300], train_set.labels[:300])
-    said = f"{tmp_path / 'paper.csv'}: has dark ink on a bright ground; its negative is taken"
+    said = f"{tmp_path / 'paper.csv'}: has dark ink on a bright background; the images are inverted"
     assert said in run("convert", tmp_path / "paper.csv", tmp_path / "idx").stderr
     assert said in run("train", "--data", tmp_path / "paper.csv", "-o", tmp_path / "m").stderr
     np.testing.assert_array_equal(load_dataset(tmp_path / "idx").images, train_set.images[:300])
@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(run, parted, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     result = run("convert", parted, tmp_path, "--to", "images")
     assert result.exit_code == 1
-    assert "exists, and is no empty folder" in result.stderr
+    assert "exists and is not an empty folder" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -121,7 +121,7 @@ def test_labels_beyond_a_byte_do_not_fit_idx(run, tmp_path, train_set):
     write_csv(tmp_path / "large.csv", train_set.images[:3], np.array([1, 2, 300]))
     result = run("convert", tmp_path / "large.csv", tmp_path / "idx")
     assert result.exit_code == 1
-    assert "the label 300 is over 255, IDX's last" in result.stderr
+    assert "the label 300 is over 255, the largest in IDX files" in result.stderr
 
 
 def test_a_bad_row_leaves_nothing_half_written(run, parted, tmp_path):
@@ -157,6 +157,7 @@ def submission(path) -> np.ndarray:
     return np.array([int(row["Label"]) for row in rows])
 
 
+@pytest.mark.slow
 def test_a_kaggle_round_trip_gives_what_idx_gives(
     run, tmp_path, train_set, test_set, small_model, monkeypatch
 ):
@@ -248,6 +249,7 @@ def test_a_model_measured_on_what_it_was_trained_on_says_so(run, parted, tmp_pat
     assert said not in run("eval", "--data", parted / "test.csv", "--model", model).stderr
 
 
+@pytest.mark.slow
 def test_mnist_is_converted_whole(run, tmp_path):
     assert run("convert", "mnist", tmp_path / "m.npz", "--data-dir", DATA).exit_code == 0
     for split in ("train", "test"):

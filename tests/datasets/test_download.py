@@ -14,7 +14,7 @@ from mnist_svm.datasets.catalog import CATALOG
 from mnist_svm.datasets.download import fetch, missing_files
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.datasets.verify import file_fault
+from mnist_svm.datasets.verify import find_fault
 from mnist_svm.exceptions import DataMissingError, FetchError, FormatError
 from tests.support.paths import DATA
 
@@ -75,7 +75,7 @@ def test_a_mirror_that_compresses_differently_is_as_good(mirror, tmp_path):
     mirror.content[LABELS.name] = gzip.compress(payload, 1)
     assert mirror.content[LABELS.name] != (DATA / LABELS.name).read_bytes()
     fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
-    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+    assert find_fault(tmp_path / LABELS.name, LABELS) is None
 
 
 def test_the_next_mirror_is_tried(mirror, tmp_path):
@@ -151,7 +151,7 @@ def test_a_rest_that_does_not_fit_is_fetched_whole(mirror, tmp_path):
     mirror.content[LABELS.name] = gzip.compress(payload, 1)
     fetch(MNIST, tmp_path, mirrors=[mirror.address])
     assert [wanted for _, wanted in mirror.requests] == ["bytes=1000-", None]
-    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+    assert find_fault(tmp_path / LABELS.name, LABELS) is None
 
 
 def test_a_complete_part_is_used_without_its_download(mirror, tmp_path):
@@ -164,20 +164,20 @@ def test_a_complete_part_is_used_without_its_download(mirror, tmp_path):
     part.write_bytes(mirror.content[LABELS.name])
     mirror.cut = []
     fetch(MNIST, tmp_path, mirrors=[mirror.address])
-    assert file_fault(tmp_path / LABELS.name, LABELS) is None
+    assert find_fault(tmp_path / LABELS.name, LABELS) is None
 
 
 def test_an_endless_answer_is_cut_off(mirror, tmp_path):
     mirror.content[LABELS.name] = bytes(3 << 20)
-    with pytest.raises(FetchError, match="more than the 10,008 bytes that the whole payload has"):
+    with pytest.raises(FetchError, match="more than the expected 10,008 bytes"):
         fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
     assert leftovers(tmp_path) == []
 
 
 def test_a_payload_that_unpacks_to_too_much_is_refused(tmp_path):
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(50 << 20)))
-    fault = file_fault(tmp_path / "bomb.gz", LABELS)
-    assert fault == "payload of more than the 10,008 bytes expected"
+    fault = find_fault(tmp_path / "bomb.gz", LABELS)
+    assert fault == "more than the expected 10,008 bytes"
 
 
 def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path):
@@ -189,12 +189,12 @@ def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path
     assert f"{DEAD}{LABELS.name}: Connection refused" in message
     assert f"{mirror.address}{LABELS.name}: HTTP 404" in message
     assert f"file:///nowhere/{LABELS.name}: " in message
-    assert f"To put the files there by hand: get {LABELS.name} from any source" in message
+    assert f"To install the files by hand, download {LABELS.name} from any source" in message
     assert str(tmp_path) in message
 
 
 def test_the_advice_lists_every_file_that_is_lacking(tmp_path):
-    with pytest.raises(FetchError, match=f"by hand: get {', '.join(NAMES)} from any source"):
+    with pytest.raises(FetchError, match=f"by hand, download {', '.join(NAMES)} from any source"):
         fetch(MNIST, tmp_path, mirrors=[DEAD])
 
 
@@ -210,7 +210,7 @@ def test_a_server_that_speaks_no_http_is_a_failed_mirror(tmp_path):
 
         threading.Thread(target=answer, daemon=True).start()
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        with pytest.raises(FetchError, match="no mirror gave the right file"):
+        with pytest.raises(FetchError, match="no mirror provides the right file"):
             fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[address])
 
 
@@ -233,7 +233,7 @@ def test_the_command_says_what_it_did(run, mirror, tmp_path):
     result = run("fetch", "--data-dir", tmp_path, "--mirror", mirror.address)
     assert result.exit_code == 0
     assert f"{LABELS.name}: downloaded from {mirror.address}{LABELS.name}" in result.stdout
-    assert f"{TRAIN_IMAGES.name}: already there, SHA-256 verified" in result.stdout
+    assert f"{TRAIN_IMAGES.name}: already present, SHA-256 verified" in result.stdout
     assert result.stderr == ""
 
 
@@ -255,7 +255,7 @@ def test_the_command_reports_failure_on_stderr(run, tmp_path):
 def test_an_address_of_another_kind_is_wrong_usage(run, tmp_path, address):
     result = run("fetch", "--data-dir", tmp_path, "--mirror", address)
     assert result.exit_code == 2
-    assert "expected an address that begins with http://" in result.stderr
+    assert "expected an address that starts with http://" in result.stderr
 
 
 def test_an_unknown_data_set_is_wrong_usage(run):
@@ -297,7 +297,9 @@ def test_data_that_is_not_the_catalogs_is_not_taken_for_it(tmp_path, test_set):
 
 
 def test_a_source_that_is_neither_name_nor_folder_is_refused(tmp_path):
-    with pytest.raises(DataMissingError, match=r"none: no such file or folder, nor a .* \(mnist, "):
+    with pytest.raises(
+        DataMissingError, match=r"none: no such file or folder, and not in the catalog \(mnist, "
+    ):
         load_dataset(tmp_path / "none")
 
 

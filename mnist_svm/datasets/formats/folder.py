@@ -1,4 +1,7 @@
-"""Images as picture files, in folders with one sub-folder a class."""
+"""Images as picture files, in one sub-folder per class.
+
+Pillow and the modules of `mnist_svm.pictures` are imported only to read or write pictures.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
-from mnist_svm.constants import IMAGE_SHAPE, Images, Labels
-from mnist_svm.datasets.arrays import Growing, Labelled, Progress
-from mnist_svm.datasets.formats.idx import FilePath
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Images, Labels
+from mnist_svm.datasets.arrays import GrowableArray
+from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, PictureError
-from mnist_svm.pictures.decode import decode
-from mnist_svm.pictures.formats import SUFFIXES
-from mnist_svm.pictures.normalize import normalize
 
-# What folders of a part are called.
-PARTS: Mapping[str, tuple[str, ...]] = {
+# Names of the folders of each split, the preferred one first.
+SPLIT_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training", "Training", "Train"),
     "test": ("test", "testing", "Testing", "Test"),
 }
 
 
-def image_of(file: BinaryIO, what: str) -> Images:
-    """The image that a picture file shows.
-
-    A picture of 28 x 28 is taken as it is. Any other is brought into MNIST's form, as
-    `predict` does.
+def read_picture(file: BinaryIO, name: str) -> Images:
+    """Decode a picture and convert it to MNIST form, unless it is 28 x 28 already.
 
     Parameters
     ----------
     file : binary file object
-        A PNG, JPEG or another format that `mnist_svm.pictures.decode.decode` takes.
-    what : str
-        What an error calls it.
+        In a format of `mnist_svm.pictures.decode.decode`.
+    name : str
+        Name in error messages.
 
     Returns
     -------
@@ -46,142 +42,141 @@ def image_of(file: BinaryIO, what: str) -> Images:
     Raises
     ------
     FormatError
-        If it is no picture, or there is nothing on it.
+        If the picture cannot be decoded or is blank.
     OSError
         If reading fails.
     """
+    from mnist_svm.pictures.decode import decode
+    from mnist_svm.pictures.normalize import normalize
+
     try:
         grey = decode(file).grey
         return grey if grey.shape == IMAGE_SHAPE else normalize(grey)
     except PictureError as error:
-        msg = f"{what}: {error}"
+        msg = f"{name}: {error}"
         raise FormatError(msg) from error
 
 
-def class_folders(folder: Path) -> dict[str, Path]:
-    """The sub-folders of a folder that hold pictures, by name; those are its classes.
-
-    Parameters
-    ----------
-    folder : Path
+def find_class_folders(folder: Path) -> dict[str, Path]:
+    """Find the sub-folders with pictures; their names are the classes.
 
     Returns
     -------
-    dict of name to Path, numbers in their order, then words in theirs
+    dict of name to Path, numbers in numerical order, then words in alphabetical order
     """
-    found = [path for path in folder.iterdir() if path.is_dir() and any(_pictures(path))]
-    found.sort(key=lambda path: (int(path.name) if _is_number(path.name) else math.inf, path.name))
-    return {path.name: path for path in found}
+    folders = [path for path in folder.iterdir() if path.is_dir() and any(_find_pictures(path))]
+    folders.sort(
+        key=lambda path: (int(path.name) if _is_number(path.name) else math.inf, path.name)
+    )
+    return {path.name: path for path in folders}
 
 
-def picture_parts(folder: Path) -> dict[str, Path]:
-    """Which parts a folder of pictures has.
-
-    Parameters
-    ----------
-    folder : Path
+def find_picture_parts(folder: Path) -> dict[str, Path]:
+    """Find the folders of the splits, or of the whole data set.
 
     Returns
     -------
-    dict of "train", "test" or "all" to the folder with its classes; empty if there are none
+    dict of "train", "test" or "all" to Path; empty if there are none
     """
     parts = {
-        part: folder / name
-        for part, names in PARTS.items()
+        split: folder / name
+        for split, names in SPLIT_FOLDERS.items()
         for name in reversed(names)
-        if (folder / name).is_dir() and class_folders(folder / name)
+        if (folder / name).is_dir() and find_class_folders(folder / name)
     }
     if parts:
         return parts
-    # Pictures in no class at all would otherwise be of the classes "train" and "test".
-    named = set(class_folders(folder)) - {name for names in PARTS.values() for name in names}
-    return {"all": folder} if named else {}
+    # Pictures directly in "train" and "test" have no class.
+    split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
+    return {"all": folder} if set(find_class_folders(folder)) - split_names else {}
 
 
-def read_folder(folder: FilePath, *, progress: Progress = lambda done, total: None) -> Labelled:
-    """Read pictures that lie in one sub-folder a class.
+def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledImages:
+    """Read pictures from one sub-folder per class.
 
     Parameters
     ----------
-    folder : path
-        Sub-folders called by numbers are the classes of these numbers; others are numbered
-        from 0 in the order of their names.
+    folder : str or os.PathLike
+        If all sub-folders have numbers as names, these are the labels. Otherwise labels count
+        from 0, in the order of the names.
     progress : callable, optional
-        Told the number of pictures done, and of all.
+        Called with (n_pictures_done, n_pictures).
 
     Returns
     -------
-    Labelled
-        In the order of the pictures' names, whatever their class.
+    LabelledImages
+        In the order of the file names, across all classes.
 
     Raises
     ------
     FormatError
-        If there is none, or a picture cannot be read.
+        If there are no pictures, or one cannot be decoded.
     OSError
         If a file cannot be opened.
     """
-    classes = class_folders(Path(folder))
+    classes = find_class_folders(Path(folder))
     if not classes:
-        msg = f"{os.fspath(folder)}: no sub-folders with pictures, one a class"
+        msg = f"{os.fspath(folder)}: no sub-folders with pictures, one per class"
         raise FormatError(msg)
-    numbered = all(_is_number(name) for name in classes)
-    labels = [int(name) if numbered else index for index, name in enumerate(classes)]
+    is_numbered = all(_is_number(name) for name in classes)
+    labels = [int(name) if is_numbered else index for index, name in enumerate(classes)]
     files = [
         (path, label)
-        for label, subfolder in zip(labels, classes.values(), strict=True)
-        for path in _pictures(subfolder)
+        for label, class_folder in zip(labels, classes.values(), strict=True)
+        for path in _find_pictures(class_folder)
     ]
-    # Names that count, as `write_folder` gives them, keep the order that the images once had.
+    # The file names of `write_folder` count, so this restores the order of its images.
     files.sort(key=lambda file: (file[0].name, file[1]))
-    images = Growing(IMAGE_SHAPE[0] * IMAGE_SHAPE[1], np.uint8)
-    for done, (path, _) in enumerate(files, start=1):
+    images = GrowableArray(N_PIXELS, np.uint8)
+    for n_done, (path, _) in enumerate(files, start=1):
         with path.open("rb") as file:
-            images.append(image_of(file, str(path)).reshape(1, -1))
-        progress(done, len(files))
-    return Labelled(
-        images.array().reshape(-1, *IMAGE_SHAPE),
+            images.append(read_picture(file, str(path)).reshape(1, -1))
+        progress(n_done, len(files))
+    return LabelledImages(
+        images.to_array().reshape(-1, *IMAGE_SHAPE),
         np.array([label for _, label in files], dtype=np.int64),
-        {} if numbered else dict(zip(labels, classes, strict=True)),
+        {} if is_numbered else dict(zip(labels, classes, strict=True)),
     )
 
 
 def write_folder(
-    folder: Path, labelled: Labelled, *, progress: Progress = lambda done, total: None
+    folder: Path, images: Images, labels: Labels, *, progress: Progress = no_progress
 ) -> None:
-    """Write images as PNG files, in one sub-folder a class.
+    """Write images as PNG files, in one sub-folder per label.
 
     Parameters
     ----------
     folder : Path
-        It is made.
-    labelled : Labelled, with labels
+        Created if missing.
+    images : uint8 ndarray of shape (n_images, 28, 28)
+    labels : int64 ndarray of shape (n_images,)
     progress : callable, optional
-        Told the number of pictures done, and of all.
+        Called with (n_images_done, n_images).
 
     Raises
     ------
     OSError
         If a file cannot be written.
     """
-    labels: Labels = labelled.labels if labelled.labels is not None else np.zeros(0, np.int64)
-    n = len(labels)
-    digits = len(str(max(n - 1, 0)))
+    from PIL import Image
+
     for label in np.unique(labels).tolist():
         (folder / str(label)).mkdir(parents=True)
-    for index, (image, label) in enumerate(zip(labelled.images, labels.tolist(), strict=True)):
-        # Fast: a third of the time, and files are hardly larger.
-        Image.fromarray(image).save(
-            folder / str(label) / f"{index:0{digits}}.png", compress_level=1
-        )
-        progress(index + 1, n)
+    n_digits = len(str(len(labels) - 1))
+    for index, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
+        path = folder / str(label) / f"{index:0{n_digits}}.png"
+        # Level 1 takes a third of the time, and the files are hardly larger.
+        Image.fromarray(image).save(path, compress_level=1)
+        progress(index + 1, len(labels))
 
 
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal() and len(name) < 10
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def _find_pictures(folder: Path) -> Iterator[Path]:
+    from mnist_svm.pictures.formats import SUFFIXES
+
     return (
         path
         for path in folder.iterdir()

@@ -1,8 +1,8 @@
-"""The IDX format: multi-dimensional arrays in a few bytes of header, read and written strictly.
+"""The IDX format of MNIST (LeCun, Cortes, Burges): strict reader and writer.
 
-A file is two zero bytes, one byte for the element type, one for the rank, the dimensions as
-big-endian unsigned 32-bit integers, and the elements, big-endian, last index fastest. It may
-be gzip-compressed as a whole. Defined on the MNIST home page (LeCun, Cortes, Burges).
+An IDX file has two zero bytes, one byte for the element type, one for the number of dimensions,
+the dimensions as big-endian unsigned 32-bit integers, and the elements in big-endian byte order,
+last index fastest. The whole file may be gzip-compressed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import Array
+from mnist_svm.constants import IMAGE_SHAPE, Array, Images
+from mnist_svm.datasets.types import FilePath, Split
 from mnist_svm.exceptions import FormatError
 
-# The type byte and the element that it stands for, as stored.
+# Stored element type of each type code.
 ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
     0x09: np.dtype(">i1"),
@@ -33,21 +34,22 @@ ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
-TYPE_BYTES = {dtype: byte for byte, dtype in ELEMENT_TYPES.items()}
+TYPE_CODES = {dtype: code for code, dtype in ELEMENT_TYPES.items()}
 
-# The most that a header may promise: 2 GiB, 45 times the MNIST training images.
+# Start of the file names of each split, as in "t10k-images-idx3-ubyte.gz".
+FILE_PREFIXES: Mapping[Split, str] = {"train": "train", "test": "t10k"}
+
+# Largest payload to read: 2 GiB, 45 times the MNIST training images.
 MAX_BYTES = 2 << 30
 
-# numpy 2 has no array of more dimensions.
-MAX_RANK = 64
+# The limit of numpy 2.
+MAX_NDIM = 64
 
-# A header can promise what the file does not hold: memory grows only with what arrives.
-CHUNK = 1 << 20
+# Read in blocks, because a header may declare more bytes than the file has.
+BYTES_PER_BLOCK = 1 << 20
 
-# Nearly as small as the highest level, in a fifth of the time.
+# Nearly as small as level 9, in a fifth of the time.
 GZIP_LEVEL = 6
-
-FilePath = str | os.PathLike[str]
 
 
 def read_idx(path: FilePath, *, max_bytes: int = MAX_BYTES) -> Array:
@@ -55,22 +57,21 @@ def read_idx(path: FilePath, *, max_bytes: int = MAX_BYTES) -> Array:
 
     Parameters
     ----------
-    path : path of the file
-        Compression is told from the first bytes, not from the name.
+    path : str or os.PathLike
+        Compression is detected from the first bytes, not from the name.
     max_bytes : int, default=2 GiB
-        The largest payload that a header may promise.
+        Largest size of the elements.
 
     Returns
     -------
     ndarray
-        Of the shape in the header, in native byte order: uint8, int8, int16, int32,
-        float32 or float64.
+        In native byte order: uint8, int8, int16, int32, float32 or float64.
 
     Raises
     ------
     FormatError
-        If the file is empty, damaged, truncated, longer than its header says, of unknown
-        element type, not IDX at all, or promises more than ``max_bytes``.
+        If the file is empty, damaged, truncated, longer than its header declares, not IDX, has
+        an unknown element type, or declares more than ``max_bytes``.
     OSError
         If the file cannot be opened or read.
     """
@@ -81,18 +82,18 @@ def read_idx(path: FilePath, *, max_bytes: int = MAX_BYTES) -> Array:
 def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
     """Write an array as an IDX file, gzip-compressed if the name ends in ``.gz``.
 
-    The same array makes the same bytes every time; the file appears only when complete.
+    The output is reproducible, and the file appears only when complete.
 
     Parameters
     ----------
-    path : path of the file
+    path : str or os.PathLike
     array : array-like of uint8, int8, int16, int32, float32 or float64
-        Any shape of at most 64 dimensions.
+        Up to 64 dimensions.
 
     Raises
     ------
     ValueError
-        If the format has no such element type, or a dimension exceeds 32 bits.
+        If IDX has no such element type, or a dimension exceeds 32 bits.
     OSError
         If the file cannot be written.
     """
@@ -109,40 +110,108 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
             file.write(payload.data)
 
 
-def encode_header(array: Array) -> bytes:
-    """The bytes before the elements of ``array`` in an IDX file.
+def read_images(path: FilePath) -> Images:
+    """Read an IDX file of images.
 
     Parameters
     ----------
-    array : ndarray
+    path : str or os.PathLike
 
     Returns
     -------
-    bytes
+    uint8 ndarray of shape (n_images, 28, 28), 0-255
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, has another shape or element type, or holds no images.
+    OSError
+        If the file cannot be opened or read.
+    """
+    images = read_idx(path)
+    require_images(images, path)
+    return images
+
+
+def read_images_and_labels(
+    images_path: FilePath, labels_path: FilePath
+) -> tuple[Images, npt.NDArray[np.uint8]]:
+    """Read an IDX file of images and the IDX file of their labels.
+
+    Parameters
+    ----------
+    images_path, labels_path : str or os.PathLike
+
+    Returns
+    -------
+    images : uint8 ndarray of shape (n_images, 28, 28), 0-255
+    labels : uint8 ndarray of shape (n_images,)
+
+    Raises
+    ------
+    FormatError
+        If a file is damaged or has another shape, or the numbers of images and labels differ.
+    OSError
+        If a file cannot be opened or read.
+    """
+    images, labels = read_images(images_path), read_idx(labels_path)
+    if labels.dtype != np.uint8 or labels.ndim != 1:
+        msg = (
+            f"{os.fspath(labels_path)}: expected uint8 labels of shape (n,), "
+            f"found {labels.dtype} of shape {labels.shape}"
+        )
+        raise FormatError(msg)
+    require_same_length(images, labels, images_path, labels_path)
+    return images, labels
+
+
+def require_images(images: Array, path: FilePath) -> None:
+    """Raise FormatError unless an array from ``path`` is uint8 of shape (n > 0, 28, 28)."""
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != IMAGE_SHAPE:
+        msg = (
+            f"{os.fspath(path)}: expected uint8 images of shape (n, 28, 28), "
+            f"found {images.dtype} of shape {images.shape}"
+        )
+        raise FormatError(msg)
+    if not len(images):
+        msg = f"{os.fspath(path)}: no images in it"
+        raise FormatError(msg)
+
+
+def require_same_length(
+    images: Array, labels: Array, images_path: FilePath, labels_path: FilePath
+) -> None:
+    """Raise FormatError unless there is one label for each image."""
+    if len(images) != len(labels):
+        msg = (
+            f"{os.fspath(images_path)} holds {len(images):,} images, but {os.fspath(labels_path)} "
+            f"holds {len(labels):,} labels; expected one for each image"
+        )
+        raise FormatError(msg)
+
+
+def encode_header(array: Array) -> bytes:
+    """Return the header of an array's IDX file.
 
     Raises
     ------
     ValueError
-        If the format has no such element type, or a dimension exceeds 32 bits.
+        If IDX has no such element type, or a dimension exceeds 32 bits.
     """
-    byte = TYPE_BYTES.get(array.dtype.newbyteorder(">"))
-    if byte is None:
-        names = ", ".join(dtype.name for dtype in TYPE_BYTES)
+    code = TYPE_CODES.get(array.dtype.newbyteorder(">"))
+    if code is None:
+        names = ", ".join(dtype.name for dtype in TYPE_CODES)
         msg = f"IDX has no element type for {array.dtype}; convert to one of {names}"
         raise ValueError(msg)
     if max(array.shape, default=0) >= 1 << 32:
         msg = f"IDX dimensions have 32 bits, which shape {array.shape} exceeds"
         raise ValueError(msg)
-    return struct.pack(f">HBB{array.ndim}I", 0, byte, array.ndim, *array.shape)
+    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
 
 
 @contextmanager
 def open_payload(path: FilePath) -> Iterator[BinaryIO]:
-    """Open a file for reading what it holds, decompressed if it is gzip.
-
-    Parameters
-    ----------
-    path : path of the file
+    """Open a file for reading, and decompress it if it is gzip.
 
     Yields
     ------
@@ -151,16 +220,16 @@ def open_payload(path: FilePath) -> Iterator[BinaryIO]:
     Raises
     ------
     FormatError
-        While the block reads: if the gzip stream is damaged or ends early.
+        While reading in the ``with`` block: if the gzip stream is damaged or truncated.
     OSError
         If the file cannot be opened or read.
     """
     with Path(path).open("rb") as file:
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
         try:
-            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_gzip else file
         except EOFError as error:
-            msg = f"{os.fspath(path)}: truncated gzip file (it ends before its end marker)"
+            msg = f"{os.fspath(path)}: truncated gzip file (no end marker)"
             raise FormatError(msg) from error
         except (gzip.BadGzipFile, zlib.error) as error:
             msg = f"{os.fspath(path)}: damaged gzip file ({error})"
@@ -169,25 +238,25 @@ def open_payload(path: FilePath) -> Iterator[BinaryIO]:
 
 def _decode(stream: BinaryIO, name: str, max_bytes: int) -> Array:
     dtype, shape = _decode_header(stream, name)
-    # Zero dimensions are left out: even an empty array must have a shape that numpy can hold.
-    promised = math.prod(dim for dim in shape if dim) * dtype.itemsize
-    if promised > max_bytes:
-        msg = f"{name}: header promises {promised:,} bytes {shape}, over the limit of {max_bytes:,}"
+    # Without the zero dimensions, because numpy also limits the shapes of empty arrays.
+    declared = math.prod(length for length in shape if length) * dtype.itemsize
+    if declared > max_bytes:
+        msg = f"{name}: header declares {declared:,} bytes {shape}, over the limit of {max_bytes:,}"
         raise FormatError(msg)
 
     size = math.prod(shape) * dtype.itemsize
     payload = bytearray()
     while len(payload) < size:
-        chunk = stream.read(min(CHUNK, size - len(payload)))
-        if not chunk:
+        block = stream.read(min(BYTES_PER_BLOCK, size - len(payload)))
+        if not block:
             msg = (
-                f"{name}: truncated: header {shape} of {dtype.name} promises {size:,} bytes, "
+                f"{name}: truncated: header {shape} of {dtype.name} declares {size:,} bytes, "
                 f"found {len(payload):,}"
             )
             raise FormatError(msg)
-        payload += chunk
+        payload += block
     if stream.read(1):
-        msg = f"{name}: trailing bytes after the {size:,} that header {shape} promises"
+        msg = f"{name}: trailing bytes after the {size:,} that header {shape} declares"
         raise FormatError(msg)
     array = np.frombuffer(payload, dtype=dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
@@ -199,25 +268,22 @@ def _decode_header(stream: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[in
         msg = f"{name}: empty file, expected IDX"
         raise FormatError(msg)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        msg = (
-            f"{name}: not an IDX file: expected it to begin with bytes 00 00, "
-            f"found {magic.hex(' ')}"
-        )
+        msg = f"{name}: not an IDX file: expected first bytes 00 00, found {magic.hex(' ')}"
         raise FormatError(msg)
-    byte, rank = magic[2:]
-    dtype = ELEMENT_TYPES.get(byte)
+    code, ndim = magic[2:]
+    dtype = ELEMENT_TYPES.get(code)
     if dtype is None:
-        known = ", ".join(f"{byte:02x}" for byte in ELEMENT_TYPES)
-        msg = f"{name}: unknown IDX element type {byte:02x}, expected one of {known}"
+        valid = ", ".join(f"{code:02x}" for code in ELEMENT_TYPES)
+        msg = f"{name}: unknown IDX element type {code:02x}, expected one of {valid}"
         raise FormatError(msg)
-    if rank > MAX_RANK:
-        msg = f"{name}: IDX of rank {rank}, expected at most {MAX_RANK}"
+    if ndim > MAX_NDIM:
+        msg = f"{name}: IDX of {ndim} dimensions, expected at most {MAX_NDIM}"
         raise FormatError(msg)
-    dims = stream.read(4 * rank)
-    if len(dims) < 4 * rank:
+    lengths = stream.read(4 * ndim)
+    if len(lengths) < 4 * ndim:
         msg = (
-            f"{name}: truncated: {rank} dimensions take {4 * rank} bytes of header, "
-            f"found {len(dims)}"
+            f"{name}: truncated: {ndim} dimensions take {4 * ndim} bytes of header, "
+            f"found {len(lengths)}"
         )
         raise FormatError(msg)
-    return dtype, struct.unpack(f">{rank}I", dims)
+    return dtype, struct.unpack(f">{ndim}I", lengths)

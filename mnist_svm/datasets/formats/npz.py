@@ -1,4 +1,4 @@
-"""Images in a NumPy archive, named as Keras names them: x_train, y_train, x_test, y_test."""
+"""Images as NumPy archives, with the array names of Keras: x_train, y_train, x_test, y_test."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from numpy.lib import format as npy
 
 from mnist_svm._io import atomic_write
 from mnist_svm.constants import WHITE, Array
-from mnist_svm.datasets.arrays import Labelled, shown, to_images, to_labels
-from mnist_svm.datasets.formats.idx import MAX_BYTES, FilePath
-from mnist_svm.exceptions import FormatError
+from mnist_svm.datasets.arrays import MAX_QUOTE, to_images, to_labels
+from mnist_svm.datasets.formats.idx import MAX_BYTES
+from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
+from mnist_svm.exceptions import FormatError, sanitize
 
-# What the arrays of a part are called, in small letters or capital ones: images, labels. The first
-# is Keras's way.
-PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+# Names of the arrays of images and labels, in lower case; the first pair is used to write.
+ARRAY_NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "train": (("x_train", "y_train"), ("train_images", "train_labels")),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
     "all": (("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")),
 }
 
-# Bytes that the header of an array takes at most.
-HEADER = 1 << 14
+# Bytes.
+MAX_HEADER = 1 << 14
 
-# What a damaged archive makes zipfile and NumPy raise.
+# Exceptions that zipfile and NumPy raise for damaged archives.
 _READING_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -51,36 +51,36 @@ _READING_ERRORS = (
 )
 
 
-def npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
-    """Which parts an archive has, and what their arrays are called.
+def find_npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
+    """Find the parts of an archive by the names of its arrays.
 
     Parameters
     ----------
-    path : path of the file
+    path : str or os.PathLike
 
     Returns
     -------
     mapping from "train", "test" or "all" to the names of images and labels
-        There need not be an array of the latter name.
+        The array of labels may be missing.
 
     Raises
     ------
     FormatError
-        If it is no such archive, or has no arrays of known names.
+        If the file is not a NumPy archive, or has no arrays of known names.
     OSError
         If the file cannot be opened or read.
     """
-    with _opened(path) as archive:
-        there = {name.lower(): name for name in _arrays(archive)}
+    with _open(path) as archive:
+        names = {name.lower(): name for name in _list_arrays(archive)}
         members = archive.namelist()
     parts = {
-        part: (there[images], there.get(labels, labels))
-        for part, candidates in PARTS.items()
+        part: (names[images], names.get(labels, labels))
+        for part, candidates in ARRAY_NAMES.items()
         for images, labels in reversed(candidates)
-        if images in there
+        if images in names
     }
     if not parts:
-        found = shown(", ".join(sorted(there.values()) or members)) or "none"
+        found = sanitize(", ".join(sorted(names.values()) or members), MAX_QUOTE) or "none"
         msg = (
             f"{os.fspath(path)}: expected arrays called x_train, y_train, x_test and y_test, or "
             f"images and labels; found {found}"
@@ -89,47 +89,55 @@ def npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
     return parts
 
 
-def read_npz(path: FilePath, images: str, labels: str) -> Labelled:
+def read_npz(
+    path: FilePath, images_name: str, labels_name: str, progress: Progress = no_progress
+) -> LabelledImages:
     """Read one part of an archive.
 
     Parameters
     ----------
-    path : path of the file
-    images, labels : names of the arrays
+    path : str or os.PathLike
+    images_name, labels_name : str
+        Names of the arrays. Images are whole numbers, 0-255, or fractions, 0-1.
+    progress : callable, optional
+        Called once, with (n_images, n_images).
 
     Returns
     -------
-    Labelled
-        Without labels, if there is no array of that name.
+    LabelledImages
+        Without labels if there is no array of that name.
 
     Raises
     ------
     FormatError
-        If the archive is damaged or the arrays are not of images and their labels.
+        If the archive is damaged, or the arrays are not images and their labels.
     OSError
         If the file cannot be opened or read.
     """
     name = os.fspath(path)
-    with _opened(path) as archive:
-        there = _arrays(archive)
-        values = _read(archive, there[images], name)
-        # Fractions of white, as networks are fed with; what is not a number fails the comparison.
+    with _open(path) as archive:
+        members = _list_arrays(archive)
+        values = _read_array(archive, members[images_name], name)
+        # The comparison is false for nan, which `to_images` then reports.
         if values.dtype.kind == "f" and values.size and values.max() <= 1:
             values = np.rint(values * WHITE)
-        pixels = to_images(values, f"{name}: {images}")
-        if labels not in there:
-            return Labelled(pixels, None)
-        digits = _read(archive, there[labels], name)
-    return Labelled(pixels, to_labels(digits, f"{name}: {labels}", len(pixels)))
+        images = to_images(values, f"{name}: {images_name}")
+        labels = None
+        if labels_name in members:
+            values = _read_array(archive, members[labels_name], name)
+            labels = to_labels(values, f"{name}: {labels_name}", len(images))
+    progress(len(images), len(images))
+    return LabelledImages(images, labels)
 
 
-def write_npz(path: FilePath, parts: Mapping[str, Labelled]) -> None:
-    """Write parts as Keras names them.
+def write_npz(path: FilePath, parts: Mapping[str, LabelledImages]) -> None:
+    """Write an archive with the array names of Keras.
 
     Parameters
     ----------
-    path : path of the file, which appears only when complete
-    parts : mapping from "train", "test" or "all" to what it holds
+    path : str or os.PathLike
+        The file appears only when complete.
+    parts : mapping from "train", "test" or "all" to LabelledImages
 
     Raises
     ------
@@ -137,33 +145,33 @@ def write_npz(path: FilePath, parts: Mapping[str, Labelled]) -> None:
         If the file cannot be written.
     """
     arrays: dict[str, Array] = {}
-    for part, labelled in parts.items():
-        images, labels = PARTS[part][0]
-        arrays[images] = labelled.images
-        if labelled.labels is not None:
-            small = labelled.labels.max() <= np.iinfo(np.uint8).max
-            arrays[labels] = labelled.labels.astype(np.uint8 if small else np.int64)
+    for part, content in parts.items():
+        images_name, labels_name = ARRAY_NAMES[part][0]
+        arrays[images_name] = content.images
+        if content.labels is not None:
+            fits_byte = content.labels.max() <= np.iinfo(np.uint8).max
+            arrays[labels_name] = content.labels.astype(np.uint8 if fits_byte else np.int64)
     with atomic_write(path) as file:
         np.savez_compressed(file, **cast("Any", arrays))
 
 
 @contextmanager
-def _opened(path: FilePath) -> Iterator[zipfile.ZipFile]:
+def _open(path: FilePath) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except FormatError:
         raise
     except (*_READING_ERRORS, OSError) as error:
-        # Places before the file's beginning are its own fault, all else is the system's.
+        # EINVAL means that the archive points before its own start; other errors are the system's.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        reason = f"{type(error).__name__}: {error}"
-        msg = f"{os.fspath(path)}: damaged NumPy archive ({shown(reason)})"
+        reason = sanitize(f"{type(error).__name__}: {error}", MAX_QUOTE)
+        msg = f"{os.fspath(path)}: damaged NumPy archive ({reason})"
         raise FormatError(msg) from error
 
 
-def _arrays(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _list_arrays(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {
         info.filename.removesuffix(".npy"): info
         for info in archive.infolist()
@@ -171,17 +179,17 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     }
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
-    """An array, once its header has told that it is of numbers, and of a size that can be."""
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
+    """Read an array, after a check of the type and size that its header declares."""
     with archive.open(info) as member:
-        head = io.BytesIO(member.read(HEADER))
+        head = io.BytesIO(member.read(MAX_HEADER))
     version = npy.read_magic(head)
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(head)
-    promised = math.prod(shape) * dtype.itemsize
-    if dtype.hasobject or promised > MAX_BYTES:
-        told = shown(f"{info.filename}: promises {promised:,} bytes of {dtype}")
-        msg = f"{name}: {told}, which is not read"
+    declared = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or declared > MAX_BYTES:
+        content = sanitize(f"{info.filename}: declares {declared:,} bytes of {dtype}", MAX_QUOTE)
+        msg = f"{name}: {content}; expected numbers, of at most {MAX_BYTES:,} bytes"
         raise FormatError(msg)
     with archive.open(info) as member:
         array: Array = npy.read_array(member, allow_pickle=False)

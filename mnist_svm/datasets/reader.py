@@ -1,0 +1,191 @@
+"""Detection of a data set's format and parts, from its name or path."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mnist_svm.constants import IMAGE_SIDE, WHITE
+from mnist_svm.datasets.catalog import CATALOG
+from mnist_svm.datasets.downloaded import read_downloaded, resolve_data_dir
+from mnist_svm.datasets.formats.csv import read_csv
+from mnist_svm.datasets.formats.folder import find_picture_parts, read_folder
+from mnist_svm.datasets.formats.idx import (
+    FILE_PREFIXES,
+    open_payload,
+    read_images,
+    read_images_and_labels,
+)
+from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
+from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
+from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
+from mnist_svm.exceptions import DataMissingError, FormatError
+
+# Function that reads one part of a data set.
+PartReader = Callable[[Progress], LabelledImages]
+
+
+@dataclass(frozen=True)
+class DatasetReader:
+    """A data set that exists, but is not read yet.
+
+    Attributes
+    ----------
+    name : name in the catalog, or path
+    parts : readers of the splits "train" and "test", or of "all" if the data set has no splits
+    """
+
+    name: str
+    parts: Mapping[str, PartReader]
+
+    def select(self, split: Split) -> DatasetReader:
+        """Return a reader with one split only, which is all images if the data set has no splits.
+
+        Raises
+        ------
+        DataMissingError
+            If the data set has only the other split.
+        """
+        for part in (split, "all"):
+            if part in self.parts:
+                return replace(self, parts={split: self.parts[part]})
+        msg = f"{self.name}: has no {split} split, only {' and '.join(self.parts)}"
+        raise DataMissingError(msg)
+
+    def read(self, split: Split, progress: Progress = no_progress) -> LabelledImages:
+        """Read one split, or all images if the data set has no splits.
+
+        Raises
+        ------
+        DataMissingError
+            If the data set has only the other split.
+        FormatError, OSError
+            If a file is invalid or cannot be read.
+        """
+        return self.select(split).parts[split](progress)
+
+
+def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetReader:
+    """Detect the format and the parts of a data set.
+
+    Images with dark ink on a bright background are inverted when they are read, and images with
+    no other values than 0 and 1 are scaled to 0 and 255.
+
+    Parameters
+    ----------
+    source : str or os.PathLike
+        As in `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its
+        first bytes, not from its name.
+    data_dir : str or os.PathLike, optional
+        Folder of the catalog's data sets.
+
+    Returns
+    -------
+    DatasetReader
+
+    Raises
+    ------
+    DataMissingError
+        If there is no data set of this name or at this path.
+    FormatError
+        If a file is damaged.
+    OSError
+        If a file cannot be opened or read.
+    """
+    name = os.fspath(source)
+    if name in CATALOG:
+        read = partial(read_downloaded, CATALOG[name], resolve_data_dir(data_dir))
+        return DatasetReader(name, {split: partial(read, split) for split in FILE_PREFIXES})
+    path = Path(source)
+    if not path.exists():
+        msg = f"{name}: no such file or folder, and not in the catalog ({', '.join(CATALOG)})"
+        raise DataMissingError(msg)
+    parts = _open_folder(path) if path.is_dir() else _open_file(path)
+    return DatasetReader(
+        name, {part: partial(_read_in_mnist_form, read) for part, read in parts.items()}
+    )
+
+
+def _read_in_mnist_form(read: PartReader, progress: Progress) -> LabelledImages:
+    """Read images, scale values of 0 and 1 to 0 and 255, and invert dark ink (in place)."""
+    content = read(progress)
+    images = content.images
+    if images.max() == 1:
+        np.multiply(images, WHITE, out=images)
+    # Few images have ink at the border, so its mean is the background.
+    border = (images[:, :: IMAGE_SIDE - 1].mean() + images[:, :, :: IMAGE_SIDE - 1].mean()) / 2
+    if border <= WHITE / 2:
+        return content
+    return replace(content, images=np.subtract(WHITE, images, out=images), inverted=True)
+
+
+def _open_folder(folder: Path) -> Mapping[str, PartReader]:
+    patterns = {split: f"{prefix}-images?idx3-ubyte" for split, prefix in FILE_PREFIXES.items()}
+    if idx_files := _find_files(folder, patterns):
+        return {part: partial(_read_idx, path) for part, path in idx_files.items()}
+    if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
+        return {part: partial(read_csv, path) for part, path in csv_files.items()}
+    if parquet_files := find_parquet_parts(folder):
+        return {part: partial(read_parquet, paths) for part, paths in parquet_files.items()}
+    if picture_folders := find_picture_parts(folder):
+        return {part: partial(read_folder, path) for part, path in picture_folders.items()}
+    msg = (
+        f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
+        "train.csv, train*.parquet, or pictures in one sub-folder per class"
+    )
+    raise DataMissingError(msg)
+
+
+def _open_file(path: Path) -> Mapping[str, PartReader]:
+    head = b""
+    # A pipe cannot be read twice.
+    if path.is_file():
+        with open_payload(path) as stream:
+            head = stream.read(4)
+    if head == b"PK\x03\x04":
+        parts = find_npz_parts(path)
+        return {part: partial(read_npz, path, *names) for part, names in parts.items()}
+    if head == b"PAR1":
+        return {"all": partial(read_parquet, [path])}
+    return {"all": partial(_read_idx if head.startswith(b"\0\0") else read_csv, path)}
+
+
+def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:
+    """Find one file per split that matches its pattern, compressed or not."""
+    files: dict[str, Path] = {}
+    for split, pattern in patterns.items():
+        names = {path.name.removesuffix(".gz") for path in folder.glob(f"{pattern}*")}
+        exact = pattern.lstrip("*")
+        matches = [exact] if exact in names else fnmatch.filter(names, pattern)
+        if len(matches) > 1:
+            msg = f"{folder}: which of {' and '.join(sorted(matches))}? Pass the file itself"
+            raise FormatError(msg)
+        if matches and (path := _find_compressed_or_plain(folder / matches[0])):
+            files[split] = path
+    return files
+
+
+def _find_compressed_or_plain(path: Path) -> Path | None:
+    compressed = path.with_name(f"{path.name}.gz")
+    return compressed if compressed.exists() else path if path.exists() else None
+
+
+def _read_idx(images_path: Path, progress: Progress) -> LabelledImages:
+    """Read an IDX file of images, and the labels from the file next to it, if there is one."""
+    images_name = images_path.name.removesuffix(".gz")
+    labels_name = images_name.replace("images", "labels").replace("idx3", "idx1")
+    labels_path = _find_compressed_or_plain(images_path.with_name(labels_name))
+    labels = None
+    if labels_path is None or labels_name == images_name:
+        images = read_images(images_path)
+    else:
+        images, stored_labels = read_images_and_labels(images_path, labels_path)
+        labels = stored_labels.astype(np.int64)
+    progress(len(images), len(images))
+    return LabelledImages(images, labels)
