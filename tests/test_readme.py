@@ -30,6 +30,7 @@ def test_every_command_is_mentioned():
         assert f"mnist-svm {name}" in README
 
 
+@pytest.mark.slow
 def test_the_python_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(block_after("## Python"), {})
@@ -62,6 +63,7 @@ def test_a_recipe_s_cross_validation_is_that_of_the_selection(name):
     assert chosen.command in table
 
 
+@pytest.mark.slow
 def test_the_kernel_svc_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(block_after("## KernelSVC"), {})
@@ -96,7 +98,7 @@ def test_kaggle_s_files_become_kaggle_s_answers(run, monkeypatch, tmp_path, trai
     write_csv(tmp_path / "train.csv", train_set.images[:1000], train_set.labels[:1000])
     write_csv(tmp_path / "test.csv", test_set.images[:50], None)
     monkeypatch.chdir(tmp_path)
-    for command in block_after("From Kaggle's files to Kaggle's answers").splitlines():
+    for command in block_after("From Kaggle's files to a submission").splitlines():
         name, *arguments = shlex.split(command)
         assert name == "mnist-svm"
         assert run(*arguments).exit_code == 0
