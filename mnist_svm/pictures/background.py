@@ -1,8 +1,8 @@
-"""Ink on a ground of any kind: where it is, and how full.
+"""Separate ink from an unevenly lit background.
 
-The ground of a photo is uneven: light falls off, shadows have edges, the sheet ends and a desk
-begins. Strokes are narrow, and all of those are wide: a grey-scale closing, which fills what is
-darker than its surroundings and narrower than its window, gives the ground under the ink.
+Light falls off, shadows have edges, and a sheet ends where the desk begins; all of these are wide,
+and strokes are narrow. A grey-scale closing removes what is darker than its surroundings and
+narrower than its window, which leaves the background under the ink.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Float32Array, GreyImage, Mask
+from mnist_svm.constants import Array, Float32Array, Float64Array, GreyImage, Mask
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
     blank_picture_error,
@@ -24,55 +23,51 @@ from mnist_svm.pictures.polarity import (
     midrange,
     nearest_odd,
 )
+from mnist_svm.pictures.strokes import component_boxes
 
-# In standard deviations of the ground: what stands out less is its grain.
+# Standard deviations of the background's noise by which ink must stand out.
 MIN_SIGNAL = 6
+# Largest area, in pixels, of a connected component that may be noise.
+MAX_NOISE_AREA = 8
+# Fraction of a window that must be background for an estimate of its noise; with less, the
+# estimate shrinks to 0.
+MIN_BACKGROUND = 0.1
 
-# Pixels: a blob of no more may be a grain of the ground.
-GRAIN = 8
+# Longer side, in pixels, of the reduced copy in which the stroke width is estimated, and the least
+# shorter side that the reduction leaves.
+PREVIEW_SIDE, MIN_PREVIEW_SIDE = 800, 20
+# Window of the first closing, as a fraction of the longer side.
+FIRST_WINDOW = 0.35
+# Window of the final closing, in half widths of the thickest stroke: wider shadows are background.
+WINDOW_IN_HALF_WIDTHS = 4
 
-# Parts of a window: with less of it away from strokes, its grain is not known.
-MIN_AWAY = 0.1
-
-# The pen is looked at in a picture of at most so many pixels a side, if the other side then has
-# at least so many.
-GLANCE, NARROWEST = 800, 20
-
-# The closing's window at first, in parts of the picture's longer side, and then, in half widths
-# of the thickest stroke: shadows wider than that are ground.
-WINDOW = 0.35
-WINDOW_IN_STROKES = 4
-
-# Parts of the picture's longer side: what is smaller tells nothing of the pen, and what reaches
-# the picture's edge and is wider than twice this was not drawn by one, unless it is long: has more
-# than so many times the square of its half width in area.
-SPECK = 0.02
-SHADOW = 0.06
-LONG = 20
-
-# A ground darker than this part of the lightest is a desk, not a shadow.
-DARKEST = 0.45
-
-# Part of the border: what comes to it along less than this is no desk.
-SIDE = 0.18
-
-# Of the middle grey of a ground: where it is so much brighter, light is reflected by it.
+# Smallest component that counts for the stroke width, as a fraction of the picture's longer side.
+MIN_STROKE_SIZE = 0.02
+# Half width, as a fraction of the longer side, above which a component that touches the border is
+# a shadow, unless its area exceeds MIN_ELONGATION times the square of its half width.
+MAX_HALF_WIDTH, MIN_ELONGATION = 0.06, 20
+# Brightness, as a fraction of the background's 90th percentile, below which it is a desk and no
+# shadow on the paper.
+MIN_SHADOW_BRIGHTNESS = 0.45
+# Longest contact of a stroke with the picture's border, as a fraction of the perimeter.
+MAX_STROKE_CONTACT = 0.18
+# Brightness, as a multiple of the background's median, above which glare bleaches the ink.
 GLARE = 1.03
 
-# Parts of full ink: where a stroke surely is, how far it reaches from there, and the least to see.
-SURE, REACH, TRACE = 0.55, 0.3, 0.2
+# Hysteresis thresholds of strokes, and the threshold of faint marks, as fractions of full ink.
+HIGH_THRESHOLD, LOW_THRESHOLD, FAINT_THRESHOLD = 0.55, 0.3, 0.2
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What is written on a picture.
+    """The ink on a picture; all arrays have the picture's shape.
 
     Attributes
     ----------
-    coverage : float32 ndarray of shape (height, width), 0 ground to 1 full ink.
-    mask : bool ndarray of shape (height, width), where strokes are.
-    faint_mask : bool ndarray of shape (height, width), where there is more than grain, such as faint
-        lines.
+    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink.
+    mask : bool ndarray of shape (height, width), the pixels of strokes.
+    faint_mask : bool ndarray of shape (height, width), all pixels above the noise: strokes, and
+        lines too faint to be strokes.
     """
 
     coverage: Float32Array
@@ -81,12 +76,12 @@ class Ink:
 
 
 def find_ink(grey: GreyImage) -> Ink:
-    """Tell ink from the ground.
+    """Separate the ink of a picture from its background.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        Dark ink on a light ground or light on dark, unevenly lit.
+        Dark ink on a light background or light on dark, unevenly lit.
 
     Returns
     -------
@@ -95,198 +90,179 @@ def find_ink(grey: GreyImage) -> Ink:
     Raises
     ------
     PictureError
-        If the picture is blank: nothing stands out from the ground.
+        If the picture is blank: nothing stands out from the background.
     """
-    dark = ink_is_dark(grey)
-    inked = grey if dark else 255 - grey
-    factor = min(-(-max(grey.shape) // GLANCE), max(min(grey.shape) // NARROWEST, 1))
-    small = inked if factor == 1 else np.asarray(Image.fromarray(inked).reduce(factor))
+    is_dark = ink_is_dark(grey)
+    image = grey if is_dark else 255 - grey
+    factor = min(-(-max(grey.shape) // PREVIEW_SIDE), max(min(grey.shape) // MIN_PREVIEW_SIDE, 1))
+    preview = np.asarray(Image.fromarray(image).reduce(factor))
     # No stroke is wider than the picture.
-    window = min(WINDOW * max(small.shape), min(small.shape))
-    if _is_even(small):
-        level = np.float32(np.median(inked[inked > midrange(small)]))
-        ink, contrast = _above_ground(inked, level, factor * window, reflecting=dark)
+    window = min(FIRST_WINDOW * max(preview.shape), min(preview.shape))
+    if _is_evenly_lit(preview):
+        level = np.float32(np.median(image[image > midrange(preview)]))
+        ink, contrast = _subtract(image, level, factor * window, reflective=is_dark)
     else:
-        ink, contrast = _above_ground(small, _ground(small, window), window, reflecting=dark)
-        narrow = max(WINDOW_IN_STROKES * _half_width(ink.mask), 3.0)
-        if factor > 1 or narrow < window / 1.5:
-            window = factor * (narrow if narrow < window / 1.5 else window)
-            ink, contrast = _above_ground(inked, _ground(inked, window), window, reflecting=dark)
+        background = _estimate_background(preview, window)
+        ink, contrast = _subtract(preview, background, window, reflective=is_dark)
+        narrow = max(WINDOW_IN_HALF_WIDTHS * _max_half_width(ink.mask), 3.0)
+        is_narrower = narrow < window / 1.5
+        if factor > 1 or is_narrower:
+            window = factor * (narrow if is_narrower else window)
+            background = _estimate_background(image, window)
+            ink, contrast = _subtract(image, background, window, reflective=is_dark)
     if contrast < MIN_SIGNAL:
         raise blank_picture_error()
     return ink
 
 
-def stroke_width(cover: Float32Array) -> float:
-    """Mean width of strokes: twice their area by the length of their outline, in pixels.
+def stroke_width(coverage: Float32Array) -> float:
+    """Mean width of strokes in pixels: twice their area over the length of their outline.
 
     Parameters
     ----------
-    cover : float32 ndarray of shape (height, width), 0 to 1
-        Its gradient, summed over an edge of any softness, is the length of that edge.
+    coverage : float32 ndarray of shape (height, width), 0 to 1
+        The gradient magnitude, summed across an edge, is 1 for any softness of the edge.
     """
-    by_row, by_column = np.gradient(np.pad(cover, 1))
+    by_row, by_column = np.gradient(np.pad(coverage, 1))
     outline = float(np.hypot(by_row, by_column).sum())
-    return 2 * float(cover.sum()) / max(outline, 1e-6)
+    return 2 * float(coverage.sum()) / max(outline, 1e-6)
 
 
-def _half_width(mask: Mask) -> float:
-    """Half the width of the thickest stroke; not of shadows, which are wide and reach the edge."""
+def _max_half_width(mask: Mask) -> float:
+    """Half the width, in pixels, of the thickest stroke, leaving out shadows at the border."""
     distance = ndimage.distance_transform_edt(mask)
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
-    widest = np.zeros(n + 1)
-    np.maximum.at(widest, labels[mask], distance[mask])
-    widest = widest[1:]
-    touching = np.zeros(n + 1, dtype=bool)
-    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        touching[side] = True
-    sizes = [
-        max(rows.stop - rows.start, columns.stop - columns.start)
-        for rows, columns in ndimage.find_objects(labels)
-    ]
-    strokes = np.array(sizes) > SPECK * max(mask.shape)
-    long = np.bincount(labels.ravel())[1:] > LONG * widest**2
-    strokes &= ~touching[1:] | long | (widest <= SHADOW * max(mask.shape))
-    return float(widest[strokes].max() if strokes.any() else widest.max())
+    numbers = np.arange(1, n + 1)
+    half_widths = np.asarray(ndimage.maximum(distance, labels, numbers))
+    areas = np.bincount(labels.ravel())[1:]
+    sizes = np.array([box.longer_side for box in component_boxes(labels)])
+    side = max(mask.shape)
+    is_inside = ~np.isin(numbers, border_pixels(labels))
+    is_elongated = areas > MIN_ELONGATION * half_widths**2
+    is_thin = half_widths <= MAX_HALF_WIDTH * side
+    is_stroke = (sizes > MIN_STROKE_SIZE * side) & (is_inside | is_elongated | is_thin)
+    return float(half_widths[is_stroke].max() if is_stroke.any() else half_widths.max())
 
 
-def _above_ground(
-    inked: GreyImage, ground: Float32Array | np.float32, window: float, *, reflecting: bool
+def _subtract(
+    image: GreyImage, background: Float32Array | np.float32, window: float, *, reflective: bool
 ) -> tuple[Ink, float]:
-    """Ink that is darker than the ground, and its contrast to the grain."""
-    depth = ground - inked.astype(np.float32)
-    if reflecting:
-        # Paper and ink reflect a part of the light: in a shadow both are dimmed.
-        depth *= 255 / np.maximum(ground, max(DARKEST * float(np.percentile(ground, 90)), 1.0))
+    """Find the ink that is darker than the background, and its contrast to the noise."""
+    depth = background - image.astype(np.float32)
+    if reflective:
+        # A shadow dims the light that paper and ink reflect, and so the difference of both.
+        least = MIN_SHADOW_BRIGHTNESS * float(np.percentile(background, 90))
+        depth *= 255 / np.maximum(background, max(least, 1.0))
     size = nearest_odd(window)
-    # The closing follows the lightest grains of the paper; what is left of it there is no ink.
-    depth -= _mean_around(depth, depth < _threshold(depth), size, least=1e-3)
-    above = depth > _threshold(depth)
+    # The closing follows the lightest noise of the paper: subtract the mean of what is no ink.
+    depth -= _local_mean(depth, depth < _isodata_threshold(depth), size, min_weight=1e-3)
+    above = depth > _isodata_threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
     if full < MIN_CONTRAST:
         raise blank_picture_error()
     depth /= full
-    away = _away(above)
-    noise = 1.4826 * float(np.median(np.abs(depth[away]))) if away.any() else 0.0
-    # In a shadow, where ink is dimmed, the grain is coarser than elsewhere.
-    sure = depth > np.maximum(SURE, MIN_SIGNAL * _deviation(depth, away, size))
-    if not sure.any():
+    no_stroke = _far_from_strokes(above)
+    # 1.4826 times the median absolute deviation estimates the standard deviation.
+    noise = 1.4826 * float(np.median(np.abs(depth[no_stroke]))) if no_stroke.any() else 0.0
+    # In a shadow, where the ink was amplified, the noise is stronger than elsewhere; 1.2533 times
+    # the mean absolute deviation estimates the standard deviation.
+    local_noise = 1.2533 * _local_mean(np.abs(depth), no_stroke, size, min_weight=MIN_BACKGROUND)
+    strong = depth > np.maximum(HIGH_THRESHOLD, MIN_SIGNAL * local_noise)
+    if not strong.any():
         raise blank_picture_error()
-    mask, faint_mask = _strokes(depth, sure), depth > max(TRACE, MIN_SIGNAL * noise / 2)
-    if (glare := mask & (ground > GLARE * np.median(ground))).any():
-        depth[glare] /= _fullest(depth * mask, nearest_odd(window / 2))[glare]
+    # Hysteresis thresholding (J. Canny).
+    mask = np.asarray(
+        ndimage.binary_propagation(strong, np.ones((3, 3)), mask=depth > LOW_THRESHOLD)
+    )
+    faint_mask = depth > max(FAINT_THRESHOLD, MIN_SIGNAL * noise / 2)
+    if (glare := mask & (background > GLARE * np.median(background))).any():
+        size = nearest_odd(window / 2)
+        local_full = ndimage.uniform_filter(ndimage.maximum_filter(depth * mask, size), size)
+        depth[glare] /= local_full[glare].clip(LOW_THRESHOLD, 1)
     return Ink(depth.clip(0, 1), mask, faint_mask), 1 / max(noise, 1e-6)
 
 
-def _fullest(depth: Float32Array, size: int) -> Float32Array:
-    """How full the ink around is: glare bleaches it."""
-    most = ndimage.uniform_filter(ndimage.maximum_filter(depth, size), size)
-    return np.asarray(most.clip(REACH, 1))
-
-
-def _away(above: Mask) -> Mask:
-    """Where the grain of the ground is seen: away from strokes, whose soft edges are not grain."""
+def _far_from_strokes(above: Mask) -> Mask:
+    """Pixels of background, far enough from strokes to leave out their soft edges."""
     labels, n = ndimage.label(above)
-    strokes = np.bincount(labels.ravel(), minlength=n + 1) > GRAIN
+    strokes = np.bincount(labels.ravel(), minlength=n + 1) > MAX_NOISE_AREA
     strokes[0] = False
     near = ndimage.maximum_filter(strokes[labels], 2 * (max(above.shape) // 50) + 3)
     return np.asarray(~near)
 
 
-def _deviation(depth: Float32Array, away: Mask, size: int) -> Float32Array:
-    """Standard deviation of the ground around each pixel, by the mean distance from 0.
-
-    It is 0 where strokes leave no ground; a few specks do not matter.
-    """
-    return 1.2533 * _mean_around(np.abs(depth), away, size, least=MIN_AWAY)
-
-
-def _mean_around(values: Float32Array, where: Mask, size: int, *, least: float) -> Float32Array:
-    """Mean of what a mask takes of the window around each pixel; nearer 0 if that is too little."""
-    weight = ndimage.uniform_filter(where.astype(np.float32), size, mode="nearest")
-    total = ndimage.uniform_filter(values * where, size, mode="nearest")
-    return np.asarray(total / np.maximum(weight, least))
+def _local_mean(values: Float32Array, mask: Mask, size: int, *, min_weight: float) -> Float32Array:
+    """Mean of the masked values in a window; towards 0 if they fill less than min_weight of it."""
+    weight = ndimage.uniform_filter(mask.astype(np.float32), size, mode="nearest")
+    total = ndimage.uniform_filter(values * mask, size, mode="nearest")
+    return np.asarray(total / np.maximum(weight, min_weight))
 
 
-def _is_even(small: GreyImage) -> bool:
-    """Whether the ground is of one grey, without shadow or desk."""
-    dark = border_pixels(small) < midrange(small)
-    return is_bilevel(small) and (not dark.any() or _are_strokes(_contacts(dark)))
+def _is_evenly_lit(preview: GreyImage) -> bool:
+    """Whether the background has one grey level, without shadow or desk."""
+    if not is_bilevel(preview):
+        return False
+    dark = border_pixels(preview) < midrange(preview)
+    contacts = _border_contacts(dark)
+    # Strokes touch the border here and there; a desk takes at most two long stretches of it.
+    is_cut_off = len(contacts) > 2 or 0 < float(contacts.min()) < MAX_STROKE_CONTACT
+    return is_cut_off or not dark.any()
 
 
-def _ground(inked: GreyImage, window: float) -> Float32Array:
-    """What is narrower than a window and darker than its surroundings, brightened to theirs."""
-    image, size = inked.astype(np.float32), nearest_odd(window)
-    side = max(image.shape)
+def _border_contacts(dark: Mask) -> Float64Array:
+    """Lengths of the dark stretches of the border, as fractions of the perimeter."""
+    size = max(len(dark) // 30, 1)
+    inside = ndimage.uniform_filter1d(dark.astype(np.float32), size, mode="wrap") > 0.5
+    starts = np.flatnonzero(inside & ~np.roll(inside, 1))
+    ends = np.flatnonzero(~inside & np.roll(inside, 1))
+    if not len(starts):
+        return np.array([float(inside.all())])
+    next_ends = ends[np.searchsorted(ends, starts) % len(ends)]
+    return np.asarray((next_ends - starts) % len(dark) / len(dark))
+
+
+def _estimate_background(image: GreyImage, window: float) -> Float32Array:
+    """Close the image, so that dark marks narrower than the window get the grey around them."""
+    values, size = image.astype(np.float32), nearest_odd(window)
+    side = max(values.shape)
     if side <= 100:
-        return _closing(image, size)
-    smooth = ndimage.gaussian_filter(image, side / 400, truncate=2)
-    # Where the ground has an edge, only the sharp picture's closing follows it.
-    return np.minimum(_closing(smooth, size), _closing(image, size))
+        return _closing(values, size)
+    smooth = ndimage.gaussian_filter(values, side / 400, truncate=2)
+    # Only the closing of the sharp image follows the edges of shadows.
+    return np.minimum(_closing(smooth, size), _closing(values, size))
 
 
 def _closing(image: Float32Array, size: int) -> Float32Array:
-    """J. Serra's closing by a square.
+    """Morphological closing by a square (J. Serra).
 
-    Beyond the picture's edge the darkness goes on; strokes that are cut off there do not.
+    The image is padded with its border pixels, without the strokes that are cut off there.
     """
     edged = image.copy()
     for side in (edged[0], edged[-1], edged[:, 0], edged[:, -1]):
         side[:] = ndimage.grey_closing(side, size, mode="nearest")
-    beyond = np.pad(edged, size // 2, mode="edge")
-    within = slice(size // 2, -(size // 2)), slice(size // 2, -(size // 2))
-    beyond[within] = image
-    return np.asarray(ndimage.grey_closing(beyond, size=(size, size), mode="nearest")[within])
+    padded = np.pad(edged, size // 2, mode="edge")
+    inside = slice(size // 2, -(size // 2)), slice(size // 2, -(size // 2))
+    padded[inside] = image
+    return np.asarray(ndimage.grey_closing(padded, size=(size, size), mode="nearest")[inside])
 
 
-def _strokes(depth: Float32Array, sure: Mask) -> Mask:
-    """Where strokes are: all that is connected to what surely is ink (J. Canny's hysteresis)."""
-    labels, n = ndimage.label(depth > REACH, structure=np.ones((3, 3)))
-    strokes = np.zeros(n + 1, dtype=bool)
-    strokes[np.unique(labels[sure])] = True
-    strokes[0] = False
-    return np.asarray(strokes[labels])
-
-
-def _threshold(depth: Float32Array) -> float:
-    """Half-way between the mean of what is above it and that of what is below.
+def _isodata_threshold(values: Array) -> float:
+    """Highest threshold that is half-way between the mean above it and the mean below it.
 
     T. W. Ridler, S. Calvard, "Picture thresholding using an iterative selection method", IEEE
-    Transactions on Systems, Man, and Cybernetics 8 (1978); from above, as ink may be rare.
+    Transactions on Systems, Man, and Cybernetics 8 (1978). Iterates from above, because ink may be
+    rare.
     """
-    counts, edges = np.histogram(depth, bins=1024)
-    values = (edges[:-1] + edges[1:]) / 2
-    above, above_sum = np.cumsum(counts[::-1]), np.cumsum((counts * values)[::-1])
+    counts, edges = np.histogram(values, bins=1024)
+    centres = (edges[:-1] + edges[1:]) / 2
+    above, above_sum = np.cumsum(counts[::-1]), np.cumsum((counts * centres)[::-1])
     below, below_sum = above[-1] - above, above_sum[-1] - above_sum
-    levels = values[::-1]
-    means = above_sum / np.maximum(above, 1), below_sum / np.maximum(below, 1)
-    half_way = (means[0] + means[1]) / 2
-    # The highest level that is its own half-way mark.
-    start = int(np.searchsorted(-levels, -levels[0] / 2))
-    at = start
+    levels = centres[::-1]
+    half_way = (above_sum / np.maximum(above, 1) + below_sum / np.maximum(below, 1)) / 2
+    index = int(np.searchsorted(-levels, -levels[0] / 2))
     for _ in range(100):
-        new = int(np.clip(np.searchsorted(-levels, -half_way[at]), 0, len(levels) - 2))
-        if new == at:
+        following = int(np.clip(np.searchsorted(-levels, -half_way[index]), 0, len(levels) - 2))
+        if following == index:
             break
-        at = new
-    return float(levels[at])
-
-
-def _contacts(ring: Mask) -> npt.NDArray[np.float64]:
-    """How long what comes to the border does so, each time, in parts of the border."""
-    size = max(len(ring) // 30, 1)
-    at = ndimage.uniform_filter1d(ring.astype(np.float32), size, mode="wrap") > 0.5
-    starts = np.flatnonzero(at & ~np.roll(at, 1))
-    ends = np.flatnonzero(~at & np.roll(at, 1))
-    if not len(starts):
-        return np.array([float(at.all())])
-    following = ends[np.searchsorted(ends, starts) % len(ends)]
-    return np.asarray((following - starts) % len(ring) / len(ring))
-
-
-def _are_strokes(contacts: npt.NDArray[np.float64]) -> bool:
-    """Whether strokes come to the border, and not a desk or a shadow.
-
-    Strokes do so here and there; a desk takes whole sides, two at most with the sheet in between.
-    """
-    return len(contacts) > 2 or 0 < float(contacts.min()) < SIDE
+        index = following
+    return float(levels[index])

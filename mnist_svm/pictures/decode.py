@@ -1,4 +1,4 @@
-"""Decode a picture file of any common kind, without trusting it, to an array of greys."""
+"""Decode picture files from untrusted sources to arrays of grey levels."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
-from mnist_svm.constants import GreyImage
+from mnist_svm.constants import GreyImage, Images
 from mnist_svm.exceptions import PictureError, TooLargeError, error_text
+from mnist_svm.pictures.colour import to_grey
 from mnist_svm.pictures.formats import MAX_BYTES, detect_format
-from mnist_svm.pictures.modes import greys_of, make_thumbnail, to_grey_or_rgb
+from mnist_svm.pictures.modes import make_thumbnail, to_grey_or_rgb
 
-# More than any phone takes, and 256 MB when decoded to colours; a bomb promises far more.
+# More pixels than any phone's camera has; as RGB, they take 256 MB. Decompression bombs have more.
 MAX_PIXELS = 64_000_000
-# A digit does not fit into less.
+# Shortest side, in pixels, that a digit fits in.
 MIN_SIDE = 3
-# Pages that are counted, for the note: following a chain of millions would take for ever.
+# Pages that are counted for the note; a file may chain millions.
 MAX_PAGES = 100
 
-# What Pillow's decoders raise on damaged files. Some 400,000, made as in tests/hostile.py, led to
-# no other.
+# Exceptions of Pillow's decoders on damaged files: all that 400,000 mutated files, made as in
+# tests/support/hostile.py, raised.
 _DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -45,7 +46,7 @@ _DECODING_ERRORS = (
     zlib.error,
 )
 
-# What turns a picture upright, by its EXIF orientation.
+# Transformations to upright, by EXIF orientation.
 _UPRIGHT = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -56,49 +57,50 @@ _UPRIGHT = {
     8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
 }
 
-# Pillow logs some damage, which goes to stderr where nobody listens.
+# Without a handler, Python prints Pillow's log messages about damage on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, decoded.
+    """A decoded picture.
 
     Attributes
     ----------
-    grey : uint8 ndarray of shape (height, width), 0 black to 255 white, as in the picture.
-    note : which part of the file it is, such as "the first of 3 pages"; None if it is all.
-    thumbnail : uint8 ndarray of shape (height, width, 3), a small copy in colours or greys as they
-        are; None if it was not asked for.
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white.
+    note : the part of the file that was decoded, such as "the first of 3 pages"; None if all of it.
+    thumbnail : uint8 ndarray of shape (height, width, 3), a small copy in the picture's colours;
+        None if it was not requested.
     """
 
     grey: GreyImage
     note: str | None = None
-    thumbnail: GreyImage | None = None
+    thumbnail: Images | None = None
 
 
 def decode(
     file: BinaryIO, *, thumbnail: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Picture:
-    """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to greys.
+    """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to grey levels.
 
-    Turned upright as its EXIF orientation says. Of an animation or a document of several pages,
-    the first. Colours become luminance, or what shows coloured ink better by far: see
-    `mnist_svm.pictures.colour`. Transparent parts are white, unless only black shows what is drawn.
+    The picture is turned upright by its EXIF orientation. Of an animation or a document of several
+    pages, the first is decoded. Colours become luminance, or weights in which coloured ink has much
+    more contrast: see `mnist_svm.pictures.colour`. Transparent parts become white, or black if only
+    that makes visible what is drawn.
 
-    Greys of more than 8 bits keep their contrast, whatever part of the range they use: they are
-    scaled so that the least whole number of bits that holds the largest, but no less than 8, comes
-    to 255: values up to 4,095 are taken for those of 12 bits. If all are below 2, as floating-point
-    greys mostly are, then 1 is white. If some are negative, the lowest is black and the highest
-    white.
+    Grey levels of more than 8 bits are scaled to 0-255 so that the contrast is kept. Black is 0 and
+    white is the highest value of the least number of bits, 8 or more, that holds all levels: those
+    up to 4,095 are taken for 12 bits. If all are below 2, as in most floating-point files, white is
+    1. If some are negative, the lowest is black and the highest is white.
 
     Parameters
     ----------
-    file : binary file object, read to its end
+    file : binary file object
+        Read to its end.
     thumbnail : int, optional
-        Keep a copy too, in the picture's own colours, its longer side at most so many pixels long.
+        Longer side in pixels of a copy in the picture's own colours. By default, no copy is made.
     max_pixels : int, default=64,000,000
-        A picture of more is refused before it is decoded.
+        Limit for the number of pixels, checked before decoding.
 
     Returns
     -------
@@ -107,21 +109,21 @@ def decode(
     Raises
     ------
     PictureError
-        If the bytes are no such picture, are damaged, or promise too many pixels or too few.
+        If the file has another format or is damaged, or if the picture is too large or too narrow.
     OSError
         If reading fails.
     """
     data = file.read(MAX_BYTES + 1)
     kind = detect_format(data)
     try:
-        # Warnings tell of damage that does not matter here.
-        with warnings.catch_warnings(action="ignore"), _opened(data, kind) as image:
+        # Pillow's warnings are about damage that does not matter here.
+        with warnings.catch_warnings(action="ignore"), _open(data, kind) as image:
             _require_size(image, max_pixels)
             image.load()
-            turned = _UPRIGHT.get(_orientation(image), np.asarray)
-            shown = to_grey_or_rgb(image)
-            grey = np.ascontiguousarray(turned(greys_of(shown)))
-            small = None if thumbnail is None else turned(make_thumbnail(shown, thumbnail))
+            to_upright = _UPRIGHT.get(_orientation(image), np.asarray)
+            converted = to_grey_or_rgb(image)
+            grey = np.ascontiguousarray(to_upright(to_grey(converted)))
+            small = None if thumbnail is None else to_upright(make_thumbnail(converted, thumbnail))
             return Picture(grey, _note(image), small)
     except PictureError:
         raise
@@ -129,10 +131,10 @@ def decode(
         msg = "not enough memory for this picture"
         raise PictureError(msg) from error
     except Image.DecompressionBombError as error:
-        msg = f"promises far over the limit of {max_pixels:,} pixels"
+        msg = f"the size in its header is far over the limit of {max_pixels:,} pixels"
         raise TooLargeError(msg) from error
     except UnidentifiedImageError as error:
-        msg = f"damaged picture ({kind} without a header that makes sense)"
+        msg = f"damaged picture ({kind} with an invalid header)"
         raise PictureError(msg) from error
     except _DECODING_ERRORS as error:
         msg = f"damaged picture ({kind}: {error_text(error)})"
@@ -140,13 +142,13 @@ def decode(
 
 
 @contextlib.contextmanager
-def _opened(data: bytes, kind: str) -> Iterator[Image.Image]:
+def _open(data: bytes, kind: str) -> Iterator[Image.Image]:
     if kind == "TIFF":
         _silence_libtiff()
     try:
         image = Image.open(io.BytesIO(data), formats=(kind,))
     except UnidentifiedImageError:
-        # Pillow looks into a JPEG's EXIF for the resolution, and gives up if that is damaged.
+        # Pillow reads the resolution from a JPEG's EXIF block, and fails if the block is damaged.
         if kind != "JPEG":
             raise
         image = Image.open(io.BytesIO(data.replace(b"Exif\0\0", b"Gone\0\0")), formats=(kind,))
@@ -156,8 +158,8 @@ def _opened(data: bytes, kind: str) -> Iterator[Image.Image]:
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from printing its errors on stderr by itself; Pillow raises its own."""
-    # Found among the libraries that Pillow has loaded, where the system tells.
+    """Keep libtiff from printing errors on stderr; Pillow raises its own."""
+    # Not every system finds the function among the libraries that Pillow has loaded.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
@@ -168,12 +170,12 @@ def _require_size(image: Image.Image, max_pixels: int) -> None:
         msg = f"{width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all"
         raise TooLargeError(msg)
     if min(width, height) < MIN_SIDE:
-        msg = f"{width:,} x {height:,} pixels, too narrow to show a digit"
+        msg = f"{width:,} x {height:,} pixels, too narrow for a digit"
         raise PictureError(msg)
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1, upright, if there is none that can be read."""
+    """EXIF orientation; 1, upright, if there is no valid one."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except _DECODING_ERRORS:
@@ -182,21 +184,21 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _note(image: Image.Image) -> str | None:
-    """Which part of the file was read, if there is more to it."""
-    # The other pictures of a phone's MPO are its own: previews, maps of depth.
+    """The part of the file that was decoded; None if all of it."""
+    # The other pictures in a phone's MPO are previews and depth maps.
     if image.format == "MPO":
         return None
-    what = "pages" if image.format == "TIFF" else "frames"
+    unit = "pages" if image.format == "TIFF" else "frames"
     try:
-        count = _pages(image)
+        count = _count_pages(image)
     except (*_DECODING_ERRORS, Image.DecompressionBombError):
-        return f"the first of several {what}"
+        return f"the first of several {unit}"
     if count > MAX_PAGES:
-        return f"the first of more than {MAX_PAGES} {what}"
-    return f"the first of {count} {what}" if count > 1 else None
+        return f"the first of more than {MAX_PAGES} {unit}"
+    return f"the first of {count} {unit}" if count > 1 else None
 
 
-def _pages(image: Image.Image) -> int:
+def _count_pages(image: Image.Image) -> int:
     if image.format != "TIFF":
         frames: int = getattr(image, "n_frames", 1)
         return frames

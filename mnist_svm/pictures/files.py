@@ -29,11 +29,13 @@ def load_pictures(
     tuple of str and Picture or PictureError
         The path of each picture, and the decoded picture or the reason why it was not decoded.
     """
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(path) for path in paths):
         files = [path]
         if path != "-" and Path(path).is_dir():
             files = [
-                str(file) for file in sorted(Path(path).iterdir()) if file.suffix.lower() in SUFFIXES
+                str(file)
+                for file in sorted(Path(path).iterdir())
+                if file.suffix.lower() in SUFFIXES
             ]
             if not files:
                 yield path, PictureError("no pictures in this folder")

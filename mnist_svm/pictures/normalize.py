@@ -1,8 +1,8 @@
-"""One digit of any size and polarity -> 28 x 28, the way MNIST was made.
+"""Normalize a picture of one digit to the form of MNIST's images.
 
-MNIST's digits are bright on a dark ground, scaled with anti-aliasing so that the longer side
-takes 20 pixels, and placed so that the centre of mass is at pixel (14, 14) of 28 x 28,
-to the nearest whole pixel. (LeCun, Cortes, Burges; the centre as measured on all 70,000.)
+MNIST's digits are bright on a dark background, scaled with anti-aliasing to a longer side of 20
+pixels, and placed in 28 x 28 with the centre of mass at pixel (14, 14), to the nearest pixel.
+(LeCun, Cortes, Burges; the centre as measured on all 70,000.)
 """
 
 from __future__ import annotations
@@ -11,49 +11,46 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import IMAGE_SIDE, Float32Array, GreyImage, Mask
+from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, Float32Array, GreyImage, Mask
 from mnist_svm.pictures.background import find_ink, stroke_width
 from mnist_svm.pictures.polarity import border_pixels, ink_is_dark
 from mnist_svm.pictures.strokes import Box, bounding_box, select_digit
 
-BOX = 20
+# Longer side of a digit in MNIST form, and row and column of its centre of mass, in pixels.
+DIGIT_SIDE = 20
 CENTRE = 14
 
-# Strokes are looked for in a picture whose longer side has at least and at most so many pixels.
-# A digit that is then smaller than so many is looked at again, from near.
-ENLARGED, WORK = 100, 800
-NEAR = 100
+# Limits, in pixels, between which the longer side is brought before the ink is found. A digit
+# whose longer side is then below MIN_DIGIT_SIDE is cropped from the full picture and read again.
+MIN_SIDE, MAX_SIDE = 100, 800
+MIN_DIGIT_SIDE = 100
+# Longer side, in pixels of the picture, below which a digit has no outline to redraw: its grey
+# levels are scaled as they are.
+MIN_OUTLINED = 36
+# Longer side, in pixels, up to which a picture is nothing but a digit, and the coverage of its
+# outline after enlargement.
+TINY_SIDE, TINY_OUTLINE = 16, 0.4
 
-# A digit of fewer pixels has no outline yet: its greys are all there is of its shape.
-OUTLINED = 36
-
-# A picture of no more pixels a side is all digit; its outline is where, enlarged, it has so much
-# ink.
-TINY, TINY_OUTLINE = 16, 0.4
-
-# Digits are drawn this many times larger than MNIST's before they are reduced.
-FINE = 6
-
-# Less ink than this part of the full does not count for the digit's height and width.
-EDGE = 0.3
-
-# Mean widths of strokes in pixels, of nine in ten of MNIST's digits: pens that are thinner or
-# thicker are brought to the nearer one.
-THINNEST, THICKEST = 1.7, 3.6
+# Pixels of the drawing of a digit for each pixel of its image.
+OVERSAMPLING = 6
+# Coverage of a pixel that counts for height and width of a digit.
+MIN_COVERAGE = 0.3
+# Mean stroke width, in pixels, of nine in ten MNIST digits; other pens are brought to the nearer.
+MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.7, 3.6
 
 
 def normalize(grey: GreyImage) -> GreyImage:
-    """Turn a picture of one digit into MNIST form; one that is in that form already, unchanged.
+    """Normalize a picture of one digit; return one that is in MNIST form unchanged.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        Dark ink on a light ground or light on dark, unevenly lit; specks, ruled lines, a frame
-        and the desk's edge do not matter.
+        Dark ink on a light background or light on dark, unevenly lit. Specks, ruled lines, a frame
+        and the edge of a desk are left out.
 
     Returns
     -------
-    uint8 ndarray of shape (28, 28), 0-255, ink bright on a dark ground
+    uint8 ndarray of shape (28, 28), 0-255, ink bright on a dark background
 
     Raises
     ------
@@ -62,11 +59,11 @@ def normalize(grey: GreyImage) -> GreyImage:
     """
     if is_mnist_form(grey):
         return grey
-    return _enlarged(grey) if max(grey.shape) <= TINY else _drawn_anew(grey)
+    return _normalize_tiny(grey) if max(grey.shape) <= TINY_SIDE else _normalize_ink(grey)
 
 
 def is_mnist_form(grey: GreyImage) -> bool:
-    """Whether a picture is framed like MNIST's, give or take what JPEG does to it.
+    """Whether a picture has the form of MNIST's images, with tolerance for JPEG compression.
 
     Parameters
     ----------
@@ -78,42 +75,70 @@ def is_mnist_form(grey: GreyImage) -> bool:
         True if it is 28 x 28, its border dark, its ink bright, about 20 pixels high or wide,
         and centred by mass. True for all of MNIST.
     """
-    if grey.shape != (IMAGE_SIDE, IMAGE_SIDE):
+    if grey.shape != IMAGE_SHAPE:
         return False
-    # Served by the thousand a second, and so by sums and sorting alone.
+    # A server does this a thousand times a second: plain sums and sorting are the fastest.
     edge = np.sort(border_pixels(grey))
     if int(edge[len(edge) // 2 - 1]) + int(edge[len(edge) // 2]) > 2 * 16 or grey.max() < 128:
         return False
-    ink = grey > 32
-    height, width = (_extent(np.asarray(ink.any(axis=axis))) for axis in (1, 0))
-    if not BOX - 6 <= max(height, width) <= BOX + 2:
+    box = bounding_box(grey > 32)
+    if not DIGIT_SIDE - 6 <= box.longer_side <= DIGIT_SIDE + 2:
         return False
     sums = (grey.sum(axis=axis, dtype=np.int64) for axis in (1, 0))
-    return all(abs(_PLACES @ along / along.sum() - CENTRE) <= 1 for along in sums)
+    return all(abs(_INDICES @ along / along.sum() - CENTRE) <= 1 for along in sums)
 
 
-_PLACES = np.arange(IMAGE_SIDE)
+_INDICES = np.arange(IMAGE_SIDE)
 
 
-def _extent(filled: Mask) -> int:
-    """From the first to the last that is filled, of which there is one."""
-    places = filled.nonzero()[0]
-    return int(places[-1] - places[0]) + 1
+def render_digit(
+    coverage: Float32Array, strokes: Mask, box: Box | None = None, *, outlined: bool = True
+) -> GreyImage:
+    """Draw the strokes of a digit the way MNIST's were drawn.
+
+    Parameters
+    ----------
+    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink
+    strokes : bool ndarray, the pixels of the digit's strokes; at least one
+        Of the box's shape, or without a box of the shape of `coverage`.
+    box : Box, optional
+        Bounding box of the strokes.
+    outlined : bool, default=True
+        Whether the digit is large enough to have an outline, which is redrawn with a pen of MNIST's
+        width. If not, its grey levels are scaled as they are.
+
+    Returns
+    -------
+    uint8 ndarray of shape (28, 28), 0-255
+    """
+    if box is None:
+        box = bounding_box(strokes)
+        strokes = strokes[box.window]
+    # The soft edges of strokes are included, and other ink nearby is not.
+    near = ndimage.binary_dilation(np.pad(strokes, 2), np.ones((3, 3)))
+    top, left = min(box.top, 2), min(box.left, 2)
+    around = coverage[box.top - top : box.bottom + 2, box.left - left : box.right + 2]
+    soft = np.zeros(near.shape, dtype=np.float32)
+    soft[2 - top : 2 - top + around.shape[0], 2 - left : 2 - left + around.shape[1]] = around
+    soft[~near] = 0
+    if not outlined:
+        return _centre(_scale_to_fit(soft / soft.max()))
+    scale = DIGIT_SIDE * OVERSAMPLING / box.longer_side
+    return _centre(_scale_to_fit(_adjust_pen(_resize(soft, scale) > 0.5)))
 
 
-def _enlarged(grey: GreyImage) -> GreyImage:
-    """A picture so small that it has no room for anything but a digit: no light, no specks."""
-    cover = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
-    cover[1:-1, 1:-1] -= cover[1:-1, 1:-1].min()
-    scale = BOX * FINE / max(grey.shape)
-    fine = _resized(cover / cover.max(), scale, Image.Resampling.LANCZOS)
-    return _place(_fit(_with_pen(fine > TINY_OUTLINE)))
+def _normalize_tiny(grey: GreyImage) -> GreyImage:
+    """Normalize a picture that has no room for anything but a digit: no shadows, no specks."""
+    ink = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
+    ink[1:-1, 1:-1] -= ink[1:-1, 1:-1].min()
+    scale = DIGIT_SIDE * OVERSAMPLING / max(grey.shape)
+    enlarged = _resize(ink / ink.max(), scale, Image.Resampling.LANCZOS)
+    return _centre(_scale_to_fit(_adjust_pen(enlarged > TINY_OUTLINE)))
 
 
-def _drawn_anew(grey: GreyImage) -> GreyImage:
-    """Ink, strokes, pen, 20 x 20 fit, centre of mass."""
-    factor = -(-max(grey.shape) // WORK)
-    zoom = -(-ENLARGED // max(grey.shape))
+def _normalize_ink(grey: GreyImage) -> GreyImage:
+    factor = -(-max(grey.shape) // MAX_SIDE)
+    zoom = -(-MIN_SIDE // max(grey.shape))
     image = Image.fromarray(grey)
     if factor > 1:
         image = image.reduce(factor)
@@ -121,87 +146,55 @@ def _drawn_anew(grey: GreyImage) -> GreyImage:
         size = zoom * image.width, zoom * image.height
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
-    # In a picture so small, a line across it is a stroke.
+    # In a picture that small, a line across it is a stroke.
     digit = select_digit(ink.mask, ink.faint_mask if zoom == 1 else None)
     box = bounding_box(digit)
-    if factor > 1 and max(box.height, box.width) < NEAR:
-        return _drawn_anew(_around(grey, box, factor))
-    return render_digit(ink.coverage, digit, outlined=max(box.height, box.width) / zoom >= OUTLINED)
+    side = box.longer_side
+    if factor > 1 and side < MIN_DIGIT_SIDE:
+        top, left = (max(start - side, 0) * factor for start in (box.top, box.left))
+        bottom, right = ((end + side) * factor for end in (box.bottom, box.right))
+        return _normalize_ink(grey[top:bottom, left:right])
+    return render_digit(ink.coverage, digit, outlined=side / zoom >= MIN_OUTLINED)
 
 
-def _around(grey: GreyImage, box: Box, factor: int) -> GreyImage:
-    """The part of a picture around a box of the reduced one."""
-    margin = max(box.height, box.width)
-    top, left = (max(start - margin, 0) * factor for start in (box.top, box.left))
-    return grey[top : (box.bottom + margin) * factor, left : (box.right + margin) * factor]
-
-
-def render_digit(cover: Float32Array, digit: Mask, *, outlined: bool = True) -> GreyImage:
-    """Draw the strokes of a digit the way MNIST's were.
-
-    Parameters
-    ----------
-    cover : float32 ndarray of shape (height, width), 0 ground to 1 full ink
-    digit : bool ndarray of shape (height, width), where the digit's strokes are; some
-    outlined : bool, default=True
-        Whether the digit has so many pixels that it has an outline, which is drawn anew with a pen
-        as MNIST's; else its greys are reduced or enlarged as they are.
-
-    Returns
-    -------
-    uint8 ndarray of shape (28, 28), 0-255
-    """
-    box = bounding_box(digit)
-    window = slice(box.top, box.bottom), slice(box.left, box.right)
-    # The soft edges beside a stroke are a part of it, and what else is near is not.
-    near = ndimage.binary_dilation(np.pad(digit[window], 2), np.ones((3, 3)))
-    top, left = (min(start, 2) for start in (box.top, box.left))
-    around = cover[box.top - top : box.bottom + 2, box.left - left : box.right + 2]
-    soft = np.zeros(near.shape, dtype=np.float32)
-    soft[2 - top : 2 - top + around.shape[0], 2 - left : 2 - left + around.shape[1]] = around
-    soft[~near] = 0
-    if not outlined:
-        return _place(_fit(soft / soft.max()))
-    scale = BOX * FINE / max(box.height, box.width)
-    return _place(_fit(_with_pen(_resized(soft, scale) > 0.5)))
-
-
-def _resized(
-    field: Float32Array, scale: float, how: Image.Resampling = Image.Resampling.BICUBIC
+def _resize(
+    values: Float32Array, scale: float, method: Image.Resampling = Image.Resampling.BICUBIC
 ) -> Float32Array:
-    size = [max(round(side * scale), 1) for side in field.shape[::-1]]
-    return np.asarray(Image.fromarray(field).resize(size, how))
+    size = [max(round(side * scale), 1) for side in values.shape[::-1]]
+    return np.asarray(Image.fromarray(values).resize(size, method))
 
 
-def _with_pen(outline: Mask) -> Float32Array:
-    """Soft strokes with the outline moved in or out as far as the pen was too thick or thin."""
-    width = stroke_width(ndimage.gaussian_filter(outline.astype(np.float32), 1)) / FINE
-    move = FINE * (np.clip(width, THINNEST, THICKEST) - width) / 2
-    outline = np.pad(outline, round(max(move, 0)) + 2)
+def _adjust_pen(outline: Mask) -> Float32Array:
+    """Move the outline so that the mean stroke width is within MNIST's, and soften it."""
+    smooth = ndimage.gaussian_filter(outline.astype(np.float32), 1)
+    width = stroke_width(smooth) / OVERSAMPLING
+    target = np.clip(width, MIN_STROKE_WIDTH, MAX_STROKE_WIDTH)
+    shift = OVERSAMPLING * (target - width) / 2
+    outline = np.pad(outline, round(max(shift, 0)) + 2)
     distance = ndimage.distance_transform_edt(outline) - ndimage.distance_transform_edt(~outline)
-    # Thin strokes of a digit that is thick elsewhere stay.
-    ridge = ndimage.maximum_filter(distance, 2 * FINE + 1)
-    move = np.maximum(move, -0.4 * np.maximum(ridge, 0))
-    return np.asarray(np.clip(distance + move + 0.5, 0, 1), dtype=np.float32)
+    # Limit the shift, so that thin strokes of a digit that is thick elsewhere do not vanish.
+    ridge = ndimage.maximum_filter(distance, 2 * OVERSAMPLING + 1)
+    shift = np.maximum(shift, -0.4 * np.maximum(ridge, 0))
+    return np.asarray(np.clip(distance + shift + 0.5, 0, 1), dtype=np.float32)
 
 
-def _fit(strokes: Float32Array) -> Float32Array:
-    """Scale to a longer side of 20 pixels, anti-aliased."""
-    box = bounding_box(strokes > EDGE)
-    image = Image.fromarray(strokes)
-    scale = BOX / max(box.height, box.width)
+def _scale_to_fit(coverage: Float32Array) -> Float32Array:
+    """Crop, and scale to a longer side of 20 pixels, anti-aliased."""
+    box = bounding_box(coverage > MIN_COVERAGE)
+    scale = DIGIT_SIDE / box.longer_side
     size = [max(round(side * scale), 1) for side in (box.width, box.height)]
     area = (box.left, box.top, box.right, box.bottom)
+    image = Image.fromarray(coverage)
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=area)).clip(0, 1)
 
 
-def _place(fitted: Float32Array) -> GreyImage:
-    """Put into 28 x 28 with the centre of mass at (14, 14), to the nearest pixel."""
-    out = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
+def _centre(coverage: Float32Array) -> GreyImage:
+    """Place in 28 x 28 with the centre of mass at (14, 14), to the nearest pixel."""
+    image = np.zeros(IMAGE_SHAPE, dtype=np.uint8)
     window = tuple(
-        slice(start := int(np.clip(round(CENTRE - middle), 0, IMAGE_SIDE - length)), start + length)
-        for middle, length in zip(ndimage.center_of_mass(fitted), fitted.shape, strict=True)
+        slice(start := int(np.clip(round(CENTRE - mean), 0, IMAGE_SIDE - length)), start + length)
+        for mean, length in zip(ndimage.center_of_mass(coverage), coverage.shape, strict=True)
     )
-    # Full ink in MNIST is 255 in the middle of the stroke, however thin the pen was.
-    out[window] = np.rint(255 * fitted / fitted.max())
-    return out
+    # In MNIST, the middle of a stroke is 255, however thin the pen was.
+    image[window] = np.rint(255 * coverage / coverage.max())
+    return image

@@ -1,44 +1,47 @@
-"""Which side of the ground ink is on: dark on light, or light on dark."""
+"""Polarity of a picture: dark ink on a light background, or light ink on a dark one."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Float32Array, GreyImage
+from mnist_svm.constants import Array, Float32Array, GreyImage
 from mnist_svm.exceptions import PictureError
 
-# Greys from ground to full ink: less is nothing that anybody wrote.
+# Range of grey levels, of 255, below which a picture is blank.
 MIN_CONTRAST = 20
 
-# Part of the picture's longer side.
-SURROUNDINGS = 0.35
+# Longer side, in pixels, of the copy that is examined: detail beyond that is noise.
+EXAMINED_SIDE = 300
+# Window of the local mean, as a fraction of the longer side: wider than any stroke.
+LOCAL_WINDOW = 0.35
+# Depths of the rings of pixels inside the border, as fractions of the sides: the outer rings may
+# lie on a frame, the inner ones inside it.
+RING_DEPTHS = (0.0, 0.08, 0.16, 0.24)
 
-# Parts of the picture's sides: how far within its border rings of greys are looked at.
-RINGS = (0.0, 0.08, 0.16, 0.24)
+# Widest frame, as a fraction of the shorter side: a wider one would cover most of the picture.
+MAX_FRAME_WIDTH = 0.17
+# Fraction of the ring inside a frame that is background: strokes rarely touch the frame.
+MIN_RING_BACKGROUND = 0.97
 
-# Part of the shorter side: a wider frame would leave less than half of the picture within. And the
-# part of its inner edge that is ground.
-FRAME, FRAMED = 0.17, 0.97
+# In a bilevel picture: width of each grey level as a fraction of the grey range (noise), width of
+# the edges between both as a fraction of the longer side (blur), fraction of other pixels (dirt).
+BILEVEL_SPREAD, BILEVEL_EDGE, BILEVEL_OUTLIERS = 0.15, 0.05, 0.05
 
-# Of two greys, parts of the range of greys that each takes, of the longer side that an edge does,
-# and of the picture that others may.
-SPREAD, SOFT, STRAY = 0.15, 0.05, 0.05
-
-# Part of a side: no scanner leaves a wider edge.
-EDGE = 0.04
+# Widest edge that a scanner leaves, as a fraction of the side.
+MAX_SCAN_EDGE = 0.04
+# Fraction of dark pixels in a row: the change that ends a scanner's edge, the highest of a bright
+# edge and the lowest of a dark one.
+SCAN_EDGE_CHANGE, MAX_OF_BRIGHT, MIN_OF_DARK = 0.05, 0.05, 0.95
 
 
 def ink_is_dark(grey: GreyImage) -> bool:
-    """Whether ink is darker than the ground, by three witnesses that seldom err together.
+    """Whether ink is darker than the background.
 
-    Ink is narrow: greys less those of their surroundings are skewed to its side. It is rare: the
-    middle grey is the ground's. And it is inside: so are those of the border and of rings within
-    it, should there be a frame.
+    Three cues that seldom fail together are added up. Ink is narrow: grey levels minus their local
+    mean are skewed to the side of the ink. Ink is rare: the median is that of the background. Ink
+    is inside: so are the medians of the border and, in case of a frame, of rings inside it.
 
     Parameters
     ----------
@@ -51,87 +54,80 @@ def ink_is_dark(grey: GreyImage) -> bool:
     Raises
     ------
     PictureError
-        If the picture is blank: all of about one grey.
+        If the picture is blank: its grey levels span less than `MIN_CONTRAST`.
     """
-    factor = max(grey.shape) // 300
-    reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
-    small = np.asarray(reduced, dtype=np.float32)
-    small = _without_edges(small)
-    low, high = float(small.min()), float(small.max())
-    if high - low < MIN_CONTRAST:
+    factor = max(max(grey.shape) // EXAMINED_SIDE, 1)
+    small = np.asarray(Image.fromarray(grey).reduce(factor), dtype=np.float32)
+    small = _crop_scan_edges(small)
+    grey_range = float(np.ptp(small))
+    if grey_range < MIN_CONTRAST:
         raise blank_picture_error()
-    size = nearest_odd(SURROUNDINGS * max(small.shape))
-    difference = small - ndimage.uniform_filter(small, size, mode="nearest")
+    window = nearest_odd(LOCAL_WINDOW * max(small.shape))
+    difference = small - ndimage.uniform_filter(small, window, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
     middle = midrange(small)
-    rings = []
-    for part in RINGS:
-        i, j = (int(part * side) for side in small.shape)
+    ring_medians = []
+    for depth in RING_DEPTHS:
+        i, j = (int(depth * side) for side in small.shape)
         inner = small[i : small.shape[0] - i, j : small.shape[1] - j]
-        rings.append(border_pixels(inner) - middle)
-    common = float(np.median(small)) - middle
-    outer = float(np.median(rings[0]))
-    if outer * common < 0 and is_bilevel(small) and not _is_framed(small, outer > 0):
-        # A bold digit, cut to its ink, is more of the picture than its ground.
+        ring_medians.append(np.median(border_pixels(inner) - middle))
+    outer = float(ring_medians[0])
+    overall = float(np.median(small)) - middle
+    if outer * overall < 0 and is_bilevel(small) and not _is_framed(small, outer > 0):
+        # The ink of a tightly cropped bold digit covers more than the background does.
         return outer > 0
-    borders = float(np.mean([np.median(ring) for ring in rings]))
-    return (borders + common) / (high - low) - skewness > 0
+    return (float(np.mean(ring_medians)) + overall) / grey_range - skewness > 0
 
 
-def is_bilevel(small: npt.NDArray[Any]) -> bool:
-    """Whether ink is of one grey and the ground of another, and others are between them only.
-
-    Parameters
-    ----------
-    small : ndarray of shape (height, width)
-    """
-    low, high = float(small.min()), float(small.max())
-    spread = SPREAD * (high - low)
-    dark, bright = small <= low + spread, small >= high - spread
-    size = 2 * round(SOFT * max(small.shape)) + 3
-    edge = ndimage.maximum_filter(dark, size) & ndimage.maximum_filter(bright, size)
-    return float((dark | bright | edge).mean()) > 1 - STRAY
+def is_bilevel(grey: Array) -> bool:
+    """Whether background and ink have one grey level each, with others only between both."""
+    low, high = float(grey.min()), float(grey.max())
+    spread = BILEVEL_SPREAD * (high - low)
+    dark, bright = grey <= low + spread, grey >= high - spread
+    size = 2 * round(BILEVEL_EDGE * max(grey.shape)) + 3
+    edges = ndimage.maximum_filter(dark, size) & ndimage.maximum_filter(bright, size)
+    return float((dark | bright | edges).mean()) > 1 - BILEVEL_OUTLIERS
 
 
-def _is_framed(small: Float32Array, bright: bool) -> bool:
-    """Whether a bright or dark border ends all around: some ring within it is all of the other."""
-    middle = midrange(small)
-    other = (small < middle) == bright
-    widths = range(int(FRAME * min(small.shape)) + 1)
+def _is_framed(grey: Float32Array, bright: bool) -> bool:
+    """Whether a bright (or dark) border is a frame: some ring inside it is of the other level."""
+    other = (grey < midrange(grey)) == bright
+    widths = range(int(MAX_FRAME_WIDTH * min(grey.shape)) + 1)
     rings = (border_pixels(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
-    return max(float(ring.mean()) for ring in rings) > FRAMED
+    return max(float(ring.mean()) for ring in rings) > MIN_RING_BACKGROUND
 
 
-def _without_edges(small: Float32Array) -> Float32Array:
-    """A picture without the narrow dark or bright edges that a scanner leaves on its sides."""
-    middle = midrange(small)
+def _crop_scan_edges(grey: Float32Array) -> Float32Array:
+    """Remove the narrow dark or bright edges that a scanner leaves at the sides."""
+    middle = midrange(grey)
     for _ in range(4):
-        small = np.rot90(small)
-        depth = int(EDGE * len(small)) + 1
-        dark = (small[: depth + 1] < middle).mean(axis=1)
-        other = np.abs(dark - dark[0]) > 0.05
-        first = int(other.argmax())
-        uniform = (dark[0] > 0.95 or dark[0] < 0.05) and len(small) > 2 * len(dark)
-        if uniform and other.any() and (dark[first] > 0.5) != (dark[0] > 0.5):
-            small = small[first + 1 :]
-    return small
+        grey = np.rot90(grey)
+        depth = int(MAX_SCAN_EDGE * len(grey)) + 1
+        dark = (grey[: depth + 1] < middle).mean(axis=1)
+        changed = np.abs(dark - dark[0]) > SCAN_EDGE_CHANGE
+        end = int(changed.argmax())
+        is_uniform = dark[0] > MIN_OF_DARK or dark[0] < MAX_OF_BRIGHT
+        is_edge = is_uniform and len(grey) > 2 * len(dark) and changed.any()
+        if is_edge and (dark[end] > 0.5) != (dark[0] > 0.5):
+            grey = grey[end + 1 :]
+    return grey
 
 
-def border_pixels(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """What is on the border, once around."""
+def border_pixels(image: Array) -> Array:
+    """Pixels of the four sides, clockwise from the upper left corner; corners appear twice."""
     return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])
 
 
-def midrange(image: npt.NDArray[Any]) -> float:
-    """Half-way from the darkest grey to the lightest."""
+def midrange(image: Array) -> float:
+    """Mean of the lowest and the highest value."""
     return (float(image.min()) + float(image.max())) / 2
 
 
 def nearest_odd(length: float) -> int:
-    """The nearest_odd number of pixels of about a length: the size of a window with a middle."""
+    """Nearest odd integer: the size of a window with a centre pixel."""
     return 2 * round(length / 2) + 1
 
 
 def blank_picture_error() -> PictureError:
-    """The error of a picture on which nothing is written."""
-    return PictureError("blank picture: no digit stands out from the ground")
+    """Error for a picture without any ink."""
+    return PictureError("blank picture: no digit stands out from the background")

@@ -1,111 +1,96 @@
-"""Ruled lines, squared paper and the frames of forms: found and taken out of the ink."""
+"""Find ruled lines, the grid of squared paper and the frames of forms."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm.constants import Mask
+from mnist_svm.constants import IntegerArray, Mask
 
-# A rule runs along so much of the picture's side, with at most this slope.
-LENGTH = 0.6
+# Shorter side, in pixels, below which a picture is not searched for lines.
+MIN_SIDE = 16
+
+# Least length of a line, as a fraction of the picture's width, and its slopes, rows per column:
+# up to 8 degrees, in steps of a quarter of a degree.
+MIN_LENGTH = 0.6
 SLOPES = np.tan(np.deg2rad(np.arange(-8, 8.01, 0.25)))
 
-# Parts of the picture's side: no rule is thicker, and it ends this near to the picture's edge.
-THICKNESS = 0.06
-END = 0.04
+# Greatest thickness of a line, and the distance from the picture's border up to which it counts as
+# crossing the whole picture, as fractions of the picture's side.
+MAX_THICKNESS, MAX_END_GAP = 0.06, 0.04
+# More lines than this are noise.
+MAX_LINES = 100
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """A straight line across the picture: row = start + slope * column."""
-
-    start: float
-    slope: float
+def find_lines(mask: Mask) -> tuple[list[Mask], list[Mask]]:
+    """Find horizontal lines and vertical lines; see `find_horizontal_lines`."""
+    return find_horizontal_lines(mask), [line.T for line in find_horizontal_lines(mask.T)]
 
 
-def find_ruled_lines(mask: Mask) -> list[Mask]:
-    """Horizontal lines across a picture; those of the transposed mask are the vertical ones.
+def find_horizontal_lines(mask: Mask) -> list[Mask]:
+    """Find the straight, nearly horizontal lines that cross a picture.
 
     Parameters
     ----------
-    mask : bool ndarray of shape (height, width), where ink is
+    mask : bool ndarray of shape (height, width), the pixels of ink
 
     Returns
     -------
-    list of bool ndarray of shape (height, width), one a line, from top to bottom
-        True on the line, but not where strokes cross it.
+    list of bool ndarray of shape (height, width), one for each line, from top to bottom
+        True on the line, except where strokes cross it.
     """
     width = mask.shape[1]
-    if min(mask.shape) < 16:
+    if min(mask.shape) < MIN_SIDE:
         return []
-    top = mask.copy()
-    top[1:] &= ~mask[:-1]
-    straight = _straight(top)
-    if not straight:
+    upper_edges = mask.copy()
+    upper_edges[1:] &= ~mask[:-1]
+    candidates = _hough_lines(upper_edges)
+    if not candidates:
         return []
     runs = _vertical_runs(mask)
-    across: list[Mask] = []
-    within: list[Mask] = []
-    for rule in straight:
-        pixels = _traced(mask, runs, rule)
+    crossing: list[Mask] = []
+    ending_inside: list[Mask] = []
+    for start, slope in candidates:
+        pixels = _trace_line(mask, *runs, start, slope)
         (columns,) = np.nonzero(pixels.any(axis=0))
         if len(columns):
-            ends = max(columns[0], width - 1 - columns[-1])
-            (across if ends <= END * width else within).append(pixels)
-    # One line alone that ends inside the picture is a stroke; two or more make a frame.
-    lines = across + (within if len(within) > 1 else [])
+            end_gap = max(columns[0], width - 1 - columns[-1])
+            (crossing if end_gap <= MAX_END_GAP * width else ending_inside).append(pixels)
+    # A single line that ends inside the picture is a stroke; two or more are a frame.
+    lines = crossing + (ending_inside if len(ending_inside) > 1 else [])
     return sorted(lines, key=lambda line: int(line.any(axis=1).argmax()))
 
 
-def find_both_directions(mask: Mask) -> tuple[list[Mask], list[Mask]]:
-    """Horizontal lines across a picture, and vertical ones.
-
-    Parameters
-    ----------
-    mask : bool ndarray of shape (height, width), where ink is
-
-    Returns
-    -------
-    tuple of two lists of bool ndarray of shape (height, width), each as from `rules`
-    """
-    return find_ruled_lines(mask), [line.T for line in find_ruled_lines(mask.T)]
-
-
-def _straight(top: Mask) -> list[_Rule]:
-    """Straight lines that have the upper edge of some ink in most columns."""
-    height, width = top.shape
-    rows, columns = np.nonzero(top)
-    if len(rows) < LENGTH * width:
+def _hough_lines(edges: Mask) -> list[tuple[float, float]]:
+    """First row and slope of the lines with edge pixels in most columns (Hough transform)."""
+    height, width = edges.shape
+    rows, columns = np.nonzero(edges)
+    if len(rows) < MIN_LENGTH * width:
         return []
-    reach = int(np.ceil(SLOPES.max() * width)) + 2
-    counts = np.stack(
+    offset = int(np.ceil(SLOPES.max() * width)) + 2
+    votes = np.stack(
         [
             np.bincount(
-                np.rint(rows - slope * columns).astype(int) + reach, minlength=height + 2 * reach
+                np.rint(rows - slope * columns).astype(int) + offset, minlength=height + 2 * offset
             )
             for slope in SLOPES
         ]
     )
-    counts = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
-    rules = []
-    while counts.max() >= LENGTH * width:
-        slope, start = np.unravel_index(counts.argmax(), counts.shape)
-        rules.append(_Rule(float(start + 1 - reach), float(SLOPES[slope])))
-        near = 3 + round(THICKNESS * height / 2)
+    votes = votes[:, :-2] + votes[:, 1:-1] + votes[:, 2:]
+    lines: list[tuple[float, float]] = []
+    while votes.max() >= MIN_LENGTH * width and len(lines) <= MAX_LINES:
+        slope, start = np.unravel_index(votes.argmax(), votes.shape)
+        lines.append((float(start + 1 - offset), float(SLOPES[slope])))
+        # Remove the votes for lines that cross the middle column nearby.
+        near = 3 + round(MAX_THICKNESS * height / 2)
         middle = start + SLOPES[slope] * width / 2
-        for other, of_other in enumerate(SLOPES):
-            centre = round(middle - of_other * width / 2)
-            counts[other, max(centre - near, 0) : centre + near] = 0
-        if len(rules) > 100:
-            break
-    return rules
+        for other, other_slope in enumerate(SLOPES):
+            centre = round(middle - other_slope * width / 2)
+            votes[other, max(centre - near, 0) : centre + near] = 0
+    return lines
 
 
-def _vertical_runs(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """For each pixel the first row of the run of ink it is in, and the run's length."""
+def _vertical_runs(mask: Mask) -> tuple[IntegerArray, IntegerArray]:
+    """First row and length of the vertical run of ink that each pixel belongs to."""
     height, _ = mask.shape
     rows = np.arange(height, dtype=np.int32)[:, None]
     first = np.maximum.accumulate(np.where(mask, -1, rows), axis=0) + 1
@@ -113,30 +98,28 @@ def _vertical_runs(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.in
     return first, np.where(mask, last - first + 1, 0)
 
 
-def _traced(
-    mask: Mask, runs: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]], rule: _Rule
+def _trace_line(
+    mask: Mask, first: IntegerArray, lengths: IntegerArray, start: float, slope: float
 ) -> Mask:
-    """The runs of ink along a line that are as short as the line is thin."""
+    """Pixels of the vertical runs along a line that are no longer than the line is thick."""
     height, width = mask.shape
-    first, length = runs
     columns = np.arange(width)
-    out = np.zeros_like(mask)
-    row = np.rint(rule.start + rule.slope * columns).astype(int)
-    starts = np.full(width, -1)
-    for step in (0, 1, -1, 2, -2):
-        at = np.clip(row + step, 0, height - 1)
-        hit = (starts < 0) & mask[at, columns]
-        starts[hit] = at[hit]
-    on = starts >= 0
-    if on.mean() < LENGTH:
-        return out
-    lengths = length[starts[on], columns[on]]
-    thickness = float(np.median(lengths))
-    if thickness > max(THICKNESS * max(height, width), 2):
-        return out
-    thin = lengths <= 1.5 * thickness + 1
-    for column, begin, count in zip(
-        columns[on][thin], first[starts[on], columns[on]][thin], lengths[thin], strict=True
-    ):
-        out[begin : begin + count, column] = True
-    return out
+    line = np.zeros_like(mask)
+    centres = np.rint(start + slope * columns).astype(int)
+    rows = np.full(width, -1)
+    for shift in (0, 1, -1, 2, -2):
+        shifted = np.clip(centres + shift, 0, height - 1)
+        is_hit = (rows < 0) & mask[shifted, columns]
+        rows[is_hit] = shifted[is_hit]
+    columns = columns[rows >= 0]
+    if len(columns) / width < MIN_LENGTH:
+        return line
+    rows = rows[columns]
+    run_lengths = lengths[rows, columns]
+    thickness = float(np.median(run_lengths))
+    if thickness > max(MAX_THICKNESS * max(height, width), 2):
+        return line
+    for column, begin, length in zip(columns, first[rows, columns], run_lengths, strict=True):
+        if length <= 1.5 * thickness + 1:
+            line[begin : begin + length, column] = True
+    return line

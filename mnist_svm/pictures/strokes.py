@@ -1,38 +1,34 @@
-"""Which of the blobs on a picture are the strokes of one digit."""
+"""Bounding boxes, and the strokes of the one digit on a picture."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_svm.constants import Mask
-from mnist_svm.pictures.ruled_lines import find_both_directions
+from mnist_svm.constants import IntegerArray, Mask
+from mnist_svm.pictures.ruled_lines import find_lines
 
-# A separate blob of less than this part of the largest's area is a speck.
-MIN_STROKE = 0.02
+# Smallest separate stroke, as a fraction of the area of the largest: less is a speck.
+MIN_STROKE_AREA = 0.02
+# Largest gap between strokes of a digit: the larger of a fraction of the digit's longer side and
+# a fraction of the picture's.
+MAX_GAP, MAX_GAP_OF_PICTURE = 0.35, 0.06
+# Weight of the area of a component that the picture's border cuts off, when the largest is chosen.
+CUT_OFF_WEIGHT = 0.4
 
-# Strokes further apart than this part of the digit's longer side, and of the picture's, are not
-# of one digit.
-REACH = 0.35
-MIN_REACH = 0.06
-
-# What the picture's edge cuts off is the digit less likely than what is whole, by this factor.
-CUT_OFF = 0.4
-
-# What takes so much of a side of the picture is the desk or a frame, if there is a digit of this
-# part of the picture's longer side that touches none.
-ALONG_A_SIDE = 0.6
+# Fraction of a side of the picture above which a component that covers it is a desk or a frame.
+MIN_SIDE_COVERED = 0.6
+# Smallest digit, as a fraction of the picture's longer side.
 MIN_DIGIT = 0.05
-
-# Ruled lines go on beyond the digit at both ends, at least this part of the picture's longer side.
-MARGIN = 0.015
+# Least length by which ruled lines extend beyond the digit at both ends, as a fraction of the
+# picture's longer side.
+MIN_OVERHANG = 0.015
 
 
 class Box(NamedTuple):
-    """Rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, the ends excluded."""
 
     top: int
     bottom: int
@@ -49,14 +45,23 @@ class Box(NamedTuple):
         """Number of columns."""
         return self.right - self.left
 
+    @property
+    def longer_side(self) -> int:
+        """The larger of height and width."""
+        return max(self.height, self.width)
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Index of the box in an array of shape (height, width)."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
     def to_dict(self) -> dict[str, int]:
-        """Corner, width and height, as machines are told them."""
-        return {
-            "left": self.left,
-            "top": self.top,
-            "width": self.width,
-            "height": self.height,
-        }
+        """Left, top, width and height, for JSON."""
+        return {"left": self.left, "top": self.top, "width": self.width, "height": self.height}
+
+    def shift(self, rows: int, columns: int) -> Box:
+        """The box moved down and to the right."""
+        return Box(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
 
     def union(self, other: Box) -> Box:
         """The smallest box around both."""
@@ -67,30 +72,21 @@ class Box(NamedTuple):
             max(self.right, other.right),
         )
 
-    def extends_beyond(self, other: Box, axis: int, least: float) -> bool:
-        """Whether it exceeds the other box at both ends of an axis (0 rows, 1 columns)."""
+    def extends_beyond(self, other: Box, axis: int, length: float) -> bool:
+        """Whether it exceeds the other by `length` at both ends of an axis (0 rows, 1 columns)."""
         low, high = 2 * axis, 2 * axis + 1
-        return min(other[low] - self[low], self[high] - other[high]) >= least
+        return min(other[low] - self[low], self[high] - other[high]) >= length
 
     def gaps(self, other: Box) -> tuple[int, int]:
-        """Rows and columns between both; negative as far as they overlap."""
+        """Rows and columns between both; negative where they overlap."""
         return (
             max(self.top, other.top) - min(self.bottom, other.bottom),
             max(self.left, other.left) - min(self.right, other.right),
         )
 
 
-def component_boxes(labels: npt.NDArray[np.int32]) -> list[Box]:
-    """The box around each labelled blob, in the order of their labels 1, 2, ...
-
-    Parameters
-    ----------
-    labels : int32 ndarray of shape (height, width), from `scipy.ndimage.label`
-
-    Returns
-    -------
-    list of Box
-    """
+def component_boxes(labels: IntegerArray) -> list[Box]:
+    """Bounding boxes of the components that `scipy.ndimage.label` found, by label 1, 2, ..."""
     return [
         Box(rows.start, rows.stop, columns.start, columns.stop)
         for rows, columns in ndimage.find_objects(labels)
@@ -98,19 +94,19 @@ def component_boxes(labels: npt.NDArray[np.int32]) -> list[Box]:
 
 
 def bounding_box(mask: Mask) -> Box:
-    """The box around all that is true, of which there must be some."""
+    """Bounding box of the true pixels of a mask, of which there must be at least one."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
 def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
-    """The strokes of the digit on a picture of one: no specks, ruled lines, frames or desks.
+    """Select the strokes of one digit; leave out specks, ruled lines, frames and desks.
 
     Parameters
     ----------
-    mask : bool ndarray of shape (height, width), where strokes are; some
+    mask : bool ndarray of shape (height, width), the pixels of strokes; at least one
     faint_mask : bool ndarray of shape (height, width), optional
-        Where there is any ink, ruled lines too. Without it, no lines are looked for.
+        All pixels above the noise, in which ruled lines are found. By default, there are no lines.
 
     Returns
     -------
@@ -118,60 +114,57 @@ def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
     """
     if faint_mask is None:
         return _largest_cluster(mask)
-    level, upright = find_both_directions(faint_mask)
-    # A tall digit may look like a line among the lines of its frame.
-    outer = [lines[:1] + lines[1:][-1:] for lines in (level, upright)]
-    for horizontal, vertical in ((level, upright), outer, (level, []), ([], upright)):
-        if (digit := _without(mask, horizontal, vertical)) is not None:
+    horizontal, vertical = find_lines(faint_mask)
+    # Among the lines of a frame, a tall digit may look like a line.
+    outermost = [lines[:1] + lines[1:][-1:] for lines in (horizontal, vertical)]
+    for lines in ((horizontal, vertical), outermost, (horizontal, []), ([], vertical)):
+        if (digit := _digit_without_lines(mask, *lines)) is not None:
             return digit
     return _largest_cluster(mask)
 
 
-def _without(mask: Mask, horizontal: list[Mask], vertical: list[Mask]) -> Mask | None:
-    """The digit when lines are taken away, if that leaves one and they go on beyond it."""
+def _digit_without_lines(mask: Mask, horizontal: list[Mask], vertical: list[Mask]) -> Mask | None:
+    """The digit that is left without the lines; None unless all lines extend beyond it."""
     lines = horizontal + vertical
     rest = mask & ~np.logical_or.reduce(lines) if lines else mask
     if not lines or not rest.any():
         return None
     digit = _largest_cluster(rest)
-    box = bounding_box(digit)
-    margin = MARGIN * max(mask.shape)
-    beyond = all(
-        bounding_box(line).extends_beyond(box, axis, margin)
+    box, side = bounding_box(digit), max(mask.shape)
+    all_extend = all(
+        bounding_box(line).extends_beyond(box, axis, MIN_OVERHANG * side)
         for axis, lines in ((1, horizontal), (0, vertical))
         for line in lines
     )
-    large = max(box.height, box.width) > MIN_DIGIT * max(mask.shape)
-    return digit if beyond and large else None
+    return digit if all_extend and box.longer_side > MIN_DIGIT * side else None
 
 
 def _largest_cluster(mask: Mask) -> Mask:
-    """The largest blob and those that belong to it."""
+    """The largest connected component, and those near enough to be strokes of the same digit."""
+    side = max(mask.shape)
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(float)
     boxes = component_boxes(labels)
     sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-    on_sides = np.stack([np.bincount(side, minlength=n + 1)[1:] / len(side) for side in sides])
-    touching = np.asarray(on_sides.any(axis=0))
-    tall = np.array([max(box.height, box.width) for box in boxes])
-    likely = areas.copy()
-    if (~touching & (tall > MIN_DIGIT * max(mask.shape))).any():
-        areas[(on_sides > ALONG_A_SIDE).any(axis=0)] = 0
-        likely = np.where(touching, CUT_OFF * areas, areas)
-    first = int(likely.argmax())
-    if not touching[first]:
-        areas[touching] = 0
-    joined, box = {first}, boxes[first]
-    candidates = {int(k) for k in np.flatnonzero(areas >= MIN_STROKE * areas[first])} - joined
-    least = MIN_REACH * max(mask.shape)
-    while near := {k for k in candidates if _belongs(boxes[k], box, least)}:
-        joined |= near
+    covered = np.stack([np.bincount(part, minlength=n + 1)[1:] / len(part) for part in sides])
+    is_cut_off = np.asarray(covered.any(axis=0))
+    is_large = np.array([box.longer_side for box in boxes]) > MIN_DIGIT * side
+    weighted = areas.copy()
+    if (~is_cut_off & is_large).any():
+        areas[(covered > MIN_SIDE_COVERED).any(axis=0)] = 0
+        weighted = np.where(is_cut_off, CUT_OFF_WEIGHT * areas, areas)
+    first = int(weighted.argmax())
+    if not is_cut_off[first]:
+        areas[is_cut_off] = 0
+    cluster, box = {first}, boxes[first]
+    candidates = {int(k) for k in np.flatnonzero(areas >= MIN_STROKE_AREA * areas[first])} - cluster
+    while near := {
+        k
+        for k in candidates
+        if max(box.gaps(boxes[k])) <= max(MAX_GAP * box.longer_side, MAX_GAP_OF_PICTURE * side)
+    }:
+        cluster |= near
         candidates -= near
         for k in near:
             box = box.union(boxes[k])
-    return np.isin(labels, [k + 1 for k in joined])
-
-
-def _belongs(part: Box, digit: Box, least: float) -> bool:
-    """Whether a blob is near enough to a digit to be a stroke of it."""
-    return max(digit.gaps(part)) <= max(REACH * max(digit.height, digit.width), least)
+    return np.isin(labels, [k + 1 for k in cluster])

@@ -230,7 +230,7 @@ def test_a_short_name_stays_and_what_cannot_be_printed_is_a_question_mark():
 
 
 def test_a_paragraph_keeps_its_words_and_its_lines_fit():
-    text = "not a picture in a format that is read here (PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM)"
+    text = "not a picture in a supported format (PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM)"
     lines = list(wrap_text(text, 14, 120))
     assert " ".join(lines) == text
     font = ImageFont.load_default(14)

@@ -46,6 +46,7 @@ def right(small_model, digits):
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guise", GUISES)
 def test_digits_in_a_guise_are_read(right, guise):
     assert right["plain"] == COUNT
@@ -198,6 +199,7 @@ def test_a_page_of_numbers_is_the_same_each_time(hands):
 # --- the files ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_collection_is_written_with_labels_in_the_names(digits, hands, tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_SVM_DATA", str(DATA))
     monkeypatch.setattr(sys, "argv", ["make.py", str(tmp_path), "--count", "1"])

@@ -37,6 +37,7 @@ def test_every_seed_is_read(files):
         assert normalize(decode(io.BytesIO(data)).grey).max() == 255, name
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(5))
 def test_a_mutated_picture_is_read_or_refused_and_nothing_else(files, seed, monkeypatch, capfd):
     # Inflated sizes that are legal would only take time.
@@ -91,6 +92,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_hostile_files_are_reported_each_on_one_line_in_little_memory(start, tmp_path):
     for name, (data, _) in HOSTILE_FILES.items():
         (tmp_path / name).write_bytes(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_svm.pictures.ruled_lines import find_ruled_lines
+from mnist_svm.pictures.ruled_lines import find_horizontal_lines
 from tests.support.drawing import scaled_ink
 
 SHAPE = (200, 300)
@@ -34,20 +34,20 @@ def one_of_each(test_set):
 @pytest.mark.parametrize("thick", [1, 2, 5])
 def test_a_line_across_the_page_is_found_at_any_small_tilt(tilt, thick):
     drawn = line(100, tilt, thick)
-    (found,) = find_ruled_lines(drawn)
+    (found,) = find_horizontal_lines(drawn)
     assert (found & drawn).sum() > 0.97 * drawn.sum()
 
 
 def test_all_lines_are_found_from_top_to_bottom():
-    found = find_ruled_lines(np.logical_or.reduce([line(row, 0.6) for row in (20, 60, 100, 140)]))
+    found = find_horizontal_lines(np.logical_or.reduce([line(row, 0.6) for row in (20, 60, 100, 140)]))
     tops = [int(each.any(axis=1).argmax()) for each in found]
     assert tops == [20, 60, 100, 140]
 
 
 def test_no_line_is_found_in_digits(one_of_each):
     for image in one_of_each:
-        assert find_ruled_lines(digit_at(image, 60, 120)) == []
-        assert find_ruled_lines(digit_at(image, 60, 120).T) == []
+        assert find_horizontal_lines(digit_at(image, 60, 120)) == []
+        assert find_horizontal_lines(digit_at(image, 60, 120).T) == []
 
 
 def test_a_tall_one_and_the_bar_of_a_large_seven_are_no_lines(test_set):
@@ -55,15 +55,15 @@ def test_a_tall_one_and_the_bar_of_a_large_seven_are_no_lines(test_set):
         for image in test_set.images[test_set.labels == label][:40]:
             ink = scaled_ink(image, 180) > 0.5
             tight = np.pad(ink, 12)
-            assert find_ruled_lines(tight) == []
-            assert find_ruled_lines(tight.T) == []
+            assert find_horizontal_lines(tight) == []
+            assert find_horizontal_lines(tight.T) == []
 
 
 def test_a_stroke_that_crosses_a_line_stays_whole(test_set):
     for image in test_set.images[test_set.labels == 1][:20]:
         digit = digit_at(image, 60, 120)
         drawn = line(100, 1)
-        (found,) = find_ruled_lines(digit | drawn)
+        (found,) = find_horizontal_lines(digit | drawn)
         rest = (digit | drawn) & ~found
         assert (rest & digit).sum() > 0.9 * digit.sum()
 
@@ -71,22 +71,22 @@ def test_a_stroke_that_crosses_a_line_stays_whole(test_set):
 def test_a_broken_line_is_found():
     drawn = line(100, 0)
     drawn[:, ::4] = False
-    (found,) = find_ruled_lines(drawn)
+    (found,) = find_horizontal_lines(drawn)
     assert (found & drawn).sum() > 0.97 * drawn.sum()
 
 
 def test_a_single_line_that_ends_inside_is_a_stroke_and_two_are_a_frame():
     one, two = (line(row, 0, ends=(30, 30)) for row in (40, 160))
-    assert find_ruled_lines(one) == []
-    assert len(find_ruled_lines(one | two)) == 2
+    assert find_horizontal_lines(one) == []
+    assert len(find_horizontal_lines(one | two)) == 2
 
 
 def test_a_broad_bar_is_no_line():
-    assert find_ruled_lines(line(60, 0, thick=60)) == []
+    assert find_horizontal_lines(line(60, 0, thick=60)) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (15, 900), (16, 16), (3, 3)])
 @pytest.mark.parametrize("value", [False, True])
 def test_full_and_empty_masks_of_any_shape_do_no_harm(shape, value):
-    for found in find_ruled_lines(np.full(shape, value)):
+    for found in find_horizontal_lines(np.full(shape, value)):
         assert found.shape == shape

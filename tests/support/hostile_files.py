@@ -139,8 +139,8 @@ HOSTILE_FILES = {
     "blanks.pgm": (b"P5 28 28" + b" " * (1 << 20) + b"255\n" + bytes(784), "damaged"),
     "billions.ppm": (b"P6 99999999 99999999 255\n", "over the limit"),
     "digits.pgm": (b"P5 " + b"9" * 100_000 + b" 1 255\n", "damaged"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not read here: save it as"),
-    "scan.pdf": (b"%PDF-1.7\n", "PDF is not read here: save it as"),
-    "drawing.svg": (b'<?xml version="1.0"?>\n<svg width="28"/>', "SVG is not read here: save it"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not supported: save it as"),
+    "scan.pdf": (b"%PDF-1.7\n", "PDF is not supported: save it as"),
+    "drawing.svg": (b'<?xml version="1.0"?>\n<svg width="28"/>', "SVG is not supported: save it"),
     "white.png": (encode_image(WHITE, "PNG"), "blank picture"),
 }
