@@ -1,7 +1,7 @@
-"""A model in MLflow's format: our own model file, and what MLflow's scoring asks of it.
+"""Models in MLflow's format: the model file and a pyfunc wrapper for scoring.
 
-MLflow keeps the name of this module, not a pickle, beside the model file. To load the model it
-imports the module and calls `_load_pyfunc`, which reads the file as every command does.
+MLflow stores the name of this module instead of a pickle. To load a model, it imports the module
+and calls `_load_pyfunc`, which reads the model file as every command does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import IMAGE_SIDE
+from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, WHITE, Images
+from mnist_svm.datasets.arrays import to_images
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model, load_model, save_model
 from mnist_svm.recognition.recognizer import Recognizer
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from mlflow.models import Model as MlflowModel
     from mlflow.models import ModelSignature
 
-# As which the model file stands in the folder ``data`` of MLflow's model.
-FILE = "model.joblib"
-
-SHAPES = {(IMAGE_SIDE, IMAGE_SIDE), (IMAGE_SIDE * IMAGE_SIDE,)}
+# Name of the model file in the ``data`` folder of the MLflow model.
+MODEL_FILE = "model.joblib"
 
 
 class ScoringModel:
-    """What MLflow's pyfunc calls to predict.
+    """The Python model that MLflow's pyfunc calls to predict.
 
     Parameters
     ----------
@@ -43,69 +42,72 @@ class ScoringModel:
     def predict(
         self, model_input: Any, params: dict[str, Any] | None = None
     ) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
-        """Read images that are in MNIST form.
+        """Classify images in MNIST form.
 
         Parameters
         ----------
         model_input : array, nested lists or DataFrame of shape (n, 784) or (n, 28, 28)
-            Whole numbers of any type, 0-255, ink bright on a dark ground.
+            Whole numbers of any type, 0-255, ink bright on a dark background.
         params : dict, optional
-            ``{"confidences": True}`` asks for these in place of the labels.
+            ``{"confidences": True}`` returns probabilities instead of labels.
 
         Returns
         -------
-        int64 ndarray of shape (n,), labels; or float64 ndarray of shape (n, k), 0 to 1, confidences
-            in each of the sorted labels
+        int64 ndarray of shape (n,), labels; or float64 ndarray of shape (n, k), 0 to 1, the
+            probability of each of the sorted labels
 
         Raises
         ------
         FormatError
-            If it is of another shape, or holds anything else.
+            If the input has another shape or other values.
         """
-        readings = self._recognizer.classify(_images(model_input))
+        readings = self._recognizer.classify(_to_images(model_input))
         return readings.confidences if (params or {}).get("confidences") else readings.labels
 
 
-def write_mlflow_model(folder: str | os.PathLike[str], model: Model, about: MlflowModel) -> None:
+def write_mlflow_model(
+    folder: str | os.PathLike[str], model: Model, mlflow_model: MlflowModel
+) -> None:
     """Write a model in MLflow's format.
 
     Parameters
     ----------
-    folder : path of a folder that does not exist yet
+    folder : str or os.PathLike
+        Must not exist yet.
     model : Model
-    about : mlflow.models.Model
-        Says where the model belongs; what it is, is added.
+    mlflow_model : mlflow.models.Model
+        Identifies the run and artifact of the model. The description of the model is added.
     """
     from mlflow import pyfunc
 
-    # Not inferred: MLflow would load the model in another process to see what it imports.
+    # Listed here, because MLflow would infer them by loading the model in another process.
     requirements = [
         f"{package}=={version}"
-        for package, version in model.metadata["versions"].items()
+        for package, version in model.info.versions.items()
         if package != "python"
     ]
-    about.metadata = dict(model.metadata)
+    mlflow_model.metadata = model.info.to_dict()
     with TemporaryDirectory() as temporary:
-        file = Path(temporary) / FILE
+        file = Path(temporary) / MODEL_FILE
         save_model(file, model)
         pyfunc.save_model(
             folder,
             loader_module=__name__,
             data_path=file,
-            mlflow_model=about,
+            mlflow_model=mlflow_model,
             signature=_signature(),
-            input_example=_example(),
+            input_example=_input_example(),
             pip_requirements=requirements,
         )
 
 
 def _load_pyfunc(path: str) -> ScoringModel:
-    """What MLflow calls to load a model; the name is MLflow's."""
+    """Load a model; MLflow calls this name."""
     return ScoringModel(load_model(path))
 
 
 def _signature() -> ModelSignature:
-    """What comes out; what goes in may be of either shape and any type, which MLflow cannot say."""
+    """Return the signature without inputs: MLflow cannot express several shapes and types."""
     from mlflow.models import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -115,29 +117,19 @@ def _signature() -> ModelSignature:
     )
 
 
-def _example() -> npt.NDArray[np.uint8]:
-    """One image, of a stroke that is a one."""
+def _input_example() -> Images:
+    """Return one image of a vertical stroke, a 1."""
     image = np.zeros((1, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
-    image[:, 4:24, 13:16] = 255
+    image[:, 4:24, 13:16] = WHITE
     return image
 
 
-def _images(given: Any) -> npt.NDArray[np.uint8]:
-    """What was given, as uint8 of shape (n, 28, 28)."""
+def _to_images(model_input: Any) -> Images:
     try:
-        values = np.asarray(given)
+        values = np.asarray(model_input)
     except ValueError as error:
-        msg = "expected images of one shape, found some of several"
+        msg = "model input: expected images of one shape, found several shapes"
         raise FormatError(msg) from error
-    if values.shape[1:] not in SHAPES:
-        msg = f"expected images of shape (n, 784) or (n, 28, 28), found {values.shape}"
-        raise FormatError(msg)
-    if values.dtype.kind not in "biuf":
-        msg = f"expected pixels from 0 to 255, found {values.dtype}"
-        raise FormatError(msg)
-    with np.errstate(invalid="ignore"):
-        pixels = values.astype(np.uint8)
-    if not (pixels == values).all():
-        msg = "expected pixels that are whole numbers from 0 to 255, found others"
-        raise FormatError(msg)
-    return pixels.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+    if values.shape[:1] == (0,):
+        return np.empty((0, *IMAGE_SHAPE), np.uint8)
+    return to_images(values, "model input")

@@ -1,8 +1,8 @@
-"""A model as one ONNX file, from images to labels and probabilities.
+"""Export a model as one ONNX file, from images to labels and probabilities.
 
-The graph does what the pipeline does, in operators that every runtime of ONNX has. It follows the
-numpy code formula by formula, in the same order and precision: features are rounded to whole
-numbers, and what is not quite the same may round to another one.
+The graph uses standard operators only. It follows the NumPy code formula by formula, in the same
+order and precision, because features are rounded to integers, and a tiny difference could round to
+another integer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import IMAGE_SIDE
+from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.models.file import Model
 
 if TYPE_CHECKING:
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
 
     from mnist_svm.export.onnx_graph.builder import Graph
 
-# onnxruntime has read these since version 1.14, of 2023.
+# Supported by onnxruntime since version 1.14 (2023).
 OPSET = 18
 IR_VERSION = 8
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """What goes into a graph, or comes out.
+    """An input or output of a graph.
 
     Attributes
     ----------
     name : str
-    dtype : name of a numpy type.
-    shape : sides; "n" is any number.
+    dtype : str
+        Name of a NumPy type.
+    shape : tuple of int or str
+        "n" stands for any number.
     """
 
     name: str
@@ -44,22 +46,17 @@ class TensorSpec:
     shape: tuple[str | int, ...]
 
 
-INPUT = TensorSpec("images", "uint8", ("n", IMAGE_SIDE, IMAGE_SIDE))
+# Images in MNIST form: 0-255, ink bright on a dark background.
+INPUT = TensorSpec("images", "uint8", ("n", *IMAGE_SHAPE))
 
 
 def require_onnx() -> None:
-    """Fail now, rather than after the work, if ONNX files cannot be made.
-
-    Raises
-    ------
-    MissingExtraError
-        If onnx is not installed.
-    """
+    """Raise MissingExtraError if onnx is not installed. Call before starting work."""
     require_extra("onnx", "exporting needs onnx", "onnx")
 
 
 def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
-    """What comes out of a model's graph.
+    """Describe the outputs of a model's graph.
 
     Parameters
     ----------
@@ -68,18 +65,18 @@ def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
     Returns
     -------
     tuple of TensorSpec
-        The label of each image, and probabilities, a column for each of the k sorted labels.
+        The label of each image, and its probabilities, one column per sorted label.
     """
     k = len(model.pipeline.classes_)
     return TensorSpec("label", "int64", ("n",)), TensorSpec("probabilities", "float32", ("n", k))
 
 
 def to_onnx(model: Model) -> bytes:
-    """A model as the content of an ONNX file.
+    """Export a model to the ONNX format.
 
-    The input is `INPUT`, 0-255, ink bright on a dark ground; `output_specs` tells the outputs. Among
-    the metadata are version, recipe, classes and their names, and as JSON all that the model file
-    tells of its training.
+    The input is `INPUT`, the outputs are those of `output_specs`. The metadata of the file contain
+    the version of this package, the recipe, the classes and their names, and the model's
+    `ModelInfo` as JSON.
 
     Parameters
     ----------
@@ -88,14 +85,14 @@ def to_onnx(model: Model) -> bytes:
     Returns
     -------
     bytes
-        That ONNX's own checker has found valid.
+        Content of an ONNX file, validated by ONNX's checker.
 
     Raises
     ------
     MissingExtraError
         If onnx is not installed.
     FormatError
-        If a part of the model cannot be written so.
+        If a step of the model's pipeline cannot be exported.
     """
     require_onnx()
     from onnx import checker, helper
@@ -103,52 +100,55 @@ def to_onnx(model: Model) -> bytes:
     from mnist_svm.export.onnx_graph.builder import Graph
 
     graph, outputs = Graph(), output_specs(model)
-    _write(graph, model, outputs)
+    _add_nodes(graph, model, outputs)
     proto = helper.make_model(
         helper.make_graph(
-            graph.nodes, "mnist_svm", [_info(INPUT)], [*map(_info, outputs)], graph.constants
+            graph.nodes,
+            "mnist_svm",
+            [_value_info(INPUT)],
+            [*map(_value_info, outputs)],
+            graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="mnist-svm",
         producer_version=version("mnist-svm"),
     )
-    helper.set_model_props(proto, _properties(model))
+    helper.set_model_props(proto, _metadata(model))
     checker.check_model(proto, full_check=True)
     content: bytes = proto.SerializeToString()
     return content
 
 
-def _write(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec]) -> None:
-    """Write the nodes from images to outputs."""
+def _add_nodes(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec]) -> None:
     from mnist_svm.export.onnx_graph.builder import Value
-    from mnist_svm.export.onnx_graph.pipeline import probabilities
+    from mnist_svm.export.onnx_graph.pipeline import predict_proba
 
-    found = probabilities(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
-    best = graph.node("ArgMax", found, dtype=np.int64, axis=1, keepdims=0)
+    probabilities = predict_proba(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
+    best = graph.node("ArgMax", probabilities, dtype=np.int64, axis=1, keepdims=0)
     labels = graph.constant(model.pipeline.classes_).take(best, axis=0)
-    for value, tensor in zip((labels, found), outputs, strict=True):
-        value.astype(tensor.dtype).as_output(tensor.name)
+    for value, spec in zip((labels, probabilities), outputs, strict=True):
+        value.astype(spec.dtype).as_output(spec.name)
 
 
-def _info(tensor: TensorSpec) -> ValueInfoProto:
+def _value_info(spec: TensorSpec) -> ValueInfoProto:
     from onnx import helper
 
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
-    return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)
+    element_type = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    return helper.make_tensor_value_info(spec.name, element_type, spec.shape)
 
 
-def _properties(model: Model) -> dict[str, str]:
-    """What the file tells of itself: text, and JSON for all else."""
-    told: dict[str, Any] = {
+def _metadata(model: Model) -> dict[str, str]:
+    """Return the metadata of the file: strings as they are, everything else as JSON."""
+    metadata: dict[str, Any] = {
         "version": version("mnist-svm"),
-        "recipe": model.metadata.get("recipe"),
+        "recipe": model.info.recipe,
         "classes": model.pipeline.classes_.tolist(),
-        "class_names": model.metadata.get("class_names"),
-        "metadata": dict(model.metadata),
+        "class_names": model.info.class_names,
+        "metadata": model.info.to_dict(),
     }
     return {
         name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in told.items()
+        for name, value in metadata.items()
         if value is not None
     }

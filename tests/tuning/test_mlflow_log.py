@@ -1,4 +1,4 @@
-"""A search's trials in MLflow: a real database, a real tracking server, MLflow's own scoring."""
+"""Tests of MLflow logging with a real database, a real tracking server and MLflow's scoring."""
 
 from __future__ import annotations
 
@@ -31,96 +31,99 @@ from mnist_svm import RECIPES, Dataset, Recognizer, evaluate, load_model, train_
 from mnist_svm.evaluation.measures import Evaluation, plot_confusion
 from mnist_svm.exceptions import FormatError, MissingExtraError, TrackingError
 from mnist_svm.export.mlflow_model import ScoringModel
-from mnist_svm.tuning.mlflow_log import Tracker
-from mnist_svm.tuning.search import Tried
+from mnist_svm.tuning.mlflow_log import MLflowTracker
+from mnist_svm.tuning.trials import TrialResult
 from tests.support.paths import DIGITS
-from tests.support.serving import PATIENCE, eventually
+from tests.support.serving import TIMEOUT, eventually
 
 pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::{category}:{module}")
-    for category in ("DeprecationWarning", "FutureWarning")
-    for module in ("mlflow", "pandas")
+    pytest.mark.slow,
+    *(
+        pytest.mark.filterwarnings(f"ignore::{category}:{module}")
+        for category in ("DeprecationWarning", "FutureWarning")
+        for module in ("mlflow", "pandas")
+    ),
 ]
 
 NAME = "mnist-svm-poly4"
 
 
 @pytest.fixture(scope="module")
-def trials(train_set: Dataset, test_set: Dataset) -> list[Tried]:
-    """Two trials, the second the better one."""
+def results(train_set: Dataset, test_set: Dataset) -> list[TrialResult]:
+    """Results of two trials, of which the second is better."""
     return [
-        tried(0, 0.001, 200, train_set, test_set, state="pruned"),
-        tried(1, 10.0, 1000, train_set, test_set, state="complete"),
+        make_result(0, 0.001, 200, train_set, test_set, state="pruned"),
+        make_result(1, 10.0, 1000, train_set, test_set, state="complete"),
     ]
 
 
-def tried(
-    number: int, price: float, images: int, train_set: Dataset, test_set: Dataset, **options: Any
-) -> Tried:
+def make_result(
+    number: int, C: float, images: int, train_set: Dataset, test_set: Dataset, **options: Any
+) -> TrialResult:
     recipe = RECIPES["poly4"]
-    parameters = recipe.defaults.changed(C=price)
+    parameters = recipe.defaults.changed(C=C)
     model = train_model(recipe, train_set, parameters=parameters, limit=images)
     true = test_set.labels[:500]
     readings = Recognizer(model).classify(test_set.images[:500])
     evaluation = evaluate(true, readings.labels, readings.confidence)
     accuracy = 1 - evaluation.errors / evaluation.n
-    return Tried(
+    return TrialResult(
         number=number,
         recipe=recipe.name,
-        parameters={"C": price, "degree": 4, "gamma": "scale"},
+        parameters={"C": C, "degree": 4, "gamma": "scale"},
         stages=((images // 2, accuracy / 2), (images, accuracy)),
         n=evaluation.n,
         errors=evaluation.errors,
         evaluation=evaluation,
         model=model,
         seconds=12.5,
-        command=f"mnist-svm train --C {price} --limit {images}",
+        command=f"mnist-svm train --C {C} --limit {images}",
         **options,
     )
 
 
 @pytest.fixture(scope="module")
 def digits() -> np.ndarray:
-    """The ten test images, uint8 of shape (10, 28, 28)."""
+    """The ten test digits, uint8 of shape (10, 28, 28)."""
     return np.stack([np.asarray(Image.open(path).convert("L")) for path in DIGITS])
 
 
 @contextmanager
-def started(
-    log: Path, answering: str, *arguments: str, env: Mapping[str, str] | None = None
+def running_server(
+    log: Path, health_path: str, *arguments: str, env: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """A server of MLflow's on a free port, by its URL; it is there once a path of it answers."""
+    """Run an MLflow server on a free port; yield its URL once `health_path` returns 200."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    place = ["--host", "127.0.0.1", "--port", str(port)]
-    # MLflow calls uvicorn by its name, also where the environment is not activated.
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    # MLflow looks up uvicorn on the PATH, even if the environment is not activated.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *arguments, *place],
+            [sys.executable, "-m", "mlflow", *arguments, *address],
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             env={**os.environ, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **(env or {})},
-            # Its workers are processes too; all end with their group.
+            # Its workers are processes too: kill the whole group.
             start_new_session=True,
         )
 
-    def answers() -> bool:
+    def responds() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return urllib.request.urlopen(url + answering, timeout=PATIENCE).status == 200
+            return urllib.request.urlopen(url + health_path, timeout=TIMEOUT).status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
 
     try:
-        eventually(answers)
+        eventually(responds)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
 @pytest.fixture(scope="module")
@@ -131,31 +134,31 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
-    own = ["--backend-store-uri", "sqlite:///server.db", "--workers", "1"]
-    # Half of its start would be for work that no search asks of it.
+    options = ["--backend-store-uri", "sqlite:///server.db", "--workers", "1"]
+    # Job execution is not needed and doubles the time to start.
     env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with started(folder / "log", "/health", "server", *own, env=env) as url:
+    with running_server(folder / "log", "/health", "server", *options, env=env) as url:
         yield url
 
 
 @pytest.fixture(scope="module", params=["database", "server"])
 def uri(request: pytest.FixtureRequest) -> str:
-    """Of a store that is new when the module's first test uses it."""
+    """Tracking URI of a store that is empty before the first test of this module."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
-def registered(uri: str, trials: list[Tried]) -> str:
-    """What registering the second of two logged trials gave."""
-    with Tracker(uri, "digits") as tracker:
-        for trial in trials:
-            tracker.log(trial)
+def registered(uri: str, results: list[TrialResult]) -> str:
+    """URI of the second of two logged trials, registered."""
+    with MLflowTracker(uri, "digits") as tracker:
+        for result in results:
+            tracker.log(result)
         return tracker.register(1)
 
 
 @pytest.fixture
 def scoring(uri: str) -> Iterator[None]:
-    """MLflow's functions that take no address use the store."""
+    """Use the store in MLflow functions that take no URI."""
     mlflow.set_tracking_uri(uri)
     yield
     mlflow.set_tracking_uri(None)
@@ -173,7 +176,7 @@ def artifact(uri: str, run: Run, name: str, folder: Path) -> Path:
 
 
 @pytest.mark.usefixtures("registered")
-def test_each_trial_is_a_finished_run_in_that_of_the_search(uri):
+def test_each_trial_is_a_finished_run_nested_in_that_of_the_search(uri):
     found = runs(uri)
     assert set(found) == {"tune", "trial 0", "trial 1"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
@@ -185,14 +188,14 @@ def test_each_trial_is_a_finished_run_in_that_of_the_search(uri):
 def test_a_run_has_the_parameters_the_state_and_the_command(uri):
     data = runs(uri)["trial 0"].data
     assert data.params == {"C": "0.001", "degree": "4", "gamma": "scale"}
-    told = {name: data.tags[f"mnist_svm.{name}"] for name in ("state", "recipe", "version")}
-    assert told == {"state": "pruned", "recipe": "poly4", "version": version("mnist-svm")}
+    tags = {name: data.tags[f"mnist_svm.{name}"] for name in ("state", "recipe", "version")}
+    assert tags == {"state": "pruned", "recipe": "poly4", "version": version("mnist-svm")}
     assert data.tags["mnist_svm.command"] == "mnist-svm train --C 0.001 --limit 200"
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_run_has_the_measures(uri, trials):
-    evaluation, metrics = trials[1].evaluation, runs(uri)["trial 1"].data.metrics
+def test_a_run_has_the_metrics(uri, results):
+    evaluation, metrics = results[1].evaluation, runs(uri)["trial 1"].data.metrics
     assert metrics["accuracy"] == 1 - evaluation.errors / evaluation.n
     assert metrics["errors"] == evaluation.errors
     assert metrics["seconds"] == 12.5
@@ -201,10 +204,10 @@ def test_a_run_has_the_measures(uri, trials):
 
 
 @pytest.mark.usefixtures("registered")
-def test_the_accuracy_is_told_by_the_number_of_training_images(uri, trials):
+def test_the_step_of_the_accuracy_is_the_number_of_training_images(uri, results):
     run = runs(uri)["trial 1"].info.run_id
     history = MlflowClient(uri).get_metric_history(run, "accuracy")
-    assert [(metric.step, metric.value) for metric in history] == list(trials[1].stages)
+    assert [(metric.step, metric.value) for metric in history] == list(results[1].stages)
 
 
 @pytest.mark.usefixtures("registered")
@@ -214,10 +217,10 @@ def test_a_run_lasts_as_long_as_the_trial_took(uri):
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_run_has_the_confusion_matrix(uri, trials, tmp_path):
-    run, evaluation = runs(uri)["trial 1"], trials[1].evaluation
-    told = json.loads(artifact(uri, run, "confusion_matrix.json", tmp_path).read_text())
-    assert told == {
+def test_a_run_has_the_confusion_matrix(uri, results, tmp_path):
+    run, evaluation = runs(uri)["trial 1"], results[1].evaluation
+    content = json.loads(artifact(uri, run, "confusion_matrix.json", tmp_path).read_text())
+    assert content == {
         "classes": evaluation.classes.tolist(),
         "confusion_matrix": evaluation.matrix.tolist(),
     }
@@ -225,25 +228,25 @@ def test_a_run_has_the_confusion_matrix(uri, trials, tmp_path):
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_run_has_the_confusion_matrix_as_a_picture(uri, trials, tmp_path):
-    plot_confusion(trials[1].evaluation).savefig(tmp_path / "expected.png")
+def test_a_run_has_the_confusion_matrix_as_a_picture(uri, results, tmp_path):
+    plot_confusion(results[1].evaluation).savefig(tmp_path / "expected.png")
     found = artifact(uri, runs(uri)["trial 1"], "confusion_matrix.png", tmp_path)
     with Image.open(found) as picture, Image.open(tmp_path / "expected.png") as expected:
         np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_run_has_the_model_with_its_measures(uri, trials):
+def test_a_run_has_the_model_with_its_metrics(uri, results):
     run = runs(uri)["trial 1"]
     (output,) = run.outputs.model_outputs
     logged = MlflowClient(uri).get_logged_model(output.model_id)
     assert (logged.status, logged.params) == ("READY", run.data.params)
-    measures = [(metric.key, metric.value) for metric in logged.metrics]
-    assert sorted(measures) == sorted(run.data.metrics.items())
+    metrics = [(metric.key, metric.value) for metric in logged.metrics]
+    assert sorted(metrics) == sorted(run.data.metrics.items())
 
 
 @pytest.mark.usefixtures("registered")
-def test_what_came_of_the_search_is_told_on_its_run(uri):
+def test_the_run_of_the_search_has_the_best_trial(uri):
     found = runs(uri)
     search, best = found["tune"].data, found["trial 1"].data
     assert search.metrics == {"best_accuracy": best.metrics["accuracy"]}
@@ -251,16 +254,17 @@ def test_what_came_of_the_search_is_told_on_its_run(uri):
     assert search.tags["mlflow.note.content"] == best.tags["mlflow.note.content"]
 
 
-def test_the_best_is_registered_and_has_the_alias(uri, registered, trials):
+def test_the_best_is_registered_and_has_the_alias(uri, registered, results):
     found = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
     assert registered == f"models:/{NAME}/{found.version}"
     assert found.run_id == runs(uri)["trial 1"].info.run_id
-    accuracy = 1 - trials[1].errors / 500
+    accuracy = 1 - results[1].errors / 500
     assert f"{accuracy:.2%} of 500 held-out images" in found.description
-    assert trials[1].command in found.description
+    assert results[1].command in found.description
     (output,) = runs(uri)["trial 1"].outputs.model_outputs
-    told = MlflowClient(uri).get_logged_model(output.model_id).tags["mlflow.modelVersions"]
-    assert [NAME, str(found.version)] in [[a["name"], str(a["version"])] for a in json.loads(told)]
+    logged = MlflowClient(uri).get_logged_model(output.model_id)
+    versions = json.loads(logged.tags["mlflow.modelVersions"])
+    assert (NAME, str(found.version)) in [(v["name"], str(v["version"])) for v in versions]
 
 
 @pytest.mark.usefixtures("scoring")
@@ -277,10 +281,10 @@ def test_the_alias_loads_the_model(digits):
 
 
 @pytest.mark.usefixtures("scoring")
-def test_the_registered_model_tells_confidences(registered, digits, trials):
-    told = mlflow.pyfunc.load_model(registered).predict(digits, params={"confidences": True})
-    expected = Recognizer(trials[1].model).classify(digits).confidences
-    np.testing.assert_array_equal(told, expected)
+def test_the_registered_model_returns_confidences(registered, digits, results):
+    confidences = mlflow.pyfunc.load_model(registered).predict(digits, params={"confidences": True})
+    expected = Recognizer(results[1].model).classify(digits).confidences
+    np.testing.assert_array_equal(confidences, expected)
 
 
 @pytest.mark.usefixtures("scoring")
@@ -290,7 +294,7 @@ def test_the_example_is_an_image_that_the_model_reads(registered):
 
 
 @pytest.mark.usefixtures("scoring")
-def test_the_registered_model_is_our_own_file(registered, digits, tmp_path):
+def test_the_registered_model_is_a_model_file_of_the_package(registered, digits, tmp_path):
     folder = Path(mlflow.artifacts.download_artifacts(registered, dst_path=str(tmp_path)))
     model = load_model(folder / "data" / "model.joblib")
     assert Recognizer(model).classify(digits).labels.tolist() == list(range(10))
@@ -299,9 +303,9 @@ def test_the_registered_model_is_our_own_file(registered, digits, tmp_path):
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_later_search_continues_the_experiment_and_registers_a_new_version(uri, trials):
-    with Tracker(uri, "digits") as tracker:
-        tracker.log(replace(trials[0], number=2))
+def test_a_later_search_continues_the_experiment_and_registers_a_new_version(uri, results):
+    with MLflowTracker(uri, "digits") as tracker:
+        tracker.log(replace(results[0], number=2))
         again = tracker.register(1)
     found = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
     assert again == f"models:/{NAME}/{found.version}"
@@ -309,30 +313,28 @@ def test_a_later_search_continues_the_experiment_and_registers_a_new_version(uri
     assert "trial 2" in runs(uri)
 
 
-def test_mlflow_serves_the_registered_model(database, trials, digits, tmp_path):
-    with Tracker(database, "served") as tracker:
-        tracker.log(replace(trials[1], recipe="served"))
+def test_mlflow_serves_the_registered_model(database, results, digits, tmp_path):
+    with MLflowTracker(database, "served") as tracker:
+        tracker.log(replace(results[1], recipe="served"))
         served = tracker.register(1)
     arguments = ["models", "serve", "--model-uri", served, "--env-manager", "local"]
-    with started(
+    with running_server(
         tmp_path / "log", "/ping", *arguments, env={"MLFLOW_TRACKING_URI": database}
     ) as url:
         body = json.dumps({"inputs": digits.tolist()}).encode()
         head = {"Content-Type": "application/json"}
-        asked = urllib.request.Request(url + "/invocations", body, head)
-        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
-            assert json.load(answer) == {"predictions": list(range(10))}
+        request = urllib.request.Request(url + "/invocations", body, head)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            assert json.load(response) == {"predictions": list(range(10))}
 
 
-def test_a_search_that_is_interrupted_while_it_logs_is_not_left_running(
-    database, trials, monkeypatch
-):
+def test_a_search_that_is_interrupted_while_it_logs_is_killed(database, results, monkeypatch):
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mnist_svm.tuning.mlflow_log.plot_confusion", interrupted)
-    with pytest.raises(KeyboardInterrupt), Tracker(database, "interrupted") as tracker:
-        tracker.log(trials[0])
+    with pytest.raises(KeyboardInterrupt), MLflowTracker(database, "interrupted") as tracker:
+        tracker.log(results[0])
     found = runs(database, "interrupted")
     assert {name: run.info.status for name, run in found.items()} == {
         "tune": "KILLED",
@@ -340,143 +342,141 @@ def test_a_search_that_is_interrupted_while_it_logs_is_not_left_running(
     }
 
 
-def test_an_interrupt_waits_for_what_another_thread_is_logging(database, trials, monkeypatch):
+def test_an_interrupt_waits_for_a_trial_that_is_being_logged(database, results, monkeypatch):
     reached, go = threading.Event(), threading.Event()
 
     def held(evaluation: Evaluation) -> Figure:
         reached.set()
-        assert go.wait(PATIENCE)
+        assert go.wait(TIMEOUT)
         return plot_confusion(evaluation)
 
     monkeypatch.setattr("mnist_svm.tuning.mlflow_log.plot_confusion", held)
-    with suppress(KeyboardInterrupt), Tracker(database, "threads") as tracker:
-        worker = threading.Thread(target=tracker.log, args=[trials[0]])
+    with suppress(KeyboardInterrupt), MLflowTracker(database, "threads") as tracker:
+        worker = threading.Thread(target=tracker.log, args=[results[0]])
         worker.start()
-        assert reached.wait(PATIENCE)
+        assert reached.wait(TIMEOUT)
         threading.Timer(0.2, go.set).start()
         raise KeyboardInterrupt
     found = runs(database, "threads")
-    worker.join(PATIENCE)
+    worker.join(TIMEOUT)
     assert (found["tune"].info.status, found["trial 0"].info.status) == ("KILLED", "FINISHED")
 
 
-def test_nothing_is_logged_to_a_search_that_has_ended(database, trials):
-    with Tracker(database, "ended") as tracker:
+def test_logging_after_the_search_is_an_error(database, results):
+    with MLflowTracker(database, "ended") as tracker:
         pass
-    with pytest.raises(TrackingError, match="while their search is under way"):
-        tracker.log(trials[0])
+    with pytest.raises(TrackingError, match="while the search is running"):
+        tracker.log(results[0])
     assert set(runs(database, "ended")) == {"tune"}
 
 
-def test_a_search_that_fails_is_told_as_failed(database, trials):
-    with suppress(ZeroDivisionError), Tracker(database, "failed") as tracker:
-        tracker.log(trials[0])
+def test_a_search_that_raises_is_failed(database, results):
+    with suppress(ZeroDivisionError), MLflowTracker(database, "failed") as tracker:
+        tracker.log(results[0])
         raise ZeroDivisionError
     found = runs(database, "failed")
     assert (found["tune"].info.status, found["trial 0"].info.status) == ("FAILED", "FINISHED")
 
 
-def test_an_unreachable_server_is_told_at_once():
+def test_an_unreachable_server_is_an_error_at_once():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(TrackingError) as told:
-            Tracker(url, "digits")
-    assert str(told.value) == (
-        f"{url}: no MLflow server answers there; start one with: mlflow server"
-    )
+        with pytest.raises(TrackingError) as raised:
+            MLflowTracker(url, "digits")
+    assert str(raised.value) == (f"{url}: no MLflow server responds; start one with: mlflow server")
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_a_file_that_is_not_a_database_is_an_error(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("no database, but text " * 99)
     with pytest.raises(TrackingError, match=r"notes\.txt: .* is not a database"):
-        Tracker(f"sqlite:///{file}", "digits")
+        MLflowTracker(f"sqlite:///{file}", "digits")
     assert file.read_text() == "no database, but text " * 99
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(TrackingError, match="unable to open database file"):
-        Tracker(f"sqlite:///{tmp_path}/none/mlflow.db", "digits")
+        MLflowTracker(f"sqlite:///{tmp_path}/none/mlflow.db", "digits")
 
 
-def test_a_password_is_not_told():
-    with pytest.raises(TrackingError) as told:
-        Tracker("http://someone:secret@127.0.0.1:9", "digits")
-    assert "secret" not in str(told.value)
-    assert "http://127.0.0.1:9: " in str(told.value)
+def test_a_password_is_hidden():
+    with pytest.raises(TrackingError) as raised:
+        MLflowTracker("http://someone:secret@127.0.0.1:9", "digits")
+    assert "secret" not in str(raised.value)
+    assert "http://127.0.0.1:9: " in str(raised.value)
 
 
-def test_a_deleted_experiment_is_told(database):
+def test_a_deleted_experiment_is_an_error(database):
     client = MlflowClient(database)
     client.delete_experiment(client.create_experiment("deleted"))
     with pytest.raises(TrackingError, match="the experiment deleted was deleted; restore it with"):
-        Tracker(database, "deleted")
+        MLflowTracker(database, "deleted")
 
 
 def test_a_trial_that_was_never_logged_cannot_be_registered(database):
     with (
-        Tracker(database, "empty") as tracker,
+        MLflowTracker(database, "empty") as tracker,
         pytest.raises(TrackingError, match="no trial 7 was logged"),
     ):
         tracker.register(7)
 
 
-def test_a_trial_without_a_model_is_logged_but_cannot_be_registered(database, trials):
-    with Tracker(database, "folds") as tracker:
-        tracker.log(replace(trials[0], model=None))
+def test_a_trial_without_a_model_is_logged_but_cannot_be_registered(database, results):
+    with MLflowTracker(database, "folds") as tracker:
+        tracker.log(replace(results[0], model=None))
         with pytest.raises(TrackingError, match="trial 0 was logged without a model"):
             tracker.register(0)
-    assert runs(database, "folds")["trial 0"].data.metrics["errors"] == trials[0].errors
+    assert runs(database, "folds")["trial 0"].data.metrics["errors"] == results[0].errors
 
 
 def test_without_mlflow_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[mlflow\]'"):
-        Tracker("sqlite:///mlflow.db", "digits")
+        MLflowTracker("sqlite:///mlflow.db", "digits")
 
 
-def test_without_matplotlib_there_is_no_picture(database, trials, monkeypatch):
+def test_without_matplotlib_there_is_no_picture(database, results, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with Tracker(database, "no picture") as tracker:
-        tracker.log(trials[0])
+    with MLflowTracker(database, "no picture") as tracker:
+        tracker.log(results[0])
     run = runs(database, "no picture")["trial 0"]
     listed = {file.path for file in MlflowClient(database).list_artifacts(run.info.run_id)}
     assert listed == {"confusion_matrix.json", "report.txt"}
 
 
-def test_logging_to_a_new_database_says_nothing_and_changes_nothing_else(
-    trials, tmp_path, monkeypatch, capfd
+def test_logging_to_a_new_database_is_silent_and_changes_nothing_else(
+    results, tmp_path, monkeypatch, capfd
 ):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     environment, address = dict(os.environ), mlflow.get_tracking_uri()
-    with Tracker(f"sqlite:///{tmp_path}/mlflow.db", "digits") as tracker:
-        tracker.log(trials[0])
+    with MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db", "digits") as tracker:
+        tracker.log(results[0])
         tracker.register(0)
     assert capfd.readouterr() == ("", "")
     assert (dict(os.environ), mlflow.get_tracking_uri()) == (environment, address)
     assert mlflow.active_run() is None
-    # Database and artifacts lie together, whatever the current folder.
+    # The artifacts are next to the database, whatever the current folder.
     assert not list((tmp_path / "elsewhere").iterdir())
     assert {path.name for path in tmp_path.iterdir()} >= {"mlflow.db", "mlartifacts"}
 
 
-def test_nothing_is_sent_elsewhere():
+def test_no_telemetry_is_sent():
     script = (
-        "from mnist_svm.tuning.mlflow_log import Tracker, TrackingError\n"
-        "try: Tracker('http://127.0.0.1:9', 'digits')\n"
+        "from mnist_svm.tuning.mlflow_log import MLflowTracker, TrackingError\n"
+        "try: MLflowTracker('http://127.0.0.1:9', 'digits')\n"
         "except TrackingError: from mlflow.telemetry import get_telemetry_client\n"
         "assert get_telemetry_client() is None\n"
     )
-    # MLflow takes these for reasons of its own to be silent.
-    silent = ("CI", "PYTEST_CURRENT_TEST", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-    env = {name: value for name, value in os.environ.items() if name not in silent}
-    subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=PATIENCE)
+    # MLflow sends no telemetry if one of these is set.
+    opt_outs = ("CI", "PYTEST_CURRENT_TEST", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+    env = {name: value for name, value in os.environ.items() if name not in opt_outs}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         lambda digits: digits,
         lambda digits: digits.reshape(10, 784),
@@ -486,16 +486,16 @@ def test_nothing_is_sent_elsewhere():
     ],
     ids=["images", "rows", "lists", "floats", "data frame"],
 )
-def test_images_are_taken_in_every_form(given, trials, digits):
-    assert ScoringModel(trials[1].model).predict(given(digits)).tolist() == list(range(10))
+def test_images_are_accepted_in_every_form(value, results, digits):
+    assert ScoringModel(results[1].model).predict(value(digits)).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("value", "message"),
     [
         (np.zeros((28, 28), np.uint8), r"found \(28, 28\)"),
         (np.zeros((1, 100), np.uint8), r"found \(1, 100\)"),
-        ([[0] * 784, [0] * 783], "some of several"),
+        ([[0] * 784, [0] * 783], "found several shapes"),
         (np.full((1, 784), 0.5), "whole numbers"),
         (np.full((1, 784), 256), "whole numbers"),
         (np.full((1, 784), -1), "whole numbers"),
@@ -503,6 +503,6 @@ def test_images_are_taken_in_every_form(given, trials, digits):
         (np.full((1, 784), "1"), "found <U1"),
     ],
 )
-def test_anything_but_images_is_refused(given, message, trials):
+def test_anything_but_images_is_rejected(value, message, results):
     with pytest.raises(FormatError, match=message):
-        ScoringModel(trials[1].model).predict(given)
+        ScoringModel(results[1].model).predict(value)

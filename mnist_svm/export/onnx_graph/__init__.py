@@ -1,1 +1,1 @@
-"""The steps of a pipeline as ONNX operators, one module for each module of numpy code."""
+"""Pipeline steps as ONNX operators, one module for each module of NumPy code."""

@@ -1,15 +1,29 @@
-"""Build a graph by writing formulas: values that know numpy's operators, and add nodes."""
+"""Build an ONNX graph from NumPy-like expressions: each operation on a value adds a node."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-END = np.iinfo(np.int64).max
+# End of a slice without an end.
+MAX_INDEX = np.iinfo(np.int64).max
+
+# ONNX operators of the NumPy functions in formulas that arrays and values share.
+UFUNCS = {
+    np.add: "Add",
+    np.subtract: "Sub",
+    np.multiply: "Mul",
+    np.divide: "Div",
+    np.matmul: "MatMul",
+    np.minimum: "Min",
+    np.maximum: "Max",
+    np.sqrt: "Sqrt",
+    np.sin: "Sin",
+}
 
 
 class Graph:
@@ -18,79 +32,81 @@ class Graph:
     Attributes
     ----------
     nodes : list of onnx.NodeProto
-    constants : list of onnx.TensorProto, each array once
+    constants : list of onnx.TensorProto, without duplicates
     """
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
-        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._constant_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def node(
         self, operator: str, *operands: Any, dtype: npt.DTypeLike | None = None, **attributes: Any
     ) -> Value:
-        """Add a node of one output.
+        """Add a node with one output.
 
         Parameters
         ----------
         operator : str
-            One of ONNX's own.
+            Name of a standard ONNX operator.
         *operands : Value, ndarray or number
             At least one is a value. Numbers take its type, arrays keep theirs.
         dtype : dtype-like, optional
-            Of the output; without, it is that of the first value.
-        **attributes : of the node
+            Type of the output; by default, that of the first value.
+        **attributes
+            Attributes of the node.
 
         Returns
         -------
         Value
         """
-        return self.multi_output_node(operator, *operands, outputs=1, dtype=dtype, **attributes)[0]
+        return self.multi_output_node(operator, *operands, n_outputs=1, dtype=dtype, **attributes)[
+            0
+        ]
 
     def multi_output_node(
         self,
         operator: str,
         *operands: Any,
-        outputs: int,
+        n_outputs: int,
         dtype: npt.DTypeLike | None = None,
         **attributes: Any,
     ) -> list[Value]:
-        """Add a node of several outputs; see `node`.
-
-        Parameters
-        ----------
-        operator, *operands, dtype, **attributes : see `node`
-        outputs : int
-
-        Returns
-        -------
-        list of Value
-        """
-        like = next(given.dtype for given in operands if isinstance(given, Value))
-        inputs = [self._name_of(given, like) for given in operands]
-        # Without a name of its own, a node's optimised form may clash with another's.
-        own = f"{operator.lower()}_{len(self.nodes)}"
-        names = [f"{own}_{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(operator, inputs, names, name=own, **attributes))
-        return [Value(self, name, dtype or like) for name in names]
+        """Add a node with several outputs; see `node`."""
+        input_dtype = next(operand.dtype for operand in operands if isinstance(operand, Value))
+        inputs = [self._input_name(operand, input_dtype) for operand in operands]
+        # Runtimes may give clashing names to the optimised forms of unnamed nodes.
+        node_name = f"{operator.lower()}_{len(self.nodes)}"
+        outputs = [f"{node_name}_{i}" for i in range(n_outputs)]
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=node_name, **attributes))
+        return [Value(self, name, dtype or input_dtype) for name in outputs]
 
     def constant(self, array: npt.NDArray[Any]) -> Value:
-        """A value that is the same for all images."""
-        return Value(self, self._name_of(array, array.dtype), array.dtype)
+        """Add an array as a constant."""
+        return Value(self, self._input_name(array, array.dtype), array.dtype)
 
-    def _name_of(self, operand: Any, like: np.dtype[Any]) -> str:
+    def _input_name(self, operand: Any, number_dtype: np.dtype[Any]) -> str:
         if isinstance(operand, Value):
             return operand.name
-        array = np.array(operand, None if isinstance(operand, np.ndarray) else like, order="C")
+        dtype = None if isinstance(operand, np.ndarray) else number_dtype
+        array = np.array(operand, dtype, order="C")
         key = array.dtype.str, array.shape, array.tobytes()
-        if key not in self._known:
-            self._known[key] = f"constant_{len(self._known)}"
-            self.constants.append(numpy_helper.from_array(array, self._known[key]))
-        return self._known[key]
+        if key not in self._constant_names:
+            self._constant_names[key] = f"constant_{len(self._constant_names)}"
+            self.constants.append(numpy_helper.from_array(array, self._constant_names[key]))
+        return self._constant_names[key]
+
+
+def _operator(operator: str, dtype: npt.DTypeLike | None = None) -> Callable[[Value, Any], Value]:
+    return lambda self, other: self.graph.node(operator, self, other, dtype=dtype)
+
+
+def _reflected(operator: str) -> Callable[[Value, Any], Value]:
+    return lambda self, other: self.graph.node(operator, other, self)
 
 
 class Value:
-    """A tensor in a graph, of a known type.
+    """A tensor in a graph. Operators, `UFUNCS` and ``np.where`` on it add nodes.
 
     Attributes
     ----------
@@ -99,38 +115,18 @@ class Value:
     dtype : numpy.dtype
     """
 
-    # So that an array on the left of an operator leaves it to the value.
-    __array_ufunc__ = None
-
     def __init__(self, graph: Graph, name: str, dtype: npt.DTypeLike) -> None:
         self.graph = graph
         self.name = name
         self.dtype: np.dtype[Any] = np.dtype(dtype)
 
-    def __add__(self, other: Any) -> Value:
-        return self.graph.node("Add", self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Value:
-        return self.graph.node("Sub", self, other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return self.graph.node("Sub", other, self)
-
-    def __mul__(self, other: Any) -> Value:
-        return self.graph.node("Mul", self, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Value:
-        return self.graph.node("Div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return self.graph.node("Div", other, self)
-
-    def __matmul__(self, other: Any) -> Value:
-        return self.graph.node("MatMul", self, other)
+    __add__ = __radd__ = _operator("Add")
+    __sub__, __rsub__ = _operator("Sub"), _reflected("Sub")
+    __mul__ = __rmul__ = _operator("Mul")
+    __truediv__, __rtruediv__ = _operator("Div"), _reflected("Div")
+    __matmul__, __rmatmul__ = _operator("MatMul"), _reflected("MatMul")
+    __gt__ = _operator("Greater", bool)
+    __ge__ = _operator("GreaterOrEqual", bool)
 
     def __neg__(self) -> Value:
         return self.graph.node("Neg", self)
@@ -138,72 +134,67 @@ class Value:
     def __abs__(self) -> Value:
         return self.graph.node("Abs", self)
 
-    def __gt__(self, other: Any) -> Value:
-        return self.graph.node("Greater", self, other, dtype=bool)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
+        if method != "__call__" or options or ufunc not in UFUNCS:
+            return NotImplemented
+        return self.graph.node(UFUNCS[ufunc], *operands)
 
-    def __ge__(self, other: Any) -> Value:
-        return self.graph.node("GreaterOrEqual", self, other, dtype=bool)
+    def __array_function__(
+        self, function: Any, types: Any, operands: Any, options: dict[str, Any]
+    ) -> Any:
+        return where(*operands) if function is np.where and not options else NotImplemented
 
     def __getitem__(self, slices: tuple[slice, ...]) -> Value:
-        """Slices along the first axes, as numpy's."""
-        cut = [(axis, of) for axis, of in enumerate(slices) if of != slice(None)]
-        starts = [of.start or 0 for _, of in cut]
-        ends = [END if of.stop is None else of.stop for _, of in cut]
-        axes = [axis for axis, _ in cut]
+        """Slice the first axes, as NumPy does."""
+        axes = [axis for axis, part in enumerate(slices) if part != slice(None)]
+        starts = [slices[axis].start or 0 for axis in axes]
+        ends = [MAX_INDEX if slices[axis].stop is None else slices[axis].stop for axis in axes]
         return self.graph.node(
-            "Slice", self, *(np.array(x, np.int64) for x in (starts, ends, axes))
+            "Slice", self, *(np.array(limits, np.int64) for limits in (starts, ends, axes))
         )
 
     def astype(self, dtype: npt.DTypeLike) -> Value:
-        """The same numbers in another type; fractions are cut off where it has none."""
+        """Cast to another type; integers are truncated."""
         to = np.dtype(dtype)
         if to == self.dtype:
             return self
         return self.graph.node("Cast", self, dtype=to, to=helper.np_dtype_to_tensor_dtype(to))
 
     def as_output(self, name: str) -> Value:
-        """The same, under a name of one's choice, as the graph's outputs have."""
+        """Return the same tensor under the name of an output of the graph."""
         self.graph.nodes.append(helper.make_node("Identity", [self.name], [name], name=name))
         return Value(self.graph, name, self.dtype)
 
     def reshape(self, *shape: int) -> Value:
-        """The same numbers in another shape; a side of 0 is as it was, for there may be none."""
+        """Reshape; 0 keeps the length of an axis, which also works for a batch of no images."""
         return self.graph.node("Reshape", self, np.array(shape, np.int64))
 
+    def expand_dims(self, axis: int) -> Value:
+        """Insert an axis of length 1."""
+        return self.graph.node("Unsqueeze", self, np.array([axis]))
+
     def take(self, indices: Any, axis: int) -> Value:
-        """What lies at some indices along an axis."""
+        """Take elements along an axis."""
         return self.graph.node("Gather", self, indices, axis=axis)
 
-    def pad(self, before: Sequence[int], after: Sequence[int]) -> Value:
-        """With so many zeros before and after, along each axis."""
-        return self.graph.node("Pad", self, np.array([*before, *after], np.int64))
+    def pad(self, *widths: int) -> Value:
+        """Pad each axis with `widths[axis]` zeros on both sides."""
+        return self.graph.node("Pad", self, np.array([*widths, *widths], np.int64))
+
+    def clip(self, low: float, high: float) -> Value:
+        """Limit the values to a range."""
+        return self.graph.node("Clip", self, low, high)
 
 
-def where(condition: Value, one: Any, other: Any) -> Value:
-    """One where a condition holds, the other elsewhere; at least one of them is a `Value`."""
-    dtype = next(given.dtype for given in (one, other) if isinstance(given, Value))
-    one, other = (
-        given if isinstance(given, Value) else np.array(given, dtype) for given in (one, other)
+def where(condition: Value, x: Any, y: Any) -> Value:
+    """Choose from x where the condition holds, else from y; at least one of them is a value."""
+    dtype = next(operand.dtype for operand in (x, y) if isinstance(operand, Value))
+    x, y = (
+        operand if isinstance(operand, Value) else np.array(operand, dtype) for operand in (x, y)
     )
-    return condition.graph.node("Where", condition, one, other, dtype=dtype)
+    return condition.graph.node("Where", condition, x, y, dtype=dtype)
 
 
-def minimum(one: Value, other: Any) -> Value:
-    """The smaller of each two numbers."""
-    return one.graph.node("Min", one, other)
-
-
-def maximum(one: Value, other: Any) -> Value:
-    """The larger of each two numbers."""
-    return one.graph.node("Max", one, other)
-
-
-def clip(value: Value, low: float, high: float) -> Value:
-    """Numbers brought into a range."""
-    return value.graph.node("Clip", value, low, high)
-
-
-def concatenate(values: Sequence[Any], axis: int) -> Value:
-    """Values one after the other along an axis; at least one of them is no array."""
-    graph = next(given.graph for given in values if isinstance(given, Value))
-    return graph.node("Concat", *values, axis=axis)
+def concatenate(values: Sequence[Value], axis: int) -> Value:
+    """Join values along an existing axis."""
+    return values[0].graph.node("Concat", *values, axis=axis)

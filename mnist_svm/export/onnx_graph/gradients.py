@@ -1,63 +1,64 @@
-"""Gradient-direction features, as `mnist_svm.features.gradients` computes them."""
+"""Gradient-direction features, as in `mnist_svm.features.gradients`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.export.onnx_graph.builder import Value, concatenate, minimum
+from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures, gaussian_axis_weights
 
 
-def gradient_features(images: Value, part: GradientFeatures) -> Value:
-    """Blurred planes of gradient directions, in whole numbers of 8 bits.
+def gradient_features(images: Value, transformer: GradientFeatures) -> Value:
+    """Compute blurred planes of gradient directions, rounded to uint8.
 
     Parameters
     ----------
     images : Value of shape (n, height, width)
-    part : GradientFeatures, fitted
+    transformer : GradientFeatures, fitted
 
     Returns
     -------
     Value, uint8 of shape (n, directions * grid**2)
     """
-    graph = images.graph
-    along_rows, along_columns = (
-        gaussian_axis_weights(side, part.grid, part.smoothing).astype(np.float64)
-        for side in part.image_shape_
+    graph, grid = images.graph, transformer.grid
+    row_weights, column_weights = (
+        gaussian_axis_weights(side, grid, transformer.smoothing).astype(np.float64)
+        for side in transformer.image_shape_
     )
-    # One after the other, they stay in the cache.
+    # The loop over planes keeps the intermediate results in the cache.
     narrow = [
-        plane.astype(np.float64) @ along_columns.T
-        for plane in _planes(images.astype(np.float32), part.directions)
+        plane.astype(np.float64) @ column_weights.T
+        for plane in _direction_planes(images.astype(np.float32), transformer.directions)
     ]
-    blurred = [graph.node("MatMul", along_rows, plane).reshape(0, part.grid**2) for plane in narrow]
-    limited = minimum(concatenate(blurred, axis=1) / MAX_GRADIENT, 1)
-    return graph.node("Round", 255 * graph.node("Pow", limited, part.power)).astype(np.uint8)
+    blurred = [(row_weights @ plane).reshape(0, grid**2) for plane in narrow]
+    lengths = graph.node("Min", concatenate(blurred, axis=1) / MAX_GRADIENT, 1)
+    strengths = graph.node("Pow", lengths, transformer.power)
+    return graph.node("Round", 255 * strengths).astype(np.uint8)
 
 
-def _planes(images: Value, directions: int) -> list[Value]:
-    """Parts of the gradients along each direction; see `mnist_svm.features.gradients`."""
+def _direction_planes(images: Value, directions: int) -> list[Value]:
+    """Split gradients by direction, as `mnist_svm.features.gradients.GradientDecomposer`."""
     graph = images.graph
-    across, down = _sobel(images)
+    along_columns, along_rows = _sobel(images)
     half, step = directions // 2, 2 * np.pi / directions
-    aside = []
-    for k in range(half):
-        cotangent, ratio = (np.float32(of(k * step) / np.sin(step)) for of in (np.cos, np.sin))
-        aside.append(down * cotangent - across * ratio)
-    aside += [-opposite for opposite in aside]
+    cross = [
+        along_rows * np.float32(np.cos(k * step) / np.sin(step))
+        - along_columns * np.float32(np.sin(k * step) / np.sin(step))
+        for k in range(half)
+    ]
+    cross += [-product for product in cross]
     return [
-        graph.node("Relu", minimum(aside[k - 1], aside[(k + 1 + half) % directions]))
+        graph.node("Relu", graph.node("Min", cross[k - 1], cross[(k + 1 + half) % directions]))
         for k in range(directions)
     ]
 
 
 def _sobel(images: Value) -> tuple[Value, Value]:
-    """Gradients along columns and rows, times eight."""
-    padded = images.pad([0, 1, 1], [0, 1, 1])
+    """Return eight times the gradients along columns and rows."""
+    padded = images.pad(0, 1, 1)
     pairs = padded[:, :-1] + padded[:, 1:]
     sums = pairs[:, :-1] + pairs[:, 1:]
-    across = sums[:, :, 2:] - sums[:, :, :-2]
+    along_columns = sums[:, :, 2:] - sums[:, :, :-2]
     pairs = padded[:, :, :-1] + padded[:, :, 1:]
     sums = pairs[:, :, :-1] + pairs[:, :, 1:]
-    down = sums[:, 2:] - sums[:, :-2]
-    return across, down
+    return along_columns, sums[:, 2:] - sums[:, :-2]

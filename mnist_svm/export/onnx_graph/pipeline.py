@@ -1,21 +1,21 @@
-"""Each part of a pipeline by the function that writes it as a graph."""
+"""Convert a fitted pipeline to a graph, by a converter function for each type of step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
 from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value
-from mnist_svm.export.onnx_graph.confidences import at_temperature, class_confidences
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
-from mnist_svm.export.onnx_graph.svc import pair_values
+from mnist_svm.export.onnx_graph.svc import class_confidences, decision_values
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew
@@ -25,17 +25,17 @@ from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
-# From what a part takes, images or rows of features, and the part, fitted, to what it gives.
-Write = Callable[[Value, Any], Value]
+# From the input of a step and the fitted step to its output.
+Converter = Callable[[Value, Any], Value]
 
 
-def probabilities(images: Value, classifier: Any) -> Value:
-    """What ``predict_proba`` gives.
+def predict_proba(images: Value, classifier: Any) -> Value:
+    """Compute the class probabilities of a pipeline or of a classifier in it.
 
     Parameters
     ----------
-    images : Value of shape (n, height, width)
-    classifier : a fitted part of a pipeline, or a whole one
+    images : Value of shape (n, height, width), or features of shape (n, n_features)
+    classifier : fitted estimator
 
     Returns
     -------
@@ -44,54 +44,57 @@ def probabilities(images: Value, classifier: Any) -> Value:
     Raises
     ------
     FormatError
-        If there is no way to write a part as a graph.
+        If there is no converter for a step.
     """
-    return _writer(_CLASSIFIERS, classifier)(images, classifier)
+    return _converter(_CLASSIFIERS, classifier)(images, classifier)
 
 
-def _writer(known: dict[type, Write], part: Any) -> Write:
-    if type(part) not in known:
-        msg = f"a model with a {type(part).__name__} cannot be exported"
+def _converter(converters: dict[type, Converter], step: Any) -> Converter:
+    if type(step) not in converters:
+        msg = f"a model with a {type(step).__name__} cannot be exported"
         raise FormatError(msg)
-    return known[type(part)]
+    return converters[type(step)]
 
 
 def _pipeline(images: Value, pipeline: Pipeline) -> Value:
     *transformers, (_, classifier) = pipeline.steps
     for _, transformer in transformers:
-        write = _writer(_TRANSFORMERS, transformer)
-        images = write(images.reshape(0, *transformer.image_shape_), transformer)
-    return probabilities(images, classifier)
+        convert = _converter(_TRANSFORMERS, transformer)
+        images = convert(images.reshape(0, *transformer.image_shape_), transformer)
+    return predict_proba(images, classifier)
 
 
 def _calibrated(images: Value, calibrated: Calibrated) -> Value:
-    return at_temperature(probabilities(images, calibrated.estimator_), calibrated.temperature_)
+    """Scale by the temperature, as `mnist_svm.svm.calibration.apply_temperature`."""
+    graph, confidences = images.graph, predict_proba(images, calibrated.estimator_)
+    logs = graph.node("Log", graph.node("Max", confidences, np.finfo(np.float64).tiny))
+    return graph.node("Softmax", logs / calibrated.temperature_, axis=1)
 
 
 def _virtual(images: Value, virtual: VirtualSupportVectors) -> Value:
-    return probabilities(images, virtual.estimator_)
+    return predict_proba(images, virtual.estimator_)
 
 
-def _vote(images: Value, vote: VotingClassifier) -> Value:
-    first, *others = (probabilities(images, machine) for machine in vote.estimators_)
+def _voting(images: Value, voting: VotingClassifier) -> Value:
+    first, *others = (predict_proba(images, estimator) for estimator in voting.estimators_)
     return sum(others, first) / (1 + len(others))
 
 
-def _machine(samples: Value, machine: CoupledSVC) -> Value:
-    values = pair_values(samples.reshape(0, machine.n_features_in_), machine)
-    k = len(machine.classes_)
-    # Of two classes, a positive value is for the second.
+def _svc(samples: Value, svc: CoupledSVC) -> Value:
+    values = decision_values(samples.reshape(0, svc.n_features_in_), svc)
+    k = len(svc.classes_)
+    # With two classes, a positive value favours the second one.
     return class_confidences(-values if k == 2 else values, k)
 
 
-_CLASSIFIERS: dict[type, Write] = {
+_CLASSIFIERS: dict[type, Converter] = {
     Calibrated: _calibrated,
-    CoupledSVC: _machine,
+    CoupledSVC: _svc,
     Pipeline: _pipeline,
     VirtualSupportVectors: _virtual,
-    VotingClassifier: _vote,
+    VotingClassifier: _voting,
 }
-_TRANSFORMERS: dict[type, Write] = {
+_TRANSFORMERS: dict[type, Converter] = {
     Blur: blur,
     Deskew: deskew,
     GradientFeatures: gradient_features,

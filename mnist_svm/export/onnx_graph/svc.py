@@ -1,31 +1,30 @@
-"""Decision values of a kernel machine, as `mnist_svm.svm.decisions` computes them."""
+"""Decision values and class confidences of a `CoupledSVC`, as in `mnist_svm.svm`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_svm.constants import Float64Array
 from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.svm.coupled import CoupledSVC
-from mnist_svm.svm.kernels import kernel_dtype
+from mnist_svm.svm.kernels import kernel_dtype, power
+from mnist_svm.svm.pairwise import MAX_VALUE, STEEPNESS
 
-Vectors = npt.NDArray[np.uint8]
 
+def decision_values(samples: Value, svc: CoupledSVC) -> Value:
+    """Compute the decision values of all pairs of classes.
 
-def pair_values(samples: Value, machine: CoupledSVC) -> Value:
-    """Decision values of all pairs of classes.
-
-    Samples and support vectors are whole numbers of 8 bits, whose inner products a runtime sums
-    exactly, and much faster than in floating point.
+    Inner products of uint8 samples and support vectors are summed in integers: exactly, and much
+    faster than in floating point.
 
     Parameters
     ----------
     samples : Value, uint8 of shape (n, n_features)
-    machine : CoupledSVC, fitted
+    svc : CoupledSVC, fitted
 
     Returns
     -------
@@ -34,71 +33,83 @@ def pair_values(samples: Value, machine: CoupledSVC) -> Value:
     Raises
     ------
     FormatError
-        If the support vectors are of another type.
+        If the samples or the support vectors are not uint8.
     """
-    if any(dtype != np.uint8 for dtype in (samples.dtype, machine.support_vectors_.dtype)):
-        msg = "only a machine on features of 8 bits can be exported, which those of all recipes are"
+    if any(dtype != np.uint8 for dtype in (samples.dtype, svc.support_vectors_.dtype)):
+        msg = (
+            "expected an SVM on uint8 features, as in every recipe, "
+            f"found features of type {samples.dtype}; "
+            "end the pipeline with NormalizeContrast or GradientFeatures before the SVM"
+        )
         raise FormatError(msg)
-    if machine.kernel == "linear":
-        return samples.astype(np.float64) @ machine.coef_.T + machine.intercept_[None]
-    kernel_values = _rbf if machine.kernel == "rbf" else _poly
-    parts = [
-        kernel_values(samples, vectors, machine).astype(np.float64) @ coef.T
-        for vectors, coef in _of_classes(machine)
+    if svc.kernel == "linear":
+        return samples.astype(np.float64) @ svc.coef_.T + svc.intercept_[None]
+    kernel_values = _rbf if svc.kernel == "rbf" else _poly
+    class_starts = np.cumsum(svc.n_support_)[:-1]
+    by_class = [
+        kernel_values(samples, vectors, svc).astype(np.float64) @ dual_coef.T
+        for vectors, dual_coef in zip(
+            np.split(svc.support_vectors_, class_starts),
+            np.split(svc.dual_coef_, class_starts, axis=1),
+            strict=True,
+        )
     ]
-    return _coupled(parts) + machine.intercept_[None]
+    return _sum_pairs(by_class) + svc.intercept_[None]
 
 
-def _of_classes(machine: CoupledSVC) -> Iterator[tuple[Vectors, npt.NDArray[np.float64]]]:
-    """The support vectors of each class, and their dual coefficients."""
-    ends = np.cumsum(machine.n_support_)[:-1]
-    vectors, coef = machine.support_vectors_, machine.dual_coef_
-    return zip(np.split(vectors, ends), np.split(coef, ends, axis=1), strict=True)
+def class_confidences(values: Value, n_classes: int) -> Value:
+    """Couple the decision values of pairs; see `mnist_svm.svm.pairwise.class_confidences`.
+
+    Parameters
+    ----------
+    values : Value, float64 of shape (n, k (k - 1) / 2)
+    n_classes : int
+        k, at least 2.
+
+    Returns
+    -------
+    Value, float64 of shape (n, k)
+    """
+    graph = values.graph
+    odds = graph.node("Exp", values.clip(-MAX_VALUE, MAX_VALUE) * -STEEPNESS)
+    first, second = np.triu_indices(n_classes, 1)
+    # Row: a pair, once for each of its classes; column: the class whose odds are summed.
+    membership: Float64Array = np.eye(n_classes)[np.concatenate([first, second])]
+    confidences = 1 / (1 + concatenate([odds, 1 / odds], axis=1) @ membership)
+    return confidences / graph.node("ReduceSum", confidences, np.array([1]))
 
 
-def _rbf(samples: Value, vectors: Vectors, machine: CoupledSVC) -> Value:
-    """Values of ``exp(-gamma ||x - z||**2)``."""
-    graph, dtype = samples.graph, _precision(machine)
-    squares = graph.node("ReduceSumSquare", samples.astype(dtype), np.array([1]))
-    others = np.square(vectors, dtype=np.int64).sum(axis=1, keepdims=True).T.astype(dtype)
-    # Halves of whole numbers, which float32 holds exactly below 2**23.
-    nearness = _inner(samples, vectors).astype(dtype) - squares / 2 - others / 2
-    return graph.node("Exp", nearness * (2 * machine.gamma_))
+def _rbf(samples: Value, vectors: npt.NDArray[np.uint8], svc: CoupledSVC) -> Value:
+    """Compute ``exp(-gamma ||x - z||**2)``."""
+    graph, dtype = samples.graph, kernel_dtype(svc.shape_fit_[0])
+    sample_norms = graph.node("ReduceSumSquare", samples.astype(dtype), np.array([1]))
+    vector_norms = np.square(vectors, dtype=np.int64).sum(axis=1, keepdims=True).T.astype(dtype)
+    # Multiples of 1/2, which float32 holds exactly below 2**23.
+    inner = _inner_products(samples, vectors).astype(dtype)
+    exponents = (inner - sample_norms / 2 - vector_norms / 2) * (2 * svc.gamma_)
+    return graph.node("Exp", exponents)
 
 
-def _poly(samples: Value, vectors: Vectors, machine: CoupledSVC) -> Value:
-    """Values of ``(gamma <x, z> + coef0) ** degree``."""
-    inner = _inner(samples, vectors).astype(_precision(machine))
-    return _power(inner * machine.gamma_ + machine.coef0, machine.degree)
+def _poly(samples: Value, vectors: npt.NDArray[np.uint8], svc: CoupledSVC) -> Value:
+    """Compute ``(gamma <x, z> + coef0) ** degree``."""
+    inner = _inner_products(samples, vectors).astype(kernel_dtype(svc.shape_fit_[0]))
+    base = inner * svc.gamma_ + svc.coef0
+    values: Value = power(base, svc.degree) if svc.degree else base * 0 + 1
+    return values
 
 
-def _inner(samples: Value, vectors: Vectors) -> Value:
-    """Inner products, int32."""
+def _inner_products(samples: Value, vectors: npt.NDArray[np.uint8]) -> Value:
     return samples.graph.node("MatMulInteger", samples, vectors.T, dtype=np.int32)
 
 
-def _precision(machine: CoupledSVC) -> np.dtype[np.floating]:
-    """The type that the machine's kernel values are computed in."""
-    return kernel_dtype(machine.shape_fit_[0])
+def _sum_pairs(by_class: list[Value]) -> Value:
+    """Add the contributions of both classes of each pair.
 
-
-def _power(values: Value, exponent: int) -> Value:
-    """A power by repeated squaring."""
-    result = None
-    while exponent:
-        if exponent % 2:
-            result = values if result is None else result * values
-        exponent //= 2
-        if exponent:
-            values = values * values
-    return values * 0 + 1 if result is None else result
-
-
-def _coupled(parts: list[Value]) -> Value:
-    """Sums for all pairs from what each class contributes to its pairs with the others."""
-    k = len(parts)
+    `by_class` has one value of shape (n, k - 1) per class, a column for each other class.
+    """
+    k = len(by_class)
     pairs = list(combinations(range(k), 2))
-    of_first = np.array([a * (k - 1) + b - 1 for a, b in pairs])
-    of_second = np.array([b * (k - 1) + a for a, b in pairs])
-    whole = concatenate(parts, axis=1)
-    return whole.take(of_first, axis=1) + whole.take(of_second, axis=1)
+    first = np.array([a * (k - 1) + b - 1 for a, b in pairs])
+    second = np.array([b * (k - 1) + a for a, b in pairs])
+    contributions = concatenate(by_class, axis=1)
+    return contributions.take(first, axis=1) + contributions.take(second, axis=1)
