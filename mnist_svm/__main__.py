@@ -1,4 +1,4 @@
-"""``python -m mnist_svm`` and the command ``mnist-svm``."""
+"""Entry point of ``mnist-svm`` and ``python -m mnist_svm``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 
+# Exit code of a program ended by SIGINT, by the convention of shells.
 INTERRUPTED = 130
 
 
@@ -16,16 +17,16 @@ def main() -> None:
 
         cli(prog_name="mnist-svm")
     except KeyboardInterrupt:
-        # Interrupted while still importing: nothing has been begun.
+        # Interrupted during an import, before any work started.
         sys.exit(INTERRUPTED)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            _leave()
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            _exit_immediately()
         raise
 
 
-def _leave() -> None:
-    """End at once: a thread that still works in compiled code would abort the interpreter's end."""
+def _exit_immediately() -> None:
+    """Skip the interpreter's shutdown, which aborts if a thread is still in compiled code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,27 +21,25 @@ if TYPE_CHECKING:
     type=click.Path(),
     required=True,
     metavar="FILE.onnx",
-    help="The ONNX file to write (needs the extra [onnx]).",
+    help="The ONNX file to write; needs the extra [onnx].",
 )
 @model_option
 @json_option
 def export_command(output: str, model: str | None, as_json: bool) -> None:
-    """Write a model as an ONNX file, for any language and runtime.
+    """Export a model as an ONNX file, for any language and runtime.
 
-    The file holds everything from images to labels: onnxruntime, or any runtime of ONNX, takes
-    images in MNIST form (28 x 28, uint8, ink bright on a dark ground), as many at a time as one
-    likes, and gives the label of each and the calibrated probability of every label.
+    The file contains the whole pipeline. onnxruntime, or any other ONNX runtime, takes a batch of
+    images in MNIST form (28 x 28, uint8, ink bright on a dark background), and returns the label
+    of each image and the calibrated probability of every label.
 
-    Probabilities are those of this package to within 0.0001. What the model says of itself goes
-    into the file's metadata.
+    Probabilities differ from those of this package by less than 0.0001. The file's metadata
+    contain the model's recipe, parameters and training data.
 
     \b
     Examples:
       mnist-svm export --onnx model.onnx
       mnist-svm export --onnx best.onnx -m best.joblib
     """
-    from pathlib import Path
-
     from mnist_svm._io import atomic_write, require_writable
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.export.onnx import INPUT, OPSET, output_specs, require_onnx, to_onnx
@@ -64,20 +63,16 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
             "bytes": len(content),
             "model": str(path),
             "opset": OPSET,
-            "inputs": [_described(INPUT)],
-            "outputs": [_described(tensor) for tensor in outputs],
+            "inputs": [_json_object(INPUT)],
+            "outputs": [_json_object(spec) for spec in outputs],
         }
         click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"Wrote   {click.format_filename(output)} ({len(content) / 1e6:.1f} MB)")
-    click.echo(f"Input   {_text(INPUT)}")
-    click.echo("\n".join(f"Output  {_text(tensor)}" for tensor in outputs))
+    for title, spec in (("Input", INPUT), *(("Output", spec) for spec in outputs)):
+        shape = " x ".join(map(str, spec.shape))
+        click.echo(f"{title:<6}  {spec.name}: {spec.dtype}, {shape}")
 
 
-def _described(tensor: TensorSpec) -> dict[str, object]:
-    return {"name": tensor.name, "type": tensor.dtype, "shape": list(tensor.shape)}
-
-
-def _text(tensor: TensorSpec) -> str:
-    sides = " x ".join(map(str, tensor.shape))
-    return f"{tensor.name}: {tensor.dtype}, {sides}"
+def _json_object(spec: TensorSpec) -> dict[str, object]:
+    return {"name": spec.name, "type": spec.dtype, "shape": list(spec.shape)}

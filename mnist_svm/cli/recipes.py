@@ -15,11 +15,11 @@ from mnist_svm.models.recipes import RECIPES, Recipe
 @click.command("recipes")
 @json_option
 def recipes_command(as_json: bool) -> None:
-    """List the recipes that `train` knows.
+    """List the recipes of `train`.
 
-    The errors are those of cross-validation on the training images of MNIST, by which the
-    parameters were chosen, and of the 10,000 test images. Seconds and images per second are of the
-    machine with 2 cores that the README names.
+    The error rates are those of cross-validation on MNIST's training images, which selected the
+    parameters, and those on the 10,000 test images. Times were measured on the 2-core computer
+    described in the README.
 
     \b
     Examples:
@@ -30,23 +30,23 @@ def recipes_command(as_json: bool) -> None:
         click.echo(json.dumps([_json_object(recipe) for recipe in RECIPES.values()], indent=2))
         return
     rows = [
-        ("recipe", "errors in CV", "on the test set", "training", "model", "reads"),
+        ("recipe", "CV errors", "test errors", "training", "model", "speed"),
         *map(_row, RECIPES.values()),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join([first.strip().ljust(widths[0]), *others]))
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        click.echo("  ".join([name.ljust(widths[0]), *padded]))
     click.echo()
     for recipe in RECIPES.values():
         click.echo(f"{recipe.name:<{widths[0]}}  {recipe.summary}")
 
 
 def _row(recipe: Recipe) -> tuple[str, ...]:
-    chosen, measured = recipe.cross_validation, recipe.measured
+    validation, measured = recipe.cross_validation, recipe.measured
     return (
         recipe.name,
-        f"{chosen.errors / chosen.n:.2%}",
+        f"{validation.errors / validation.n:.2%}",
         f"{measured.errors / measured.n:.2%} ({measured.errors})",
         f"{measured.seconds:.0f} s",
         f"{measured.megabytes:.1f} MB",
