@@ -57,19 +57,7 @@ class ClusterError(MnistSvmError, RuntimeError):
 
 
 def sanitize(text: str, max_length: int | None = None) -> str:
-    """Replace characters that cannot be printed on one line by "?", and cut long text.
-
-    Parameters
-    ----------
-    text : str
-        Untrusted text, such as the content of a file.
-    max_length : int or None, default=None
-        Number of characters to keep; None keeps all.
-
-    Returns
-    -------
-    str
-    """
+    """Replace characters that cannot be printed on one line by "?", and cut to `max_length`."""
     return "".join(char if char.isprintable() else "?" for char in text[:max_length])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -75,12 +76,7 @@ def fetch_command(
             announce=announce,
         )
     if as_json:
-        content = {
-            "name": name,
-            "folder": str(report.folder),
-            "present": list(report.present),
-            "downloaded": report.downloaded,
-        }
+        content = {"name": name, **asdict(report), "folder": str(report.folder)}
         click.echo(json.dumps(content, indent=2))
         return
     for file in report.present:

@@ -90,17 +90,16 @@ class DatasetInfo:
 
 
 def _splits(
-    train: tuple[str, int],
-    test: tuple[str, int],
-    sha256: tuple[str, str, str, str],
-    *,
+    *sha256: str,
+    train: tuple[str, int] = ("train", 60_000),
+    test: tuple[str, int] = ("t10k", 10_000),
     as_published: bool = False,
     wide_labels: bool = False,
 ) -> Mapping[Split, tuple[RemoteFile, RemoteFile]]:
-    """Describe files that are named as MNIST's are.
+    """Describe files with names like MNIST's.
 
-    `train` and `test` are the file name prefix and the number of images; `sha256` has the
-    checksums of training images, training labels, test images and test labels.
+    `sha256` has the checksums of training images, training labels, test images and test labels;
+    `train` and `test` are the prefix of the file names and the number of images.
     """
 
     def pair(prefix: str, n: int, images: str, labels: str) -> tuple[RemoteFile, RemoteFile]:
@@ -121,14 +120,10 @@ MNIST = DatasetInfo(
     source="http://yann.lecun.com/exdb/mnist/",
     folder="",
     splits=_splits(
-        ("train", 60_000),
-        ("t10k", 10_000),
-        (
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -144,14 +139,10 @@ FASHION_MNIST = DatasetInfo(
     source="https://github.com/zalandoresearch/fashion-mnist",
     folder="fashion-mnist",
     splits=_splits(
-        ("train", 60_000),
-        ("t10k", 10_000),
-        (
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
     classes=(
@@ -175,14 +166,10 @@ KMNIST = DatasetInfo(
     source="https://github.com/rois-codh/kmnist",
     folder="kmnist",
     splits=_splits(
-        ("train", 60_000),
-        ("t10k", 10_000),
-        (
-            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-        ),
+        "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+        "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+        "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+        "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         as_published=True,
     ),
     mirrors=(
@@ -193,26 +180,22 @@ KMNIST = DatasetInfo(
 )
 
 _EMNIST_DIGITS = _splits(
-    ("emnist-digits-train", 240_000),
-    ("emnist-digits-test", 40_000),
-    (
-        "f7c95004d14d81af89522e67d8f0c781dfb3bd544181c81bfe1eb6b41c35b726",
-        "6638a6ff5fe2eefd9cca2471995b46c82986b8e4b2a70d2f5ce8e05d7edb319e",
-        "20ebe43509264f7639d37c835a3f0b009e90b29e00a099a03101abe1644a3f63",
-        "bad1834c45d5988e270b99d43b13edc3fd898f658ffbc2caf2846ef27f7b05b0",
-    ),
+    "f7c95004d14d81af89522e67d8f0c781dfb3bd544181c81bfe1eb6b41c35b726",
+    "6638a6ff5fe2eefd9cca2471995b46c82986b8e4b2a70d2f5ce8e05d7edb319e",
+    "20ebe43509264f7639d37c835a3f0b009e90b29e00a099a03101abe1644a3f63",
+    "bad1834c45d5988e270b99d43b13edc3fd898f658ffbc2caf2846ef27f7b05b0",
+    train=("emnist-digits-train", 240_000),
+    test=("emnist-digits-test", 40_000),
     as_published=True,
 )
 
 _EMNIST_LETTERS = _splits(
-    ("emnist-letters-train", 124_800),
-    ("emnist-letters-test", 20_800),
-    (
-        "6288f418a917e007bf5fddb823a2dc7a5c6a35031401b93292a539cb12bd881f",
-        "9759af91ea6bccdf07a6040fd085861f2ec88e37f7c3f5760f6feb57106fbe5c",
-        "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
-        "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
-    ),
+    "6288f418a917e007bf5fddb823a2dc7a5c6a35031401b93292a539cb12bd881f",
+    "9759af91ea6bccdf07a6040fd085861f2ec88e37f7c3f5760f6feb57106fbe5c",
+    "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
+    "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
+    train=("emnist-letters-train", 124_800),
+    test=("emnist-letters-test", 20_800),
     as_published=True,
 )
 
@@ -264,14 +247,12 @@ QMNIST = DatasetInfo(
     source="https://github.com/facebookresearch/qmnist",
     folder="qmnist",
     splits=_splits(
-        ("qmnist-train", 60_000),
-        ("qmnist-test", 60_000),
-        (
-            "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d",
-            "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
-            "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375",
-            "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
-        ),
+        "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d",
+        "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
+        "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375",
+        "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
+        train=("qmnist-train", 60_000),
+        test=("qmnist-test", 60_000),
         as_published=True,
         wide_labels=True,
     ),

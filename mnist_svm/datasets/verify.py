@@ -58,10 +58,10 @@ def find_fault(path: Path, file: RemoteFile) -> str | None:
     """
     if file.as_published:
         with path.open("rb") as stream:
-            return _find_fault(stream, file, file.size + GZIP_OVERHEAD)
+            return _compare(stream, file, file.size + GZIP_OVERHEAD)
     try:
         with open_payload(path) as stream:
-            return _find_fault(stream, file, file.size)
+            return _compare(stream, file, file.size)
     except FormatError as error:
         return str(error).removeprefix(f"{path}: ")
 
@@ -105,12 +105,12 @@ def _extract_member(opened: zipfile.ZipFile, name: str, file: RemoteFile, folder
         msg = f"{opened.filename}: {name} is encrypted, or compressed with an unknown method"
         raise FetchError(msg)
     with opened.open(member) as source, atomic_write(folder / file.name) as out:
-        if fault := _find_fault(source, file, file.size + GZIP_OVERHEAD, out):
+        if fault := _compare(source, file, file.size + GZIP_OVERHEAD, out):
             msg = f"{opened.filename}: {name}: {fault}"
             raise FetchError(msg)
 
 
-def _find_fault(
+def _compare(
     stream: IO[bytes], file: RemoteFile, max_bytes: int, out: BinaryIO | None = None
 ) -> str | None:
     """Compare a stream with the catalog entry of its file, and copy it to `out`."""

@@ -1,4 +1,4 @@
-"""The catalog's data sets; real MNIST digits stand in for what cannot be downloaded here."""
+"""Data sets of the catalog; files made of MNIST digits replace those that need the network."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ def sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class StandIn:
-    """A data set of the catalog whose files hold a few of MNIST's digits.
+    """A data set of the catalog, with files made of a few MNIST digits.
 
     Attributes
     ----------
-    info : the catalog's entry with the sizes and checksums of these files.
-    source : the folder that has what a mirror would.
+    info : catalog entry with the sizes and checksums of these files
+    source : folder with the files of a mirror
     """
 
     info: DatasetInfo
     source: Path
 
     def serve(self, mirror) -> str:
-        """Let a mirror have the files; its address."""
+        """Put the files on a mirror; return its address."""
         mirror.content = {path.name: path.read_bytes() for path in self.source.iterdir()}
         return mirror.address
 
 
 def as_published(info: DatasetInfo, images: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
-    """The arrays as the data set's makers store them."""
+    """Return the arrays in the layout of the published files."""
     labels = labels.astype(np.uint8) + np.uint8(info.first_label)
     if info.wide_labels:
         table = np.full((len(labels), 8), 2500, np.int32)
@@ -72,7 +72,7 @@ def as_published(info: DatasetInfo, images: np.ndarray, labels: np.ndarray) -> l
 def write_files(
     info: DatasetInfo, folder: Path, arrays: Mapping[str, list[np.ndarray]]
 ) -> DatasetInfo:
-    """Write a data set's files; the catalog's entry that fits them."""
+    """Write the files of a data set; return their catalog entry."""
     splits = {}
     for split, files in info.splits.items():
         fitting = []
@@ -85,7 +85,7 @@ def write_files(
 
 
 def zip_up(infos: list[DatasetInfo], folder: Path, archive: Path) -> list[DatasetInfo]:
-    """Move files into an archive; the catalog's entries that fit it."""
+    """Move files into an archive; return their catalog entries."""
     files = [file for info in infos for file in info.files.values()]
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         for file in files:
@@ -100,7 +100,7 @@ def zip_up(infos: list[DatasetInfo], folder: Path, archive: Path) -> list[Datase
 
 @pytest.fixture(scope="module")
 def stand_ins(test_set, tmp_path_factory) -> dict[str, StandIn]:
-    """Every data set that is not MNIST's like, by name."""
+    """Return replacements of the data sets with other layouts than MNIST's, by name."""
     built = {}
     for name in NEW:
         info = CATALOG[name]
@@ -135,17 +135,17 @@ def letters(stand_ins) -> StandIn:
 
 @pytest.fixture
 def in_catalog(stand_ins, monkeypatch) -> None:
-    """Let names mean the stand-ins."""
+    """Put the stand-ins into the catalog."""
     catalog = {**CATALOG, **{name: each.info for name, each in stand_ins.items()}}
     monkeypatch.setattr(reader, "CATALOG", catalog)
     monkeypatch.setattr(cli_fetch, "CATALOG", catalog)
 
 
-# The entries themselves.
+# Catalog entries.
 
 
 @pytest.mark.parametrize("info", CATALOG.values(), ids=CATALOG)
-def test_the_files_are_as_long_as_their_images_and_labels(info):
+def test_file_sizes_match_the_numbers_of_images(info):
     for (images, labels), n in zip(info.splits.values(), IMAGES[info.name], strict=True):
         assert images.size == 4 + 3 * 4 + 28 * 28 * n
         assert labels.size == (4 + 2 * 4 + 8 * 4 * n if info.wide_labels else 4 + 4 + n)
@@ -162,7 +162,7 @@ def test_an_entry_is_complete(info):
     assert len(set(info.classes)) == len(info.classes) == (26 if "letters" in info.name else 10)
 
 
-def test_checksums_are_such_and_no_two_alike():
+def test_checksums_are_valid_and_unique():
     files = [file for info in CATALOG.values() for file in info.files.values()]
     files.append(CATALOG["emnist-digits"].archive.file)
     assert all(len(bytes.fromhex(file.sha256)) == 32 for file in files)
@@ -174,7 +174,7 @@ def test_no_data_set_overwrites_another():
     assert len(set(places)) == len(places)
 
 
-def test_the_archive_holds_both_of_emnist():
+def test_the_archive_has_both_emnist_data_sets():
     digits, letters = CATALOG["emnist-digits"], CATALOG["emnist-letters"]
     wanted = [*digits.files.values(), *letters.files.values()]
     assert digits.archive is letters.archive
@@ -190,17 +190,17 @@ def test_labels_have_names():
     assert (min(names), names[1], max(names), names[26]) == (1, "A/a", 26, "Z/z")
 
 
-def test_help_tells_of_every_data_set(run):
+def test_help_lists_every_data_set(run):
     text = run("fetch", "--help").stdout
     assert all(f"  {name}  " in text for name in CATALOG)
 
 
-# Fetched and read.
+# Download and reading.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_what_is_fetched_is_read_upright_with_its_labels(
+def test_downloaded_images_are_read_upright_with_their_labels(
     stand_in, mirror, tmp_path, test_set, split
 ):
     fetch(stand_in.info, tmp_path, mirrors=[stand_in.serve(mirror)])
@@ -217,7 +217,7 @@ def test_a_folder_can_be_the_mirror(stand_in, tmp_path):
     assert report.folder == tmp_path / stand_in.info.folder
 
 
-def test_what_was_fetched_costs_no_further_request(stand_in, mirror, tmp_path):
+def test_valid_files_need_no_further_request(stand_in, mirror, tmp_path):
     fetch(stand_in.info, tmp_path, mirrors=[stand_in.serve(mirror)])
     mirror.requests.clear()
     report = fetch(stand_in.info, tmp_path, mirrors=[mirror.address])
@@ -225,18 +225,18 @@ def test_what_was_fetched_costs_no_further_request(stand_in, mirror, tmp_path):
     assert mirror.requests == []
 
 
-def test_a_name_of_the_catalog_is_data(in_catalog, stand_in, tmp_path, test_set):
+def test_a_data_set_loads_by_its_name(in_catalog, stand_in, tmp_path, test_set):
     fetch(stand_in.info, tmp_path, mirrors=[stand_in.source.as_uri()])
     data = load_dataset(stand_in.info.name, split="test", data_dir=tmp_path)
     np.testing.assert_array_equal(data.images, test_set.images[PARTS["test"]])
 
 
-def test_missing_files_say_how_to_get_them(stand_in, tmp_path):
+def test_the_error_for_missing_files_has_the_fetch_command(stand_in, tmp_path):
     with pytest.raises(DataMissingError, match=f"mnist-svm fetch {stand_in.info.name} --data-dir"):
         read_downloaded(stand_in.info, tmp_path, "train")
 
 
-def test_a_changed_file_is_not_taken_for_the_catalogs(stand_in, tmp_path):
+def test_a_changed_file_fails_verification(stand_in, tmp_path):
     fetch(stand_in.info, tmp_path, mirrors=[stand_in.source.as_uri()])
     changed = stand_in.info.splits["train"][1]
     path = tmp_path / stand_in.info.folder / changed.name
@@ -250,9 +250,7 @@ def test_a_changed_file_is_not_taken_for_the_catalogs(stand_in, tmp_path):
     assert len(read_downloaded(stand_in.info, tmp_path, "train").images) == 600
 
 
-def test_a_file_of_which_nothing_else_is_known_must_be_compressed_as_published(
-    stand_ins, mirror, tmp_path
-):
+def test_a_file_without_payload_checksum_must_be_as_published(stand_ins, mirror, tmp_path):
     kmnist = stand_ins["kmnist"]
     address = kmnist.serve(mirror)
     name = kmnist.info.splits["test"][1].name
@@ -261,7 +259,7 @@ def test_a_file_of_which_nothing_else_is_known_must_be_compressed_as_published(
         fetch(kmnist.info, tmp_path, mirrors=[address])
 
 
-def test_such_a_file_decompressed_by_hand_is_told_of(stand_ins, tmp_path):
+def test_the_error_mentions_a_decompressed_file_that_cannot_be_verified(stand_ins, tmp_path):
     kmnist = stand_ins["kmnist"]
     fetch(kmnist.info, tmp_path, mirrors=[kmnist.source.as_uri()])
     path = tmp_path / "kmnist" / kmnist.info.splits["test"][0].name
@@ -274,11 +272,11 @@ def test_such_a_file_decompressed_by_hand_is_told_of(stand_ins, tmp_path):
     assert list(report.downloaded) == [path.name]
 
 
-# What the catalog's checksum cannot tell: that the catalog itself is right.
+# Checks beyond the checksum: files that match a wrong catalog entry.
 
 
 def published(info: DatasetInfo, base: Path, images: np.ndarray, labels: np.ndarray) -> DatasetInfo:
-    """A data set of these arrays in its folder, with an entry that has their checksums."""
+    """Write arrays as the files of a data set; return an entry with their checksums."""
     folder = base / info.folder
     folder.mkdir()
     return write_files(info, folder, {split: [images, labels] for split in info.splits})
@@ -306,7 +304,7 @@ BLANK = np.zeros((3, 28, 28), np.uint8)
         ("qmnist", BLANK, np.zeros(3, np.uint8), "expected labels of int32 in 2 dimensions"),
     ],
 )
-def test_files_of_another_kind_are_refused(tmp_path, name, images, labels, message):
+def test_invalid_images_and_labels_are_refused(tmp_path, name, images, labels, message):
     info = published(CATALOG[name], tmp_path, images, labels)
     with pytest.raises(FormatError, match=message):
         read_downloaded(info, tmp_path, "train")
@@ -316,7 +314,7 @@ def test_files_of_another_kind_are_refused(tmp_path, name, images, labels, messa
     ("off", "message"),
     [(-1, "over the limit of 2,367"), (1, "expected 2,369 bytes when decompressed, found 2,368")],
 )
-def test_another_number_of_images_than_documented_is_refused(tmp_path, off, message):
+def test_an_unexpected_number_of_images_is_refused(tmp_path, off, message):
     info = published(CATALOG["kmnist"], tmp_path, BLANK, np.zeros(3, np.uint8))
     images, labels = info.splits["train"]
     # The limit is on the pixels, 16 bytes less than the file.
@@ -329,7 +327,7 @@ def test_another_number_of_images_than_documented_is_refused(tmp_path, off, mess
 # The archive.
 
 
-def test_the_archive_leaves_only_what_was_wanted(digits, mirror, tmp_path):
+def test_only_the_members_are_left_of_the_archive(digits, mirror, tmp_path):
     report = fetch(digits.info, tmp_path, mirrors=[digits.serve(mirror)])
     names = {file.name for file in digits.info.archive.members.values()}
     assert {path.name for path in (tmp_path / "emnist").iterdir()} == names
@@ -337,7 +335,7 @@ def test_the_archive_leaves_only_what_was_wanted(digits, mirror, tmp_path):
     assert mirror.requests == [(ARCHIVE, None)]
 
 
-def test_the_other_data_set_of_the_archive_is_there_too(digits, letters, mirror, tmp_path):
+def test_the_other_data_set_in_the_archive_needs_no_download(digits, letters, mirror, tmp_path):
     fetch(digits.info, tmp_path, mirrors=[digits.serve(mirror)])
     mirror.requests.clear()
     report = fetch(letters.info, tmp_path, mirrors=[mirror.address])
@@ -352,7 +350,7 @@ def test_force_downloads_the_archive_again(digits, mirror, tmp_path):
     assert mirror.requests == [(ARCHIVE, None)] * 2
 
 
-def test_an_archive_put_there_by_hand_is_used(digits, mirror, tmp_path):
+def test_a_manually_placed_archive_is_used(digits, mirror, tmp_path):
     digits.serve(mirror)
     (tmp_path / "emnist").mkdir()
     (tmp_path / "emnist" / ARCHIVE).write_bytes(mirror.content[ARCHIVE])
@@ -362,7 +360,7 @@ def test_an_archive_put_there_by_hand_is_used(digits, mirror, tmp_path):
     assert not (tmp_path / "emnist" / ARCHIVE).exists()
 
 
-def test_a_broken_download_of_the_archive_is_taken_up(digits, mirror, tmp_path):
+def test_a_broken_download_of_the_archive_is_resumed(digits, mirror, tmp_path):
     address = digits.serve(mirror)
     mirror.cut = [100_000]
     fetch(digits.info, tmp_path, mirrors=[address])
@@ -375,7 +373,7 @@ def test_a_broken_download_of_the_archive_is_taken_up(digits, mirror, tmp_path):
     [lambda whole: whole[:-1000], lambda whole: whole[:5000] + b"\xff" * 9 + whole[5009:]],
     ids=["truncated", "changed"],
 )
-def test_a_damaged_archive_is_not_opened(digits, mirror, tmp_path, damage: Callable):
+def test_a_damaged_archive_is_not_extracted(digits, mirror, tmp_path, damage: Callable):
     address = digits.serve(mirror)
     mirror.content[ARCHIVE] = damage(mirror.content[ARCHIVE])
     with pytest.raises(FetchError, match=f"expected SHA-256 {digits.info.archive.file.sha256}"):
@@ -383,7 +381,7 @@ def test_a_damaged_archive_is_not_opened(digits, mirror, tmp_path, damage: Calla
     assert list((tmp_path / "emnist").iterdir()) == []
 
 
-def test_without_the_archive_the_advice_names_it(digits, mirror, tmp_path):
+def test_the_error_names_a_missing_archive(digits, mirror, tmp_path):
     mirror.content = {}
     with pytest.raises(
         FetchError, match=f"HTTP 404[^$]*by hand, download {ARCHIVE} from any source"
@@ -394,7 +392,7 @@ def test_without_the_archive_the_advice_names_it(digits, mirror, tmp_path):
 def hostile(
     info: DatasetInfo, folder: Path, write: Callable[[zipfile.ZipFile, RemoteFile], None]
 ) -> DatasetInfo:
-    """An archive of one member in its folder, with an entry that has its checksum."""
+    """Write an archive with one member; return an entry with its checksum."""
     folder.mkdir()
     file = info.splits["test"][1]
     with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_DEFLATED) as opened:
@@ -435,7 +433,7 @@ def a_folder(opened: zipfile.ZipFile, file: RemoteFile) -> None:
         (a_folder, "no gzip/emnist-digits-test-labels-idx1-ubyte.gz in it"),
     ],
 )
-def test_an_archive_with_something_else_in_it_writes_nothing(digits, tmp_path, write, message):
+def test_nothing_is_extracted_from_an_archive_with_other_content(digits, tmp_path, write, message):
     info = hostile(digits.info, tmp_path / "emnist", write)
     with pytest.raises(FetchError, match=message):
         fetch(info, tmp_path, mirrors=["file:///nowhere/"])
@@ -443,7 +441,7 @@ def test_an_archive_with_something_else_in_it_writes_nothing(digits, tmp_path, w
 
 
 @pytest.mark.parametrize("at", [5, 12, 60, -30, -12], ids=lambda at: f"byte {at}")
-def test_an_archive_that_contradicts_itself_is_refused(digits, tmp_path, at):
+def test_an_archive_with_inconsistent_headers_is_refused(digits, tmp_path, at):
     info = hostile(digits.info, tmp_path / "emnist", other)
     path = tmp_path / "emnist" / ARCHIVE
     whole = bytearray(path.read_bytes())
@@ -458,7 +456,7 @@ def test_an_archive_that_contradicts_itself_is_refused(digits, tmp_path, at):
 # The command.
 
 
-def test_the_command_tells_of_a_large_download_first(in_catalog, run, digits, tmp_path):
+def test_the_command_announces_a_large_download(in_catalog, run, digits, tmp_path):
     result = run(
         "fetch", "emnist-digits", "--data-dir", tmp_path, "--mirror", digits.source.as_uri()
     )
@@ -468,7 +466,7 @@ def test_the_command_tells_of_a_large_download_first(in_catalog, run, digits, tm
     assert "is in " + str(tmp_path / "emnist") in result.stdout
 
 
-def test_the_command_does_not_tell_of_what_it_does_not_download(in_catalog, run, digits, tmp_path):
+def test_the_command_announces_nothing_without_a_download(in_catalog, run, digits, tmp_path):
     fetch(digits.info, tmp_path, mirrors=[digits.source.as_uri()])
     result = run("fetch", "emnist-letters", "--data-dir", tmp_path, "--json")
     assert result.stderr == ""

@@ -1,11 +1,10 @@
-"""`convert` and `predict --data`: from every form to every other, and answers for Kaggle."""
+"""`convert` from every format to every other, and `predict --data` with Kaggle submissions."""
 
 from __future__ import annotations
 
 import csv
 import json
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -15,8 +14,9 @@ from mnist_svm import Recognizer, load_dataset
 from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.load import load_images
 from tests.support.paths import DATA, ROOT
+from tests.support.serving import eventually
 
-# What `convert` is told, and where it writes.
+# Arguments of `convert` for each output format.
 TARGETS = {
     "a folder of idx files": ["idx"],
     "csv files": ["tables", "--to", "csv"],
@@ -27,7 +27,7 @@ TARGETS = {
 
 @pytest.fixture
 def kaggle(tmp_path, train_set, test_set):
-    """A folder as Kaggle's digit-recognizer has it, of MNIST's first images."""
+    """Return a folder in the format of Kaggle's digit-recognizer, with the first MNIST images."""
     folder = tmp_path / "kaggle"
     folder.mkdir()
     write_csv(folder / "train.csv", train_set.images[:2000], train_set.labels[:2000])
@@ -37,7 +37,7 @@ def kaggle(tmp_path, train_set, test_set):
 
 @pytest.fixture(scope="module")
 def parted(tmp_path_factory, train_set, test_set):
-    """A folder with two labelled parts."""
+    """Return a folder with two labelled splits."""
     folder = tmp_path_factory.mktemp("parted")
     write_csv(folder / "train.csv", train_set.images[:300], train_set.labels[:300])
     write_csv(folder / "test.csv", test_set.images[:100], test_set.labels[:100])
@@ -45,8 +45,8 @@ def parted(tmp_path_factory, train_set, test_set):
 
 
 @pytest.fixture
-def sample_of_words(tmp_path, train_set):
-    """Ones and sevens in folders called so."""
+def word_classes(tmp_path, train_set):
+    """Return a folder of ones and sevens, with words as class names."""
     for digit, word in ((1, "one"), (7, "seven")):
         folder = tmp_path / "words" / word
         folder.mkdir(parents=True)
@@ -56,7 +56,7 @@ def sample_of_words(tmp_path, train_set):
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_a_set_is_the_same_in_another_form(run, parted, tmp_path, target):
+def test_conversion_preserves_the_checksums(run, parted, tmp_path, target):
     name, *options = target
     result = run("convert", parted, tmp_path / name, *options)
     assert result.exit_code == 0, result.output
@@ -81,12 +81,12 @@ def test_two_parts_do_not_fit_into_one_csv_file(run, parted, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_set_that_is_not_parted_is_called_train_as_idx_files(run, parted, tmp_path):
+def test_a_data_set_without_splits_becomes_the_train_split_of_idx_files(run, parted, tmp_path):
     assert run("convert", parted / "train.csv", tmp_path / "idx").exit_code == 0
     assert len(load_dataset(tmp_path / "idx", split="train").labels) == 300
 
 
-def test_images_without_labels_stay_without(run, kaggle, tmp_path):
+def test_images_without_labels_are_converted(run, kaggle, tmp_path):
     result = run("convert", kaggle, tmp_path / "kaggle.npz", "--json")
     assert [part["labelled"] for part in json.loads(result.stdout)] == [True, False]
     np.testing.assert_array_equal(
@@ -94,7 +94,7 @@ def test_images_without_labels_stay_without(run, kaggle, tmp_path):
     )
 
 
-def test_that_a_negative_is_taken_is_said(run, tmp_path, train_set):
+def test_inversion_is_reported(run, tmp_path, train_set):
     write_csv(tmp_path / "paper.csv", 255 - train_set.images[:300], train_set.labels[:300])
     said = f"{tmp_path / 'paper.csv'}: has dark ink on a bright background; the images are inverted"
     assert said in run("convert", tmp_path / "paper.csv", tmp_path / "idx").stderr
@@ -102,14 +102,14 @@ def test_that_a_negative_is_taken_is_said(run, tmp_path, train_set):
     np.testing.assert_array_equal(load_dataset(tmp_path / "idx").images, train_set.images[:300])
 
 
-def test_pictures_without_labels_have_no_folder_to_go_to(run, kaggle, tmp_path):
+def test_pictures_need_labels(run, kaggle, tmp_path):
     result = run("convert", kaggle, tmp_path / "pictures", "--to", "images")
     assert result.exit_code == 1
     assert "no labels in its test part" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["kaggle"]
 
 
-def test_a_folder_that_is_not_empty_is_left_as_it_is(run, parted, tmp_path):
+def test_a_folder_that_is_not_empty_is_not_changed(run, parted, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     result = run("convert", parted, tmp_path, "--to", "images")
     assert result.exit_code == 1
@@ -124,7 +124,7 @@ def test_labels_beyond_a_byte_do_not_fit_idx(run, tmp_path, train_set):
     assert "the label 300 is over 255, the largest in IDX files" in result.stderr
 
 
-def test_a_bad_row_leaves_nothing_half_written(run, parted, tmp_path):
+def test_an_invalid_row_leaves_no_partial_file(run, parted, tmp_path):
     text = (parted / "train.csv").read_text().splitlines()
     (tmp_path / "bad.csv").write_text("\n".join([*text, "1,2,3"]))
     result = run("convert", tmp_path / "bad.csv", tmp_path / "out.npz")
@@ -133,11 +133,9 @@ def test_a_bad_row_leaves_nothing_half_written(run, parted, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
-def test_ctrl_c_while_pictures_are_written_leaves_none(start, tmp_path):
+def test_ctrl_c_removes_the_pictures_written_so_far(start, tmp_path):
     process = start("convert", "mnist", tmp_path / "pictures", "--to", "images")
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("*.png")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: any(tmp_path.rglob("*.png")))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -145,11 +143,11 @@ def test_ctrl_c_while_pictures_are_written_leaves_none(start, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# Kaggle's round trip.
+# Kaggle submissions.
 
 
 def submission(path) -> np.ndarray:
-    """The labels of a submission, which Kaggle checks like this."""
+    """Check the format of a submission as Kaggle does; return its labels."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["ImageId", "Label"]
@@ -158,7 +156,7 @@ def submission(path) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_kaggle_round_trip_gives_what_idx_gives(
+def test_predictions_from_csv_files_equal_those_from_idx_files(
     run, tmp_path, train_set, test_set, small_model, monkeypatch
 ):
     folder = tmp_path / "kaggle"
@@ -176,7 +174,7 @@ def test_a_kaggle_round_trip_gives_what_idx_gives(
     )
 
 
-def test_the_test_part_is_read_unless_told_otherwise(run, kaggle, tmp_path):
+def test_the_default_split_is_test(run, kaggle, tmp_path):
     for options, n in (((), 500), (("--split", "train"), 2000)):
         out = tmp_path / f"{n}.csv"
         assert run("predict", "--data", kaggle, "--submission", out, *options).exit_code == 0
@@ -192,19 +190,19 @@ def test_without_a_submission_each_image_has_a_line(run, kaggle, test_set):
     assert all(len(line) == 4 for line in lines)
 
 
-def test_images_of_a_data_set_can_be_shown(run, parted, tmp_path):
+def test_show_draws_the_images_of_a_data_set(run, parted, tmp_path):
     result = run("predict", "--data", parted, "--show", tmp_path / "page.png", "--json")
     assert len(json.loads(result.stdout)) == 100
     assert (tmp_path / "page.png").stat().st_size > 10_000
 
 
-def test_classes_that_are_words_are_told_by_these(run, tmp_path, sample_of_words):
+def test_class_names_are_printed(run, tmp_path, word_classes):
     model = tmp_path / "words.joblib"
-    assert run("train", "--data", sample_of_words, "-o", model).exit_code == 0
+    assert run("train", "--data", word_classes, "-o", model).exit_code == 0
     picture = ROOT / "images_test" / "7.png"
     assert run("predict", picture, "--model", model).stdout.split("\t")[1] == "seven"
-    (told,) = json.loads(run("predict", picture, "--model", model, "--json").stdout)
-    assert (told["digit"], told["name"]) == (1, "seven")
+    (reading,) = json.loads(run("predict", picture, "--model", model, "--json").stdout)
+    assert (reading["digit"], reading["name"]) == (1, "seven")
     assert "one seven" in run("info", model).stdout
 
 
@@ -220,28 +218,28 @@ def test_classes_that_are_words_are_told_by_these(run, tmp_path, sample_of_words
         ),
     ],
 )
-def test_arguments_that_do_not_go_together_are_wrong_usage(run, arguments, message):
+def test_conflicting_options_are_usage_errors(run, arguments, message):
     result = run("predict", *arguments)
     assert result.exit_code == 2
     assert message in result.output
 
 
-def test_a_submission_that_cannot_be_written_is_told_before_anything_is_read(run, tmp_path):
+def test_an_unwritable_submission_fails_before_reading(run, tmp_path):
     result = run("predict", "--data", "none", "--submission", tmp_path / "none" / "s.csv")
     assert result.exit_code == 1
     assert "none/s.csv: No such file or directory" in result.stderr
 
 
-def test_any_form_can_be_evaluated(run, parted, small_model_file):
-    told = [
+def test_any_format_can_be_evaluated(run, parted, small_model_file):
+    results = [
         json.loads(run("eval", "--data", source, "--model", small_model_file, "--json").stdout)
         for source in (parted, parted / "test.csv")
     ]
-    assert told[0]["errors"] == told[1]["errors"]
-    assert told[0]["n"] == 100
+    assert results[0]["errors"] == results[1]["errors"]
+    assert results[0]["n"] == 100
 
 
-def test_a_model_measured_on_what_it_was_trained_on_says_so(run, parted, tmp_path):
+def test_evaluation_on_the_training_images_is_reported(run, parted, tmp_path):
     model = tmp_path / "m.joblib"
     assert run("train", "--data", parted / "train.csv", "-o", model).exit_code == 0
     said = "The model was trained on these very images"
@@ -250,7 +248,7 @@ def test_a_model_measured_on_what_it_was_trained_on_says_so(run, parted, tmp_pat
 
 
 @pytest.mark.slow
-def test_mnist_is_converted_whole(run, tmp_path):
+def test_both_splits_of_mnist_are_converted(run, tmp_path):
     assert run("convert", "mnist", tmp_path / "m.npz", "--data-dir", DATA).exit_code == 0
     for split in ("train", "test"):
         images = np.load(tmp_path / "m.npz")[f"x_{split}"]

@@ -1,4 +1,4 @@
-"""Fetching, against a local HTTP server that misbehaves and against file:// addresses."""
+"""Downloads from a faulty local HTTP server and from file:// addresses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import gzip
 import json
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.datasets.verify import find_fault
 from mnist_svm.exceptions import DataMissingError, FetchError, FormatError
-from tests.support.paths import DATA
+from tests.support.paths import DATA, ROOT
 
 MNIST = CATALOG["mnist"]
 NAMES = [file.name for file in MNIST.files.values()]
@@ -44,13 +46,13 @@ def test_an_empty_folder_gets_every_file(mirror, tmp_path):
     assert leftovers(tmp_path / "new") == []
 
 
-def test_files_that_are_there_and_right_cost_no_request(mirror, tmp_path):
+def test_valid_files_need_no_request(mirror, tmp_path):
     report = fetch(MNIST, link_all_but(tmp_path), mirrors=[mirror.address])
     assert sorted(report.present) == sorted(NAMES)
     assert mirror.requests == []
 
 
-def test_a_file_decompressed_by_hand_counts_as_there(mirror, tmp_path):
+def test_a_decompressed_file_is_valid(mirror, tmp_path):
     link_all_but(tmp_path, LABELS.name)
     plain = gzip.decompress((DATA / LABELS.name).read_bytes())
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(plain)
@@ -65,12 +67,12 @@ def test_only_the_damaged_file_is_fetched_again(mirror, tmp_path):
     assert (tmp_path / LABELS.name).read_bytes() == mirror.content[LABELS.name]
 
 
-def test_force_downloads_what_is_there(mirror, tmp_path):
+def test_force_downloads_valid_files(mirror, tmp_path):
     report = fetch(MNIST, link_all_but(tmp_path), mirrors=[mirror.address], force=True)
     assert sorted(report.downloaded) == sorted(NAMES)
 
 
-def test_a_mirror_that_compresses_differently_is_as_good(mirror, tmp_path):
+def test_a_mirror_may_compress_differently(mirror, tmp_path):
     payload = gzip.decompress(mirror.content[LABELS.name])
     mirror.content[LABELS.name] = gzip.compress(payload, 1)
     assert mirror.content[LABELS.name] != (DATA / LABELS.name).read_bytes()
@@ -84,7 +86,7 @@ def test_the_next_mirror_is_tried(mirror, tmp_path):
     assert report.downloaded == {LABELS.name: mirror.address + "none/" + LABELS.name}
 
 
-def test_a_wrong_payload_is_not_moved_into_place(mirror, tmp_path):
+def test_an_invalid_payload_is_not_moved_into_place(mirror, tmp_path):
     mirror.content[LABELS.name] = gzip.compress(b"something else")
     link_all_but(tmp_path, LABELS.name)
     with pytest.raises(FetchError, match=f"expected SHA-256 {LABELS.sha256}, found"):
@@ -93,7 +95,7 @@ def test_a_wrong_payload_is_not_moved_into_place(mirror, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_a_right_file_survives_a_failed_force(mirror, tmp_path):
+def test_a_valid_file_survives_a_failed_force(mirror, tmp_path):
     mirror.content[LABELS.name] = gzip.compress(b"something else")
     link_all_but(tmp_path)
     with pytest.raises(FetchError):
@@ -101,7 +103,7 @@ def test_a_right_file_survives_a_failed_force(mirror, tmp_path):
     assert missing_files(MNIST, tmp_path) == []
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(mirror, tmp_path):
+def test_a_broken_download_resumes(mirror, tmp_path):
     mirror.cut = [3_000_000, 2_000_000]
     link_all_but(tmp_path, TRAIN_IMAGES.name)
     fetch(MNIST, tmp_path, mirrors=[mirror.address])
@@ -110,7 +112,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(mirror, tmp_path):
     assert (tmp_path / TRAIN_IMAGES.name).read_bytes() == mirror.content[TRAIN_IMAGES.name]
 
 
-def test_a_server_without_ranges_starts_again(mirror, tmp_path):
+def test_a_download_starts_again_from_a_server_without_ranges(mirror, tmp_path):
     mirror.ranges = False
     mirror.cut = [3_000_000]
     link_all_but(tmp_path, TRAIN_IMAGES.name)
@@ -119,7 +121,7 @@ def test_a_server_without_ranges_starts_again(mirror, tmp_path):
     assert (tmp_path / TRAIN_IMAGES.name).read_bytes() == mirror.content[TRAIN_IMAGES.name]
 
 
-def test_a_server_that_always_breaks_is_given_up(mirror, tmp_path):
+def test_repeated_connection_errors_fail(mirror, tmp_path):
     mirror.cut = [1000] * 100
     mirror.ranges = False
     with pytest.raises(FetchError, match="the connection broke after 1,000 bytes"):
@@ -127,7 +129,7 @@ def test_a_server_that_always_breaks_is_given_up(mirror, tmp_path):
     assert len(mirror.requests) < 10
 
 
-def test_a_later_run_resumes_what_an_earlier_one_left(mirror, tmp_path):
+def test_a_later_run_resumes_a_partial_file(mirror, tmp_path):
     link_all_but(tmp_path, LABELS.name)
     mirror.cut = [1000] + [0] * 20
     with pytest.raises(FetchError, match="broke after 1,000 bytes"):
@@ -139,8 +141,8 @@ def test_a_later_run_resumes_what_an_earlier_one_left(mirror, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_a_rest_that_does_not_fit_is_fetched_whole(mirror, tmp_path):
-    # The mirror's file changed between two runs: the joined halves fail the checksum.
+def test_an_invalid_resumed_file_is_downloaded_again(mirror, tmp_path):
+    # The mirror's file has changed since the first run, so the joined halves are invalid.
     link_all_but(tmp_path, LABELS.name)
     mirror.cut = [1000] + [0] * 20
     with pytest.raises(FetchError):
@@ -154,8 +156,8 @@ def test_a_rest_that_does_not_fit_is_fetched_whole(mirror, tmp_path):
     assert find_fault(tmp_path / LABELS.name, LABELS) is None
 
 
-def test_a_complete_part_is_used_without_its_download(mirror, tmp_path):
-    # As left by a run that was killed between the last byte and the move.
+def test_a_complete_partial_file_needs_no_download(mirror, tmp_path):
+    # A run may be killed between the last byte and the move.
     link_all_but(tmp_path, LABELS.name)
     mirror.cut = [1000] + [0] * 20
     with pytest.raises(FetchError):
@@ -167,20 +169,20 @@ def test_a_complete_part_is_used_without_its_download(mirror, tmp_path):
     assert find_fault(tmp_path / LABELS.name, LABELS) is None
 
 
-def test_an_endless_answer_is_cut_off(mirror, tmp_path):
+def test_an_oversized_response_is_aborted(mirror, tmp_path):
     mirror.content[LABELS.name] = bytes(3 << 20)
     with pytest.raises(FetchError, match="more than the expected 10,008 bytes"):
         fetch(MNIST, link_all_but(tmp_path, LABELS.name), mirrors=[mirror.address])
     assert leftovers(tmp_path) == []
 
 
-def test_a_payload_that_unpacks_to_too_much_is_refused(tmp_path):
+def test_a_decompression_bomb_is_refused(tmp_path):
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(50 << 20)))
     fault = find_fault(tmp_path / "bomb.gz", LABELS)
     assert fault == "more than the expected 10,008 bytes"
 
 
-def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path):
+def test_the_error_lists_the_failed_mirrors_and_a_remedy(mirror, tmp_path):
     del mirror.content[LABELS.name]
     link_all_but(tmp_path, LABELS.name)
     with pytest.raises(FetchError) as caught:
@@ -193,12 +195,12 @@ def test_all_mirrors_failing_says_what_was_tried_and_what_to_do(mirror, tmp_path
     assert str(tmp_path) in message
 
 
-def test_the_advice_lists_every_file_that_is_lacking(tmp_path):
+def test_the_error_lists_all_missing_files(tmp_path):
     with pytest.raises(FetchError, match=f"by hand, download {', '.join(NAMES)} from any source"):
         fetch(MNIST, tmp_path, mirrors=[DEAD])
 
 
-def test_a_server_that_speaks_no_http_is_a_failed_mirror(tmp_path):
+def test_a_server_of_another_protocol_is_a_failed_mirror(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         import threading
 
@@ -220,15 +222,15 @@ def test_file_addresses_work(tmp_path):
     assert missing_files(MNIST, tmp_path) == []
 
 
-def test_another_data_set_has_a_folder_of_its_own(tmp_path):
-    # Its files bear the same names as MNIST's, which must stay as they are.
+def test_each_data_set_has_its_own_folder(tmp_path):
+    # Its files have the same names as MNIST's.
     with pytest.raises(FetchError):
         fetch(CATALOG["fashion-mnist"], link_all_but(tmp_path), mirrors=[DATA.as_uri()])
     assert missing_files(MNIST, tmp_path) == []
     assert (tmp_path / "fashion-mnist").is_dir()
 
 
-def test_the_command_says_what_it_did(run, mirror, tmp_path):
+def test_the_command_prints_a_report(run, mirror, tmp_path):
     link_all_but(tmp_path, LABELS.name)
     result = run("fetch", "--data-dir", tmp_path, "--mirror", mirror.address)
     assert result.exit_code == 0
@@ -237,7 +239,7 @@ def test_the_command_says_what_it_did(run, mirror, tmp_path):
     assert result.stderr == ""
 
 
-def test_the_command_speaks_json(run, tmp_path):
+def test_the_command_prints_json(run, tmp_path):
     result = run("fetch", "--data-dir", link_all_but(tmp_path), "--json")
     content = json.loads(result.stdout)
     assert sorted(content["present"]) == sorted(NAMES)
@@ -252,13 +254,13 @@ def test_the_command_reports_failure_on_stderr(run, tmp_path):
 
 
 @pytest.mark.parametrize("address", ["ftp://example.org/", "/some/folder", "mnist"])
-def test_an_address_of_another_kind_is_wrong_usage(run, tmp_path, address):
+def test_an_unsupported_address_is_a_usage_error(run, tmp_path, address):
     result = run("fetch", "--data-dir", tmp_path, "--mirror", address)
     assert result.exit_code == 2
     assert "expected an address that starts with http://" in result.stderr
 
 
-def test_an_unknown_data_set_is_wrong_usage(run):
+def test_an_unknown_data_set_is_a_usage_error(run):
     result = run("fetch", "imagenet")
     assert result.exit_code == 2
     assert "'imagenet' is not one of 'mnist', 'fashion-mnist'" in result.stderr
@@ -280,34 +282,46 @@ def test_a_killed_fetch_leaves_nothing_under_a_final_name(start, mirror, tmp_pat
     assert missing_files(MNIST, tmp_path) == []
 
 
-def test_missing_data_says_how_to_fetch_it(tmp_path):
+def test_the_error_for_missing_data_has_the_fetch_command(tmp_path):
     with pytest.raises(DataMissingError, match=f"mnist-svm fetch mnist --data-dir {tmp_path}"):
         load_dataset("mnist", data_dir=tmp_path)
 
 
-def test_data_that_is_not_the_catalogs_is_not_taken_for_it(tmp_path, test_set):
+def test_other_data_under_the_same_file_name_fails_verification(tmp_path, test_set):
     link_all_but(tmp_path, LABELS.name)
     labels = test_set.labels.astype("uint8")
     labels[0] = 9
     write_idx(tmp_path / LABELS.name, labels)
     with pytest.raises(FormatError, match="not the file of mnist: expected SHA-256 ff7bcfd4"):
         load_dataset("mnist", split="test", data_dir=tmp_path)
-    # As a folder of its own it may be what it likes.
+    # Loaded as a folder, it is not compared with the catalog.
     assert load_dataset(tmp_path, split="test").labels[0] == 9
 
 
-def test_a_source_that_is_neither_name_nor_folder_is_refused(tmp_path):
+def test_an_unknown_name_is_refused(tmp_path):
     with pytest.raises(
         DataMissingError, match=r"none: no such file or folder, and not in the catalog \(mnist, "
     ):
         load_dataset(tmp_path / "none")
 
 
-def test_the_data_folder_comes_from_the_environment(monkeypatch, tmp_path):
+def test_the_environment_variable_sets_the_data_directory(monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_SVM_DATA", str(link_all_but(tmp_path / "elsewhere")))
     monkeypatch.chdir(tmp_path)
     assert len(load_dataset("mnist", split="test").labels) == 10_000
 
 
-def test_checksums_are_those_of_the_payload(test_set):
-    assert test_set.sha256["t10k-labels-idx1-ubyte"] == LABELS.sha256
+def test_the_checksums_of_verified_files_are_not_computed_again(monkeypatch):
+    monkeypatch.delattr("mnist_svm.datasets.load.payload_sha256")
+    checksums = load_dataset("mnist", split="test", data_dir=DATA).sha256
+    assert checksums == {file.stem: file.sha256 for file in MNIST.splits["test"]}
+
+
+def test_loading_idx_files_imports_neither_pillow_nor_scipy():
+    script = (
+        "import sys; from mnist_svm import load_dataset; "
+        f"load_dataset('mnist', split='test', data_dir={str(DATA)!r}); "
+        "print(sorted({'PIL', 'scipy', 'sklearn', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "[]\n", done.stderr

@@ -1,4 +1,4 @@
-"""The IDX reader and writer, against bytes built by hand."""
+"""The IDX reader and writer, tested on bytes that are built here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mnist_svm.exceptions import FormatError
 from tests.support.mutation import MUTATIONS, mutated
 from tests.support.paths import DATA
 
-# Element type byte, struct code, numpy type, and values at the ends of its range.
+# Type code, struct code, numpy type, and values at the limits of its range.
 ELEMENTS = [
     (0x08, "B", np.uint8, [0, 1, 255]),
     (0x09, "b", np.int8, [-128, -1, 127]),
@@ -85,7 +85,7 @@ def test_gzip_is_detected_by_content_not_by_name(written):
     assert read_idx(written(content, "name.gz")).tolist() == [7, 9]
 
 
-def test_written_gzip_is_the_same_every_time(tmp_path):
+def test_gzip_output_is_reproducible(tmp_path):
     array = np.arange(1000, dtype=np.float32)
     for name in ("a.gz", "b.gz"):
         write_idx(tmp_path / name, array)
@@ -137,7 +137,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES)
-def test_a_bad_file_is_refused_by_name(written, content, message):
+def test_an_invalid_file_is_refused(written, content, message):
     path = written(content)
     with pytest.raises(FormatError, match=message) as caught:
         read_idx(path)
@@ -170,7 +170,7 @@ def test_a_type_that_idx_lacks_cannot_be_written(tmp_path, dtype):
     assert not list(tmp_path.iterdir())
 
 
-def test_images_and_labels_that_disagree_in_number_are_refused(tmp_path):
+def test_different_numbers_of_images_and_labels_are_refused(tmp_path):
     write_idx(tmp_path / "images", np.zeros((3, 28, 28), dtype=np.uint8))
     write_idx(tmp_path / "labels", np.zeros(4, dtype=np.uint8))
     with pytest.raises(FormatError, match=r"images holds 3 images, but .*labels holds 4 labels"):
@@ -188,7 +188,7 @@ def test_images_and_labels_that_disagree_in_number_are_refused(tmp_path):
         (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "no images"),
     ],
 )
-def test_arrays_of_another_kind_are_not_images_and_labels(tmp_path, images, labels, message):
+def test_arrays_of_other_shapes_or_types_are_refused(tmp_path, images, labels, message):
     write_idx(tmp_path / "images", images)
     write_idx(tmp_path / "labels", labels)
     with pytest.raises(FormatError, match=message):
@@ -211,7 +211,7 @@ def test_every_array_survives_a_round_trip(tmp_path_factory, array, suffix):
 
 
 def mnist_sample() -> bytes:
-    """A small file cut from the real one."""
+    """Return the first five test images as an IDX file."""
     images = gzip.decompress((DATA / "t10k-images-idx3-ubyte.gz").read_bytes())
     return idx_bytes(0x08, [5, 28, 28], images[16 : 16 + 5 * 784])
 

@@ -1,4 +1,4 @@
-"""Data sets in every form that people have them in, made of real MNIST."""
+"""Data sets in every input format, made of MNIST digits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ N = 300
 
 @pytest.fixture(scope="session")
 def sample(test_set: Dataset) -> LabelledImages:
-    """Real digits, few enough to be written in every form."""
+    """Return a few MNIST digits, to be written in every format."""
     return LabelledImages(test_set.images[:N], test_set.labels[:N])
 
 
@@ -45,7 +45,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def as_hub(path: Path, sample: LabelledImages, **others: object) -> None:
-    """As data hubs publish images: encoded, with a path that may be missing."""
+    """Write encoded pictures with optional paths, as data hubs do."""
     pictures = [{"bytes": png(image), "path": None} for image in sample.images]
     columns = {"image": pictures, "label": sample.labels, **others}
     parquet.write_table(pa.table(columns), path)
@@ -54,7 +54,7 @@ def as_hub(path: Path, sample: LabelledImages, **others: object) -> None:
 def as_pixels(path: Path, sample: LabelledImages) -> None:
     rows = sample.images.reshape(len(sample.images), 784)
     columns = {f"pixel{i + 1}": rows[:, i] for i in range(784)}
-    # Labels as words, as where they are categories.
+    # Labels as categories of strings.
     labels = pa.array(sample.labels.astype(str)).dictionary_encode()
     parquet.write_table(pa.table({**columns, "class": labels}), path)
 
@@ -86,7 +86,7 @@ def as_csv(path: Path, sample: LabelledImages) -> None:
     write_csv(path, sample.images, sample.labels)
 
 
-FORMS = {
+FORMATS = {
     "idx": as_idx,
     "train.csv": as_csv,
     "train.csv.gz": as_csv,
@@ -99,9 +99,9 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_every_form_gives_the_images_and_labels_that_went_in(tmp_path, sample, name):
-    FORMS[name](tmp_path / name, sample)
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_preserves_images_and_labels(tmp_path, sample, name):
+    FORMATS[name](tmp_path / name, sample)
     dataset = load_dataset(tmp_path / name)
     assert dataset.images.dtype == np.uint8
     assert dataset.labels.dtype == np.int64
@@ -109,31 +109,31 @@ def test_every_form_gives_the_images_and_labels_that_went_in(tmp_path, sample, n
     np.testing.assert_array_equal(dataset.labels, sample.labels)
 
 
-def test_the_checksums_are_of_what_is_there_not_of_how_it_is_written(tmp_path, sample):
+def test_the_checksums_do_not_depend_on_the_format(tmp_path, sample):
     found = set()
-    for name, write in FORMS.items():
+    for name, write in FORMATS.items():
         write(tmp_path / name, sample)
         found.add(tuple(load_dataset(tmp_path / name).sha256.values()))
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_a_form_is_told_by_what_is_in_it(tmp_path, sample, name):
-    FORMS[name](tmp_path / name, sample)
-    # A compressed one is no longer called so, either. NumPy adds its suffix by itself.
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_format_is_detected_by_content(tmp_path, sample, name):
+    FORMATS[name](tmp_path / name, sample)
+    # Renamed afterwards, because np.savez adds its suffix.
     (tmp_path / name).rename(tmp_path / "nameless")
     np.testing.assert_array_equal(load_dataset(tmp_path / "nameless").labels, sample.labels)
 
 
-def test_mnist_s_own_images_file_finds_its_labels(test_set):
+def test_the_labels_of_an_idx_file_are_found(test_set):
     dataset = load_dataset(DATA / "t10k-images-idx3-ubyte.gz")
     np.testing.assert_array_equal(dataset.labels, test_set.labels)
 
 
-# Folders with parts.
+# Folders with splits.
 
 
-def test_a_folder_with_two_csv_files_has_two_parts(tmp_path, sample):
+def test_a_folder_with_two_csv_files_has_two_splits(tmp_path, sample):
     write_csv(tmp_path / "train.csv", sample.images[:200], sample.labels[:200])
     write_csv(tmp_path / "test.csv.gz", sample.images[200:], None)
     assert len(load_dataset(tmp_path, split="train").labels) == 200
@@ -142,7 +142,7 @@ def test_a_folder_with_two_csv_files_has_two_parts(tmp_path, sample):
         load_dataset(tmp_path, split="test")
 
 
-def test_files_of_a_part_may_be_called_by_more_than_that(tmp_path, sample):
+def test_names_of_csv_files_may_have_a_prefix(tmp_path, sample):
     write_csv(tmp_path / "mnist_train.csv", sample.images, sample.labels)
     write_csv(tmp_path / "mnist_test.csv.gz", sample.images[:50], sample.labels[:50])
     assert len(load_dataset(tmp_path, split="train").labels) == N
@@ -154,14 +154,14 @@ def test_files_of_a_part_may_be_called_by_more_than_that(tmp_path, sample):
     assert len(load_dataset(tmp_path, split="train").labels) == 9
 
 
-def test_a_dot_in_the_names_of_idx_files_is_as_good_as_a_dash(tmp_path, sample):
+def test_names_of_idx_files_may_have_a_dot(tmp_path, sample):
     write_idx(tmp_path / "train-images.idx3-ubyte", sample.images)
     write_idx(tmp_path / "train-labels.idx1-ubyte", sample.labels.astype(np.uint8))
     np.testing.assert_array_equal(load_dataset(tmp_path).labels, sample.labels)
 
 
 @pytest.mark.parametrize("place", [".", "data", "fashion_mnist"])
-def test_parquet_files_of_a_part_follow_each_other(tmp_path, sample, place):
+def test_parquet_files_of_a_split_are_joined(tmp_path, sample, place):
     folder = tmp_path / place
     folder.mkdir(exist_ok=True)
     for shard, rows in enumerate((slice(0, 120), slice(120, 260))):
@@ -175,7 +175,7 @@ def test_parquet_files_of_a_part_follow_each_other(tmp_path, sample, place):
     assert len(load_dataset(tmp_path, split="test").labels) == 9
 
 
-def test_parquet_files_of_a_part_must_agree_on_labels(tmp_path, sample):
+def test_parquet_files_of_a_split_must_have_the_same_columns(tmp_path, sample):
     as_hub(tmp_path / "train-0.parquet", sample)
     table = pa.table({"image": [png(image) for image in sample.images]})
     parquet.write_table(table, tmp_path / "train-1.parquet")
@@ -184,14 +184,14 @@ def test_parquet_files_of_a_part_must_agree_on_labels(tmp_path, sample):
 
 
 @pytest.mark.parametrize(("train", "test"), [("train", "test"), ("training", "testing")])
-def test_folders_of_pictures_may_be_parted(tmp_path, sample, train, test):
+def test_folders_of_pictures_may_have_splits(tmp_path, sample, train, test):
     write_folder(tmp_path / train, sample.images, sample.labels)
     write_folder(tmp_path / test, sample.images[:50], sample.labels[:50])
     assert len(load_dataset(tmp_path, split="train").labels) == N
     assert len(load_dataset(tmp_path, split="test").labels) == 50
 
 
-def test_sub_folders_called_by_words_are_numbered_in_their_order(tmp_path, sample):
+def test_word_classes_are_numbered_alphabetically(tmp_path, sample):
     for digit, word in ((7, "seven"), (1, "one"), (2, "two")):
         (tmp_path / word).mkdir()
         for index in np.flatnonzero(sample.labels == digit)[:3]:
@@ -201,7 +201,7 @@ def test_sub_folders_called_by_words_are_numbered_in_their_order(tmp_path, sampl
     assert sorted(dataset.labels.tolist()) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-def test_pictures_of_another_size_are_brought_into_mnist_s_form(tmp_path):
+def test_pictures_of_other_sizes_are_normalized(tmp_path):
     (tmp_path / "4").mkdir()
     large = Image.open(ROOT / "images_test" / "4.png").convert("L").resize((90, 90))
     large.save(tmp_path / "4" / "large.png")
@@ -209,26 +209,26 @@ def test_pictures_of_another_size_are_brought_into_mnist_s_form(tmp_path):
     np.testing.assert_array_equal(dataset.images[0], normalize(np.asarray(large)))
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_of_dark_ink_on_a_bright_ground_the_negative_is_taken(tmp_path, sample, name):
-    FORMS[name](tmp_path / name, LabelledImages(255 - sample.images, sample.labels))
+@pytest.mark.parametrize("name", FORMATS)
+def test_dark_ink_on_a_bright_background_is_inverted(tmp_path, sample, name):
+    FORMATS[name](tmp_path / name, LabelledImages(255 - sample.images, sample.labels))
     dataset = load_dataset(tmp_path / name)
     assert dataset.inverted
     np.testing.assert_array_equal(dataset.images, sample.images)
 
 
-def test_where_1_is_the_largest_it_is_white(tmp_path, sample):
+def test_a_maximum_of_1_is_scaled_to_255(tmp_path, sample):
     ink = (sample.images > 127).astype(np.uint8)
     write_csv(tmp_path / "bits.csv", ink, sample.labels)
     np.testing.assert_array_equal(load_dataset(tmp_path / "bits.csv").images, 255 * ink)
 
 
-def test_mnist_is_no_negative(train_set, test_set):
+def test_mnist_is_not_inverted(train_set, test_set):
     assert not train_set.inverted
     assert not test_set.inverted
 
 
-def test_other_files_among_the_pictures_are_left_alone(tmp_path, sample):
+def test_other_files_in_a_folder_of_pictures_are_ignored(tmp_path, sample):
     write_folder(tmp_path / "set", sample.images, sample.labels)
     (tmp_path / "set" / "README.txt").write_text("Pictures of digits.")
     (tmp_path / "set" / "3" / "._hidden.png").write_bytes(b"of a file system")
@@ -274,13 +274,13 @@ def csv_file(folder: Path, *lines: str, end: str = "\n") -> Path:
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_csv_files_are_read_however_they_are_written(tmp_path, lines, end):
+def test_variants_of_csv_are_read(tmp_path, lines, end):
     dataset = load_dataset(csv_file(tmp_path, *lines, end=end))
     assert dataset.labels.tolist() == [7]
     assert dataset.images.ravel().tolist() == [0] * 400 + [255] * 384
 
 
-def test_the_last_line_need_not_end(tmp_path):
+def test_the_last_newline_may_be_missing(tmp_path):
     path = tmp_path / "digits.csv"
     path.write_text(f"{HEADER}\n{ROW}\n{ROW}")
     assert load_dataset(path).labels.tolist() == [7, 7]
@@ -310,13 +310,13 @@ BAD_ROWS = {
     "huge": (ROW.replace("255", "9" * 30, 1), "line 4, column 402 .* found '999"),
     "huge label": ("9" * 11 + ROW[1:], r"line 4, column 1 \(label\): .* to 2,147,483,647"),
     "not text": (ROW.replace("255", "\u0662", 1), "line 4: not text of numbers and commas"),
-    "endless": ("0," * 40_000, "line 4: longer than any"),
+    "endless": ("0," * 40_000, "line 4: longer than 785 numbers"),
     "semicolons": (ROW.replace(",", ";"), "line 4: expected 785 values, found 1"),
 }
 
 
 @pytest.mark.parametrize(("row", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_bad_row_is_told_by_its_line(tmp_path, row, message):
+def test_the_error_for_an_invalid_row_has_its_line(tmp_path, row, message):
     path = csv_file(tmp_path, HEADER, ROW, ROW, row, ROW)
     with pytest.raises(FormatError, match=message) as caught:
         load_dataset(path)
@@ -324,22 +324,22 @@ def test_a_bad_row_is_told_by_its_line(tmp_path, row, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_row_far_behind_is_told_by_its_line(tmp_path):
+def test_the_error_for_a_late_invalid_row_has_its_line(tmp_path):
     rows = [ROW] * 9_000
     rows[8_765] = ROW.replace("255", "x", 1)
     with pytest.raises(FormatError, match=r"line 8767, column 402"):
         load_dataset(csv_file(tmp_path, HEADER, *rows))
 
 
-def test_blank_lines_at_the_end_of_a_block_are_not_the_end(tmp_path):
-    # A block is some thousand of these rows.
+def test_blank_lines_in_the_middle_are_refused(tmp_path):
+    # The blank lines fill several blocks.
     blanks = [""] * 3_000_000
     with pytest.raises(FormatError, match="line 3: expected 785 values, found a blank line"):
         load_dataset(csv_file(tmp_path, HEADER, ROW, *blanks, ROW))
 
 
 BAD_HEADERS = {
-    "nothing": ("", "line 1: expected the names of 784 columns .* found nothing"),
+    "nothing": ("", "line 1: expected the names of 784 pixel columns .* found nothing"),
     "other columns": ("name,age", "found 2 columns, first 'name'"),
     "a pixel too few": (HEADER.rpartition(",")[0], "found 784 columns"),
     "two labels": (HEADER + ",class", "found 786 columns"),
@@ -366,14 +366,14 @@ def test_a_csv_file_without_an_image_is_refused(tmp_path, content):
         load_dataset(tmp_path / "empty.csv")
 
 
-def test_a_picture_is_no_data_set(tmp_path):
+def test_a_picture_is_not_a_data_set(tmp_path):
     with pytest.raises(FormatError, match=r"7.png: not a CSV file, and not another known format"):
         load_dataset(ROOT / "images_test" / "7.png")
 
 
 @pytest.mark.slow
 def test_a_large_csv_file_takes_the_memory_of_its_arrays(tmp_path, train_set):
-    """What is read of 109 MB is 47 MB of images."""
+    """The file has 109 MB; the images have 47 MB."""
     path = tmp_path / "train.csv"
     write_csv(path, train_set.images, train_set.labels)
     script = f"""
@@ -420,7 +420,7 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_arrays_of_another_kind_are_refused(tmp_path, arrays, message):
+def test_other_arrays_are_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "bad.npz", **arrays) if arrays else zipfile.ZipFile(
         tmp_path / "bad.npz", "w"
     ).writestr("other", b"")
@@ -440,7 +440,7 @@ def test_an_archive_that_declares_gigabytes_allocates_almost_nothing(tmp_path):
         load_dataset(tmp_path / "bomb.npz")
 
 
-def test_what_is_pickled_is_never_loaded(tmp_path):
+def test_pickled_objects_are_not_loaded(tmp_path):
     np.savez(tmp_path / "evil.npz", x_train=np.array([{"a": 1}] * 3, dtype=object))
     with pytest.raises(FormatError, match="of object; expected numbers"):
         load_dataset(tmp_path / "evil.npz")
@@ -449,7 +449,7 @@ def test_what_is_pickled_is_never_loaded(tmp_path):
 # Parquet files.
 
 
-def test_a_row_without_a_picture_is_told_by_its_number(tmp_path, sample):
+def test_the_error_for_a_missing_picture_has_its_row(tmp_path, sample):
     pictures = [png(image) for image in sample.images]
     pictures[41] = None
     path = tmp_path / "holes.parquet"
@@ -458,7 +458,7 @@ def test_a_row_without_a_picture_is_told_by_its_number(tmp_path, sample):
         load_dataset(path)
 
 
-def test_a_row_with_a_damaged_picture_is_told_by_its_number(tmp_path, sample):
+def test_the_error_for_a_damaged_picture_has_its_row(tmp_path, sample):
     pictures = [png(image) for image in sample.images]
     pictures[41] = pictures[41][:60]
     path = tmp_path / "damaged.parquet"
@@ -474,13 +474,13 @@ def test_a_missing_label_is_refused(tmp_path, sample):
         load_dataset(tmp_path / "holes.parquet")
 
 
-def test_labels_that_are_no_numbers_are_refused(tmp_path, sample):
+def test_labels_that_are_not_numbers_are_refused(tmp_path, sample):
     as_hub(tmp_path / "words.parquet", sample, label=["seven"] * N)
     with pytest.raises(FormatError, match="expected numbers in the column label, found words"):
         load_dataset(tmp_path / "words.parquet")
 
 
-def test_a_pixel_that_is_too_bright_is_told_by_its_row(tmp_path, sample):
+def test_the_error_for_an_invalid_pixel_has_its_row(tmp_path, sample):
     rows = sample.images.reshape(N, 784).astype(np.int16)
     rows[41, 5] = 256
     table = pa.table({**{f"p{i}": rows[:, i] for i in range(784)}, "y": sample.labels})
@@ -502,23 +502,23 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, sample, monkeypa
         load_dataset(tmp_path / "hub.parquet")
 
 
-# Nothing that could be one.
+# Missing data sets.
 
 
-def test_a_name_that_is_nothing_tells_what_there_is():
+def test_the_error_for_an_unknown_name_lists_the_catalog():
     with pytest.raises(
         DataMissingError, match=r"no such file or folder, and not in the catalog .*kmnist"
     ):
         load_dataset("mnits")
 
 
-def test_a_folder_of_something_else_tells_what_was_expected(tmp_path):
+def test_the_error_for_another_folder_lists_the_formats(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(DataMissingError, match=r"expected train-images-idx3-ubyte.gz .* train.csv"):
         load_dataset(tmp_path)
 
 
-def test_train_and_test_are_no_classes(tmp_path, sample):
+def test_train_and_test_are_not_classes(tmp_path, sample):
     for part in ("train", "test"):
         (tmp_path / part).mkdir()
         Image.fromarray(sample.images[0]).save(tmp_path / part / "7.png")
@@ -526,13 +526,13 @@ def test_train_and_test_are_no_classes(tmp_path, sample):
         load_dataset(tmp_path)
 
 
-def test_a_part_that_is_missing_is_named(tmp_path, sample):
+def test_the_error_for_a_missing_split_lists_the_others(tmp_path, sample):
     as_idx(tmp_path / "idx", sample)
     with pytest.raises(DataMissingError, match="has no test split, only train"):
         load_dataset(tmp_path / "idx", split="test")
 
 
-def test_images_without_their_labels_are_told(tmp_path, sample):
+def test_missing_labels_are_refused_by_load_dataset_only(tmp_path, sample):
     as_idx(tmp_path / "idx", sample)
     (tmp_path / "idx" / "train-labels-idx1-ubyte").unlink()
     assert len(load_images(tmp_path / "idx", split="train")) == N
@@ -540,11 +540,11 @@ def test_images_without_their_labels_are_told(tmp_path, sample):
         load_dataset(tmp_path / "idx")
 
 
-# Damage.
+# Damaged files.
 
 
 def contents() -> dict[str, bytes]:
-    """A small file of each form."""
+    """Return a small file in each format."""
     with gzip.open(DATA / "t10k-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + 5 * 784)[16:], np.uint8).reshape(5, 28, 28)
     few = LabelledImages(images, np.array([7, 2, 1, 0, 4]))
@@ -567,7 +567,7 @@ fuzzed = settings(
 
 
 def read_or_refused(path: Path) -> None:
-    """Read a file, or see it refused by its name, on one line."""
+    """Check that a file is read, or refused with its name on one line."""
     refused = None
     try:
         images = load_images(path)

@@ -8,21 +8,18 @@ block, so that memory holds only the resulting arrays.
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from mnist_svm._io import atomic_write
 from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE, Images, Labels
 from mnist_svm.datasets.arrays import MAX_LABEL, MAX_QUOTE, GrowableArray
-from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, GZIP_LEVEL, open_payload
+from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, open_payload, write_payload
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, sanitize
 
@@ -112,12 +109,8 @@ def write_csv(path: FilePath, images: Images, labels: Labels | None) -> None:
     OSError
         If the file cannot be written.
     """
-    with atomic_write(path) as file:
-        if Path(path).suffix == ".gz":
-            with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
-                packed.writelines(_format_rows(images, labels))
-        else:
-            file.writelines(_format_rows(images, labels))
+    with write_payload(path) as file:
+        file.writelines(_format_rows(images, labels))
 
 
 def _format_rows(images: Images, labels: Labels | None) -> Iterator[bytes]:
@@ -147,17 +140,10 @@ def _read_blocks(stream: BinaryIO, name: str) -> Iterator[_Lines]:
         first += len(lines.texts)
         # Hold blank lines back until a later line shows that they do not end the file.
         texts = [""] * n_blank + lines.texts
-        n_blank = _count_blank_at_end(texts)
+        n_blank = next((n for n, text in enumerate(reversed(texts)) if text.strip()), len(texts))
         yield _Lines(first - len(texts), texts[: len(texts) - n_blank])
     if rest.strip():
         yield _Lines(first - n_blank, [""] * n_blank + _split_lines(rest, first, name).texts)
-
-
-def _count_blank_at_end(texts: list[str]) -> int:
-    n_blank = 0
-    while n_blank < len(texts) and not texts[-1 - n_blank].strip():
-        n_blank += 1
-    return n_blank
 
 
 def _split_lines(block: bytes, first: int, name: str) -> _Lines:

@@ -100,14 +100,9 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
     array = np.asarray(array)
     header = encode_header(array)
     payload = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
-    with atomic_write(path) as file:
-        if Path(path).suffix == ".gz":
-            with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
-                packed.write(header)
-                packed.write(payload.data)
-        else:
-            file.write(header)
-            file.write(payload.data)
+    with write_payload(path) as file:
+        file.write(header)
+        file.write(payload.data)
 
 
 def read_images(path: FilePath) -> Images:
@@ -234,6 +229,20 @@ def open_payload(path: FilePath) -> Iterator[BinaryIO]:
         except (gzip.BadGzipFile, zlib.error) as error:
             msg = f"{os.fspath(path)}: damaged gzip file ({error})"
             raise FormatError(msg) from error
+
+
+@contextmanager
+def write_payload(path: FilePath) -> Iterator[BinaryIO]:
+    """Open a file for atomic writing, gzip-compressed if its name ends in ``.gz``.
+
+    The output is reproducible: the gzip header has no name and no time.
+    """
+    with atomic_write(path) as file:
+        if Path(path).suffix == ".gz":
+            with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as compressed:
+                yield cast("BinaryIO", compressed)
+        else:
+            yield file
 
 
 def _decode(stream: BinaryIO, name: str, max_bytes: int) -> Array:
