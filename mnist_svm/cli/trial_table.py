@@ -1,4 +1,4 @@
-"""How a search stands, told as it goes on and at its end."""
+"""Text and JSON reports of a search: while it runs, when it is interrupted and when it ends."""
 
 from __future__ import annotations
 
@@ -11,148 +11,148 @@ from typing import Any
 from mnist_svm.exceptions import MnistSvmError
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
-from mnist_svm.tuning.search import Standing
-from mnist_svm.tuning.space import Ended, own_values, train_command
+from mnist_svm.tuning.search import SearchOptions
+from mnist_svm.tuning.space import default_values, format_train_command
+from mnist_svm.tuning.trials import SearchState, Trial
 
-# How many of the best are shown.
-BEST = 5
+# Number of trials in the table, best first.
+N_BEST = 5
 
 
-class Teller:
-    """Tells of a search.
+class SearchReporter:
+    """Reports on one search.
 
     Parameters
     ----------
     recipe : Recipe
     data : str
         Name of the data set.
-    trials : int
-        How many there will be.
-    options : sequence of str
-        For the command that trains with the best.
+    options : SearchOptions
     """
 
-    def __init__(self, recipe: Recipe, data: str, trials: int, options: Sequence[str]) -> None:
-        self._recipe, self._data, self._trials, self._options = recipe, data, trials, options
-        self._own = own_values(recipe)
-        self._latest: Standing | None = None
+    def __init__(self, recipe: Recipe, data: str, options: SearchOptions) -> None:
+        self._recipe, self._data, self._options = recipe, data, options
+        self._defaults = default_values(recipe)
+        self._latest: SearchState | None = None
 
-    def follow(self, standing: Standing) -> None:
-        """Take note of how the search stands."""
-        self._latest = standing
+    def update(self, state: SearchState) -> None:
+        """Store the latest state for `live_table` and `interruption_message`."""
+        self._latest = state
 
-    def live(self) -> str:
-        """The best trials so far and those at work: lines, each with its end."""
+    def live_table(self) -> str:
+        """Best trials so far and running trials, one line each, newlines included."""
         if self._latest is None:
             return ""
         lines = self._table(self._latest.ranking) if self._latest.ranking else []
-        for at_work in self._latest.under_way:
-            number = f"Trial {at_work.number}, {len(self._latest.ended)} of {self._trials} ended"
-            parameters = self._told(at_work.parameters)
-            lines.append(f"{number}; on {at_work.images:,} images: {parameters}")
+        finished = f"{len(self._latest.finished)} of {self._options.n_trials} finished"
+        for trial in self._latest.running:
+            changes = self._changes(trial.parameters)
+            lines.append(f"Trial {trial.number} on {trial.images:,} images, {finished}: {changes}")
         return "".join(f"{line}\n" for line in lines)
 
-    def interrupted(self) -> str:
-        """What to say when the search is interrupted."""
-        ended = len(self._latest.ended) if self._latest else 0
-        said = (
-            f"mnist-svm: interrupted after {ended} of {self._trials} trials; "
-            "to go on, give the same command again"
+    def interruption_message(self) -> str:
+        """Number of finished trials, how to resume the search, and the best trial so far."""
+        finished = len(self._latest.finished) if self._latest else 0
+        message = (
+            f"mnist-svm: interrupted after {finished} of {self._options.n_trials} trials; "
+            "to resume, run the same command again"
         )
         if not (self._latest and self._latest.ranking):
-            return said
+            return message
         best = self._latest.ranking[0]
-        return f"{said}\nBest so far: {_measured(best)}: {self._command(best)}"
+        return f"{message}\nBest so far: {_describe(best)}: {self._train_command(best)}"
 
-    def result(self, standing: Standing) -> dict[str, Any]:
-        """Everything as plain types, for JSON.
+    def summary(self, state: SearchState) -> dict[str, Any]:
+        """Everything about a search as plain types, for JSON.
 
         Raises
         ------
         MnistSvmError
-            If there is no best.
+            If no trial is complete.
         """
-        if not standing.ranking:
-            msg = f"no trial could be trained to its end; the first: {standing.ended[0].reason}"
+        if not state.ranking:
+            first = state.finished[0]
+            msg = f"no trial was completed; trial {first.number} failed: {first.reason}"
             raise MnistSvmError(msg)
-        best, default, protocol = standing.ranking[0], standing.default, standing.protocol
+        best, default, protocol = state.ranking[0], state.default, state.protocol
         return {
-            "search": standing.name,
+            "search": state.name,
             "recipe": self._recipe.name,
             "data": self._data,
             "images": protocol.images,
             "folds": protocol.folds,
             "held_out": protocol.n,
-            "sizes": list(protocol.sizes),
+            "sizes": list(protocol.train_sizes),
             "random_state": protocol.random_state,
             "best": asdict(best),
             "default": asdict(default) if default else None,
-            # That of a difference of counts, as if the errors were of different images.
-            "standard_error": sqrt(best.errors + default.errors) if default else None,
-            "command": self._command(best),
-            "trials": [asdict(trial) for trial in standing.ended],
+            "standard_error": _standard_error(best, default) if default else None,
+            "command": self._train_command(best),
+            "trials": [asdict(trial) for trial in state.finished],
         }
 
-    def text(self, standing: Standing) -> str:
-        """The best trials, how they compare with the recipe as it is, and the winner's command."""
-        best = standing.ranking[0]
+    def text(self, state: SearchState) -> str:
+        """Table of the best trials, comparison with the defaults, and the train command."""
+        best = state.ranking[0]
         return "\n".join(
             [
-                *self._table(standing.ranking),
+                *self._table(state.ranking),
                 "",
-                f"Trials      {self._counts(standing.ended)}",
-                f"Measured    on {standing.protocol}",
-                f"Winner      {_measured(best)}",
-                *_comparison(best, standing.default),
+                f"Trials      {_count_states(state.finished)}",
+                f"Measured    on {state.protocol}",
+                f"Best        {_describe(best)}",
+                *_compare(best, state.default),
                 "",
                 "Train it on all images with",
-                self._command(best),
+                self._train_command(best),
             ]
         )
 
-    def _table(self, ranking: Sequence[Ended]) -> list[str]:
+    def _table(self, ranking: Sequence[Trial]) -> list[str]:
         rows = [
-            f"{trial.number:>5}{_accuracy(trial):>10.2%}{trial.errors:>8,}{trial.seconds:>9.1f}"
-            f"   {self._told(trial.parameters)}"
-            for trial in ranking[:BEST]
+            f"{trial.number:>5}{trial.accuracy:>10.2%}{trial.errors:>8,}{trial.seconds:>9.1f}"
+            f"   {self._changes(trial.parameters)}"
+            for trial in ranking[:N_BEST]
         ]
         return [f"trial{'accuracy':>10}{'errors':>8}{'seconds':>9}   parameters", *rows]
 
-    def _told(self, values: Mapping[str, Value]) -> str:
-        """Parameters that are not the recipe's own."""
-        changed = [f"{name}={x}" for name, x in values.items() if x != self._own[name]]
-        return " ".join(changed) or "the recipe's own"
+    def _changes(self, values: Mapping[str, Value]) -> str:
+        """Parameters that differ from the recipe's defaults."""
+        changed = [f"{name}={x}" for name, x in values.items() if x != self._defaults[name]]
+        return " ".join(changed) or "defaults"
 
-    def _counts(self, ended: Iterable[Ended]) -> str:
-        counts = Counter(trial.state for trial in ended)
-        told = f"{counts.total()}: {counts['complete']} complete, {counts['pruned']} pruned"
-        reasons = [f"trial {trial.number}: {trial.reason}" for trial in ended if trial.reason]
-        return f"{told}, {counts['failed']} failed ({reasons[0]})" if reasons else told
-
-    def _command(self, trial: Ended) -> str:
-        return train_command(self._recipe, self._data, trial.parameters, self._options)
+    def _train_command(self, trial: Trial) -> str:
+        options = self._options.train_options
+        return format_train_command(self._recipe, self._data, trial.parameters, options)
 
 
-def _accuracy(trial: Ended) -> float:
-    return 1 - trial.errors / trial.n
+def _count_states(trials: Iterable[Trial]) -> str:
+    counts = Counter(trial.state for trial in trials)
+    text = f"{counts.total()}: {counts['complete']} complete, {counts['pruned']} pruned"
+    reasons = [f"trial {trial.number}: {trial.reason}" for trial in trials if trial.reason]
+    return f"{text}, {counts['failed']} failed ({reasons[0]})" if reasons else text
 
 
-def _measured(trial: Ended) -> str:
-    return (
-        f"trial {trial.number}, {_accuracy(trial):.2%} "
-        f"({trial.errors:,} of {trial.n:,} images misread)"
-    )
+def _describe(trial: Trial) -> str:
+    errors = f"{trial.errors:,} of {trial.n:,} images misread"
+    return f"trial {trial.number}, {trial.accuracy:.2%} ({errors})"
 
 
-def _comparison(best: Ended, default: Ended | None) -> list[str]:
-    """The recipe as it is beside the winner, and how far chance alone might have parted them."""
+def _compare(best: Trial, default: Trial | None) -> list[str]:
+    """Compare the best trial with the default parameters, with the standard error."""
     if default is None:
-        return ["Default     could not be trained"]
-    lines = [f"Default     {_measured(default)}"]
+        return ["Default     failed"]
+    lines = [f"Default     {_describe(default)}"]
     if best != default:
-        fewer, deviation = default.errors - best.errors, sqrt(best.errors + default.errors)
+        fewer, deviation = default.errors - best.errors, _standard_error(best, default)
         lines += [
-            f"Difference  {fewer} fewer misread, with a standard error of up to {deviation:.0f}:",
-            "            less than two of them may be chance, and the best of many has had luck",
+            f"Difference  {fewer} fewer misread, with a standard error of at most {deviation:.0f};",
+            "            differences below two standard errors are not significant,",
+            "            and the best of many trials is biased upwards",
         ]
     return lines
+
+
+def _standard_error(best: Trial, default: Trial) -> float:
+    """Upper bound of the standard error of the difference: that of two independent counts."""
+    return sqrt(best.errors + default.errors)

@@ -1,4 +1,4 @@
-"""``mnist-svm tune``."""
+"""The ``mnist-svm tune`` command."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from mnist_svm.cli.options import (
     random_state_option,
     require_finite,
 )
-from mnist_svm.models.recipes import RECIPES
+from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from mnist_svm.tuning.mlflow_log import Tracker
-    from mnist_svm.tuning.search import Standing, Tried
+    from mnist_svm.cli.trial_table import SearchReporter
+    from mnist_svm.datasets.types import Dataset
+    from mnist_svm.tuning.mlflow_log import MLflowTracker
+    from mnist_svm.tuning.search import SearchOptions
+    from mnist_svm.tuning.splits import EvaluationProtocol
+    from mnist_svm.tuning.trials import SearchState
 
 
 @click.command("tune")
@@ -44,36 +48,36 @@ if TYPE_CHECKING:
     default=30,
     show_default=True,
     metavar="N",
-    help="How many to try in all, those of earlier runs counted.",
+    help="Number of trials, including those of earlier runs.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     callback=require_finite,
     metavar="SECONDS",
-    help="Begin no trial after that time; the one at work goes on to its end.",
+    help="Start no trial after this time; the running one still finishes.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
     metavar="K",
-    help="K-fold cross-validation in the place of a sixth held out.",
+    help="K-fold cross-validation instead of one held-out sixth.",
 )
 @limit_option
 @click.option(
     "--storage",
     default="sqlite:///mnist-svm-tune.db",
     show_default=True,
-    metavar="ADDRESS",
-    help="The database that keeps the search.",
+    metavar="URL",
+    help="Database that stores the search.",
 )
 @click.option(
     "--mlflow",
     is_flag=False,
     flag_value="sqlite:///mlflow.db",
-    metavar="[ADDRESS]",
-    help="Log trials to MLflow and register the best there (needs the extra [mlflow]); "
-    "without ADDRESS, to sqlite:///mlflow.db.",
+    metavar="[URL]",
+    help="Log the trials to MLflow and register the best model (needs the extra [mlflow]); "
+    "URL defaults to sqlite:///mlflow.db.",
 )
 @random_state_option
 @jobs_option
@@ -98,19 +102,21 @@ def tune_command(
 ) -> None:
     """Search for better parameters of a recipe.
 
-    Optuna draws parameters of the kernel, of the features and of the virtual copies; each trial
-    reads the last sixth of the training images, which no machine has seen. It trains on a small
-    part of the others, then on more, then on all, unless it falls behind the better half. The
-    first trial is the recipe as it is. The test images are not read. Needs the extra [tune].
+    Optuna proposes parameters of the kernel, the features and the virtual copies. Each trial
+    trains on a small part of the training images, then on more, then on all except the last
+    sixth, and is evaluated on that sixth after each stage. A trial that falls behind the better
+    half is pruned. The first trial has the recipe's default parameters. The test images are
+    never used. Needs the extra [tune].
 
-    The search is kept in a database. Interrupted or killed, it goes on when the same command is
-    given again; with more --trials, it goes further.
+    The search is stored in a database. If it was interrupted or killed, run the same command
+    again to resume it; run it with more --trials to extend it.
 
-    With --dask, the workers of a cluster do a trial each. Which one is done first then has a say in
-    what is tried next.
+    With --dask, each worker of a cluster runs one trial at a time. The proposed parameters then
+    depend on the order in which trials finish.
 
-    Prints the best, and the `mnist-svm train` command for the first of them. A few errors fewer may
-    be chance, and the best of many has had luck: the standard error of the difference is told.
+    Prints the best trials and the `mnist-svm train` command of the best one, with the standard
+    error of its difference from the defaults. Differences below two standard errors are not
+    significant, and the best of many trials is biased upwards.
 
     \b
     Examples:
@@ -122,96 +128,91 @@ def tune_command(
     """
     from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
-    from mnist_svm.cli.progress import run_with_progress
-    from mnist_svm.cli.trial_table import Teller
-    from mnist_svm.tuning.search import require_optuna, search_name, tune
-    from mnist_svm.tuning.splits import protocol_for
+    from mnist_svm.cli.trial_table import SearchReporter
+    from mnist_svm.tuning.search import SearchOptions, require_optuna, search_name
+    from mnist_svm.tuning.splits import make_protocol
 
     require_optuna()
     require_dask_for(dask)
-    from mnist_svm.tuning.study import shown_address
+    from mnist_svm.tuning.study import hide_password
 
-    recipe = RECIPES[recipe_name]
+    recipe, shown_storage = RECIPES[recipe_name], hide_password(storage)
     echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
     try:
-        protocol = protocol_for(dataset, folds=folds, limit=limit, random_state=random_state)
+        protocol = make_protocol(dataset, folds=folds, limit=limit, random_state=random_state)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    asked = ctx.get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
-    options = ["--data-dir", data_dir] if asked else []
-    teller = Teller(recipe, data, trials, options)
-    new: list[int] = []
+    explicit = ctx.get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
+    train_options = ("--data-dir", data_dir) if explicit else ()
+    options = SearchOptions(trials, timeout, storage, jobs, train_options)
+    reporter = SearchReporter(recipe, data, options)
     try:
-        with _tracking(mlflow, search_name(recipe, dataset, protocol)) as tracker:
-
-            def observe(tried: Tried) -> None:
-                new.append(tried.number)
-                if tracker:
-                    tracker.log(tried)
-
-            shown = shown_address(storage)
-            echo_stderr(f"Tuning {recipe.name}: {protocol}, {trials} trials kept in {shown}")
-
-            def search() -> Standing:
-                with use_cluster(dask):
-                    return tune(
-                        recipe,
-                        dataset,
-                        protocol,
-                        trials=trials,
-                        timeout=timeout,
-                        storage=storage,
-                        n_jobs=jobs,
-                        options=options,
-                        observe=observe,
-                        progress=teller.follow,
-                    )
-
-            standing = run_with_progress("Searching", search, header=teller.live)
-            result = {"storage": shown, **teller.result(standing), "registered": None}
-            if tracker:
-                result["registered"] = _registered(ctx, tracker, standing, new)
+        with _mlflow_tracker(mlflow, search_name(recipe, dataset, protocol)) as tracker:
+            echo_stderr(f"Tuning {recipe.name}: {protocol}, {trials} trials in {shown_storage}")
+            state = _run_search(recipe, dataset, protocol, options, reporter, tracker, dask)
+            summary = {"storage": shown_storage, **reporter.summary(state)}
+            registered = _register_best(ctx, tracker, state) if tracker else None
     except KeyboardInterrupt:
-        echo_stderr(teller.interrupted())
-        ctx.exit(INTERRUPTED)
+        echo_stderr(reporter.interruption_message())
+        raise click.exceptions.Exit(INTERRUPTED) from None
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps({**summary, "registered": registered}, indent=2))
         return
-    click.echo(teller.text(standing))
-    if result["registered"]:
-        click.echo(f"\nRegistered in MLflow as {result['registered']}")
+    click.echo(reporter.text(state))
+    if registered:
+        click.echo(f"\nRegistered in MLflow as {registered}")
+
+
+def _run_search(
+    recipe: Recipe,
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    options: SearchOptions,
+    reporter: SearchReporter,
+    tracker: MLflowTracker | None,
+    dask: str | None,
+) -> SearchState:
+    """Run the search in a thread and show its best trials on a terminal."""
+    from mnist_svm.cli.progress import run_with_progress
+    from mnist_svm.tuning.search import tune
+
+    def search() -> SearchState:
+        on_trial = tracker.log if tracker else None
+        with use_cluster(dask):
+            return tune(
+                recipe, dataset, protocol, options, on_trial=on_trial, on_progress=reporter.update
+            )
+
+    return run_with_progress("Searching", search, header=reporter.live_table)
 
 
 @contextmanager
-def _tracking(address: str | None, name: str) -> Iterator[Tracker | None]:
-    """MLflow, if it was asked for."""
-    if address is None:
+def _mlflow_tracker(uri: str | None, experiment: str) -> Iterator[MLflowTracker | None]:
+    if uri is None:
         yield None
         return
-    from mnist_svm.tuning.mlflow_log import Tracker
+    from mnist_svm.tuning.mlflow_log import MLflowTracker
 
-    with Tracker(address, experiment=name) as tracker:
+    with MLflowTracker(uri, experiment) as tracker:
         yield tracker
 
 
-def _registered(
-    ctx: click.Context, tracker: Tracker, standing: Standing, new: list[int]
-) -> str | None:
-    """Where MLflow has the best model; None if it got none, which then was said."""
+def _register_best(ctx: click.Context, tracker: MLflowTracker, state: SearchState) -> str | None:
+    """Register the best model; return its MLflow URI, or None after printing why there is none."""
     from mnist_svm.cli.exit_codes import PARTIAL_FAILURE, echo_stderr
     from mnist_svm.exceptions import TrackingError
 
-    if not new:
-        echo_stderr("No trial was new, so nothing is registered in MLflow")
+    if not tracker.n_logged:
+        echo_stderr("No trial was trained in this run, so no model is registered in MLflow")
         return None
-    if standing.protocol.folds:
-        echo_stderr("Folds leave no one model, so nothing is registered in MLflow")
+    if state.protocol.folds:
+        echo_stderr("Folds train several models, so none is registered in MLflow")
         return None
     try:
-        return tracker.register(standing.ranking[0].number)
+        return tracker.register(state.ranking[0].number)
     except TrackingError as error:
-        # The search has its result all the same.
+        # Still print the result of the search.
         ctx.meta[PARTIAL_FAILURE] = True
         echo_stderr(f"mnist-svm: error: {error}")
         return None

@@ -1,122 +1,103 @@
-"""Trials of a search, logged to MLflow, and the best of them registered there.
+"""Log the trials of a search to MLflow and register the best model.
 
-A search is one run, each of its trials a run nested in it. All goes through MLflow's client, which
-leaves the address and the active run that the process may use otherwise alone.
+A search is a run; each of its trials is a nested run. Everything goes through `MlflowClient`, which
+leaves the process's own tracking URI and active run unchanged.
 """
 
 from __future__ import annotations
 
 import getpass
 import json
-import logging
-import os
-import re
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from mnist_svm._optional import require_extra
 from mnist_svm.evaluation.measures import plot_confusion
-from mnist_svm.exceptions import MissingExtraError, MnistSvmError, TrackingError, error_text
+from mnist_svm.exceptions import MissingExtraError, TrackingError
 from mnist_svm.export.mlflow_model import write_mlflow_model
+from mnist_svm.tuning.mlflow_session import (
+    artifact_location,
+    hide_passwords,
+    mlflow_session,
+    require_database,
+)
 
 if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel, Run
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
     from mnist_svm.evaluation.measures import Evaluation
     from mnist_svm.models.file import Model
-    from mnist_svm.tuning.search import Tried
+    from mnist_svm.tuning.trials import TrialResult
 
-# Beside a local database, what is too large for it.
-ARTIFACTS = "mlartifacts"
-
-# Name of the registered version that is used.
+# Alias of the registered version to use.
 ALIAS = "best"
 
-# Of a model, under which versions it is registered.
-VERSIONS_TAG = "mlflow.modelVersions"
-
-# Of a run, the description that MLflow shows.
+# Tag of a run: the description that MLflow shows.
 NOTE_TAG = "mlflow.note.content"
 
-# Of the registered model, whatever its version.
-DESCRIPTION = (
-    "Reads handwritten digits. Takes images of shape (n, 28, 28) or (n, 784) as arrays, lists or "
-    "data frames: pixels from 0 to 255, ink bright on a dark ground, as in MNIST. Answers labels, "
-    'or with params={"confidences": True} how sure it is of each.'
+# Tag of a logged model: the versions that it is registered as.
+VERSIONS_TAG = "mlflow.modelVersions"
+
+# Description of the registered model, the same for all versions.
+MODEL_DESCRIPTION = (
+    "Reads handwritten digits. Input: arrays, lists or data frames of shape (n, 28, 28) or "
+    "(n, 784), pixels from 0 to 255, bright ink on a dark background as in MNIST. Output: labels, "
+    'or the probability of each label with params={"confidences": True}.'
 )
 
-# What MLflow reads from the environment whenever it does something; a user's own setting stands.
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # Else the lock file of a project in the current folder would go into each model.
-    "MLFLOW_UV_AUTO_DETECT": "false",
-    # Where there is no git, its Python package would say so.
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
-# A quarter of a minute, where MLflow itself would try for four.
-PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+class MLflowTracker:
+    """Logs the trials of one search to an MLflow experiment.
 
-# Whether there is a server shows at once.
-BRISK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-
-
-class Tracker:
-    """An experiment in MLflow, to which the trials of a search are logged.
-
-    As a context manager it is the search's run, which ends when the block does: as finished, as
-    failed if the block raises, as killed if it is interrupted. Trials may be logged from another
-    thread; one that is being logged when the block ends is logged first.
+    Use it as a context manager: the block is the search's run, which ends as FINISHED, as FAILED if
+    the block raises, or as KILLED if it is interrupted. Trials may be logged from other threads;
+    leaving the block waits for a trial that is being logged.
 
     Parameters
     ----------
     uri : str
-        MLflow's tracking URI: a database such as ``sqlite:///mlflow.db``, or a server's address.
-        The artifacts of a SQLite database go to the folder `ARTIFACTS` beside it.
+        MLflow tracking URI: a database such as ``sqlite:///mlflow.db``, or a server. Artifacts of
+        a SQLite database are stored in the folder ``mlartifacts`` next to it.
     experiment : str
-        Name of the experiment, which is continued if it is there.
+        Name of the experiment, created if it does not exist.
 
     Raises
     ------
     MissingExtraError
         If MLflow is not installed.
     TrackingError
-        If the server does not answer, or the database or the experiment cannot be used.
+        If the server does not respond, or the database or the experiment cannot be used.
 
     Examples
     --------
-    >>> with Tracker("sqlite:///mlflow.db", "digits") as tracker:  # doctest: +SKIP
-    ...     tracker.log(tried)
-    ...     tracker.register(tried.number)
+    >>> with MLflowTracker("sqlite:///mlflow.db", "digits") as tracker:  # doctest: +SKIP
+    ...     tracker.log(result)
+    ...     tracker.register(result.number)
     'models:/mnist-svm-poly4/1'
     """
 
     def __init__(self, uri: str, experiment: str) -> None:
-        self.uri = uri
-        self._logged: dict[int, str] = {}
-        self._search = ""
+        self._uri = uri
+        self._search_run = ""
+        self._trial_runs: dict[int, str] = {}
         self._lock = Lock()
-        with _mlflow(uri, BRISK):
+        with mlflow_session(uri, fail_fast=True):
             from mlflow import MlflowClient
 
-            _require_database(uri)
+            require_database(uri)
             self._client = MlflowClient(uri)
-            self._experiment = self._continued(experiment)
+            self._experiment_id = self._open_experiment(experiment)
 
     def __enter__(self) -> Self:
-        with _mlflow(self.uri, PATIENT):
-            self._search = self._started("tune")
+        with mlflow_session(self._uri):
+            self._search_run = self._create_run("tune", time.time(), {})
         return self
 
     def __exit__(
@@ -126,328 +107,242 @@ class Tracker:
         traceback: TracebackType | None,
     ) -> None:
         with self._lock:
-            search, self._search = self._search, ""
+            run_id, self._search_run = self._search_run, ""
             if error is None:
-                with _mlflow(self.uri, PATIENT):
-                    self._client.set_terminated(search)
+                with mlflow_session(self._uri):
+                    self._client.set_terminated(run_id)
             else:
-                # The server may be what failed; that error is the one to tell.
-                with suppress(TrackingError), _mlflow(self.uri, BRISK):
-                    self._client.set_terminated(search, _status(error))
+                # If the server is the cause of the error, report that error, not another one.
+                with suppress(TrackingError), mlflow_session(self._uri, fail_fast=True):
+                    self._client.set_terminated(run_id, _run_status(error))
 
-    def log(self, tried: Tried) -> None:
-        """Log a trial: its parameters, measures, confusion matrix and model.
+    @property
+    def n_logged(self) -> int:
+        """Number of trials logged by this tracker."""
+        return len(self._trial_runs)
+
+    def log(self, result: TrialResult) -> None:
+        """Log the parameters, metrics, confusion matrix and model of a trial.
 
         Parameters
         ----------
-        tried : Tried
+        result : TrialResult
 
         Raises
         ------
         TrackingError
-            If MLflow does not take it.
+            If MLflow fails or the search's run has ended.
         """
-        with self._using() as search, self._run(tried, search) as run:
-            model_id = None if tried.model is None else self._log_model(run, tried, tried.model)
-            self._log_values(run, tried, model_id)
-            self._log_confusion(run, tried.evaluation)
-            self._logged[tried.number] = run
+        with self._session() as search_run, self._trial_run(result, search_run) as run_id:
+            model_id = None
+            if result.model is not None:
+                model_id = self._log_model(run_id, result, result.model)
+            _log_values(self._client, run_id, result, model_id)
+            _log_confusion(self._client, run_id, result.evaluation)
+            self._trial_runs[result.number] = run_id
 
     def register(self, number: int) -> str:
-        """Register a trial's model, as a new version that has the alias `ALIAS`.
+        """Register the model of a trial as a new version with the alias ``best``.
 
         Parameters
         ----------
         number : int
-            Of a trial that was logged to the experiment, now or by an earlier search.
+            Number of a trial that this or an earlier search logged to the experiment.
 
         Returns
         -------
         str
-            The model's address in MLflow, ``models:/NAME/VERSION``.
+            URI of the version, ``models:/NAME/VERSION``.
 
         Raises
         ------
         TrackingError
-            If MLflow does not take it, knows no such trial, or none with a model.
+            If MLflow fails, the search's run has ended, or there is no such trial with a model.
         """
-        with self._using() as search:
-            run = self._client.get_run(self._logged.get(number) or self._found(number))
+        with self._session() as search_run:
+            run = self._client.get_run(self._trial_runs.get(number) or self._find_run(number))
             if not (run.outputs and run.outputs.model_outputs):
-                msg = f"{_shown(self.uri)}: trial {number} was logged without a model to register"
-                raise TrackingError(msg)
-            model = self._client.get_logged_model(run.outputs.model_outputs[0].model_id)
-            name = f"mnist-svm-{run.data.tags['mnist_svm.recipe']}"
-            self._name(name)
-            registered = self._client.create_model_version(
-                name,
-                # Not the model's address, which a database would look up in MLflow's default one.
-                model.artifact_location,
-                run.info.run_id,
-                description=run.data.tags[NOTE_TAG],
-                model_id=model.model_id,
-            )
-            self._client.set_registered_model_alias(name, ALIAS, registered.version)
-            self._link(model, name, registered.version)
-            self._tell_best(search, number, run)
-        return f"models:/{name}/{registered.version}"
+                self._fail(f"trial {number} was logged without a model to register")
+            uri = _register_model(self._client, run)
+            best = {"mnist_svm.best_trial": str(number), NOTE_TAG: run.data.tags[NOTE_TAG]}
+            for tag, value in best.items():
+                self._client.set_tag(search_run, tag, value)
+            self._client.log_metric(search_run, "best_accuracy", run.data.metrics["accuracy"])
+        return uri
 
-    def _continued(self, name: str) -> str:
-        """The experiment's id."""
-        known = self._client.get_experiment_by_name(name)
-        if known is None:
-            return str(self._client.create_experiment(name, _artifacts(self.uri, name)))
-        if known.lifecycle_stage != "active":
-            msg = (
-                f"{_shown(self.uri)}: the experiment {name} was deleted; restore it with: "
-                f"mlflow experiments restore --experiment-id {known.experiment_id}"
-            )
-            raise TrackingError(msg)
-        return str(known.experiment_id)
+    def _open_experiment(self, name: str) -> str:
+        """Return the ID of an experiment, created if necessary."""
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            location = artifact_location(self._uri, name)
+            return str(self._client.create_experiment(name, location))
+        if experiment.lifecycle_stage != "active":
+            restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+            self._fail(f"the experiment {name} was deleted; restore it with: {restore}")
+        return str(experiment.experiment_id)
 
-    def _started(
-        self, name: str, *, seconds: float = 0.0, tags: dict[str, str] | None = None
-    ) -> str:
-        """The id of a new run, begun so many seconds ago."""
-        began = round((time.time() - seconds) * 1000)
-        told = {"mnist_svm.version": version("mnist-svm"), **(tags or {})}
-        run = self._client.create_run(self._experiment, began, {**_origin(), **told}, name)
+    def _create_run(self, name: str, start: float, tags: Mapping[str, str]) -> str:
+        """Create a run that started at `start` (seconds since the epoch); return its ID."""
+        tags = {**_source_tags(), "mnist_svm.version": version("mnist-svm"), **tags}
+        run = self._client.create_run(self._experiment_id, round(start * 1000), tags, name)
         return str(run.info.run_id)
 
     @contextmanager
-    def _using(self) -> Iterator[str]:
-        """One use of MLflow after the other, while the search is under way: the id of its run."""
+    def _session(self) -> Iterator[str]:
+        """Use MLflow, one thread at a time, while the search's run is active; yield its ID."""
         with self._lock:
-            if not self._search:
-                msg = "trials are logged and registered while their search is under way"
+            if not self._search_run:
+                msg = "trials can only be logged and registered while the search is running"
                 raise TrackingError(msg)
-            with _mlflow(self.uri, PATIENT):
-                yield self._search
+            with mlflow_session(self._uri):
+                yield self._search_run
 
     @contextmanager
-    def _run(self, tried: Tried, search: str) -> Iterator[str]:
-        """A run nested in the search's, which ends with the block."""
-        tags = {**_tags(tried), "mlflow.parentRunId": search}
-        run = self._started(f"trial {tried.number}", seconds=tried.seconds, tags=tags)
+    def _trial_run(self, result: TrialResult, search_run: str) -> Iterator[str]:
+        """Open a run nested in the search's run; yield its ID."""
+        tags = {**_trial_tags(result), "mlflow.parentRunId": search_run}
+        start = time.time() - result.seconds
+        run_id = self._create_run(f"trial {result.number}", start, tags)
         try:
-            yield run
+            yield run_id
         except BaseException as error:
             with suppress(Exception):
-                self._client.set_terminated(run, _status(error))
+                self._client.set_terminated(run_id, _run_status(error))
             raise
-        self._client.set_terminated(run)
+        self._client.set_terminated(run_id)
 
-    def _log_model(self, run: str, tried: Tried, model: Model) -> str:
-        """The id that the model has in MLflow."""
+    def _log_model(self, run_id: str, result: TrialResult, model: Model) -> str:
+        """Log the model of a trial; return its MLflow ID."""
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model as MlflowModel
 
         logged = self._client.create_logged_model(
-            self._experiment, tried.recipe, run, tags=_origin(), params=_parameters(tried)
+            self._experiment_id, result.recipe, run_id, tags=_source_tags(), params=_params(result)
         )
-        about = MlflowModel(
-            logged.artifact_location, run, model_uuid=logged.model_id, model_id=logged.model_id
+        mlflow_model = MlflowModel(
+            logged.artifact_location, run_id, model_uuid=logged.model_id, model_id=logged.model_id
         )
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) / "model"
-            write_mlflow_model(folder, model, about)
+            write_mlflow_model(folder, model, mlflow_model)
             self._client.log_model_artifacts(logged.model_id, str(folder))
         self._client.finalize_logged_model(logged.model_id, "READY")
-        self._client.log_outputs(run, [LoggedModelOutput(logged.model_id, tried.stages[-1][0])])
+        step, _ = result.stages[-1]
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step)])
         return str(logged.model_id)
 
-    def _log_values(self, run: str, tried: Tried, model_id: str | None) -> None:
-        from mlflow.entities import Metric, Param
-
-        now = round(time.time() * 1000)
-        *smaller, (images, accuracy) = tried.stages
-        # What the model of fewer images did is nothing that this one did.
-        metrics = [Metric("accuracy", value, now, step) for step, value in smaller] + [
-            Metric(name, value, now, images, model_id=model_id)
-            for name, value in (("accuracy", accuracy), *_measures(tried))
-        ]
-        parameters = [Param(*named) for named in _parameters(tried).items()]
-        self._client.log_batch(run, metrics, parameters)
-
-    def _log_confusion(self, run: str, evaluation: Evaluation) -> None:
-        """The confusion matrix as numbers and, if matplotlib is there, as a picture."""
-        content = evaluation.to_dict()
-        counted = {"classes": content["classes"], "confusion_matrix": content["confusion_matrix"]}
-        self._client.log_dict(run, counted, "confusion_matrix.json")
-        self._client.log_text(run, evaluation.to_text() + "\n", "report.txt")
-        with suppress(MissingExtraError):
-            self._client.log_figure(run, plot_confusion(evaluation), "confusion_matrix.png")
-
-    def _found(self, number: int) -> str:
-        """The run that an earlier search gave a trial; the latest, if there are several."""
+    def _find_run(self, number: int) -> str:
+        """ID of the latest run that an earlier search logged for a trial."""
         runs = self._client.search_runs(
-            [self._experiment],
+            [self._experiment_id],
             f"tags.`mnist_svm.trial` = '{number}' AND attributes.status = 'FINISHED'",
             order_by=["attributes.start_time DESC"],
             max_results=1,
         )
         if not runs:
-            msg = f"{_shown(self.uri)}: no trial {number} was logged to this experiment"
-            raise TrackingError(msg)
+            self._fail(f"no trial {number} was logged to this experiment")
         return str(runs[0].info.run_id)
 
-    def _name(self, name: str) -> None:
-        """Make the name that versions are registered under, if it is new."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name, description=DESCRIPTION)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-
-    def _link(self, model: LoggedModel, name: str, number: int | str) -> None:
-        """Have the model's page tell of its version, which MLflow's client leaves out."""
-        versions = json.loads(model.tags.get(VERSIONS_TAG, "[]"))
-        versions.append({"name": name, "version": number})
-        self._client.set_logged_model_tags(model.model_id, {VERSIONS_TAG: json.dumps(versions)})
-
-    def _tell_best(self, search: str, number: int, run: Run) -> None:
-        """Show on the search's own run what came of it."""
-        told = {"mnist_svm.best_trial": str(number), NOTE_TAG: run.data.tags[NOTE_TAG]}
-        for tag, value in told.items():
-            self._client.set_tag(search, tag, value)
-        self._client.log_metric(search, "best_accuracy", run.data.metrics["accuracy"])
+    def _fail(self, problem: str) -> NoReturn:
+        msg = f"{hide_passwords(self._uri)}: {problem}"
+        raise TrackingError(msg)
 
 
-@contextmanager
-def _mlflow(uri: str, settings: dict[str, str]) -> Iterator[None]:
-    """Use MLflow: without its remarks, and with one clear line for what it raises."""
-    with _environment({**SETTINGS, **settings}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # First: as it is imported, it sets up its loggers.
-        require_extra("mlflow", "logging to MLflow needs it", "mlflow")
-        try:
-            with _only_errors():
-                yield
-        except Exception as error:
-            from requests import RequestException
+def _log_values(
+    client: MlflowClient, run_id: str, result: TrialResult, model_id: str | None
+) -> None:
+    """Log parameters and metrics, with the number of training images as the step."""
+    from mlflow.entities import Metric, Param
 
-            # Errors of requests are OSErrors too.
-            ours = isinstance(error, (MnistSvmError, OSError))
-            if ours and not isinstance(error, RequestException):
-                raise
-            msg = _shown(f"{uri}: {_reason(error)}")
-            raise TrackingError(msg) from error
+    now = round(time.time() * 1000)
+    *earlier, (last, _) = result.stages
+    # The accuracies of earlier stages are those of other models.
+    metrics = [Metric("accuracy", accuracy, now, step) for step, accuracy in earlier]
+    metrics += [
+        Metric(name, value, now, last, model_id=model_id)
+        for name, value in _metrics(result).items()
+    ]
+    client.log_batch(run_id, metrics, [Param(*param) for param in _params(result).items()])
 
 
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    added = {name: value for name, value in settings.items() if name not in os.environ}
-    os.environ.update(added)
+def _log_confusion(client: MlflowClient, run_id: str, evaluation: Evaluation) -> None:
+    """Log the confusion matrix as JSON, as text and, if matplotlib is installed, as a picture."""
+    content = evaluation.to_dict()
+    matrix = {name: content[name] for name in ("classes", "confusion_matrix")}
+    client.log_dict(run_id, matrix, "confusion_matrix.json")
+    client.log_text(run_id, evaluation.to_text() + "\n", "report.txt")
+    with suppress(MissingExtraError):
+        client.log_figure(run_id, plot_confusion(evaluation), "confusion_matrix.png")
+
+
+def _register_model(client: MlflowClient, run: Run) -> str:
+    """Register the model of a run as a new version with the alias `ALIAS`; return its URI."""
+    from mlflow.exceptions import MlflowException
+
+    model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    name = f"mnist-svm-{run.data.tags['mnist_svm.recipe']}"
     try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
+        client.create_registered_model(name, description=MODEL_DESCRIPTION)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    registered = client.create_model_version(
+        name,
+        # A models:/ URI would be resolved against MLflow's default store, not this one.
+        model.artifact_location,
+        run.info.run_id,
+        description=run.data.tags[NOTE_TAG],
+        model_id=model.model_id,
+    )
+    client.set_registered_model_alias(name, ALIAS, registered.version)
+    # MlflowClient does not link the logged model to its version.
+    versions = json.loads(model.tags.get(VERSIONS_TAG, "[]"))
+    versions.append({"name": name, "version": registered.version})
+    client.set_logged_model_tags(model.model_id, {VERSIONS_TAG: json.dumps(versions)})
+    return f"models:/{name}/{registered.version}"
 
 
-@contextmanager
-def _only_errors() -> Iterator[None]:
-    """Keep MLflow, and what sets up its database, from telling of every step."""
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _require_database(uri: str) -> None:
-    """Fail at once if it is a database's address and nothing can be read there.
-
-    MLflow would go on trying for minutes.
-    """
-    from mlflow.store.db.db_types import DATABASE_ENGINES
-
-    if urlsplit(uri).scheme.split("+")[0] not in DATABASE_ENGINES:
-        return
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine(uri)
-    try:
-        with engine.connect() as connection:
-            sqlalchemy.inspect(connection).get_table_names()
-    finally:
-        engine.dispose()
-
-
-def _artifacts(uri: str, experiment: str) -> str | None:
-    """Where an experiment's artifacts go; None where MLflow or its server knows."""
-    if not urlsplit(uri).scheme.startswith("sqlite"):
-        return None
-    from sqlalchemy import make_url
-
-    database = make_url(uri).database
-    if database in (None, "", ":memory:"):
-        return None
-    folder = re.sub(r"[^\w-]+", "-", experiment, flags=re.ASCII)[:100]
-    return (Path(database).resolve().parent / ARTIFACTS / folder).as_uri()
-
-
-def _origin() -> dict[str, str]:
-    """What made a run or a model, and who, in tags that MLflow knows."""
-    origin = {"mlflow.source.name": "mnist-svm", "mlflow.source.type": "LOCAL"}
-    # A container's user need not have a name.
+def _source_tags() -> dict[str, str]:
+    """MLflow's tags for the program and the user."""
+    tags = {"mlflow.source.name": "mnist-svm", "mlflow.source.type": "LOCAL"}
+    # The user of a container may have no name.
     with suppress(ImportError, KeyError, OSError):
-        origin["mlflow.user"] = getpass.getuser()
-    return origin
+        tags["mlflow.user"] = getpass.getuser()
+    return tags
 
 
-def _parameters(tried: Tried) -> dict[str, str]:
-    return {name: str(value) for name, value in tried.parameters.items()}
+def _params(result: TrialResult) -> dict[str, str]:
+    return {name: str(value) for name, value in result.parameters.items()}
 
 
-def _tags(tried: Tried) -> dict[str, str]:
-    accuracy = 1 - tried.errors / tried.n
+def _trial_tags(result: TrialResult) -> dict[str, str]:
     return {
-        "mnist_svm.trial": str(tried.number),
-        "mnist_svm.state": tried.state,
-        "mnist_svm.recipe": tried.recipe,
-        "mnist_svm.command": tried.command,
+        "mnist_svm.trial": str(result.number),
+        "mnist_svm.state": result.state,
+        "mnist_svm.recipe": result.recipe,
+        "mnist_svm.command": result.command,
         NOTE_TAG: (
-            f"Reads {accuracy:.2%} of {tried.n:,} held-out images right. "
-            f"To train it: `{tried.command}`"
+            f"Reads {result.accuracy:.2%} of {result.n:,} held-out images correctly. "
+            f"To train it: `{result.command}`"
         ),
     }
 
 
-def _measures(tried: Tried) -> Iterator[tuple[str, float]]:
-    """What was measured at the last stage, by name."""
-    yield "errors", tried.errors
-    yield "seconds", tried.seconds
-    for label, recall in zip(tried.evaluation.classes, tried.evaluation.recall, strict=True):
-        yield f"recall/{label}", float(recall)
-    if tried.evaluation.confidence_report is not None:
-        yield "calibration_error", tried.evaluation.confidence_report.calibration_error
+def _metrics(result: TrialResult) -> dict[str, float]:
+    """Metrics of the last stage."""
+    evaluation = result.evaluation
+    metrics = {
+        "accuracy": result.stages[-1][1],
+        "errors": float(result.errors),
+        "seconds": result.seconds,
+    }
+    for label, recall in zip(evaluation.classes, evaluation.recall, strict=True):
+        metrics[f"recall/{label}"] = float(recall)
+    if evaluation.confidence_report is not None:
+        metrics["calibration_error"] = evaluation.confidence_report.calibration_error
+    return metrics
 
 
-def _status(error: BaseException) -> str:
-    """How MLflow calls a run that ended with an error."""
+def _run_status(error: BaseException) -> str:
+    """MLflow's status of a run that ended with an error."""
     return "FAILED" if isinstance(error, Exception) else "KILLED"
-
-
-def _shown(text: str) -> str:
-    """A text without the passwords of the addresses in it."""
-    return re.sub(r"(?<=//)[^/@\s]*@", "", text)
-
-
-def _reason(error: Exception) -> str:
-    """Why MLflow failed, on one line."""
-    from requests import ConnectionError as NoConnection
-    from requests import Timeout
-
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (NoConnection, Timeout)):
-            return "no MLflow server answers there; start one with: mlflow server"
-        cause = cause.__cause__ or cause.__context__
-    return f"MLflow cannot use it: {error_text(error)}"

@@ -1,50 +1,48 @@
-"""What a search trains on, and what it reads: images held out, or folds."""
+"""Training and held-out images of a search: one held-out part, or folds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import StratifiedKFold
 
-from mnist_svm.datasets.load import Dataset
+from mnist_svm.constants import IntArray, Labels
 from mnist_svm.datasets.subset import stratified_subset
+from mnist_svm.datasets.types import Dataset
 
-# Parts of the images that a trial trains on, one after the other ...
-PARTS = (1 / 25, 1 / 5, 1.0)
-# ... where they have so many images of a class, on average.
-ENOUGH = 20
+# Stages of a trial, as proportions of the training images. A smaller stage is skipped if it would
+# have fewer than MIN_IMAGES_PER_CLASS images per class on average.
+STAGES = (1 / 25, 1 / 5, 1.0)
+MIN_IMAGES_PER_CLASS = 20
 
-# Without folds, one image in so many is held out: of MNIST's 60,000, the last 10,000.
-HELD_OUT = 6
-
-Rows = npt.NDArray[np.intp]
+# Without folds, 1 / HOLDOUT_DIVISOR of the images is held out: the last 10,000 of MNIST's 60,000.
+HOLDOUT_DIVISOR = 6
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """What trials are trained and measured on. The test set has no part in it.
+class EvaluationProtocol:
+    """Images that trials are trained and evaluated on; never test images.
 
     Attributes
     ----------
-    images : of the data set that take part.
+    images : number of images used.
     folds : number of folds; None if one part of the images is held out.
-    splits : rows to train on and rows to read, of each fold.
-    sizes : of the training sets, one after the other; the last is all there is of a fold.
-    random_state : seed of subsets, folds and machines.
+    splits : row indices of the training images and of the held-out images, for each fold.
+    train_sizes : number of training images of each stage, ascending.
+    random_state : seed of subsets, folds and SVMs.
     """
 
     images: int
     folds: int | None
-    splits: tuple[tuple[Rows, Rows], ...]
-    sizes: tuple[int, ...]
+    splits: tuple[tuple[IntArray, IntArray], ...]
+    train_sizes: tuple[int, ...]
     random_state: int
 
     @property
     def n(self) -> int:
-        """Images that are read."""
-        return sum(len(held) for _, held in self.splits)
+        """Number of held-out images, over all folds."""
+        return sum(len(held_out) for _, held_out in self.splits)
 
     def __str__(self) -> str:
         if self.folds:
@@ -52,67 +50,72 @@ class Protocol:
         return f"{self.n:,} of {self.images:,} images held out"
 
 
-def protocol_for(
+def make_protocol(
     dataset: Dataset, *, folds: int | None = None, limit: int | None = None, random_state: int = 0
-) -> Protocol:
-    """What to train and measure on.
+) -> EvaluationProtocol:
+    """Split a data set into training images and held-out images.
 
     Parameters
     ----------
     dataset : Dataset
         The training images.
     folds : int, optional
-        Read each image once, by a machine trained on the other folds. Without, the last sixth is
-        read by a machine trained on the rest; or, where a class is missing there, as in images
-        sorted by class, any sixth of each class.
+        Number of cross-validation folds. By default, the last sixth of the images is held out, or
+        a stratified sixth if a class is missing from the last one (images sorted by class).
     limit : int, optional
-        Take so many images, each class in its proportion.
+        Use a stratified subset of this many images.
     random_state : int, default=0
+        Seed of subsets, folds and SVMs.
 
     Returns
     -------
-    Protocol
+    EvaluationProtocol
 
     Raises
     ------
     ValueError
-        If not all of the classes would be in each part.
+        If a class is missing from a part of a split.
     """
     y = dataset.labels
     rows = np.arange(len(y))
     if limit is not None and limit < len(y):
         rows = stratified_subset(y, limit, random_state)
     if folds is None:
-        splits = [_held_out(rows, y[rows], random_state)]
+        splits = [_hold_out(rows, y[rows], random_state)]
     else:
-        splits = _folds(rows, y[rows], folds, random_state)
-    classes = len(np.unique(y))
+        splits = _make_folds(rows, y[rows], folds, random_state)
+    n_classes = len(np.unique(y))
     for part in (part for split in splits for part in split):
-        if classes < 2 or len(np.unique(y[part])) < classes:
+        if n_classes < 2 or len(np.unique(y[part])) < n_classes:
             msg = (
                 f"{len(rows):,} images of {dataset.name} are too few for each part of them to hold "
-                f"all {classes} classes"
+                f"all {n_classes} classes"
             )
             raise ValueError(msg)
-    most = min(len(known) for known, _ in splits)
-    sizes = [size for part in PARTS[:-1] if (size := int(most * part)) >= ENOUGH * classes]
-    return Protocol(len(rows), folds, tuple(splits), (*sizes, most), random_state)
+    largest = min(len(training) for training, _ in splits)
+    minimum = MIN_IMAGES_PER_CLASS * n_classes
+    smaller = [size for part in STAGES[:-1] if (size := int(largest * part)) >= minimum]
+    return EvaluationProtocol(len(rows), folds, tuple(splits), (*smaller, largest), random_state)
 
 
-def _held_out(rows: Rows, labels: npt.NDArray[np.int64], random_state: int) -> tuple[Rows, Rows]:
-    n, classes = len(rows) // HELD_OUT, len(np.unique(labels))
-    held = np.arange(len(rows)) >= len(rows) - n
-    if len(np.unique(labels[held])) < classes <= n:
-        held[:] = False
-        held[stratified_subset(labels, n, random_state)] = True
-    return rows[~held], rows[held]
+def _hold_out(rows: IntArray, labels: Labels, random_state: int) -> tuple[IntArray, IntArray]:
+    n, n_classes = len(rows) // HOLDOUT_DIVISOR, len(np.unique(labels))
+    is_held_out = np.arange(len(rows)) >= len(rows) - n
+    if len(np.unique(labels[is_held_out])) < n_classes <= n:
+        is_held_out[:] = False
+        is_held_out[stratified_subset(labels, n, random_state)] = True
+    return rows[~is_held_out], rows[is_held_out]
 
 
-def _folds(
-    rows: Rows, labels: npt.NDArray[np.int64], folds: int, random_state: int
-) -> list[tuple[Rows, Rows]]:
-    if np.unique(labels, return_counts=True)[1].min() < folds:
-        msg = f"{folds} folds need as many images of each class"
+def _make_folds(
+    rows: IntArray, labels: Labels, folds: int, random_state: int
+) -> list[tuple[IntArray, IntArray]]:
+    smallest_class = np.unique(labels, return_counts=True)[1].min()
+    if smallest_class < folds:
+        msg = (
+            f"{folds} folds need at least {folds} images of each class, "
+            f"the smallest class has {smallest_class}"
+        )
         raise ValueError(msg)
     split = StratifiedKFold(folds, shuffle=True, random_state=random_state).split(rows, labels)
-    return [(rows[known], rows[held]) for known, held in split]
+    return [(rows[training], rows[held_out]) for training, held_out in split]

@@ -1,7 +1,7 @@
-"""A search that Optuna keeps in a database, so that it goes on where it was ended.
+"""A search that is stored in an Optuna study, so that it can be resumed.
 
-What is tried next depends on the seed and on the trials before, on nothing else: a search that was
-killed and started again tries what it would have tried anyway.
+The parameters of a trial depend only on the seed, its number and the trials before it, so a search
+that was killed and resumed runs the same trials as one that was not.
 """
 
 from __future__ import annotations
@@ -9,219 +9,211 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import numpy as np
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import SuccessiveHalvingPruner
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.storages import InMemoryStorage, RDBStorage
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from mnist_svm.exceptions import StudyError
+from mnist_svm.exceptions import StudyError, error_text
 from mnist_svm.models.parameters import Value
-from mnist_svm.tuning.space import Ended, Range, Real, Space, State, Whole, rounded
+from mnist_svm.tuning.space import FloatRange, IntRange, Range, SearchSpace, round_significant
+from mnist_svm.tuning.trials import Trial, TrialState
 
-# Of the trials that were trained on as many images, the better half goes on to more.
-REDUCTION = 2
+# One in REDUCTION_FACTOR trials of a stage, the best ones, goes on to the next stage.
+REDUCTION_FACTOR = 2
 
-STATES: Mapping[TrialState, State] = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
+TRIAL_STATES: Mapping[optuna.trial.TrialState, TrialState] = {
+    optuna.trial.TrialState.COMPLETE: "complete",
+    optuna.trial.TrialState.PRUNED: "pruned",
+    optuna.trial.TrialState.FAIL: "failed",
 }
-ENDS: Mapping[State, TrialState] = {told: state for state, told in STATES.items()}
+OPTUNA_STATES = {state: optuna_state for optuna_state, state in TRIAL_STATES.items()}
 
-# Key of what is kept of a trial that ended, beside its parameters.
+# Fields of a `Trial` that Optuna has no place for, and the user attribute that holds them.
+RECORD_FIELDS = ("stages", "n", "errors", "seconds", "reason")
 RECORD = "record"
 
-# A table that each of Optuna's databases has.
-TABLE = "trial_intermediate_values"
+# A table of every Optuna database.
+OPTUNA_TABLE = "trial_intermediate_values"
 
 
 class Study:
-    """A search by its name: what was tried, and what to try next.
+    """The stored trials of a search, and the parameters of the next one.
 
     Parameters
     ----------
     storage : str or None
-        Address of the database, as SQLAlchemy takes it; None keeps nothing.
+        Database URL, as in SQLAlchemy; None to keep the study in memory.
     name : str
-        A search of that name goes on.
-    space : mapping of names to ranges
-    first : mapping of names to values
-        What is tried first, to the end.
+        Name of the study, which is resumed if the database has it.
+    space : mapping of str to range
+    first : mapping of str to value
+        Parameters of the first trial, which is never pruned.
     random_state : int
+        Seed of the sampler.
 
     Raises
     ------
     StudyError
-        If the database cannot be used. So do all methods.
+        If the database cannot be used. All methods raise it as well.
     """
 
     def __init__(
         self,
         storage: str | None,
         name: str,
-        space: Space,
+        space: SearchSpace,
         first: Mapping[str, Value],
         random_state: int,
     ) -> None:
-        self._storage, self._space, self._first = storage, space, first
+        self._url, self._space, self._first = storage, space, first
         self._random_state = random_state
-        self._trials: dict[int, Trial] = {}
-        with self._plainly():
+        self._running: dict[int, optuna.trial.Trial] = {}
+        with self._translate_errors():
             if storage is not None:
-                _require_no_other_tables(storage)
+                _require_optuna_database(storage)
+            self._storage = InMemoryStorage() if storage is None else RDBStorage(storage)
             self._study = optuna.create_study(
-                storage=storage,
+                storage=self._storage,
                 study_name=name,
                 direction="maximize",
                 load_if_exists=True,
-                pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
+                pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION_FACTOR),
             )
 
-    def ended(self) -> tuple[Ended, ...]:
-        """The trials that ended, in order."""
-        with self._plainly():
-            trials = self._study.get_trials(deepcopy=False, states=tuple(STATES))
-        return tuple(_ended(trial) for trial in trials)
+    def finished_trials(self) -> tuple[Trial, ...]:
+        """The finished trials, by number."""
+        with self._translate_errors():
+            trials = self._study.get_trials(deepcopy=False, states=tuple(TRIAL_STATES))
+        return tuple(_to_trial(trial) for trial in trials)
 
-    def begin(self) -> tuple[int, dict[str, Value]]:
-        """The next trial: one that was under way when the search was killed, or a new one.
+    def start_trial(self) -> tuple[int, dict[str, Value]]:
+        """Restart a trial that was running when the search was killed, or start a new one.
 
         Returns
         -------
         number : int
-        parameters : dict
+        parameters : dict of str to value
         """
-        with self._plainly():
-            begun = self._study.get_trials(deepcopy=False)
-            if not begun:
+        with self._translate_errors():
+            stored = self._study.get_trials(deepcopy=False)
+            if not stored:
                 self._study.enqueue_trial(dict(self._first))
-            trial = self._left(begun) or self._study.ask()
+            trial = self._unfinished(stored) or self._study.ask()
             seed = np.random.SeedSequence([self._random_state, trial.number]).generate_state(1)
-            # Others may be under way, and what they try is not to be tried twice.
+            # constant_liar keeps the sampler away from the parameters of other running trials.
             self._study.sampler = TPESampler(seed=int(seed[0]), constant_liar=True)
-            chosen = {name: _suggested(trial, name, of) for name, of in self._space.items()}
-            self._trials[trial.number] = trial
-        return trial.number, chosen
+            parameters = {name: _suggest(trial, name, x) for name, x in self._space.items()}
+            self._running[trial.number] = trial
+        return trial.number, parameters
 
-    def promising(self, number: int, stage: int, accuracy: float) -> bool:
-        """Whether a trial is worth going on with. The first always is.
+    def should_prune(self, number: int, stage: int, accuracy: float) -> bool:
+        """Store the accuracy of a stage and decide whether to prune the trial.
 
         Parameters
         ----------
         number : int
-            Of the trial.
+            Number of a running trial. Trial 0 is never pruned.
         stage : int
-            How many smaller training sets there were before.
+            Number of the stage, from 0.
         accuracy : float
-            After training on this one.
         """
-        with self._plainly():
-            trial = self._trials[number]
-            trial.report(accuracy, REDUCTION**stage)
-            # The first is asked of too, to be a rival of the others.
-            return not trial.should_prune() or number == 0
+        with self._translate_errors():
+            trial = self._running[number]
+            trial.report(accuracy, REDUCTION_FACTOR**stage)
+            # The pruner ranks a trial only if it was asked about it, so ask about trial 0 as well.
+            return trial.should_prune() and number != 0
 
-    def end(self, trial: Ended) -> None:
-        """Keep what came of the trial.
-
-        Parameters
-        ----------
-        trial : Ended
-        """
-        record = asdict(trial)
-        del record["number"], record["state"], record["parameters"]
+    def finish(self, trial: Trial) -> None:
+        """Store a finished trial."""
+        record = {name: getattr(trial, name) for name in RECORD_FIELDS}
         value = trial.stages[-1][1] if trial.state == "complete" else None
-        with self._plainly():
-            self._trials[trial.number].set_user_attr(RECORD, record)
-            self._study.tell(self._trials.pop(trial.number), value, ENDS[trial.state])
+        with self._translate_errors():
+            self._running[trial.number].set_user_attr(RECORD, record)
+            self._study.tell(self._running.pop(trial.number), value, OPTUNA_STATES[trial.state])
 
-    def _left(self, begun: list[FrozenTrial]) -> Trial | None:
-        for trial in begun:
-            if trial.state is TrialState.RUNNING and trial.number not in self._trials:
-                return Trial(self._study, trial._trial_id)  # noqa: SLF001 - it has no other name
+    def _unfinished(self, stored: list[optuna.trial.FrozenTrial]) -> optuna.trial.Trial | None:
+        """A trial that an earlier process left running."""
+        for trial in stored:
+            if trial.state.name == "RUNNING" and trial.number not in self._running:
+                study_id = self._storage.get_study_id_from_name(self._study.study_name)
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(
+                    study_id, trial.number
+                )
+                return optuna.trial.Trial(self._study, trial_id)
         return None
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        """Keep Optuna silent, and tell errors of its databases in one line."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Silence Optuna and turn its database errors into a one-line StudyError."""
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
+        except StudyError:
+            raise
         except UpdateFinishedTrialError as error:
-            msg = f"{shown_address(self._storage)}: another process works on this search"
+            msg = f"{hide_password(self._url)}: another process works on this search"
             raise StudyError(msg) from error
         except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
-            if isinstance(error, StudyError):
-                raise
-            msg = f"{shown_address(self._storage)}: {_reason(error)}"
+            msg = f"{hide_password(self._url)}: {_reason(error)}"
             raise StudyError(msg) from error
         finally:
             optuna.logging.set_verbosity(verbosity)
 
 
-def _require_no_other_tables(storage: str) -> None:
-    """Keep out of databases that hold something else."""
-    engine = create_engine(storage)
+def _require_optuna_database(url: str) -> None:
+    """Refuse a database that holds the tables of another application."""
+    engine = create_engine(url)
     try:
         tables = inspect(engine).get_table_names()
     finally:
         engine.dispose()
-    if tables and TABLE not in tables:
+    if tables and OPTUNA_TABLE not in tables:
         msg = (
-            f"{shown_address(storage)}: a database of something else, expected one of Optuna; "
-            "give another with --storage"
+            f"{hide_password(url)}: the database belongs to another application, expected an empty "
+            "one or one of Optuna; choose another with --storage"
         )
         raise StudyError(msg)
 
 
-def shown_address(storage: str | None) -> str:
-    """The address of a database without its password.
-
-    Parameters
-    ----------
-    storage : str or None
-
-    Returns
-    -------
-    str
-    """
+def hide_password(url: str | None) -> str:
+    """Return a database URL with its password replaced by asterisks."""
     try:
-        return make_url(str(storage)).render_as_string(hide_password=True)
+        return make_url(str(url)).render_as_string(hide_password=True)
     except SQLAlchemyError:
-        return str(storage)
+        return str(url)
 
 
 def _reason(error: BaseException) -> str:
-    """What a database said, without the statement that it was said of."""
+    """First line of the database driver's message, without the SQL statement."""
     if isinstance(error, StorageInternalError) and error.__cause__ is not None:
         error = error.__cause__
-    said = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return str(said).splitlines()[0]
+    original = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return error_text(original)
 
 
-def _suggested(trial: Trial, name: str, of: Range) -> Value:
-    if isinstance(of, Real):
-        return rounded(trial.suggest_float(name, of.low, of.high, log=of.log))
-    if isinstance(of, Whole):
-        return trial.suggest_int(name, of.low, of.high, step=of.step)
+def _suggest(trial: optuna.trial.Trial, name: str, values: Range) -> Value:
+    if isinstance(values, FloatRange):
+        return round_significant(trial.suggest_float(name, values.low, values.high, log=values.log))
+    if isinstance(values, IntRange):
+        return trial.suggest_int(name, values.low, values.high, step=values.step)
     return trial.suggest_categorical(name, [False, True])
 
 
-def _ended(trial: FrozenTrial) -> Ended:
+def _to_trial(trial: optuna.trial.FrozenTrial) -> Trial:
     record = dict(trial.user_attrs[RECORD])
     stages = tuple((images, accuracy) for images, accuracy in record.pop("stages"))
     parameters = {
-        name: rounded(value) if isinstance(value, float) else value
+        name: round_significant(value) if isinstance(value, float) else value
         for name, value in trial.params.items()
     }
-    return Ended(trial.number, STATES[trial.state], parameters, stages, **record)
+    return Trial(trial.number, TRIAL_STATES[trial.state], parameters, stages, **record)

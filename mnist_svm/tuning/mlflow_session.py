@@ -1,0 +1,152 @@
+"""Quiet use of an MLflow tracking store, with one-line errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mnist_svm._optional import require_extra
+from mnist_svm.exceptions import MnistSvmError, TrackingError, error_text
+
+# Artifact folder, used when the tracking store is a local database.
+ARTIFACT_FOLDER = "mlartifacts"
+
+# Environment variables that MLflow reads on each call. A user's own values take precedence.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Do not copy the uv lock file of the current folder into each model.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    # Do not warn if git is not installed.
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+# Give up after 15 seconds; MLflow's default takes four minutes.
+RETRY_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+FAIL_FAST_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+}
+
+# Loggers that report each step of MLflow and of its database.
+NOISY_LOGGERS = ("mlflow", "alembic", "urllib3")
+
+
+@contextmanager
+def mlflow_session(uri: str, *, fail_fast: bool = False) -> Iterator[None]:
+    """Use MLflow without its messages; turn its errors into one-line TrackingErrors.
+
+    Environment and log levels are restored when the block ends.
+
+    Parameters
+    ----------
+    uri : str
+        Tracking URI, for error messages.
+    fail_fast : bool, default=False
+        Whether to send each request only once.
+
+    Raises
+    ------
+    MissingExtraError
+        If MLflow is not installed.
+    TrackingError
+        If MLflow fails.
+    """
+    settings = SETTINGS | (FAIL_FAST_SETTINGS if fail_fast else RETRY_SETTINGS)
+    with _environment(settings), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Import MLflow before silencing its loggers: the import configures them.
+        require_extra("mlflow", "logging to MLflow needs it", "mlflow")
+        try:
+            with _silence(NOISY_LOGGERS):
+                yield
+        except Exception as error:
+            from requests import RequestException
+
+            # RequestException is an OSError; other OSErrors are not MLflow's.
+            is_own = isinstance(error, (MnistSvmError, OSError))
+            if is_own and not isinstance(error, RequestException):
+                raise
+            msg = hide_passwords(f"{uri}: {_reason(error)}")
+            raise TrackingError(msg) from error
+
+
+def require_database(uri: str) -> None:
+    """Raise an error if the URI is that of a database that cannot be read.
+
+    MLflow itself would retry for minutes.
+    """
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    if urlsplit(uri).scheme.split("+")[0] not in DATABASE_ENGINES:
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        with engine.connect() as connection:
+            sqlalchemy.inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+
+
+def artifact_location(uri: str, experiment: str) -> str | None:
+    """URI of an experiment's artifact folder, next to a SQLite database; None for other stores."""
+    if not urlsplit(uri).scheme.startswith("sqlite"):
+        return None
+    from sqlalchemy import make_url
+
+    database = make_url(uri).database
+    if database in (None, "", ":memory:"):
+        return None
+    folder = re.sub(r"[^\w-]+", "-", experiment, flags=re.ASCII)[:100]
+    return (Path(database).resolve().parent / ARTIFACT_FOLDER / folder).as_uri()
+
+
+def hide_passwords(text: str) -> str:
+    """Remove user names and passwords from the URLs in a text."""
+    return re.sub(r"(?<=//)[^/@\s]*@", "", text)
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """Set environment variables that are not set yet."""
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _silence(names: tuple[str, ...]) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+    """Why MLflow failed, on one line."""
+    from requests import ConnectionError as RequestsConnectionError
+    from requests import Timeout
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (RequestsConnectionError, Timeout)):
+            return "no MLflow server responds; start one with: mlflow server"
+        cause = cause.__cause__ or cause.__context__
+    return f"MLflow error: {error_text(error)}"
