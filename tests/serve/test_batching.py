@@ -1,4 +1,4 @@
-"""Batches of waiting images: who waits together is answered together, and each with its own."""
+"""Tests of the batcher: concurrent requests share batches and get their own results."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_svm import Recognizer
-from mnist_svm.serve.batching import BATCH, WAIT, Batcher
-from tests.support.serving import PATIENCE
+from mnist_svm.serve.batching import BATCH_DELAY, IMAGES_PER_BATCH, Batcher
+from tests.support.serving import TIMEOUT
 
 
 class Recorder:
-    """A classifier whose answer for an image is the number in it.
+    """A classifier that returns the number encoded in each image.
 
-    ``batches`` has the sizes of those begun. While ``gate`` is not set it holds on to its batch;
-    ``holding`` tells that it has one. It fails as often as ``faults`` says.
+    ``batches`` has the sizes of the batches. While ``gate`` is cleared, calls block; ``is_called``
+    is set once one is in progress. The next ``n_errors`` calls raise.
     """
 
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.holding = threading.Event()
-        self.faults = 0
+        self.is_called = threading.Event()
+        self.n_errors = 0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         self.batches.append(len(images))
-        self.holding.set()
-        assert self.gate.wait(PATIENCE)
-        if self.faults:
-            self.faults -= 1
-            msg = "out of order"
+        self.is_called.set()
+        assert self.gate.wait(TIMEOUT)
+        if self.n_errors:
+            self.n_errors -= 1
+            msg = "broken"
             raise ArithmeticError(msg)
         return images[:, 0, :2].astype(np.float64) @ [[1.0], [256.0]]
 
 
-def numbered(*numbers: int) -> np.ndarray:
-    """Images with these numbers in them, each less than 65,536."""
+def make_images(*numbers: int) -> np.ndarray:
+    """Return images with encoded numbers, each less than 65,536."""
     images = np.zeros((len(numbers), 28, 28), dtype=np.uint8)
     images[:, 0, 0] = np.array(numbers) % 256
     images[:, 0, 1] = np.array(numbers) // 256
@@ -66,96 +66,100 @@ def one_thread() -> Iterator[ThreadPoolExecutor]:
 
 
 def run(
-    classify: Callable[[np.ndarray], np.ndarray], scene: Callable[[Batcher], Awaitable[None]]
+    classify: Callable[[np.ndarray], np.ndarray], scenario: Callable[[Batcher], Awaitable[None]]
 ) -> None:
-    """Play a scene with a batcher; whatever nobody took note of is an error."""
-    unseen: list[dict[str, Any]] = []
+    """Run a scenario with a batcher; unhandled errors of the event loop fail the test."""
+    unhandled: list[dict[str, Any]] = []
 
     async def play(executor: ThreadPoolExecutor) -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, what: unseen.append(what))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: unhandled.append(context)
+        )
         batcher = Batcher(classify, executor)
-        async with asyncio.timeout(PATIENCE):
-            await scene(batcher)
+        async with asyncio.timeout(TIMEOUT):
+            await scenario(batcher)
         gc.collect()
 
     with one_thread() as executor:
         asyncio.run(play(executor))
-    assert unseen == []
+    assert unhandled == []
 
 
-async def ask(batcher: Batcher, *numbers: int) -> list[int]:
-    confidences = await batcher.classify(numbered(*numbers))
+async def classify(batcher: Batcher, *numbers: int) -> list[int]:
+    confidences = await batcher.classify(make_images(*numbers))
     assert confidences.shape == (len(numbers), 1)
     return [int(value) for value in confidences[:, 0]]
 
 
-async def hold(batcher: Batcher, recorder: Recorder, number: int) -> asyncio.Task[list[int]]:
-    """A request that is being classified, and that the gate holds there."""
+async def start_blocked(
+    batcher: Batcher, recorder: Recorder, number: int
+) -> asyncio.Task[list[int]]:
+    """Start a request, and return when the classifier blocks on it."""
     recorder.gate.clear()
-    recorder.holding.clear()
-    task = asyncio.create_task(ask(batcher, number))
-    assert await asyncio.to_thread(recorder.holding.wait, PATIENCE)
+    recorder.is_called.clear()
+    task = asyncio.create_task(classify(batcher, number))
+    assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
     return task
 
 
-async def waiting(*requests: Awaitable[list[int]]) -> list[asyncio.Task[list[int]]]:
-    """Requests that have been made."""
+async def start(*requests: Awaitable[list[int]]) -> list[asyncio.Task[list[int]]]:
+    """Start requests, which wait for a batch."""
     tasks = [asyncio.ensure_future(request) for request in requests]
     await asyncio.sleep(0)
     return tasks
 
 
-# --- who goes together --------------------------------------------------------------------
+# --- batches -----------------------------------------------------------------------------
 
 
-def test_requests_that_wait_together_are_classified_together(recorder):
-    async def scene(batcher: Batcher) -> None:
-        found = await asyncio.gather(*[ask(batcher, number) for number in range(10)])
+def test_concurrent_requests_share_a_batch(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        found = await asyncio.gather(*[classify(batcher, number) for number in range(10)])
         assert found == [[number] for number in range(10)]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [10]
 
 
-def test_while_a_batch_is_classified_the_next_one_gathers(recorder):
-    async def scene(batcher: Batcher) -> None:
-        first = await hold(batcher, recorder, 1)
-        others = await waiting(*[ask(batcher, number, number + 1) for number in range(5)])
+def test_requests_during_a_batch_share_the_next(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        first = await start_blocked(batcher, recorder, 1)
+        others = await start(*[classify(batcher, number, number + 1) for number in range(5)])
         assert recorder.batches == [1]
         recorder.gate.set()
         assert await first == [1]
         assert await asyncio.gather(*others) == [[number, number + 1] for number in range(5)]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [1, 10]
 
 
-def test_a_lone_request_waits_no_longer_than_it_says(recorder, monkeypatch):
-    async def scene(batcher: Batcher) -> None:
+def test_a_single_request_waits_for_the_batch_delay(recorder, monkeypatch):
+    async def scenario(batcher: Batcher) -> None:
         loop = asyncio.get_running_loop()
-        made: list[float] = []
+        delays: list[float] = []
         later = loop.call_later
 
         def recording(delay: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
-            made.append(delay)
+            delays.append(delay)
             return later(delay, *rest, **more)
 
         monkeypatch.setattr(loop, "call_later", recording)
-        assert await ask(batcher, 7) == [7]
-        assert made == [WAIT]
+        assert await classify(batcher, 7) == [7]
+        assert delays == [BATCH_DELAY]
 
-    run(recorder, scene)
-    # A person does not notice it.
-    assert WAIT <= 0.01
+    run(recorder, scenario)
+    # Too short for people to notice.
+    assert BATCH_DELAY <= 0.01
 
 
 def never(delay: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-    """Stands for ``call_later``; nothing is ever called."""
+    """Replace ``call_later``: never call anything."""
     return asyncio.TimerHandle(delay, call, (), asyncio.get_running_loop())
 
 
-def test_those_who_come_later_do_not_make_the_first_wait_longer(recorder, monkeypatch):
-    async def scene(batcher: Batcher) -> None:
+def test_later_requests_do_not_extend_the_delay(recorder, monkeypatch):
+    async def scenario(batcher: Batcher) -> None:
         ends: list[Callable[[], None]] = []
 
         def recording(delay: float, call: Callable[[], None]) -> asyncio.TimerHandle:
@@ -164,85 +168,94 @@ def test_those_who_come_later_do_not_make_the_first_wait_longer(recorder, monkey
 
         with monkeypatch.context() as patch:
             patch.setattr(asyncio.get_running_loop(), "call_later", recording)
-            first, second = await waiting(ask(batcher, 1), ask(batcher, 2))
+            first, second = await start(classify(batcher, 1), classify(batcher, 2))
             (end,) = ends
             assert recorder.batches == []
             end()
             assert [await first, await second] == [[1], [2]]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [2]
 
 
-@pytest.mark.parametrize("sizes", [[BATCH], [BATCH - 1, 1], [1] * BATCH])
+@pytest.mark.parametrize(
+    "sizes", [[IMAGES_PER_BATCH], [IMAGES_PER_BATCH - 1, 1], [1] * IMAGES_PER_BATCH]
+)
 def test_a_full_batch_does_not_wait(recorder, monkeypatch, sizes):
-    async def scene(batcher: Batcher) -> None:
+    async def scenario(batcher: Batcher) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(asyncio.get_running_loop(), "call_later", never)
-            requests = [batcher.classify(numbered(*range(size))) for size in sizes]
+            requests = [batcher.classify(make_images(*range(size))) for size in sizes]
             found = await asyncio.gather(*requests)
         assert [len(one) for one in found] == sizes
 
-    run(recorder, scene)
-    assert recorder.batches == [BATCH]
+    run(recorder, scenario)
+    assert recorder.batches == [IMAGES_PER_BATCH]
 
 
 @pytest.mark.parametrize(
     ("size", "batches"),
     [(1, [1]), (64, [64]), (65, [64, 1]), (128, [64, 64]), (150, [64, 64, 22])],
 )
-def test_more_than_a_batch_is_cut_in_parts(recorder, size, batches):
-    async def scene(batcher: Batcher) -> None:
-        assert await ask(batcher, *range(size)) == list(range(size))
+def test_a_large_request_is_split_into_batches(recorder, size, batches):
+    async def scenario(batcher: Batcher) -> None:
+        assert await classify(batcher, *range(size)) == list(range(size))
 
-    assert BATCH == 64
-    run(recorder, scene)
+    assert IMAGES_PER_BATCH == 64
+    run(recorder, scenario)
     assert recorder.batches == batches
 
 
-def test_a_request_gets_in_before_the_rest_of_a_large_one_that_came_after(recorder):
-    async def scene(batcher: Batcher) -> None:
+def test_a_small_request_overtakes_the_rest_of_a_later_large_one(recorder):
+    async def scenario(batcher: Batcher) -> None:
         order: list[str] = []
-        first = await hold(batcher, recorder, 0)
-        tasks = await waiting(ask(batcher, 1), ask(batcher, *range(1000)))
+        first = await start_blocked(batcher, recorder, 0)
+        tasks = await start(classify(batcher, 1), classify(batcher, *range(1000)))
         for name, task in zip(("small", "large"), tasks, strict=True):
             task.add_done_callback(lambda _, name=name: order.append(name))
         recorder.gate.set()
         await asyncio.gather(first, *tasks)
         assert order == ["small", "large"]
 
-    run(recorder, scene)
-    assert max(recorder.batches) <= BATCH
+    run(recorder, scenario)
+    assert max(recorder.batches) <= IMAGES_PER_BATCH
 
 
-def test_what_fills_a_batch_goes_with_the_rest_of_a_large_request(recorder):
-    async def scene(batcher: Batcher) -> None:
-        tasks = await waiting(ask(batcher, *range(150)), *[ask(batcher, 7) for _ in range(42)])
+def test_small_requests_fill_the_last_batch_of_a_large_one(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        tasks = await start(
+            classify(batcher, *range(150)), *[classify(batcher, 7) for _ in range(42)]
+        )
         found = await asyncio.gather(*tasks)
         assert found == [list(range(150)), *[[7]] * 42]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [64, 64, 64]
 
 
-def test_the_size_of_each_batch_is_told(recorder):
-    told: list[int] = []
+def test_on_batch_gets_the_size_of_each_batch(recorder):
+    sizes: list[int] = []
 
     async def play(executor: ThreadPoolExecutor) -> None:
-        batcher = Batcher(recorder, executor, told.append)
-        await asyncio.gather(ask(batcher, *range(70)), ask(batcher, 1))
+        batcher = Batcher(recorder, executor, sizes.append)
+        await asyncio.gather(classify(batcher, *range(70)), classify(batcher, 1))
 
     with one_thread() as executor:
         asyncio.run(play(executor))
-    assert told == recorder.batches == [64, 7]
+    assert sizes == recorder.batches == [64, 7]
 
 
-# --- who gets what ------------------------------------------------------------------------
+# --- results ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 3 * BATCH), st.integers(0, 3)), min_size=1, max_size=20))
-def test_each_request_gets_its_own_answers_in_order(requests):
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3 * IMAGES_PER_BATCH), st.integers(0, 3)), min_size=1, max_size=20
+    )
+)
+def test_each_request_gets_its_own_results_in_order(requests):
     recorder = Recorder()
     numbers = count()
 
@@ -250,17 +263,17 @@ def test_each_request_gets_its_own_answers_in_order(requests):
         for _ in range(turns):
             await asyncio.sleep(0)
         mine = [next(numbers) for _ in range(size)]
-        assert await ask(batcher, *mine) == mine
+        assert await classify(batcher, *mine) == mine
 
-    async def scene(batcher: Batcher) -> None:
+    async def scenario(batcher: Batcher) -> None:
         await asyncio.gather(*[late(batcher, size, turns) for size, turns in requests])
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert sum(recorder.batches) == sum(size for size, _ in requests)
-    assert max(recorder.batches) <= BATCH
+    assert max(recorder.batches) <= IMAGES_PER_BATCH
 
 
-def test_digits_are_read_together_as_they_are_alone(test_set):
+def test_batches_do_not_change_the_probabilities(test_set):
     recognizer = Recognizer.load(n_jobs=1)
     images = test_set.images[:150]
     alone = recognizer.classify(images).confidences
@@ -282,122 +295,124 @@ def test_digits_are_read_together_as_they_are_alone(test_set):
     np.testing.assert_allclose(np.concatenate(found), alone, rtol=1e-9)
 
 
-# --- faults -------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------
 
 
-def test_an_error_reaches_all_of_its_batch_and_none_of_the_next(recorder):
-    async def scene(batcher: Batcher) -> None:
-        recorder.faults = 1
-        first = await hold(batcher, recorder, 0)
+def test_an_error_reaches_its_batch_only(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        recorder.n_errors = 1
+        first = await start_blocked(batcher, recorder, 0)
         recorder.gate.set()
-        with pytest.raises(ArithmeticError, match="out of order"):
+        with pytest.raises(ArithmeticError, match="broken"):
             await first
-        recorder.faults = 1
-        failed = await asyncio.gather(ask(batcher, 1), ask(batcher, 2), return_exceptions=True)
+        recorder.n_errors = 1
+        failed = await asyncio.gather(
+            classify(batcher, 1), classify(batcher, 2), return_exceptions=True
+        )
         assert [type(error) for error in failed] == [ArithmeticError] * 2
-        assert await asyncio.gather(ask(batcher, 3), ask(batcher, 4)) == [[3], [4]]
+        assert await asyncio.gather(classify(batcher, 3), classify(batcher, 4)) == [[3], [4]]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [1, 2, 2]
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2])
-def test_an_error_in_any_part_is_that_of_the_request(recorder, bad):
+def test_an_error_in_one_part_fails_the_request(recorder, bad):
     def classify(images: np.ndarray) -> np.ndarray:
-        recorder.faults = int(len(recorder.batches) == bad)
+        recorder.n_errors = int(len(recorder.batches) == bad)
         return recorder(images)
 
-    async def scene(batcher: Batcher) -> None:
+    async def scenario(batcher: Batcher) -> None:
         with pytest.raises(ArithmeticError):
-            await ask(batcher, *range(3 * BATCH))
-        # What was still under way has ended by then.
-        assert await ask(batcher, 5) == [5]
+            await classify(batcher, *range(3 * IMAGES_PER_BATCH))
+        # The other parts are finished by then.
+        assert await classify(batcher, 5) == [5]
 
-    run(classify, scene)
-    assert recorder.batches[bad] == BATCH
+    run(classify, scenario)
+    assert recorder.batches[bad] == IMAGES_PER_BATCH
 
 
-def test_a_request_that_was_given_up_is_not_classified(recorder):
-    async def scene(batcher: Batcher) -> None:
-        first = await hold(batcher, recorder, 0)
-        gone, stays = await waiting(ask(batcher, 1, 1, 1), ask(batcher, 2))
+def test_a_cancelled_request_is_not_classified(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        first = await start_blocked(batcher, recorder, 0)
+        gone, stays = await start(classify(batcher, 1, 1, 1), classify(batcher, 2))
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
         recorder.gate.set()
         assert [await first, await stays] == [[0], [2]]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [1, 1]
 
 
-def test_of_a_large_request_that_was_given_up_the_rest_is_not_classified(recorder):
-    async def scene(batcher: Batcher) -> None:
+def test_the_rest_of_a_cancelled_large_request_is_not_classified(recorder):
+    async def scenario(batcher: Batcher) -> None:
         recorder.gate.clear()
-        (large,) = await waiting(ask(batcher, *range(1000)))
-        assert await asyncio.to_thread(recorder.holding.wait, PATIENCE)
+        (large,) = await start(classify(batcher, *range(1000)))
+        assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
         large.cancel()
         with pytest.raises(asyncio.CancelledError):
             await large
         recorder.gate.set()
-        assert await ask(batcher, 3) == [3]
+        assert await classify(batcher, 3) == [3]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [64, 1]
 
 
-def test_a_request_given_up_while_it_is_classified_harms_nobody(recorder):
-    async def scene(batcher: Batcher) -> None:
+def test_cancelling_a_running_request_does_not_affect_others(recorder):
+    async def scenario(batcher: Batcher) -> None:
         recorder.gate.clear()
-        gone, stays = await waiting(ask(batcher, 1, 1), ask(batcher, 2))
-        assert await asyncio.to_thread(recorder.holding.wait, PATIENCE)
+        gone, stays = await start(classify(batcher, 1, 1), classify(batcher, 2))
+        assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
         recorder.gate.set()
         assert await stays == [2]
-        assert await ask(batcher, 3) == [3]
+        assert await classify(batcher, 3) == [3]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [3, 1]
 
 
-def test_when_all_have_given_up_nothing_is_classified(recorder):
-    async def scene(batcher: Batcher) -> None:
-        first = await hold(batcher, recorder, 0)
-        tasks = await waiting(*[ask(batcher, number) for number in range(5)])
+def test_nothing_is_classified_if_all_requests_are_cancelled(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        first = await start_blocked(batcher, recorder, 0)
+        tasks = await start(*[classify(batcher, number) for number in range(5)])
         for task in tasks:
             task.cancel()
         recorder.gate.set()
         await first
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert await ask(batcher, 9) == [9]
+        assert await classify(batcher, 9) == [9]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == [1, 1]
 
 
-@pytest.mark.parametrize("size", [1, BATCH, BATCH + 1])
-def test_a_closed_executor_is_an_error_for_all_who_wait(recorder, size):
-    async def scene(batcher: Batcher) -> None:
+@pytest.mark.parametrize("size", [1, IMAGES_PER_BATCH, IMAGES_PER_BATCH + 1])
+def test_a_closed_executor_fails_all_requests(recorder, size):
+    async def scenario(batcher: Batcher) -> None:
         batcher._executor.shutdown()
-        requests = [ask(batcher, 1), ask(batcher, *range(size))]
+        requests = [classify(batcher, 1), classify(batcher, *range(size))]
         found = await asyncio.gather(*requests, return_exceptions=True)
         assert [type(error) for error in found] == [RuntimeError, RuntimeError]
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == []
 
 
-def test_a_batch_that_its_executor_drops_is_not_waited_for(recorder):
-    async def scene(batcher: Batcher) -> None:
+def test_a_batch_dropped_by_the_executor_is_cancelled(recorder):
+    async def scenario(batcher: Batcher) -> None:
         release = threading.Event()
-        batcher._executor.submit(release.wait, PATIENCE)
-        tasks = await waiting(ask(batcher, *range(BATCH)))
+        batcher._executor.submit(release.wait, TIMEOUT)
+        tasks = await start(classify(batcher, *range(IMAGES_PER_BATCH)))
         batcher._executor.shutdown(wait=False, cancel_futures=True)
         release.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(found[0], asyncio.CancelledError)
 
-    run(recorder, scene)
+    run(recorder, scenario)
     assert recorder.batches == []

@@ -1,4 +1,4 @@
-"""What the Dockerfile, compose.yaml and the manifests say holds together and of the server."""
+"""Tests that Dockerfile, compose.yaml and manifests agree with each other and with the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mnist_svm import __version__
 from mnist_svm.cli import cli
 from mnist_svm.serve.settings import Settings
 from tests.support.paths import ROOT
-from tests.support.serving import Served, serving
+from tests.support.serving import Server, serving
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 README = (ROOT / "deploy" / "README.md").read_text()
@@ -37,7 +37,7 @@ CONTAINER = POD["containers"][0]
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 PORT = next(option.default for option in cli.commands["serve"].params if option.name == "port")
 
-# The oldest version that the README promises, and the newest that the validator knows.
+# The oldest supported version of the README, and the newest of the validator.
 VERSIONS = (
     re.search(r"version (\d\.\d+) or newer", README)[1],
     kubernetes_validate.latest_version(),
@@ -45,7 +45,7 @@ VERSIONS = (
 
 
 def last_stage() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile that make the image, with what follows them."""
+    """Return the instructions of the Dockerfile's last stage, with their arguments."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
     instructions = [tuple(line.split(maxsplit=1)) for line in lines if line.strip()]
@@ -67,7 +67,7 @@ def environment(container: dict) -> dict[str, str]:
 
 
 def copied() -> set[str]:
-    """What the Dockerfile takes from the checkout."""
+    """Return the paths that the Dockerfile copies from the checkout."""
     lines = re.findall(
         r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
@@ -79,11 +79,11 @@ def validate(manifest: dict, version: str) -> None:
 
 
 def selected_by(labels: dict[str, str]) -> bool:
-    """Whether the Deployment's pods have these labels, of which there must be some."""
+    """Whether the labels select the Deployment's pods; empty labels do not."""
     return bool(labels) and labels.items() <= DEPLOYMENT["template"]["metadata"]["labels"].items()
 
 
-# What Kubernetes accepts.
+# Valid manifests.
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -94,7 +94,7 @@ def test_a_manifest_is_valid(name, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest_with_a_misspelt_field_is_not(name, version):
+def test_a_misspelt_field_is_invalid(name, version):
     manifest = copy.deepcopy(MANIFESTS[name])
     field = next(iter(manifest["spec"]))
     manifest["spec"][field + "s"] = manifest["spec"].pop(field)
@@ -115,22 +115,22 @@ def test_all_manifests_are_applied():
     assert sorted(kustomization["resources"]) == sorted(MANIFESTS)
 
 
-# What belongs together.
+# Selectors and scaling.
 
 
-def test_the_deployment_finds_its_pods():
+def test_the_deployment_selects_its_pods():
     assert selected_by(DEPLOYMENT["selector"]["matchLabels"])
 
 
-def test_the_service_finds_the_pods():
+def test_the_service_selects_the_pods():
     assert selected_by(BY_KIND["Service"]["spec"]["selector"])
 
 
-def test_the_disruption_budget_finds_the_pods():
+def test_the_disruption_budget_selects_the_pods():
     assert selected_by(BY_KIND["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"])
 
 
-def test_the_network_policy_finds_the_pods():
+def test_the_network_policy_selects_the_pods():
     assert selected_by(BY_KIND["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"])
 
 
@@ -153,22 +153,22 @@ def test_the_autoscaler_scales_the_deployment():
     }
 
 
-def test_the_autoscaler_has_a_request_to_measure_against():
+def test_the_autoscaled_resource_has_a_request():
     (metric,) = BY_KIND["HorizontalPodAutoscaler"]["spec"]["metrics"]
     assert metric["resource"]["target"]["type"] == "Utilization"
     assert metric["resource"]["name"] in CONTAINER["resources"]["requests"]
 
 
-def test_an_apply_leaves_the_autoscaler_its_number_of_pods():
+def test_the_deployment_does_not_set_replicas():
     assert "replicas" not in DEPLOYMENT
 
 
-def test_a_pod_can_be_evicted_and_another_goes_on():
+def test_a_pod_can_be_evicted_while_another_serves():
     fewest = BY_KIND["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
     assert 0 < BY_KIND["PodDisruptionBudget"]["spec"]["maxUnavailable"] < fewest
 
 
-def test_an_upgrade_takes_no_pod_away_before_another_is_ready():
+def test_an_upgrade_removes_no_pod_before_another_is_ready():
     update = DEPLOYMENT["strategy"]["rollingUpdate"]
     assert update["maxUnavailable"] == 0
     assert update["maxSurge"] > 0
@@ -181,11 +181,11 @@ def test_the_image_exposes_the_server_s_port():
     assert instruction("EXPOSE") == str(PORT)
 
 
-def test_the_health_check_asks_the_server_s_port():
+def test_the_health_check_uses_the_server_s_port():
     assert f"HTTPConnection as C; c = C('127.0.0.1', {PORT}," in health_check()[-1]
 
 
-def test_compose_publishes_the_server_s_port_to_this_machine_alone():
+def test_compose_publishes_the_port_on_localhost_only():
     assert COMPOSE["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
 
 
@@ -193,12 +193,12 @@ def test_the_pod_s_port_is_the_server_s():
     assert CONTAINER["ports"] == [{"name": "http", "containerPort": PORT}]
 
 
-def test_the_service_leads_to_the_pod_s_port():
+def test_the_service_targets_the_pod_s_port():
     (port,) = BY_KIND["Service"]["spec"]["ports"]
     assert port["targetPort"] == CONTAINER["ports"][0]["name"]
 
 
-def test_the_network_policy_lets_in_at_the_pod_s_port_and_nowhere_out():
+def test_the_network_policy_allows_only_ingress_to_the_pod_s_port():
     policy = BY_KIND["NetworkPolicy"]["spec"]
     assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["http"]
@@ -206,11 +206,11 @@ def test_the_network_policy_lets_in_at_the_pod_s_port_and_nowhere_out():
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_a_probe_asks_the_pod_s_port(probe):
+def test_a_probe_uses_the_pod_s_port(probe):
     assert CONTAINER[probe]["httpGet"]["port"] == CONTAINER["ports"][0]["name"]
 
 
-def test_prometheus_asks_the_pod_s_port():
+def test_prometheus_scrapes_the_pod_s_port():
     annotations = DEPLOYMENT["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/scrape"] == "true"
     assert annotations["prometheus.io/port"] == str(PORT)
@@ -223,67 +223,68 @@ KEY = "of-the-tests"
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    """A server that asks for a key."""
-    with serving(env={"MNIST_SVM_API_KEY": KEY}) as served:
-        yield served
+def server() -> Iterator[Server]:
+    """A server with an API key."""
+    with serving(env={"MNIST_SVM_API_KEY": KEY}) as server:
+        yield server
 
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """One that is taken, but where nobody listens."""
+    """A bound port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe", PROBES)
-def test_a_probe_asks_what_the_server_answers_without_a_key(served, probe):
-    assert served.ask("GET", CONTAINER[probe]["httpGet"]["path"]).status == 200
+def test_probes_succeed_without_a_key(server, probe):
+    assert server.request("GET", CONTAINER[probe]["httpGet"]["path"]).status == 200
 
 
-def test_prometheus_asks_what_the_server_answers_with_the_key(served):
+def test_prometheus_can_scrape_with_the_key(server):
     path = DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/path"]
-    assert served.ask("GET", path, headers={"Authorization": f"Bearer {KEY}"}).status == 200
+    assert server.request("GET", path, headers={"Authorization": f"Bearer {KEY}"}).status == 200
 
 
-def test_the_health_check_tells_a_server_from_none(served, unused_port):
+def test_the_health_check_fails_without_a_server(server, unused_port):
     def result(where: int) -> int:
         arguments = [part.replace(str(PORT), str(where)) for part in health_check()[1:]]
         return subprocess.run([sys.executable, *arguments], capture_output=True).returncode
 
-    assert result(served.port) == 0
+    assert result(server.port) == 0
     assert result(unused_port) != 0
 
 
-def test_pods_have_time_to_finish_what_they_began():
+def test_pods_have_time_to_finish_requests():
     pause = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert POD["terminationGracePeriodSeconds"] > pause + Settings.timeout
 
 
-def test_compose_gives_time_to_finish_what_was_begun():
+def test_compose_gives_time_to_finish_requests():
     assert float(COMPOSE["stop_grace_period"].removesuffix("s")) > Settings.timeout
 
 
-def test_the_cluster_s_variables_are_not_taken_for_the_server_s():
-    # A Service named mnist-svm would give pods a MNIST_SVM_PORT, which is no number.
+def test_service_links_do_not_set_variables_of_the_server():
+    # For a Service named mnist-svm, Kubernetes would set MNIST_SVM_PORT to a URL.
     assert POD["enableServiceLinks"] is False
 
 
 # The key.
 
 
-def test_the_key_comes_from_the_secret_of_the_readme_if_there_is_one():
+def test_the_key_comes_from_the_optional_secret_of_the_readme():
     (key,) = (one["valueFrom"] for one in CONTAINER["env"] if one["name"] == "MNIST_SVM_API_KEY")
     name, field = re.search(r"create secret generic (\S+) --from-literal=(.+?)=", README).groups()
     assert key == {"secretKeyRef": {"name": name, "key": field, "optional": True}}
 
 
-def test_compose_hands_the_key_on():
+def test_compose_passes_the_key_on():
     assert "MNIST_SVM_API_KEY" in COMPOSE["environment"]
 
 
-# What it may do.
+# Privileges.
 
 
 def test_the_image_s_user_is_a_number_and_not_root():
@@ -308,7 +309,7 @@ def test_the_pod_is_restricted():
     assert len(POD["containers"]) == 1
 
 
-def test_the_pod_cannot_speak_to_the_cluster():
+def test_the_pod_has_no_service_account_token():
     assert POD["automountServiceAccountToken"] is False
 
 
@@ -319,14 +320,14 @@ def test_the_pod_can_write_temporary_files():
     assert "emptyDir" in volume
 
 
-def test_compose_is_as_strict():
+def test_compose_is_as_strict_as_the_pod():
     assert COMPOSE["read_only"] is True
     assert COMPOSE["tmpfs"] == ["/tmp"]
     assert COMPOSE["cap_drop"] == ["ALL"]
     assert COMPOSE["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_both_have_the_same_limits():
+def test_compose_and_pod_have_the_same_limits():
     limits = COMPOSE["deploy"]["resources"]["limits"]
     pod = CONTAINER["resources"]["limits"]
     assert (limits["cpus"], limits["memory"]) == (pod["cpu"], pod["memory"].removesuffix("i"))
@@ -335,7 +336,7 @@ def test_both_have_the_same_limits():
 # The image.
 
 
-def test_the_image_serves_to_other_machines_unless_told_otherwise():
+def test_the_image_listens_on_all_interfaces_by_default():
     assert json.loads(instruction("ENTRYPOINT")) == ["mnist-svm"]
     assert json.loads(instruction("CMD")) == ["serve", "--host", "0.0.0.0"]
 
@@ -351,7 +352,7 @@ def test_the_base_is_named_by_version():
     assert re.fullmatch(r"python:3\.\d+-slim", bases[0])
 
 
-def test_the_builder_is_handed_what_it_copies_and_no_more():
+def test_dockerignore_admits_what_is_copied_and_no_more():
     first, *others = (ROOT / ".dockerignore").read_text().split()
     assert first == "*"
     assert {name[1:] for name in others if name.startswith("!")} == copied()
@@ -365,7 +366,7 @@ def test_the_readme_s_version_is_the_package_s():
     assert {"".join(one) for one in found} == {__version__}
 
 
-def test_the_readme_s_ingress_is_valid_and_leads_to_the_service():
+def test_the_readme_s_ingress_is_valid_and_targets_the_service():
     blocks = [
         yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     ]

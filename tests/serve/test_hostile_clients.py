@@ -1,4 +1,4 @@
-"""Clients that mean ill, or do not know better: each gets a clear answer, and so do the others."""
+"""Tests of hostile and faulty clients: each gets a clear error, and others are still served."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures.test_hostile_pictures import HOSTILE, png
-from tests.support.hostile import PNG, chunk, saved
+from tests.support.hostile import PNG, chunk, encode_image
+from tests.support.hostile_files import HOSTILE_FILES, png_file
 from tests.support.paths import DIGITS, ROOT
-from tests.support.serving import PATIENCE, Answer, Served, eventually, serving
+from tests.support.serving import TIMEOUT, Response, Server, eventually, serving
 
 MIB = 1 << 20
 
-# Bodies of JSON are bounded at 8 MiB before this is.
+# MiB; the limit of 8 MiB on JSON bodies is lower.
 LIMITS = ("--timeout", "3", "--max-body", "9", "--max-files", "3", "--max-pixels", "2")
 KEY = "open-sesame"
 FRIEND = "https://friend.example"
@@ -36,19 +36,19 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server would write temporary files."""
+    """The folder for temporary files."""
     return tmp_path_factory.mktemp("temporary")
 
 
 @pytest.fixture(scope="module")
-def served(temporary: Path) -> Iterator[Served]:
+def server(temporary: Path) -> Iterator[Server]:
     with serving(*LIMITS, env={"TMPDIR": str(temporary)}) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def locked() -> Iterator[Served]:
-    """A server that wants a key, and answers the pages of a friend."""
+def locked() -> Iterator[Server]:
+    """A server with an API key and one allowed origin."""
     with serving(
         "--allow-origin", FRIEND, "--max-body", "1", env={"MNIST_SVM_API_KEY": KEY}
     ) as server:
@@ -56,18 +56,18 @@ def locked() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loris(served: Served) -> Iterator[socket.socket]:
-    """A connection that sends a byte of a head now and then, from the first test on."""
-    connection = connect(served)
+def loris(server: Server) -> Iterator[socket.socket]:
+    """A connection that slowly sends endless headers, from the first test on."""
+    connection = connect(server)
     connection.sendall(b"GET /health HTTP/1.1\r\nHost: slow\r\nX-Slow: ")
     ended = threading.Event()
 
-    def dribble() -> None:
+    def send_slowly() -> None:
         with contextlib.suppress(OSError):
             while not ended.wait(0.5):
                 connection.sendall(b"z")
 
-    thread = threading.Thread(target=dribble, daemon=True)
+    thread = threading.Thread(target=send_slowly, daemon=True)
     thread.start()
     yield connection
     ended.set()
@@ -78,19 +78,19 @@ def loris(served: Served) -> Iterator[socket.socket]:
 # --- clients ------------------------------------------------------------------------------
 
 
-def connect(served: Served) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE)
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)
 
 
 def head(method: str, path: str, **headers: object) -> bytes:
-    """A head; an underscore in a header's name stands for a hyphen."""
+    """Return request line and headers; underscores in header names become hyphens."""
     lines = [f"{method} {path} HTTP/1.1", "Host: test"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def said(connection: socket.socket) -> bytes:
-    """All that a server says until it closes the connection, in whatever way."""
+def receive_all(connection: socket.socket) -> bytes:
+    """Receive until the server closes or resets the connection."""
     data = bytearray()
     with contextlib.suppress(ConnectionError):
         while part := connection.recv(1 << 16):
@@ -98,17 +98,17 @@ def said(connection: socket.socket) -> bytes:
     return bytes(data)
 
 
-def talk(served: Served, data: bytes) -> bytes:
-    """Send bytes, as many as are taken, and give what comes back until the connection ends."""
-    with connect(served) as connection:
+def exchange(server: Server, data: bytes) -> bytes:
+    """Send bytes, as many as the server accepts, and return all that it sends back."""
+    with connect(server) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(data)
-        return said(connection)
+        return receive_all(connection)
 
 
-def answers(data: bytes) -> list[Answer]:
-    """The answers in what a server said; all have a Content-Length."""
-    found = []
+def parse_responses(data: bytes) -> list[Response]:
+    """Parse responses, which all have a Content-Length."""
+    responses = []
     while data:
         top, _, rest = data.partition(b"\r\n\r\n")
         first, *lines = top.decode("latin-1").split("\r\n")
@@ -116,135 +116,139 @@ def answers(data: bytes) -> list[Answer]:
             name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
         }
         size = int(headers["content-length"])
-        found.append(Answer(int(first.split()[1]), headers, rest[:size]))
+        responses.append(Response(int(first.split()[1]), headers, rest[:size]))
         data = rest[size:]
-    return found
+    return responses
 
 
-def only(data: bytes) -> Answer:
-    (answer,) = answers(data)
-    return answer
+def parse_response(data: bytes) -> Response:
+    (response,) = parse_responses(data)
+    return response
 
 
-def assert_clear(answer: Answer) -> None:
-    """One line of JSON for people, with the id, and nothing of the server's insides."""
-    assert answer.json.keys() == {"detail", "request_id"}
-    assert answer.json["request_id"] == answer.headers["x-request-id"]
-    detail = answer.json["detail"]
+def assert_clear(response: Response) -> None:
+    """Check that an error is one readable line, with its id and without internals of the server."""
+    assert response.json.keys() == {"detail", "request_id"}
+    assert response.json["request_id"] == response.headers["x-request-id"]
+    detail = response.json["detail"]
     assert detail.isprintable(), detail
     assert 5 < len(detail) < 1000, detail
     for inside in ("Traceback", 'File "', ".py", "/usr", "/opt", "/tmp", "/home", str(ROOT)):
         assert inside not in detail
 
 
-def begun(served: Served) -> float:
-    """What the gauge says of requests that are being worked on."""
+def in_progress(server: Server) -> float:
+    """Return the gauge of requests in progress."""
     (line,) = [
         line
-        for line in served.ask("GET", "/metrics").body.decode().splitlines()
-        if line.startswith("mnist_svm_requests_begun ")
+        for line in server.request("GET", "/metrics").body.decode().splitlines()
+        if line.startswith("mnist_svm_requests_in_progress ")
     ]
     return float(line.split()[1])
 
 
 @contextlib.contextmanager
-def little_memory(served: Served, most: int = 64 * MIB) -> Iterator[None]:
-    """Hold that a server's memory does not grow, at any time within, by more than some bytes."""
-    process = Path("/proc", str(served.process.pid))
+def little_memory(server: Server, most: int = 64 * MIB) -> Iterator[None]:
+    """Check that the memory of a server grows by less than ``most`` bytes at its peak."""
+    process = Path("/proc", str(server.process.pid))
 
-    def told(name: str) -> int:
+    def memory(name: str) -> int:
         (line,) = [x for x in (process / "status").read_text().splitlines() if x.startswith(name)]
         return int(line.split()[1]) << 10
 
-    # From here on the peak is counted anew.
+    # Reset the peak.
     (process / "clear_refs").write_text("5")
-    before = told("VmRSS")
+    before = memory("VmRSS")
     yield
-    assert told("VmHWM") - before < most
+    assert memory("VmHWM") - before < most
 
 
 def squares(side: int) -> bytes:
-    """A small file with so many blots on it that reading it as a page takes long."""
+    """Return a small file with so many blobs that reading it as a page takes long."""
     dots = np.random.default_rng(0).random((side, side)) < 0.3
-    return saved(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
+    return encode_image(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
 
 
-# --- slow ones ----------------------------------------------------------------------------
+# --- slow clients -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", [b"", b"POST /predict HTTP/1.1\r\nHost: slow\r\nX-Slow: "])
-def test_many_connections_that_say_nothing_keep_nobody_out(served, start):
+def test_many_silent_connections_do_not_block_others(server, start):
     with contextlib.ExitStack() as stack:
         for _ in range(200):
-            stack.enter_context(connect(served)).sendall(start)
-        assert served.ask("POST", "/predict", SEVEN, IMAGE).status == 200
+            stack.enter_context(connect(server)).sendall(start)
+        assert server.request("POST", "/predict", SEVEN, IMAGE).status == 200
 
 
-def test_a_head_that_is_too_long_is_refused(served):
-    answer = only(talk(served, b"GET /health HTTP/1.1\r\nX-Long: " + b"z" * (80 << 10)))
-    assert answer.status == 400
-    assert answer.body == b"The head of the request is too long."
+def test_too_long_headers_are_rejected(server):
+    response = parse_response(
+        exchange(server, b"GET /health HTTP/1.1\r\nX-Long: " + b"z" * (80 << 10))
+    )
+    assert response.status == 400
+    assert response.body == b"The headers of the request are too long."
 
 
 @pytest.mark.parametrize("part", [b"z", b"x:\r\n"])
-def test_a_head_of_megabytes_is_cut_off_in_little_memory(served, part):
-    with little_memory(served):
-        data = talk(served, b"GET /health HTTP/1.1\r\nX-Long: " + part * (32 * MIB // len(part)))
-    # The answer may get lost to who goes on sending.
-    assert not data or only(data).status == 400
+def test_megabytes_of_headers_are_cut_off_in_little_memory(server, part):
+    with little_memory(server):
+        data = exchange(
+            server, b"GET /health HTTP/1.1\r\nX-Long: " + part * (32 * MIB // len(part))
+        )
+    # A client that keeps sending may lose the response.
+    assert not data or parse_response(data).status == 400
 
 
 @pytest.mark.parametrize("path", ["/predict", "/nothing"])
 @pytest.mark.parametrize("part", [b"x", b"x:\r\n"], ids=["one", "many"])
-def test_trailers_of_megabytes_are_cut_off_in_little_memory(served, path, part):
+def test_trailers_of_megabytes_are_cut_off_in_little_memory(server, path, part):
     start = head("POST", path, Content_Type="image/png", Transfer_Encoding="chunked")
-    with little_memory(served):
-        data = talk(served, start + b"0\r\n" + part * (128 * MIB // len(part)))
-    assert all(answer.status >= 400 for answer in answers(data))
+    with little_memory(server):
+        data = exchange(server, start + b"0\r\n" + part * (128 * MIB // len(part)))
+    assert all(response.status >= 400 for response in parse_responses(data))
 
 
-def test_a_body_that_dribbles_is_not_waited_for(served):
-    with connect(served) as connection:
+def test_a_slow_body_times_out(server):
+    with connect(server) as connection:
         connection.sendall(head("POST", "/predict", Content_Type="image/png", Content_Length=5000))
         while not select.select([connection], [], [], 0.2)[0]:
             connection.sendall(b"\x89")
-        answer = http.client.HTTPResponse(connection, method="POST")
-        answer.begin()
-        assert answer.status == 408
-        assert json.load(answer)["detail"] == "took more than 3 s; send less at a time"
+        response = http.client.HTTPResponse(connection, method="POST")
+        response.begin()
+        assert response.status == 408
+        assert json.load(response)["detail"] == "took more than 3 s; send less per request"
 
 
-def test_a_page_that_takes_too_long_is_given_up(served):
-    answer = served.ask("POST", "/read", squares(350), IMAGE)
-    assert answer.status == 408
-    assert_clear(answer)
-    # Its thread is free again.
-    assert served.ask("POST", "/read", SEVEN, IMAGE).status == 200
+def test_a_page_that_takes_too_long_times_out(server):
+    response = server.request("POST", "/read", squares(350), IMAGE)
+    assert response.status == 408
+    assert_clear(response)
+    # The thread is free again.
+    assert server.request("POST", "/read", SEVEN, IMAGE).status == 200
 
 
-# --- those that leave ---------------------------------------------------------------------
+# --- disconnecting clients ----------------------------------------------------------------
 
 
-def left(served: Served, request_id: str) -> dict:
-    """The log's line on a request whose client has gone."""
+def log_entry(server: Server, request_id: str) -> dict:
+    """Wait for the log entry of a request."""
     return eventually(
-        lambda: next((x for x in served.log() if x.get("request_id") == request_id), None)
+        lambda: next((x for x in server.log() if x.get("request_id") == request_id), None)
     )
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_is_noted(served):
-    with connect(served) as connection:
+def test_a_disconnect_during_the_body_is_logged(server):
+    with connect(server) as connection:
         start = head(
             "POST", "/predict", Content_Type="image/png", Content_Length=5000, X_Request_ID="middle"
         )
         connection.sendall(start + SEVEN)
-    assert left(served, "middle")["status"] == 499
-    assert begun(served) == 0
+    assert log_entry(server, "middle")["status"] == 499
+    assert in_progress(server) == 0
 
 
-def test_a_client_that_leaves_before_the_answer_is_noted(served):
+def test_a_disconnect_before_the_response_is_logged(server):
     page = squares(350)
-    with connect(served) as connection:
+    with connect(server) as connection:
         start = head(
             "POST",
             "/read",
@@ -253,16 +257,16 @@ def test_a_client_that_leaves_before_the_answer_is_noted(served):
             X_Request_ID="early",
         )
         connection.sendall(start + page)
-        eventually(lambda: begun(served) == 1)
-    assert left(served, "early")["status"] == 499
-    assert begun(served) == 0
+        eventually(lambda: in_progress(server) == 1)
+    assert log_entry(server, "early")["status"] == 499
+    assert in_progress(server) == 0
 
 
-# --- much ---------------------------------------------------------------------------------
+# --- large requests ---------------------------------------------------------------------
 
 
 def zeros(chunked: bool) -> Iterator[bytes]:
-    """A body of 1 GiB."""
+    """Yield a body of 1 GiB."""
     part = bytes(MIB)
     if chunked:
         part = b"100000\r\n" + part + b"\r\n"
@@ -271,22 +275,22 @@ def zeros(chunked: bool) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
-def test_a_gibibyte_is_refused_in_little_memory(served, chunked):
+def test_a_gibibyte_is_rejected_in_little_memory(server, chunked):
     size = {"Transfer_Encoding": "chunked"} if chunked else {"Content_Length": 1 << 30}
-    with little_memory(served), connect(served) as connection:
+    with little_memory(server), connect(server) as connection:
         connection.sendall(head("POST", "/predict", Content_Type="image/png", **size))
-        # Whoever sends all first may find the connection closed, and the answer before that.
+        # The connection may be closed before everything is sent.
         with contextlib.suppress(ConnectionError):
             for part in zeros(chunked):
                 connection.sendall(part)
-        answer = http.client.HTTPResponse(connection, method="POST")
-        answer.begin()
-        assert answer.status == 413
-        assert json.load(answer)["detail"] == "a body of more than 9 MiB; send less"
+        response = http.client.HTTPResponse(connection, method="POST")
+        response.begin()
+        assert response.status == 413
+        assert json.load(response)["detail"] == "body larger than 9 MiB; send less"
 
 
-def test_a_body_is_refused_by_its_announced_length_before_it_is_sent(served):
-    with connect(served) as connection:
+def test_a_body_is_rejected_by_its_content_length_before_it_is_sent(server):
+    with connect(server) as connection:
         connection.sendall(
             head(
                 "POST",
@@ -296,14 +300,14 @@ def test_a_body_is_refused_by_its_announced_length_before_it_is_sent(served):
                 Expect="100-continue",
             )
         )
-        # A client that waits to be asked to go on is not asked.
-        answer = http.client.HTTPResponse(connection, method="POST")
-        answer.begin()
-        assert answer.status == 413
+        # The server rejects the body instead of sending 100 Continue.
+        response = http.client.HTTPResponse(connection, method="POST")
+        response.begin()
+        assert response.status == 413
 
 
-def test_a_client_is_asked_to_go_on_with_what_is_taken(served):
-    with connect(served) as connection:
+def test_an_acceptable_body_gets_100_continue(server):
+    with connect(server) as connection:
         start = head(
             "POST",
             "/predict",
@@ -313,56 +317,58 @@ def test_a_client_is_asked_to_go_on_with_what_is_taken(served):
             Connection="close",
         )
         connection.sendall(start)
-        goes_on = b"HTTP/1.1 100 Continue\r\n\r\n"
-        assert connection.recv(len(goes_on), socket.MSG_WAITALL) == goes_on
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert connection.recv(len(interim), socket.MSG_WAITALL) == interim
         connection.sendall(SEVEN)
-        assert only(said(connection)).json["predictions"][0]["digit"] == 7
+        assert parse_response(receive_all(connection)).json["predictions"][0]["digit"] == 7
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/nothing"), ("PUT", "/predict")])
-def test_a_body_that_nobody_wants_does_not_lose_the_answer(served, method, path):
-    answer = served.ask(method, path, bytes(8 * MIB), IMAGE)
-    assert answer.status in {404, 405}
-    assert_clear(answer)
+def test_an_unwanted_body_does_not_lose_the_response(server, method, path):
+    response = server.request(method, path, bytes(8 * MIB), IMAGE)
+    assert response.status in {404, 405}
+    assert_clear(response)
 
 
 # --- pictures -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/predict", "/read"])
-def test_hostile_pictures_are_refused_on_one_line_in_little_memory(served, path):
-    fitting = {name: data for name, (data, _) in HOSTILE.items() if len(data) < 8 * MIB}
+def test_hostile_pictures_are_rejected_on_one_line_in_little_memory(server, path):
+    fitting = {name: data for name, (data, _) in HOSTILE_FILES.items() if len(data) < 8 * MIB}
     assert len(fitting) > 40
-    with little_memory(served):
+    with little_memory(server):
         for name, data in fitting.items():
-            answer = served.send(path, (name, data))
-            assert answer.status in {413, 422}, name
-            assert_clear(answer)
-            assert answer.json["detail"].startswith(f"{name}: ")
-            assert "/" not in answer.json["detail"]
+            response = server.post_files(path, (name, data))
+            assert response.status in {413, 422}, name
+            assert_clear(response)
+            assert response.json["detail"].startswith(f"{name}: ")
+            assert "/" not in response.json["detail"]
 
 
-def test_a_picture_is_refused_by_the_size_in_its_header(served):
+def test_a_picture_is_rejected_by_the_size_in_its_header(server):
     rows = zlib.compress(bytes(1601 * 1251))
     image = PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 1600, 1251, 8, 0, 0, 0, 0))
-    answer = served.ask(
+    response = server.request(
         "POST", "/predict", image + chunk(b"IDAT", rows) + chunk(b"IEND", b""), IMAGE
     )
-    assert answer.status == 413
-    assert answer.json["detail"] == "1,600 x 1,251 pixels, over the limit of 2,000,000 in all"
+    assert response.status == 413
+    assert response.json["detail"] == "1,600 x 1,251 pixels, over the limit of 2,000,000 in all"
 
 
-def test_a_picture_as_large_as_may_be_is_read(served):
+def test_a_picture_of_the_maximum_size_is_read(server):
     picture = Image.new("L", (1600, 1250), 255)
     picture.paste(0, (780, 300, 840, 900))
-    answer = served.ask("POST", "/predict", saved(picture, "PNG"), IMAGE)
-    assert answer.json["predictions"][0]["digit"] == 1
+    response = server.request("POST", "/predict", encode_image(picture, "PNG"), IMAGE)
+    assert response.json["predictions"][0]["digit"] == 1
 
 
-def test_a_bomb_does_not_keep_the_other_files_from_being_read(served):
-    answer = served.send("/predict", ("bomb.png", png(100_000, 100_000)), ("7.png", SEVEN))
-    assert answer.status == 200
-    bomb, seven = answer.json["predictions"]
+def test_a_bomb_does_not_affect_the_other_files(server):
+    response = server.post_files(
+        "/predict", ("bomb.png", png_file(100_000, 100_000)), ("7.png", SEVEN)
+    )
+    assert response.status == 200
+    bomb, seven = response.json["predictions"]
     assert "over the limit" in bomb["error"]
     assert seven["digit"] == 7
 
@@ -386,23 +392,23 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_is_told_by_its_bare_name_and_not_written(served, temporary, name):
-    answer = served.send("/predict", (name, SEVEN))
-    assert answer.status == 200, answer.body
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json["predictions"][0]["file"] == NAMES[name]
+def test_a_file_name_is_reduced_to_its_base_and_nothing_is_written(server, temporary, name):
+    response = server.post_files("/predict", (name, SEVEN))
+    assert response.status == 200, response.body
+    assert response.headers["content-type"] == "application/json"
+    assert response.json["predictions"][0]["file"] == NAMES[name]
     assert not list(temporary.iterdir())
     assert NAMES[name] in {None, ".."} or not (ROOT / NAMES[name]).exists()
 
 
 @pytest.mark.parametrize("name", ["n" * 5000, 'a"; name="other', "a\r\nX-More: b"])
-def test_a_name_that_is_no_name_is_refused_or_cut(served, name):
-    answer = served.send("/predict", (name, SEVEN))
-    if answer.status == 200:
-        assert answer.json["predictions"][0]["file"] == '"a'
+def test_an_invalid_name_is_rejected_or_cut(server, name):
+    response = server.post_files("/predict", (name, SEVEN))
+    if response.status == 200:
+        assert response.json["predictions"][0]["file"] == '"a'
     else:
-        assert answer.status == 422
-        assert_clear(answer)
+        assert response.status == 422
+        assert_clear(response)
 
 
 # --- JSON ---------------------------------------------------------------------------------
@@ -448,20 +454,20 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("name", BAD_JSON)
-def test_bad_json_is_refused_on_one_line(served, name):
-    answer = served.ask("POST", "/predict", BAD_JSON[name], JSON)
-    assert answer.status == 422
-    assert_clear(answer)
-    assert len(answer.json["detail"]) < 200
+def test_bad_json_is_rejected_on_one_line(server, name):
+    response = server.request("POST", "/predict", BAD_JSON[name], JSON)
+    assert response.status == 422
+    assert_clear(response)
+    assert len(response.json["detail"]) < 200
 
 
-def test_json_of_more_than_its_limit_is_refused(served):
-    answer = served.ask("POST", "/predict", b" " * (8 * MIB + 1), JSON)
-    assert answer.status == 413
-    assert answer.json["detail"] == "JSON of more than 8 MiB; send less at a time"
+def test_json_above_its_limit_is_rejected(server):
+    response = server.request("POST", "/predict", b" " * (8 * MIB + 1), JSON)
+    assert response.status == 413
+    assert response.json["detail"] == "JSON body larger than 8 MiB; send fewer images per request"
 
 
-# Of many small things each takes far more memory than it takes of the body.
+# Small items that take far more memory than bytes of the body.
 GROWING = {
     "keys": b'{"data": [], ' + b", ".join(b'"%d": 0' % key for key in range(500_000)) + b"}",
     "lists": b'{"data": [' + b", ".join([b"[[]]"] * 1_000_000) + b"]}",
@@ -469,18 +475,18 @@ GROWING = {
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_json_of_many_small_things_takes_little_memory(served, name):
-    with little_memory(served, 256 * MIB):
-        answer = served.ask("POST", "/predict", GROWING[name], JSON)
-    assert answer.status == 422
-    assert_clear(answer)
+def test_json_of_many_small_items_takes_little_memory(server, name):
+    with little_memory(server, 256 * MIB):
+        response = server.request("POST", "/predict", GROWING[name], JSON)
+    assert response.status == 422
+    assert_clear(response)
 
 
-def test_the_faults_of_many_images_are_told_on_a_line_that_can_be_read(served):
+def test_the_errors_of_many_images_are_one_readable_line(server):
     blank = json.dumps({"data": [[0] * 784] * 1000})
-    answer = served.ask("POST", "/predict", blank, JSON)
-    assert answer.status == 422
-    assert_clear(answer)
+    response = server.request("POST", "/predict", blank, JSON)
+    assert response.status == 422
+    assert_clear(response)
 
 
 # --- forms --------------------------------------------------------------------------------
@@ -515,32 +521,32 @@ BAD_FORMS = {
 
 
 @pytest.mark.parametrize("name", BAD_FORMS)
-def test_a_broken_form_is_refused_on_one_line(served, name):
+def test_a_malformed_form_is_rejected_on_one_line(server, name):
     kind, body = BAD_FORMS[name]
-    answer = served.ask("POST", "/predict", body, {"Content-Type": kind})
-    assert answer.status == 422
-    assert_clear(answer)
+    response = server.request("POST", "/predict", body, {"Content-Type": kind})
+    assert response.status == 422
+    assert_clear(response)
 
 
-def test_a_file_without_its_end_is_not_read(served):
-    answer = served.ask("POST", "/predict", part(SEVEN), {"Content-Type": LIMIT})
-    assert answer.status == 422
-    assert_clear(answer)
+def test_a_truncated_form_is_rejected(server):
+    response = server.request("POST", "/predict", part(SEVEN), {"Content-Type": LIMIT})
+    assert response.status == 422
+    assert_clear(response)
 
 
 @pytest.mark.parametrize("count", [4, 10_000])
-def test_more_files_than_may_be_are_refused(served, count):
-    answer = served.ask("POST", "/predict", part(b"") * count + END, {"Content-Type": LIMIT})
-    assert answer.status == 413
-    assert answer.json["detail"] == "more than 3 files; send them in several requests"
+def test_too_many_files_are_rejected(server, count):
+    response = server.request("POST", "/predict", part(b"") * count + END, {"Content-Type": LIMIT})
+    assert response.status == 413
+    assert response.json["detail"] == "more than 3 files; send them in several requests"
 
 
-def test_as_many_files_as_may_be_are_read(served):
-    answer = served.send("/predict", *[(f"{index}.png", SEVEN) for index in range(3)])
-    assert [one["digit"] for one in answer.json["predictions"]] == [7, 7, 7]
+def test_the_maximum_number_of_files_is_read(server):
+    response = server.post_files("/predict", *[(f"{index}.png", SEVEN) for index in range(3)])
+    assert [one["digit"] for one in response.json["predictions"]] == [7, 7, 7]
 
 
-# --- what is hardly HTTP ------------------------------------------------------------------
+# --- malformed HTTP ----------------------------------------------------------------------
 
 GARBAGE = {
     "noise": np.random.default_rng(0).bytes(1000),
@@ -561,8 +567,8 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-def test_garbage_is_refused(served, name):
-    assert only(talk(served, GARBAGE[name])).status == 400
+def test_garbage_is_rejected(server, name):
+    assert parse_response(exchange(server, GARBAGE[name])).status == 400
 
 
 @pytest.mark.parametrize(
@@ -576,21 +582,23 @@ def test_garbage_is_refused(served, name):
         "Content-Length: 5, 6",
     ],
 )
-def test_a_request_of_two_sizes_smuggles_nothing(served, sizes):
+def test_two_lengths_cannot_smuggle_a_request(server, sizes):
     hidden = "0\r\n\r\nGET /info HTTP/1.1\r\nHost: test\r\n\r\n"
     data = f"POST /predict HTTP/1.1\r\nHost: test\r\n{sizes}\r\n\r\n{hidden}".encode()
-    assert only(talk(served, data)).status == 400
+    assert parse_response(exchange(server, data)).status == 400
 
 
-def test_http_1_0_is_answered_and_the_connection_closed(served):
-    # What is said is read until the connection ends.
-    assert only(talk(served, b"GET /health HTTP/1.0\r\n\r\n")).json == {"status": "ok"}
+def test_http_1_0_gets_a_response_and_the_connection_is_closed(server):
+    # exchange() returns only when the connection is closed.
+    assert parse_response(exchange(server, b"GET /health HTTP/1.0\r\n\r\n")).json == {
+        "status": "ok"
+    }
 
 
-def test_requests_sent_at_once_are_answered_in_their_order(served):
+def test_pipelined_requests_are_processed_in_order(server):
     slow = head("POST", "/predict", Content_Type="image/png", Content_Length=len(SEVEN)) + SEVEN
     data = slow + head("GET", "/health") + slow + head("GET", "/nothing", Connection="close")
-    first, second, third, last = answers(talk(served, data))
+    first, second, third, last = parse_responses(exchange(server, data))
     assert first.json["predictions"][0]["digit"] == 7
     assert second.json == {"status": "ok"}
     assert third.json["predictions"][0]["digit"] == 7
@@ -598,20 +606,20 @@ def test_requests_sent_at_once_are_answered_in_their_order(served):
 
 
 @pytest.mark.parametrize("given", ["", "two words", "<b>", "x" * 65, "caf\xe9", "a/b", "a;b"])
-def test_an_id_that_is_none_is_replaced(served, given):
-    answer = served.ask("GET", "/health", headers={"X-Request-ID": given.encode("latin-1")})
-    assert answer.headers["x-request-id"] != given
-    assert len(answer.headers["x-request-id"]) == 32
+def test_an_invalid_request_id_is_replaced(server, given):
+    response = server.request("GET", "/health", headers={"X-Request-ID": given.encode("latin-1")})
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 32
 
 
-def test_an_id_gets_no_other_header_into_the_answer(served):
+def test_a_request_id_cannot_add_a_header_to_the_response(server):
     data = head("GET", "/health", Connection="close", X_Request_ID="a\r\nX-Evil: b")
-    assert "x-evil" not in only(talk(served, data)).headers
+    assert "x-evil" not in parse_response(exchange(server, data)).headers
 
 
-def test_a_wish_for_another_protocol_is_passed_over(served):
+def test_an_upgrade_is_ignored(server):
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    assert served.ask("GET", "/health", headers=upgrade).json == {"status": "ok"}
+    assert server.request("GET", "/health", headers=upgrade).json == {"status": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -625,11 +633,11 @@ def test_a_wish_for_another_protocol_is_passed_over(served):
         ("TRACE", "/ready", "GET"),
     ],
 )
-def test_another_method_is_refused_with_the_one_that_is_taken(served, method, path, allowed):
-    answer = served.ask(method, path)
-    assert answer.status == 405
-    assert answer.headers["allow"] == allowed
-    assert_clear(answer)
+def test_a_wrong_method_is_rejected_with_the_allowed_one(server, method, path, allowed):
+    response = server.request(method, path)
+    assert response.status == 405
+    assert response.headers["allow"] == allowed
+    assert_clear(response)
 
 
 @pytest.mark.parametrize(
@@ -650,10 +658,10 @@ def test_another_method_is_refused_with_the_one_that_is_taken(served, method, pa
         "/static/" + "x" * 5000,
     ],
 )
-def test_what_is_not_there_cannot_be_found(served, path):
-    answer = served.ask("GET", path)
-    assert answer.status == 404
-    assert_clear(answer)
+def test_unknown_paths_are_not_found(server, path):
+    response = server.request("GET", path)
+    assert response.status == 404
+    assert_clear(response)
 
 
 # --- keys ---------------------------------------------------------------------------------
@@ -677,69 +685,75 @@ GUARDED = [("POST", "/predict"), ("POST", "/read"), ("GET", "/info"), ("GET", "/
         {"Authorization": KEY},
     ],
 )
-def test_without_the_key_nothing_is_told(locked, method, path, headers):
-    answer = locked.ask(method, path, SEVEN if method == "POST" else None, {**IMAGE, **headers})
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert_clear(answer)
+def test_requests_without_the_key_are_rejected(locked, method, path, headers):
+    response = locked.request(
+        method, path, SEVEN if method == "POST" else None, {**IMAGE, **headers}
+    )
+    assert response.status == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert_clear(response)
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"bearer {KEY}"}])
-def test_with_the_key_all_is_told(locked, method, path, headers):
-    answer = locked.ask(method, path, SEVEN if method == "POST" else None, {**IMAGE, **headers})
-    assert answer.status == 200
+def test_requests_with_the_key_succeed(locked, method, path, headers):
+    response = locked.request(
+        method, path, SEVEN if method == "POST" else None, {**IMAGE, **headers}
+    )
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("spelling", ["{}%0A", "{}%0a", "{}/", "/{}", "{}%00", "{}%20", "/.{}"])
-def test_another_spelling_of_a_path_is_no_way_round_the_key(locked, method, path, spelling):
-    answer = locked.ask(method, spelling.format(path), SEVEN if method == "POST" else None, IMAGE)
-    assert answer.status in {307, 401, 404, 405}
+def test_no_spelling_of_a_path_bypasses_the_key(locked, method, path, spelling):
+    response = locked.request(
+        method, spelling.format(path), SEVEN if method == "POST" else None, IMAGE
+    )
+    assert response.status in {307, 401, 404, 405}
 
 
-def test_an_address_in_full_is_no_way_round_the_key(locked):
+def test_an_absolute_url_does_not_bypass_the_key(locked):
     data = head("GET", "http://test/info", Connection="close")
-    assert only(talk(locked, data)).status == 401
+    assert parse_response(exchange(locked, data)).status == 401
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/openapi.json", "/static/app.js", "/health", "/ready"]
 )
-def test_what_a_page_or_a_guard_needs_is_open(locked, path):
-    assert locked.ask("GET", path).status == 200
+def test_pages_and_probes_need_no_key(locked, path):
+    assert locked.request("GET", path).status == 200
 
 
-# --- pages of others ----------------------------------------------------------------------
+# --- CORS ---------------------------------------------------------------------------------
 
 
-def test_pages_of_others_get_no_leave_unless_it_is_given(served):
-    answer = served.ask("POST", "/predict", SEVEN, {**IMAGE, "Origin": FRIEND})
-    assert answer.status == 200
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+def test_other_origins_are_not_allowed_by_default(server):
+    response = server.request("POST", "/predict", SEVEN, {**IMAGE, "Origin": FRIEND})
+    assert response.status == 200
+    assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-def ask_as_a_page(locked: Served, origin: str) -> Answer:
-    """What a browser asks before it lets a page of another origin send."""
-    wishes = {
+def preflight(locked: Server, origin: str) -> Response:
+    """Send the request by which browsers check whether a page may use the API."""
+    headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,x-api-key",
     }
-    return locked.ask("OPTIONS", "/predict", headers=wishes)
+    return locked.request("OPTIONS", "/predict", headers=headers)
 
 
-def test_a_page_of_a_friend_may_send(locked):
-    answer = ask_as_a_page(locked, FRIEND)
-    assert answer.status == 200
-    assert answer.headers["access-control-allow-origin"] == FRIEND
-    assert "X-API-Key" in answer.headers["access-control-allow-headers"]
+def test_preflight_allows_the_configured_origin(locked):
+    response = preflight(locked, FRIEND)
+    assert response.status == 200
+    assert response.headers["access-control-allow-origin"] == FRIEND
+    assert "X-API-Key" in response.headers["access-control-allow-headers"]
 
 
-def test_a_page_of_a_stranger_may_not_send(locked):
-    answer = ask_as_a_page(locked, "https://stranger.example")
-    assert answer.status == 400
-    assert "access-control-allow-origin" not in answer.headers
+def test_preflight_rejects_other_origins(locked):
+    response = preflight(locked, "https://stranger.example")
+    assert response.status == 400
+    assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -751,31 +765,31 @@ def test_a_page_of_a_stranger_may_not_send(locked):
         (bytes(2 * MIB), {"X-API-Key": KEY}, 413),
     ],
 )
-def test_a_page_of_a_friend_gets_to_read_answers_and_errors(locked, body, headers, status):
-    answer = locked.ask("POST", "/predict", body, {**IMAGE, **headers, "Origin": FRIEND})
-    assert answer.status == status
-    assert answer.headers["access-control-allow-origin"] == FRIEND
-    assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+def test_the_configured_origin_can_read_results_and_errors(locked, body, headers, status):
+    response = locked.request("POST", "/predict", body, {**IMAGE, **headers, "Origin": FRIEND})
+    assert response.status == status
+    assert response.headers["access-control-allow-origin"] == FRIEND
+    assert "X-Request-ID" in response.headers["access-control-expose-headers"]
 
 
-# --- and after all that -------------------------------------------------------------------
+# --- after all other tests ----------------------------------------------------------------
 
 
-def test_a_slow_head_has_been_cut_off(loris):
-    # Its limit is counted from its first byte, and not from its last.
-    assert said(loris) == b""
+def test_slow_headers_have_been_cut_off(loris):
+    # The time limit counts from the first byte, not from the last.
+    assert receive_all(loris) == b""
 
 
-@pytest.mark.parametrize("name", ["served", "locked"])
+@pytest.mark.parametrize("name", ["server", "locked"])
 def test_a_digit_is_still_read(request, name):
-    server: Served = request.getfixturevalue(name)
-    answer = server.ask("POST", "/predict", SEVEN, {**IMAGE, "X-API-Key": KEY})
-    assert answer.json["predictions"][0]["digit"] == 7
+    server: Server = request.getfixturevalue(name)
+    response = server.request("POST", "/predict", SEVEN, {**IMAGE, "X-API-Key": KEY})
+    assert response.json["predictions"][0]["digit"] == 7
 
 
-@pytest.mark.parametrize("name", ["served", "locked"])
-def test_the_log_is_json_line_by_line_and_has_no_error(request, name):
-    server: Served = request.getfixturevalue(name)
+@pytest.mark.parametrize("name", ["server", "locked"])
+def test_every_log_line_is_json_and_none_is_an_error(request, name):
+    server: Server = request.getfixturevalue(name)
     entries = [json.loads(line) for line in server.lines[1:]]
     assert entries
     assert [entry for entry in entries if entry["level"] == "error" or "traceback" in entry] == []
@@ -785,5 +799,5 @@ def test_the_key_is_not_in_the_log(locked):
     assert KEY not in "".join(locked.lines)
 
 
-def test_nothing_was_written(served, temporary: Path):
+def test_nothing_was_written(server, temporary: Path):
     assert list(temporary.iterdir()) == []

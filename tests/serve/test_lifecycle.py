@@ -1,4 +1,4 @@
-"""A server's life: how it starts and ends, what it tells of itself, and how it bears losses."""
+"""Tests of start and shutdown, worker processes, logs and metrics."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.hostile import saved
+from tests.support.hostile import encode_image
 from tests.support.paths import DIGITS, ROOT
-from tests.support.serving import PATIENCE, Answer, Served, eventually, serving
+from tests.support.serving import TIMEOUT, Response, Server, eventually, serving
 
 SEVEN = DIGITS[7].read_bytes()
 IMAGE = {"Content-Type": "image/png"}
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+def server() -> Iterator[Server]:
     with serving("--queue", "1") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def page() -> bytes:
-    """A picture with so many blots on it that to read it takes a while."""
+    """A picture with so many blobs that reading it takes a while."""
     dots = np.random.default_rng(0).random((70, 70)) < 0.3
-    return saved(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
+    return encode_image(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
 
 
 @pytest.fixture
@@ -49,24 +49,24 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def read_page(pool: ThreadPoolExecutor, served: Served, page: bytes) -> Future[Answer]:
-    return pool.submit(served.ask, "POST", "/read", page, IMAGE)
+def read_page(pool: ThreadPoolExecutor, server: Server, page: bytes) -> Future[Response]:
+    return pool.submit(server.request, "POST", "/read", page, IMAGE)
 
 
-def predict(served: Served, **headers: str) -> Answer:
-    return served.ask("POST", "/predict", SEVEN, {**IMAGE, **headers})
+def predict(server: Server, **headers: str) -> Response:
+    return server.request("POST", "/predict", SEVEN, {**IMAGE, **headers})
 
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def metrics(served: Served) -> Samples:
-    """All samples, as Prometheus itself reads them."""
-    answer = served.ask("GET", "/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+def metrics(server: Server) -> Samples:
+    """Parse all samples with Prometheus's own parser."""
+    response = server.request("GET", "/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.body.decode())
+        for family in text_string_to_metric_families(response.body.decode())
         for sample in family.samples
     }
 
@@ -75,59 +75,60 @@ def count(samples: Samples, name: str, **labels: str) -> float:
     return samples.get((f"mnist_svm_{name}", frozenset(labels.items())), 0)
 
 
-def begun(served: Served) -> float:
-    return count(metrics(served), "requests_begun")
+def in_progress(server: Server) -> float:
+    return count(metrics(server), "requests_in_progress")
 
 
-def refused(served: Served) -> bool:
-    """Whether nobody listens any more."""
+def refused(server: Server) -> bool:
+    """Whether the server refuses connections."""
     try:
-        with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT):
             return False
     except ConnectionError:
         return True
 
 
-# --- ends ---------------------------------------------------------------------------------
+# --- shutdown -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "workers"), [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGTERM, "2")]
 )
-def test_what_was_begun_is_answered_before_the_end(page, pool, how, workers):
+def test_requests_in_progress_are_finished_at_shutdown(page, pool, how, workers):
     with serving("--workers", workers) as server:
         pages = [read_page(pool, server, page) for _ in range(2)]
-        half = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        half = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
         half.putrequest("POST", "/predict")
         for name, value in {**IMAGE, "Content-Length": len(SEVEN)}.items():
             half.putheader(name, str(value))
         half.endheaders(SEVEN[:100])
-        eventually(lambda: begun(server) == 2)
+        eventually(lambda: in_progress(server) == 2)
         server.process.send_signal(how)
-        # No new ones are taken, while the old ones are still being worked on.
+        # New connections are refused while the old requests are processed.
         eventually(lambda: refused(server))
         half.send(SEVEN[100:])
         assert json.load(half.getresponse())["predictions"][0]["digit"] == 7
         half.close()
-        assert [asked.result().status for asked in pages] == [200, 200]
-        assert server.process.wait(PATIENCE) == 0
-        eventually(lambda: server.lines[-1] == "Served; all that was begun is finished\n")
+        assert [page.result().status for page in pages] == [200, 200]
+        assert server.process.wait(TIMEOUT) == 0
+        eventually(lambda: server.lines[-1] == "Stopped; all requests in progress were finished\n")
 
 
-def test_connections_that_wait_do_not_hold_up_the_end():
+def test_idle_connections_do_not_delay_shutdown():
     with serving() as server:
         idle = socket.create_connection(("127.0.0.1", server.port))
-        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
         kept.request("GET", "/health")
         kept.getresponse().read()
         server.process.terminate()
-        assert server.process.wait(PATIENCE) == 0
+        assert server.process.wait(TIMEOUT) == 0
         assert idle.recv(1) == b""
         idle.close()
         kept.close()
 
 
-# --- does not start -----------------------------------------------------------------------
+# --- start -----------------------------------------------------------------------------
 
 
 def damaged(tmp_path: Path) -> str:
@@ -147,7 +148,7 @@ CANNOT = {
     ),
     "no name of a host": (
         lambda tmp_path, port: ["--port", "0", "--host", "a" * 64],
-        r"a{64}: not the name of a machine",
+        r"a{64}: not a valid host name",
     ),
     "an address of another machine": (
         lambda tmp_path, port: ["--port", "0", "--host", "192.0.2.1"],
@@ -165,7 +166,7 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("why", CANNOT)
-def test_a_server_that_cannot_start_says_why_on_one_line(run, tmp_path, why):
+def test_a_start_error_is_one_line(run, tmp_path, why):
     arguments, message = CANNOT[why]
     with socket.create_server(("127.0.0.1", 0)) as other:
         result = run("serve", *arguments(tmp_path, other.getsockname()[1]))
@@ -177,8 +178,8 @@ def test_a_server_that_cannot_start_says_why_on_one_line(run, tmp_path, why):
     "package",
     ["fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart", "uvicorn"],
 )
-def test_a_package_that_is_missing_is_said_on_one_line(run, monkeypatch, package):
-    # As if it were not installed.
+def test_a_missing_package_is_one_line(run, monkeypatch, package):
+    # Import fails as if it were not installed.
     monkeypatch.setitem(sys.modules, package, None)
     result = run("serve", "--host", "192.0.2.1")
     assert result.exit_code == 1
@@ -186,7 +187,7 @@ def test_a_package_that_is_missing_is_said_on_one_line(run, monkeypatch, package
     assert result.stderr == f"mnist-svm: error: {expected}\n"
 
 
-# The command line where nothing of the extra is installed.
+# The command line without the packages of the extra.
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(["fastapi", "prometheus_client", "starlette", "uvicorn"]))
@@ -196,14 +197,14 @@ main()
 
 
 @pytest.mark.parametrize("command", ["--help", "predict"])
-def test_without_the_extra_all_else_works(command):
+def test_other_commands_work_without_the_extra(command):
     arguments = [command, *(DIGITS if command == "predict" else ())]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stderr
 
@@ -213,25 +214,24 @@ def test_without_the_extra_all_else_works(command):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the workers' folder is made."""
+    """Parent of the folder that the workers share."""
     return tmp_path_factory.mktemp("shared")
 
 
 @pytest.fixture(scope="module")
-def team(shared: Path) -> Iterator[Served]:
-    """A server of two workers."""
+def team(shared: Path) -> Iterator[Server]:
+    """A server with two workers."""
     with serving("--workers", "2", env={"TMPDIR": str(shared)}) as server:
         yield server
 
 
-def both(team: Served, *, but: set[int]) -> list[int]:
-    """The two workers, when none of some others is among them."""
-    return eventually(
-        lambda: (found := team.workers()) and len(found) == 2 and not but & set(found) and found
-    )
+def two_workers(team: Server, *, without: set[int]) -> list[int]:
+    """Wait until there are two workers, none of them in ``without``."""
+    return eventually(lambda: len(pids := team.workers()) == 2 and not without & set(pids) and pids)
 
 
-def test_workers_sum_up_what_they_did(team):
+@pytest.mark.slow
+def test_metrics_are_summed_over_workers(team):
     before = metrics(team)
     statuses = [predict(team).status for _ in range(20)]
     after = metrics(team)
@@ -241,28 +241,30 @@ def test_workers_sum_up_what_they_did(team):
     assert grown == 20
 
 
-def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(team):
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_while_the_other_serves(team):
     for _ in range(2):
         first, second = team.workers()
         os.kill(first, signal.SIGKILL)
-        both(team, but={first})
-        # The one that was there answers, and when it is killed in its turn, the new one.
+        two_workers(team, without={first})
+        # The other worker responds, and after the second round its replacement.
         assert [predict(team).status for _ in range(20)] == [200] * 20
         assert second in team.workers()
 
 
-def test_what_killed_workers_were_at_is_forgotten_and_what_they_did_is_not(team, page, pool):
+@pytest.mark.slow
+def test_killed_workers_leave_counters_but_no_gauges(team, page, pool):
     before = metrics(team)
     assert predict(team).status == 200
     pages = [read_page(pool, team, page) for _ in range(2)]
-    eventually(lambda: begun(team) == 2)
+    eventually(lambda: in_progress(team) == 2)
     killed = set(team.workers())
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    assert all(isinstance(asked.exception(), ConnectionError) for asked in pages)
-    both(team, but=killed)
+    assert all(isinstance(page.exception(), ConnectionError) for page in pages)
+    two_workers(team, without=killed)
     after = metrics(team)
-    assert count(after, "requests_begun") == 0
+    assert count(after, "requests_in_progress") == 0
     labels = {"method": "POST", "path": "/predict", "status": "200"}
     grown = count(after, "requests_total", **labels) - count(before, "requests_total", **labels)
     assert grown == 1
@@ -278,22 +280,23 @@ def descendants(process: int) -> list[int]:
     return [pid for child in map(int, children.split()) for pid in (child, *descendants(child))]
 
 
-def test_workers_and_their_folder_end_with_the_server(team, shared):
-    # The last test of this server.
+def test_workers_and_their_folder_disappear_with_the_server(team, shared):
+    # Must be the last test with this server.
     assert list(shared.iterdir())
     processes = descendants(team.process.pid)
     assert len(processes) >= 2
     team.process.terminate()
-    assert team.process.wait(PATIENCE) == 0
+    assert team.process.wait(TIMEOUT) == 0
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes))
     assert list(shared.iterdir()) == []
 
 
-def test_workers_end_when_the_server_is_killed():
+@pytest.mark.slow
+def test_workers_exit_when_the_server_is_killed():
     with serving("--workers", "2") as server:
         workers = server.workers()
         server.process.kill()
-        server.process.wait(PATIENCE)
+        server.process.wait(TIMEOUT)
         try:
             eventually(lambda: refused(server))
             eventually(lambda: not any(is_running(worker) for worker in workers))
@@ -303,23 +306,23 @@ def test_workers_end_when_the_server_is_killed():
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and not just waiting to be taken note of."""
+    """Whether a process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-# --- what it tells ------------------------------------------------------------------------
+# --- logs and metrics --------------------------------------------------------------------
 
 
-def test_each_request_has_one_line_in_the_log(served):
-    served.ask("GET", "/health", headers={"X-Request-ID": "log-1"})
-    predict(served, **{"X-Request-ID": "log-2"})
-    served.ask("GET", "/nothing", headers={"X-Request-ID": "log-3"})
+def test_each_request_has_one_line_in_the_log(server):
+    server.request("GET", "/health", headers={"X-Request-ID": "log-1"})
+    predict(server, **{"X-Request-ID": "log-2"})
+    server.request("GET", "/nothing", headers={"X-Request-ID": "log-3"})
 
     def found() -> list[dict]:
-        return [line for line in served.log() if line.get("request_id", "").startswith("log-")]
+        return [line for line in server.log() if line.get("request_id", "").startswith("log-")]
 
     lines = eventually(lambda: len(found()) >= 3 and found())
     names = ("request_id", "method", "path", "status")
@@ -335,36 +338,36 @@ def test_each_request_has_one_line_in_the_log(served):
         assert line["client"] == "127.0.0.1"
 
 
-def test_an_id_that_is_given_is_kept(served):
-    answer = predict(served, **{"X-Request-ID": "Order-66.a_b"})
-    assert answer.headers["x-request-id"] == "Order-66.a_b"
-    eventually(lambda: [x for x in served.log() if x.get("request_id") == "Order-66.a_b"])
+def test_a_valid_request_id_is_kept(server):
+    response = predict(server, **{"X-Request-ID": "Order-66.a_b"})
+    assert response.headers["x-request-id"] == "Order-66.a_b"
+    eventually(lambda: [x for x in server.log() if x.get("request_id") == "Order-66.a_b"])
 
 
-def test_the_log_does_not_tell_what_was_asked_for(served):
-    # A query may hold what is nobody's business.
-    served.ask("GET", "/health?token=swordfish")
-    eventually(lambda: served.log()[-1]["path"] == "/health")
-    assert "swordfish" not in "".join(served.lines)
+def test_the_log_has_no_query(server):
+    # A query may contain a secret.
+    server.request("GET", "/health?token=swordfish")
+    eventually(lambda: server.log()[-1]["path"] == "/health")
+    assert "swordfish" not in "".join(server.lines)
 
 
-def difference(served: Served, act: Callable[[], object]) -> Samples:
-    """What an act adds to the metrics."""
-    before = metrics(served)
+def difference(server: Server, act: Callable[[], object]) -> Samples:
+    """Return the increase of each metric by an action."""
+    before = metrics(server)
     act()
-    after = metrics(served)
+    after = metrics(server)
     return {name: value - before.get(name, 0) for name, value in after.items()}
 
 
-def test_the_metrics_count_requests_by_path_and_status(served):
+def test_the_metrics_count_requests_by_path_and_status(server):
     def act() -> None:
-        predict(served)
-        predict(served)
-        served.ask("POST", "/predict", b"no picture", IMAGE)
-        served.ask("GET", "/made-up")
-        served.ask("GET", "/made-up-as-well")
+        predict(server)
+        predict(server)
+        server.request("POST", "/predict", b"no picture", IMAGE)
+        server.request("GET", "/made-up")
+        server.request("GET", "/made-up-as-well")
 
-    added = difference(served, act)
+    added = difference(server, act)
     named = {"method": "POST", "path": "/predict"}
     assert count(added, "requests_total", **named, status="200") == 2
     assert count(added, "requests_total", **named, status="422") == 1
@@ -374,23 +377,25 @@ def test_the_metrics_count_requests_by_path_and_status(served):
     assert count(added, "request_seconds_sum", path="/predict") > 0
 
 
-def test_the_metrics_count_pictures_and_batches(served):
+def test_the_metrics_count_pictures_and_batches(server):
     def act() -> None:
-        served.send("/predict", ("7.png", SEVEN), ("note.txt", b"no picture"), ("7.png", SEVEN))
+        server.post_files(
+            "/predict", ("7.png", SEVEN), ("note.txt", b"no picture"), ("7.png", SEVEN)
+        )
 
-    added = difference(served, act)
+    added = difference(server, act)
     assert count(added, "pictures_total", outcome="read") == 2
     assert count(added, "pictures_total", outcome="unreadable") == 1
     assert count(added, "batch_images_sum") == 2
     assert count(added, "batch_images_count") == 1
 
 
-def test_made_up_paths_and_methods_do_not_fill_the_metrics(served):
-    served.ask("GET", "/health")
-    before = metrics(served)
+def test_unknown_paths_create_no_new_metrics(server):
+    server.request("GET", "/health")
+    before = metrics(server)
     for index in range(50):
-        served.ask("GET", f"/made-up-{index}")
-    assert metrics(served).keys() == before.keys() | {
+        server.request("GET", f"/made-up-{index}")
+    assert metrics(server).keys() == before.keys() | {
         (
             "mnist_svm_requests_total",
             frozenset({"method": "GET", "path": "other", "status": "404"}.items()),
@@ -398,20 +403,21 @@ def test_made_up_paths_and_methods_do_not_fill_the_metrics(served):
     }
 
 
-def test_a_full_queue_sends_away_and_recovers(served, page, pool):
-    asked = read_page(pool, served, page)
-    eventually(lambda: begun(served) == 1)
-    away = predict(served)
-    assert away.status == 503
-    assert int(away.headers["retry-after"]) >= 1
-    assert away.json["detail"] == "too many requests at once; try again"
-    # What needs no work is answered.
-    assert served.ask("GET", "/health").status == 200
-    assert asked.result().status == 200
-    assert predict(served).status == 200
+def test_a_full_queue_rejects_requests_and_recovers(server, page, pool):
+    pending = read_page(pool, server, page)
+    eventually(lambda: in_progress(server) == 1)
+    rejected = predict(server)
+    assert rejected.status == 503
+    assert int(rejected.headers["retry-after"]) >= 1
+    assert rejected.json["detail"] == "too many concurrent requests; try again later"
+    # Requests outside the queue succeed.
+    assert server.request("GET", "/health").status == 200
+    assert pending.result().status == 200
+    assert predict(server).status == 200
 
 
-def test_on_a_terminal_the_log_is_for_people():
+@pytest.mark.slow
+def test_on_a_terminal_the_log_is_not_json():
     terminal, end = pty.openpty()
     try:
         with subprocess.Popen(
@@ -421,7 +427,7 @@ def test_on_a_terminal_the_log_is_for_people():
             seen = bytearray()
 
             def watch() -> None:
-                # Reading fails when the last one has closed the other end.
+                # os.read fails when the other end is closed.
                 try:
                     while part := os.read(terminal, 4096):
                         seen.extend(part)
@@ -430,16 +436,16 @@ def test_on_a_terminal_the_log_is_for_people():
 
             threading.Thread(target=watch, daemon=True).start()
             url = eventually(lambda: re.search(rb"http://127\.0\.0\.1:\d+", seen))
-            server = Served(process, url[0].decode())
-            request_id = server.ask("GET", "/health").headers["x-request-id"]
-            server.ask("GET", "/%1b%5b2J%0a")
+            server = Server(process, url[0].decode())
+            request_id = server.request("GET", "/health").headers["x-request-id"]
+            server.request("GET", "/%1b%5b2J%0a")
             eventually(lambda: seen.count(b"request  GET  /") == 2)
             process.terminate()
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(TIMEOUT) == 0
     finally:
         os.close(terminal)
     first, second = [line for line in seen.splitlines() if b"  GET  " in line]
     assert re.fullmatch(rb"\d\d:\d\d:\d\d  request  GET  /health  200  .+", first)
     assert first.endswith(request_id.encode())
-    # What a client sends does not move the cursor.
+    # Text from clients cannot move the cursor.
     assert b"/?[2J?  404" in second

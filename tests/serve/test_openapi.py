@@ -1,4 +1,4 @@
-"""The server does what its OpenAPI document says, whatever it is sent."""
+"""Fuzz tests of the API against its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.support.paths import DIGITS
-from tests.support.serving import Served, eventually, serving
+from tests.support.serving import Server, eventually, serving
 
-# Requests to each of the two routes that read, with what fits the document, and with what does not.
+pytestmark = pytest.mark.fuzz
+
+# Requests per reading route, both with valid and with invalid data.
 EXAMPLES = 500
 
-# Real digits, damaged ones, and anything: a schema tells no picture from other bytes.
+# Digits, damaged digits, and arbitrary bytes, because a schema cannot describe a picture.
 WHOLE = st.sampled_from([path.read_bytes() for path in DIGITS])
 PICTURES = st.one_of(
     WHOLE,
@@ -26,7 +28,7 @@ PICTURES = st.one_of(
 )
 KINDS = ["png", "jpeg", "gif", "bmp", "tiff", "webp", "x-portable-anymap"]
 
-# Too large (413) is a refusal too: a thousand and one arrays may be over the limit on bytes.
+# 413 counts as a rejection too: 1,001 arrays may exceed the limit on bytes.
 CONFIG = schemathesis.Config.from_dict(
     {"checks": {"negative_data_rejection": {"expected-statuses": ["4xx", "503"]}}}
 )
@@ -37,31 +39,31 @@ for kind in KINDS:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+def server() -> Iterator[Server]:
     with serving() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def document(served: Served) -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_url(f"{served.url}/openapi.json", config=CONFIG)
+def document(server: Server) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=CONFIG)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize("path", ["/predict", "/read"])
-def test_what_is_posted_is_answered_as_documented(document, served, path, mode):
-    before = len(served.log())
+def test_post_responses_match_the_document(document, server, path, mode):
+    before = len(server.log())
     check_all(document[path]["POST"], mode, EXAMPLES)
-    assert eventually(lambda: len(served.log()) >= before + EXAMPLES)
+    assert eventually(lambda: len(server.log()) >= before + EXAMPLES)
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/info", "/metrics"])
-def test_what_is_asked_for_is_answered_as_documented(document, path):
+def test_get_responses_match_the_document(document, path):
     check_all(document[path]["GET"], GenerationMode.POSITIVE, 5)
 
 
 def check_all(operation, mode: GenerationMode, examples: int) -> None:
-    """Send so many requests of one kind, and hold the answers against the document."""
+    """Send generated requests, and check the responses against the document."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(

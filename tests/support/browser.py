@@ -1,4 +1,4 @@
-"""A real browser that a test draws and drops with, and what its page then shows."""
+"""A headless browser for tests of the web page: drawing, dropping files, reading the result."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.support.serving import eventually
 
-# Across and down in a square whose sides are 1.
+# Points (x, y) in the unit square, y downwards.
 Stroke = Sequence[tuple[float, float]]
 
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
-# Hands over files as if a person had dropped or pasted them.
-HAND_OVER = """
+# Dispatches a drop or paste event with files.
+DISPATCH_FILES = """
 const [event, files] = arguments;
 const transfer = new DataTransfer();
 for (const [name, text] of files) {
@@ -46,17 +46,17 @@ document.body.dispatchEvent(
 
 
 def _arc(
-    across: float, down: float, width: float, height: float, start: int, end: int
+    x: float, y: float, x_radius: float, y_radius: float, start: int, end: int
 ) -> list[tuple[float, float]]:
-    """A part of an ellipse; degrees, from the right, clockwise."""
+    """Return points of an elliptic arc; angles in degrees, clockwise from the right."""
     angles = np.radians(np.linspace(start, end, 3 + abs(end - start) // 20))
-    points = zip(across + width * np.cos(angles), down + height * np.sin(angles), strict=True)
+    points = zip(x + x_radius * np.cos(angles), y + y_radius * np.sin(angles), strict=True)
     return [(float(x), float(y)) for x, y in points]
 
 
 _BELLY = _arc(0.46, 0.68, 0.3, 0.29, -110, 140)
 
-# Digits as people draw them.
+# Strokes of each digit.
 DIGITS: dict[int, list[Stroke]] = {
     0: [_arc(0.5, 0.5, 0.32, 0.48, -80, -440)],
     1: [[(0.35, 0.2), (0.52, 0.02), (0.52, 0.98)]],
@@ -79,7 +79,7 @@ DIGITS: dict[int, list[Stroke]] = {
 
 @contextmanager
 def browsing() -> Iterator[Page]:
-    """A browser; where there is none, the test is skipped, but not in CI."""
+    """Start a browser. Without one the test is skipped, or in CI fails."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         reason = "no browser: needs the commands chromium and chromedriver"
@@ -97,15 +97,15 @@ def browsing() -> Iterator[Page]:
 
 
 class Page:
-    """What `mnist-svm serve` shows, in a browser."""
+    """The web page of `mnist-svm serve` in a browser."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
     def open(self, url: str, *, width: int = 1200, height: int = 900, **media: str) -> None:
-        """Load the page anew, on a screen of that size.
+        """Load the page on a screen of a given size.
 
-        ``media`` are what people ask of pages; by default that nothing moves.
+        ``media`` are values of CSS media features; by default, motion is reduced.
         """
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -125,7 +125,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        """What people see of an element: nothing if it is hidden."""
+        """Return the visible text of an element, which is empty if it is hidden."""
         return str(self.find(selector).text)
 
     def texts(self, selector: str) -> list[str]:
@@ -135,7 +135,7 @@ class Page:
         self.find(selector).click()
 
     def press(self, *keys: str) -> None:
-        """Press keys together, wherever the focus is."""
+        """Press keys together."""
         chain = ActionChains(self.driver)
         for key in keys:
             chain.key_down(key)
@@ -151,7 +151,7 @@ class Page:
         size: float = 0.6,
         pointer: str = POINTER_MOUSE,
     ) -> None:
-        """Draw on the pad, so far from its left side and so large, in parts of its height."""
+        """Draw on the pad; ``left`` and ``size`` are fractions of its height."""
         pad = self.find("#pad")
         self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", pad)
         x, y, height = self.run(
@@ -163,56 +163,54 @@ class Page:
             actions = ActionBuilder(
                 self.driver, mouse=PointerInput(pointer, f"a {pointer}"), duration=8
             )
-            for index, (across, down) in enumerate(stroke):
-                place = (left + size * across) * height, ((1 - size) / 2 + size * down) * height
-                actions.pointer_action.move_to_location(round(x + place[0]), round(y + place[1]))
+            for index, point in enumerate(stroke):
+                pad_x = (left + size * point[0]) * height
+                pad_y = ((1 - size) / 2 + size * point[1]) * height
+                actions.pointer_action.move_to_location(round(x + pad_x), round(y + pad_y))
                 if index == 0:
                     actions.pointer_action.pointer_down()
             actions.pointer_action.pointer_up()
             actions.perform()
 
     def drop(self, *files: tuple[str, bytes]) -> None:
-        """Drop files of these names and bytes on the page."""
-        self._hand_over("drop", files)
+        """Drop files, given by name and content, on the page."""
+        self._dispatch_files("drop", files)
 
     def paste(self, *files: tuple[str, bytes]) -> None:
-        self._hand_over("paste", files)
+        self._dispatch_files("paste", files)
 
     def choose(self, *paths: Path) -> None:
-        """Choose files in the dialogue."""
+        """Select files in the file dialog."""
         self.find("#choose").send_keys("\n".join(str(path) for path in paths))
 
-    def shows(self, selector: str, text: str) -> None:
-        """Wait until people see a text there."""
+    def wait_for_text(self, selector: str, text: str) -> None:
+        """Wait until an element shows a text."""
         eventually(lambda: self.text(selector) == text or None)
 
-    def waits_for(self, script: str) -> Any:
-        """Wait until JavaScript gives something true."""
+    def wait_for(self, script: str) -> Any:
+        """Wait until a JavaScript expression is true, and return its value."""
         return eventually(lambda: self.run(f"return {script}"))
 
-    def is_at_rest(self) -> None:
-        """Wait until nothing is read."""
-        self.waits_for("document.getElementById('answer').getAttribute('aria-busy') === 'false'")
+    def wait_until_idle(self) -> None:
+        """Wait until no request is in progress."""
+        self.wait_for("document.getElementById('answer').getAttribute('aria-busy') === 'false'")
 
-    def saves(self, selector: str, folder: Path) -> str:
-        """Click what saves a file, and give what is in it."""
-        where = {"behavior": "allow", "downloadPath": str(folder)}
-        self.driver.execute_cdp_cmd("Page.setDownloadBehavior", where)
+    def download(self, selector: str, folder: Path) -> str:
+        """Click a download button, and return the content of the file."""
+        behavior = {"behavior": "allow", "downloadPath": str(folder)}
+        self.driver.execute_cdp_cmd("Page.setDownloadBehavior", behavior)
         self.click(selector)
-        return str(eventually(lambda: (folder / "mnist-svm.json").exists() and self._saved(folder)))
+        path = folder / "mnist-svm.json"
+        return str(eventually(lambda: path.exists() and path.read_text()))
 
-    def complaints(self) -> list[dict[str, Any]]:
-        """What the browser logged since it was last asked, but for requests that were refused."""
+    def console_messages(self) -> list[dict[str, Any]]:
+        """Return the new messages of the browser's console, except for error responses."""
         return [
             entry
             for entry in self.driver.get_log("browser")
             if not (entry["source"] == "network" and "a status of 4" in entry["message"])
         ]
 
-    def _hand_over(self, event: str, files: Iterable[tuple[str, bytes]]) -> None:
-        told = [(name, base64.b64encode(content).decode()) for name, content in files]
-        self.run(HAND_OVER, event, told)
-
-    @staticmethod
-    def _saved(folder: Path) -> str:
-        return (folder / "mnist-svm.json").read_text()
+    def _dispatch_files(self, event: str, files: Iterable[tuple[str, bytes]]) -> None:
+        encoded = [(name, base64.b64encode(content).decode()) for name, content in files]
+        self.run(DISPATCH_FILES, event, encoded)

@@ -1,4 +1,4 @@
-"""A server in a process of its own, as a user starts it, and what talks to it."""
+"""A server process for tests, started as a user would, and an HTTP client for it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any
 
 from tests.support.paths import ROOT
 
-# Seconds that anything here may take, on a machine that does much else.
-PATIENCE = 60
+# Seconds until anything in these tests has failed, on a busy machine.
+TIMEOUT = 60
 
 
 @dataclass
-class Answer:
-    """What a server said."""
+class Response:
+    """An HTTP response; the names of its headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,15 +32,15 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body, which is JSON."""
+        """The parsed JSON body."""
         return json.loads(self.body)
 
 
 @dataclass
-class Served:
+class Server:
     """A running server.
 
-    ``url`` has no slash at its end; ``lines`` are those of stderr so far.
+    ``url`` has no trailing slash; ``lines`` are the lines of stderr so far.
     """
 
     process: subprocess.Popen[str]
@@ -51,46 +51,46 @@ class Served:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    ) -> Response:
+        """Send a request on a new connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
             content = response.read()
         finally:
             connection.close()
-        told = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, told, content)
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, received, content)
 
-    def send(self, path: str, *files: tuple[str, bytes], **headers: str) -> Answer:
-        """Picture files, as a form."""
-        kind, body = form(*files)
-        return self.ask("POST", path, body, {"Content-Type": kind, **headers})
+    def post_files(self, path: str, *files: tuple[str, bytes], **headers: str) -> Response:
+        """Post picture files, given by name and content, as a form."""
+        content_type, body = multipart_form(*files)
+        return self.request("POST", path, body, {"Content-Type": content_type, **headers})
 
     def log(self) -> list[dict[str, Any]]:
-        """The log's lines so far."""
+        """Return the log entries so far."""
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     def workers(self) -> list[int]:
-        """The processes that this one has started and that import the package."""
+        """Return the ids of the worker processes."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [pid for pid in map(int, children.split()) if b"spawn_main" in command(pid)]
+        return [pid for pid in map(int, children.split()) if b"spawn_main" in command_line(pid)]
 
 
-def command(pid: int) -> bytes:
-    """How a process was started."""
+def command_line(pid: int) -> bytes:
+    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def form(*files: tuple[str, bytes]) -> tuple[str, bytes]:
-    """Content type and body of a form with files in the field ``file``."""
+def multipart_form(*files: tuple[str, bytes]) -> tuple[str, bytes]:
+    """Return content type and body of a form with files in the field ``file``."""
     body = b""
     for name, content in files:
         head = f'Content-Disposition: form-data; name="file"; filename="{name}"'
@@ -99,20 +99,20 @@ def form(*files: tuple[str, bytes]) -> tuple[str, bytes]:
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
-    """Wait until something is so, and give what it is."""
-    until = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited in vain"
+    """Poll a condition until it is true, and return its value; fail after `TIMEOUT`."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"condition not met within {TIMEOUT} s"
         time.sleep(0.05)
-    return found
+    return value
 
 
 @contextmanager
-def serving(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A server on a free port, which is there as long as the context, and answers."""
+def serving(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start ``mnist-svm serve`` on a free port, and stop it at the end of the context."""
 
-    def as_from_a_shell() -> None:
-        # A test run in the background hands on that it ignores Ctrl-C.
+    def restore_sigint() -> None:
+        # Processes started in the background of a shell inherit that SIGINT is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     process = subprocess.Popen(
@@ -121,24 +121,24 @@ def serving(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[S
         text=True,
         cwd=ROOT,
         env={**os.environ, **(env or {})},
-        preexec_fn=as_from_a_shell,
+        preexec_fn=restore_sigint,
     )
     assert process.stderr is not None
     lines = [process.stderr.readline()]
-    # A pipe that nobody reads would fill, and hold the server up.
+    # A full pipe would block the server.
     reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
     reader.start()
     try:
         url = lines[0].removeprefix("Serving on ").split()[0]
         assert url.startswith("http://127.0.0.1:"), lines
-        served = Served(process, url, lines)
-        assert served.ask("GET", "/ready").status == 200
-        yield served
+        server = Server(process, url, lines)
+        assert server.request("GET", "/ready").status == 200
+        yield server
     finally:
         process.terminate()
         try:
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
         finally:
             process.kill()
             process.wait()
-        reader.join(PATIENCE)
+        reader.join(TIMEOUT)

@@ -1,75 +1,78 @@
-// Questions to the server, and its answers in words for people.
+// Requests to the API, and error messages for people.
 
-const TIMEOUT = 60_000;
-const LARGE = 5_000_000;
-// A busy server is asked so often, and waited for no longer than so many seconds.
-const TRIES = 3;
-const PATIENCE = 5;
-const KEY = "mnist-svm-key";
+const REQUEST_TIMEOUT_MS = 60_000;
+const LARGE_FILE_BYTES = 5_000_000;
+// Attempts while the server is overloaded, and the longest wait between two of them.
+const MAX_ATTEMPTS = 3;
+const MAX_WAIT_SECONDS = 5;
+const STORAGE_KEY = "mnist-svm-key";
 
-const WORDS = {
-  401: "This server wants an API key.",
-  408: "The server ran out of time over this picture. A smaller one may do.",
+const MESSAGES = {
+  401: "This server requires an API key.",
+  408: "This picture took the server too long. Try a smaller one.",
   503: "The server is busy. Try again in a moment.",
 };
 
-export class Trouble extends Error {
-  // `passing`: whether to try again may help.
-  constructor(message, status = 0, passing = true) {
+export class RequestError extends Error {
+  // `isTemporary`: whether a retry may succeed.
+  constructor(message, status = 0, isTemporary = true) {
     super(message);
     this.status = status;
-    this.passing = passing;
+    this.isTemporary = isTemporary;
   }
 }
 
-let remembered;
+let keyInMemory;
 
-// Kept until the tab is closed, or where the browser keeps nothing, until the page is left.
-export const key = {
+// The API key, stored until the tab is closed. Without session storage it lasts until a reload.
+export const apiKey = {
   get() {
     try {
-      return sessionStorage.getItem(KEY);
+      return sessionStorage.getItem(STORAGE_KEY);
     } catch {
-      return remembered;
+      return keyInMemory;
     }
   },
   set(text) {
-    remembered = text;
+    keyInMemory = text;
     try {
-      sessionStorage.setItem(KEY, text);
+      sessionStorage.setItem(STORAGE_KEY, text);
     } catch {
-      // It is remembered.
+      // It is in memory.
     }
   },
 };
 
-// What is in a picture: `{one, model}`, the digit, or `{many, model}`, the digits in rows.
-// `as` is "one" or "many", or nothing to find out; `known` is what was found of the same as "one".
-export async function read({ blob, name, as, known }) {
-  if (as !== "one") {
+// Read a picture as `{prediction, model}`, one digit, or `{page, model}`, rows of digits.
+// `mode` is "digit", "page", or undefined to choose by the number of digits found. `cached` is an
+// earlier result of the same picture as a digit.
+export async function read({ blob, name, mode, cached }) {
+  if (mode !== "digit") {
     try {
-      const { pictures, model } = await ask("read", blob, name);
-      const many = pictures[0];
-      if (as || many.rows.flatMap((row) => row.digits).length > 1) return { many, model };
-    } catch (trouble) {
-      if (as || trouble.status !== 422) throw trouble;
+      const { pictures, model } = await post("read", blob, name);
+      const page = pictures[0];
+      if (mode || page.rows.flatMap((row) => row.digits).length > 1) return { page, model };
+    } catch (error) {
+      if (mode || error.status !== 422) throw error;
     }
   }
-  if (known) return known;
-  const { predictions, model } = await ask("predict", blob, name);
-  return { one: predictions[0], model };
+  if (cached) return cached;
+  const { predictions, model } = await post("predict", blob, name);
+  return { prediction: predictions[0], model };
 }
 
-async function ask(path, blob, name) {
+async function post(path, blob, name) {
   await requireReadable(blob);
   const body = new FormData();
   body.append("file", blob, name);
-  for (let tries = 1; ; tries++) {
+  for (let attempt = 1; ; attempt++) {
     const response = await send(path, body, blob.size);
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    if (response.status !== 503 || tries === TRIES) throw refused(response, answer, name);
-    const seconds = Math.min(response.headers.get("Retry-After") ?? 1, PATIENCE);
+    const content = await response.json().catch(() => ({}));
+    if (response.ok) return content;
+    if (response.status !== 503 || attempt === MAX_ATTEMPTS) {
+      throw responseError(response.status, content, name);
+    }
+    const seconds = Math.min(response.headers.get("Retry-After") ?? 1, MAX_WAIT_SECONDS);
     await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   }
 }
@@ -78,32 +81,38 @@ async function requireReadable(blob) {
   try {
     await blob.slice(0, 1).arrayBuffer();
   } catch {
-    throw new Trouble("This cannot be opened. Of a folder, drop what is in it.", 0, false);
+    const message = "This cannot be opened. If it is a folder, drop its files instead.";
+    throw new RequestError(message, 0, false);
   }
 }
 
 async function send(path, body, size) {
-  const headers = key.get() ? { "X-API-Key": key.get() } : {};
-  const signal = AbortSignal.timeout(TIMEOUT);
+  const headers = apiKey.get() ? { "X-API-Key": apiKey.get() } : {};
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   try {
     return await fetch(`${path}?image=true`, { method: "POST", body, headers, signal });
   } catch (error) {
-    if (error.name === "TimeoutError") throw new Trouble("The server does not answer.");
-    const guess = size > LARGE ? "Perhaps the file is too large." : "Is it still running?";
-    throw new Trouble(`The server cannot be reached. ${guess}`);
+    if (error.name === "TimeoutError") throw new RequestError("The server does not respond.");
+    const hint = size > LARGE_FILE_BYTES ? "The file may be too large." : "Is it still running?";
+    throw new RequestError(`The server cannot be reached. ${hint}`);
   }
 }
 
-function refused({ status }, { detail, request_id: id }, name) {
-  if (status === 401 && key.get()) return new Trouble("That API key was not accepted.", 401);
-  if (WORDS[status]) return new Trouble(WORDS[status], status);
-  // The name is beside it already.
-  const reason = String(detail ?? `refused (${status})`).replace(`${name}: `, "");
-  if (status === 413) return new Trouble(`Too large for this server: ${reason}.`, status, false);
-  if (status < 500) return new Trouble(sentence(reason), status, false);
-  return new Trouble(`The server failed (${status}${id ? `, request ${id}` : ""}).`, status);
+function responseError(status, { detail, request_id: id }, name) {
+  if (status === 401 && apiKey.get()) {
+    return new RequestError("The server rejected this API key.", status);
+  }
+  if (MESSAGES[status]) return new RequestError(MESSAGES[status], status);
+  // The page shows the file name already.
+  const reason = String(detail ?? `status ${status}`).replace(`${name}: `, "");
+  if (status === 413) {
+    return new RequestError(`Too large for this server: ${reason}.`, status, false);
+  }
+  if (status < 500) return new RequestError(asSentence(reason), status, false);
+  const request = id ? `, request ${id}` : "";
+  return new RequestError(`The server failed (${status}${request}).`, status);
 }
 
-function sentence(text) {
+function asSentence(text) {
   return text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".");
 }

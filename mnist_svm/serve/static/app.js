@@ -1,131 +1,138 @@
-// Drawing, dropping, choosing and pasting; what is read; what is shown.
+// Connects the pad, the picture list and the answer panel with the API.
 
-import { Trouble, key, read } from "./api.js";
-import { Files } from "./files.js";
+import { RequestError, apiKey, read } from "./api.js";
 import { Pad } from "./pad.js";
-import { $, busy, show } from "./view.js";
-import { spoken } from "./words.js";
+import { PictureList } from "./pictures.js";
+import { announcement } from "./text.js";
+import { $, setBusy, show } from "./view.js";
 
-// What is told to screen readers waits for a pause of so many milliseconds.
-const PAUSE = 600;
+// Screen readers announce a result after this pause.
+const ANNOUNCEMENT_DELAY_MS = 600;
+// "dragover" repeats at least this often while the pointer is over the window.
+const DRAG_TIMEOUT_MS = 500;
 const isNarrow = matchMedia("(max-width: 56rem)");
 
-const pad = new Pad($("pad"), drawn);
-const files = new Files(readFile, select);
+const pad = new Pad($("pad"), onDrawingChange);
+const pictures = new PictureList(readPicture, select);
 const drawing = { name: "Your drawing" };
-let shown = null;
-let asking = false;
-let changed = false;
-// Counts how often ink was taken away: an answer from before that is of no use.
-let era = 0;
-// What was found in the drawing last, and in which version of it.
-let last = {};
-let telling;
+let selected = null;
+let announcementTimer;
 
-function tell(text) {
-  clearTimeout(telling);
-  telling = setTimeout(() => ($("status").textContent = text), PAUSE);
+let isReading = false;
+let isOutdated = false;
+// Incremented when strokes are removed, which invalidates results of the drawing before.
+let epoch = 0;
+// The last result of the drawing, and the version of the drawing it belongs to.
+let lastResult = {};
+
+function announce(text) {
+  clearTimeout(announcementTimer);
+  announcementTimer = setTimeout(() => ($("status").textContent = text), ANNOUNCEMENT_DELAY_MS);
 }
 
 function select(item) {
-  shown = item;
-  files.mark(item);
+  selected = item;
+  pictures.highlight(item);
   show(item);
   if (item?.file && isNarrow.matches) $("answer").scrollIntoView({ block: "nearest" });
-  if (item?.one || item?.many || item?.error) tell(spoken(item));
+  if (item?.prediction || item?.page || item?.error) announce(announcement(item));
 }
 
-function forget(item) {
-  Object.assign(item, { one: undefined, many: undefined, error: undefined });
-}
-
-async function answer(picture) {
+async function getResult(picture) {
   try {
-    const { one, many, model } = await read(picture);
-    return { one, many, model, error: undefined };
+    const { prediction, page, model } = await read(picture);
+    return { prediction, page, model, error: undefined };
   } catch (error) {
-    const trouble = new Trouble("The server's answer makes no sense.");
-    return { one: undefined, many: undefined, error: error instanceof Trouble ? error : trouble };
+    const known = error instanceof RequestError;
+    const invalid = new RequestError("The server sent an invalid response.");
+    return { prediction: undefined, page: undefined, error: known ? error : invalid };
   }
 }
 
-function drawn(away) {
-  era += away;
+// --- drawing
+
+function onDrawingChange(isRemoval) {
+  epoch += isRemoval;
   const { length } = pad.strokes;
   const strokes = length === 1 ? "1 stroke" : `${length} strokes`;
   $("pad").setAttribute("aria-label", `Drawing pad, ${length ? strokes : "empty"}`);
-  $("invitation").hidden = !pad.isEmpty;
+  $("pad-hint").hidden = !pad.isEmpty;
   $("undo").setAttribute("aria-disabled", String(!pad.canUndo));
   $("clear").setAttribute("aria-disabled", String(pad.isEmpty));
   if (pad.isEmpty) {
-    drawing.as = undefined;
-    if (shown === drawing) select(null);
-    tell("Cleared");
+    drawing.mode = undefined;
+    if (selected === drawing) select(null);
+    announce("Cleared");
     return;
   }
-  if (shown !== drawing) {
-    forget(drawing);
+  if (selected !== drawing) {
+    Object.assign(drawing, { prediction: undefined, page: undefined, error: undefined });
     select(drawing);
   }
-  // What must be mended first, such as a key that is missing, does not change with every move.
-  if (!pad.isDrawing || !drawing.error?.passing) readDrawing();
+  // Do not repeat a permanent error, such as a missing key, with every move of the pen.
+  if (!pad.isDrawing || !drawing.error?.isTemporary) readDrawing();
 }
 
-// One request at a time; what was drawn meanwhile is read next.
+// Send one request at a time, and then another if the drawing has changed.
 async function readDrawing() {
-  changed = true;
-  if (shown === drawing) busy(true);
-  if (asking) return;
-  asking = true;
-  while (changed && !pad.isEmpty) {
-    changed = false;
-    const now = era;
+  isOutdated = true;
+  if (selected === drawing) setBusy(true);
+  if (isReading) return;
+  isReading = true;
+  while (isOutdated && !pad.isEmpty) {
+    isOutdated = false;
+    const startEpoch = epoch;
     const { version } = pad;
-    // The only stroke is one digit mostly, or a part of one; whether it is more is asked next.
-    const isFirst = pad.strokes.length === 1 && last.version !== version && !drawing.as;
-    const as = isFirst ? "one" : drawing.as;
-    const known = last.one && last.version === version ? last : undefined;
-    const found = await answer({ blob: await pad.picture(), name: "drawing.png", as, known });
-    last = { ...found, version };
-    changed ||= isFirst && !pad.isDrawing && !found.error?.passing;
-    // The beginning of a stroke may be no digit yet.
-    const isNone = found.error?.status === 422 && (isFirst || pad.isDrawing);
-    if (now !== era || isNone) continue;
-    Object.assign(drawing, found, { isBusy: changed });
-    // A picture may have been dropped meanwhile.
-    if (shown === drawing) select(drawing);
+    // A single stroke is usually one digit, so show that first, and then look for several.
+    const isFirstPass = pad.strokes.length === 1 && lastResult.version !== version && !drawing.mode;
+    const mode = isFirstPass ? "digit" : drawing.mode;
+    const cached = lastResult.prediction && lastResult.version === version ? lastResult : undefined;
+    const blob = await pad.picture();
+    const result = await getResult({ blob, name: "drawing.png", mode, cached });
+    lastResult = { ...result, version };
+    isOutdated ||= isFirstPass && !pad.isDrawing && !result.error?.isTemporary;
+    // The beginning of a stroke need not be a digit yet.
+    const isTooEarly = result.error?.status === 422 && (isFirstPass || pad.isDrawing);
+    if (startEpoch !== epoch || isTooEarly) continue;
+    Object.assign(drawing, result, { isBusy: isOutdated });
+    // A dropped picture may have been selected meanwhile.
+    if (selected === drawing) select(drawing);
   }
-  asking = false;
+  isReading = false;
 }
 
-async function readFile(item) {
-  const turn = (item.turn = (item.turn ?? 0) + 1);
-  const found = await answer(item);
-  if (item.turn !== turn || !files.items.includes(item)) return;
-  Object.assign(item, found, { isBusy: false });
-  files.refresh(item);
-  if (item === shown) show(item);
-  const { done, failed, all } = files.progress;
-  const missed = failed ? `, ${failed} could not be read` : "";
-  if (done + failed === all) tell(all === 1 ? spoken(item) : `${done} pictures read${missed}`);
+// --- pictures
+
+async function readPicture(item) {
+  const attempt = (item.attempt = (item.attempt ?? 0) + 1);
+  const result = await getResult(item);
+  if (item.attempt !== attempt || !pictures.items.includes(item)) return;
+  Object.assign(item, result, { isBusy: false });
+  pictures.update(item);
+  if (item === selected) show(item);
+  const { nRead, nFailed, nTotal } = pictures.progress;
+  const failures = nFailed ? `, ${nFailed} could not be read` : "";
+  if (nRead + nFailed === nTotal) {
+    announce(nTotal === 1 ? announcement(item) : `${nRead} pictures read${failures}`);
+  }
 }
 
-function take(list) {
-  if (!list.length) return;
-  const [first] = files.add(list);
+function addPictures(files) {
+  if (!files.length) return;
+  const [first] = pictures.add(files);
   select(first);
 }
 
-function again(items) {
+function retry(items) {
   for (const item of items) Object.assign(item, { error: undefined, isBusy: true });
   if (items.includes(drawing)) readDrawing();
-  files.again(items.filter((item) => item.file));
-  show(shown);
+  pictures.retry(items.filter((item) => item.file));
+  show(selected);
 }
 
 function save(items) {
   const model = items.find((item) => item.model)?.model;
-  const text = JSON.stringify({ model, answers: items.map(entry) }, null, 2);
+  const text = JSON.stringify({ model, answers: items.map(toAnswer) }, null, 2);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   link.download = "mnist-svm.json";
@@ -133,43 +140,42 @@ function save(items) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// As the server told it, without what the classifier saw.
-function entry({ name, one, many, error }) {
-  const told = one ?? many ?? { file: name, error: error?.message ?? "not read yet" };
-  return JSON.parse(JSON.stringify(told, (field, value) => (field === "image" ? undefined : value)));
+// The server's JSON without the classified images.
+function toAnswer({ name, prediction, page, error }) {
+  const answer = prediction ?? page ?? { file: name, error: error?.message ?? "not read yet" };
+  const withoutImage = (field, value) => (field === "image" ? undefined : value);
+  return JSON.parse(JSON.stringify(answer, withoutImage));
 }
 
-function isTyping({ target }) {
-  return Boolean(target.closest?.("input:not([type=file])"));
-}
+// --- events
 
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("change", ({ target }) => {
-  take(target.files);
+  addPictures(target.files);
   target.value = "";
 });
-$("again").addEventListener("click", () => again([shown]));
-$("other").addEventListener("click", () => {
-  shown.as = shown.many || shown.as === "many" ? "one" : "many";
-  again([shown]);
+$("retry").addEventListener("click", () => retry([selected]));
+$("mode").addEventListener("click", () => {
+  selected.mode = selected.page || selected.mode === "page" ? "digit" : "page";
+  retry([selected]);
 });
-$("save").addEventListener("click", () => save([shown]));
-$("save-all").addEventListener("click", () => save(files.items));
+$("save").addEventListener("click", () => save([selected]));
+$("save-all").addEventListener("click", () => save(pictures.items));
 $("remove").addEventListener("click", () => {
-  files.removeAll();
-  if (shown !== drawing) select(null);
+  pictures.removeAll();
+  if (selected !== drawing) select(null);
   $("choose").focus();
 });
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
-  key.set($("key-text").value.trim());
+  apiKey.set($("key-text").value.trim());
   $("key-text").value = "";
-  again([drawing, ...files.items].filter((item) => item.error?.status === 401));
+  retry([drawing, ...pictures.items].filter((item) => item.error?.status === 401));
 });
 
 addEventListener("keydown", (event) => {
-  if (isTyping(event)) return;
+  if (event.target.closest?.("input:not([type=file])")) return;
   if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
     event.preventDefault();
     pad.undo();
@@ -181,26 +187,26 @@ addEventListener("keydown", (event) => {
 addEventListener("paste", (event) => {
   if (!event.clipboardData.files.length) return;
   event.preventDefault();
-  take(event.clipboardData.files);
+  addPictures(event.clipboardData.files);
 });
 
-let leaving;
-function drags(isOver) {
-  clearTimeout(leaving);
-  document.body.classList.toggle("dragging", isOver);
-  // Nothing tells reliably that the pointer left the window, but that it moves no more over it.
-  if (isOver) leaving = setTimeout(() => drags(false), 500);
+let dragTimer;
+function setDragging(isDragging) {
+  clearTimeout(dragTimer);
+  document.body.classList.toggle("dragging", isDragging);
+  // No event tells reliably that the pointer has left the window.
+  if (isDragging) dragTimer = setTimeout(() => setDragging(false), DRAG_TIMEOUT_MS);
 }
 addEventListener("dragover", (event) => {
   if (!event.dataTransfer.types.includes("Files")) return;
   event.preventDefault();
-  drags(true);
+  setDragging(true);
 });
 addEventListener("drop", (event) => {
-  drags(false);
+  setDragging(false);
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
-  take(event.dataTransfer.files);
+  addPictures(event.dataTransfer.files);
 });
 
 show(null);

@@ -1,32 +1,32 @@
-// What is drawn, as strokes in coordinates of the pad, so that neither the size of the screen nor
-// its colours matter to the picture that is read.
+// Drawing pad. Strokes are stored in coordinates of the pad, so that the picture depends neither on
+// the size of the screen nor on its colours.
 
 const WIDTH = 480;
 const HEIGHT = 400;
-const PEN = 20;
-// Of the picture that is read: enough for a number, and quickly read.
-const SCALE = 0.625;
+const PEN_WIDTH = 20;
+// Scale of the picture that is sent: large enough for a number, small enough to be read quickly.
+const PICTURE_SCALE = 0.625;
 
 export class Pad {
   strokes = [];
-  // Counts the changes of the ink.
+  // Incremented whenever the strokes change.
   version = 0;
-  #past = [];
+  #history = [];
   #pointer = null;
   #canvas;
-  #changed;
+  #onChange;
 
-  // `changed` is called when the pen moves or is lifted, with whether ink was taken away.
-  constructor(canvas, changed) {
+  // `onChange` is called when the pen moves or is lifted; with true if strokes were removed.
+  constructor(canvas, onChange) {
     this.#canvas = canvas;
-    this.#changed = changed;
+    this.#onChange = onChange;
     canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     canvas.addEventListener("pointermove", (event) => this.#extend(event));
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, (event) => this.#end(event));
+    for (const name of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(name, (event) => this.#end(event));
     }
-    new ResizeObserver(() => this.#show()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#show());
+    new ResizeObserver(() => this.#render()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#render());
   }
 
   get isEmpty() {
@@ -34,7 +34,7 @@ export class Pad {
   }
 
   get canUndo() {
-    return this.#past.length > 0;
+    return this.#history.length > 0;
   }
 
   get isDrawing() {
@@ -42,24 +42,24 @@ export class Pad {
   }
 
   undo() {
-    if (this.canUndo) this.#replace(this.#past.pop());
+    if (this.canUndo) this.#replace(this.#history.pop());
   }
 
   clear() {
     if (this.isEmpty) return;
-    this.#past.push(this.strokes);
+    this.#history.push(this.strokes);
     this.#replace([]);
   }
 
   // A PNG, black on white.
   picture() {
     const canvas = document.createElement("canvas");
-    canvas.width = WIDTH * SCALE;
-    canvas.height = HEIGHT * SCALE;
+    canvas.width = WIDTH * PICTURE_SCALE;
+    canvas.height = HEIGHT * PICTURE_SCALE;
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    draw(context, this.strokes, "#000", SCALE);
+    drawStrokes(context, this.strokes, "#000", PICTURE_SCALE);
     return new Promise((resolve) => canvas.toBlob(resolve));
   }
 
@@ -67,34 +67,35 @@ export class Pad {
     this.strokes = strokes;
     this.version++;
     this.#pointer = null;
-    this.#tell(true);
+    this.#update(true);
   }
 
   #begin(event) {
     if (this.#pointer !== null || event.button !== 0) return;
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
-    this.#past.push(this.strokes);
-    this.strokes = [...this.strokes, [this.#point(event)]];
+    this.#history.push(this.strokes);
+    this.strokes = [...this.strokes, [this.#position(event)]];
     this.version++;
-    this.#tell();
+    this.#update();
   }
 
   #extend(event) {
     if (event.pointerId !== this.#pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    this.strokes.at(-1).push(...(events.length ? events : [event]).map((each) => this.#point(each)));
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    const events = coalesced.length ? coalesced : [event];
+    this.strokes.at(-1).push(...events.map((each) => this.#position(each)));
     this.version++;
-    this.#tell();
+    this.#update();
   }
 
   #end(event) {
     if (event.pointerId !== this.#pointer) return;
     this.#pointer = null;
-    this.#tell();
+    this.#update();
   }
 
-  #point(event) {
+  #position(event) {
     const box = this.#canvas.getBoundingClientRect();
     return [
       ((event.clientX - box.left) / box.width) * WIDTH,
@@ -102,12 +103,12 @@ export class Pad {
     ];
   }
 
-  #tell(away = false) {
-    this.#show();
-    this.#changed(away);
+  #update(isRemoval = false) {
+    this.#render();
+    this.#onChange(isRemoval);
   }
 
-  #show() {
+  #render() {
     const canvas = this.#canvas;
     const width = Math.round(canvas.clientWidth * devicePixelRatio);
     const height = Math.round(canvas.clientHeight * devicePixelRatio);
@@ -116,15 +117,15 @@ export class Pad {
     const context = canvas.getContext("2d");
     context.resetTransform();
     context.clearRect(0, 0, width, height);
-    draw(context, this.strokes, getComputedStyle(canvas).color, width / WIDTH);
+    drawStrokes(context, this.strokes, getComputedStyle(canvas).color, width / WIDTH);
   }
 }
 
-// Curves through the middles between points: smooth, and never far from where the pen was.
-function draw(context, strokes, colour, scale) {
+// Quadratic curves through the midpoints of the points: smooth, and close to the path of the pen.
+function drawStrokes(context, strokes, colour, scale) {
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.strokeStyle = colour;
-  context.lineWidth = PEN;
+  context.lineWidth = PEN_WIDTH;
   context.lineCap = context.lineJoin = "round";
   for (const points of strokes) {
     context.beginPath();

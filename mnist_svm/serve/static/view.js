@@ -1,6 +1,6 @@
-// The answer: what was read in one picture, and why.
+// The answer panel: what was read in the selected picture, and how sure that is.
 
-import { DOUBTFUL, digitsOf, percent, sureness, summary } from "./words.js";
+import { SURE_FROM, confidenceText, digitsOf, pageSummary, percent } from "./text.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -11,9 +11,9 @@ export function make(tag, className = "", text = "") {
   return element;
 }
 
-const SIZE = 28;
-// Of the picture with boxes, in pixels of the screen.
-const TALLEST = 300;
+const IMAGE_SIDE = 28;
+// Height of the picture with boxes, in CSS pixels.
+const MAX_PICTURE_HEIGHT = 300;
 const bars = [...Array(10).keys()].map((digit) => {
   const row = $("bars").tBodies[0].insertRow();
   const head = make("th", "", digit);
@@ -25,164 +25,166 @@ const bars = [...Array(10).keys()].map((digit) => {
   return { row, bar, text: cell.firstChild };
 });
 let digits = [];
-let choices = [];
+let digitButtons = [];
 let boxes = [];
 let current;
 
-export function busy(isBusy) {
+export function setBusy(isBusy) {
   $("answer").setAttribute("aria-busy", String(Boolean(isBusy)));
 }
 
-// An item has a `name`, a `file` and its `url` unless it is the drawing, `one` or `many` or an
-// `error` or none yet, and `isBusy` while it is read.
+// Show an item, which has `name`; `prediction`, `page` or `error` once it is read; `isBusy` while
+// it is read; and `file` and `url` unless it is the drawing.
 export function show(item) {
-  const { one, many, error } = (current = item) ?? {};
-  const isRead = Boolean(one || many);
-  busy(item?.isBusy);
+  const { prediction, page, error } = (current = item) ?? {};
+  const isRead = Boolean(prediction || page);
+  setBusy(item?.isBusy);
   $("source").textContent = item?.name ?? "";
   const waiting = item ? "Reading…" : "It appears here while you draw.";
   $("message").textContent = error ? error.message : isRead ? "" : waiting;
-  $("message").classList.toggle("trouble", Boolean(error));
+  $("message").classList.toggle("error", Boolean(error));
   $("key").hidden = error?.status !== 401;
-  $("again").hidden = !error?.passing || error.status === 401;
-  $("other").hidden = !isRead && !(error?.status === 422 && item.as);
-  $("other").textContent = item?.as === "many" || many ? "Read as one digit" : "Read as several";
+  $("retry").hidden = !error?.isTemporary || error.status === 401;
+  const isPage = item?.mode === "page" || page;
+  $("mode").hidden = !isRead && !(error?.status === 422 && item.mode);
+  $("mode").textContent = isPage ? "Read as one digit" : "Read as several digits";
   $("save").hidden = !isRead;
-  $("several").hidden = !many;
+  $("page").hidden = !page;
   $("detail").hidden = Boolean(error);
-  $("detail").classList.toggle("blank", !isRead);
+  $("detail").classList.toggle("empty", !isRead);
   $("detail").setAttribute("aria-hidden", String(!isRead));
-  $("sent").hidden = !item?.file || !one || item.isBlind;
-  $("picture").hidden = Boolean(item?.isBlind);
+  $("original").hidden = !item?.file || !prediction || item.isUndisplayable;
+  $("picture").hidden = Boolean(item?.isUndisplayable);
   showNote();
-  $("marks").replaceChildren();
-  if (many) showNumber(item);
+  $("pad-boxes").replaceChildren();
+  if (page) showPage(item);
   if (!isRead) $("digit").textContent = "?";
-  if (one) {
+  if (prediction) {
     if (item.file) $("preview").src = item.url;
-    showDigit(one);
+    showDigit(prediction);
   }
 }
 
 function showNote() {
-  const { one, many, isBlind } = current ?? {};
-  const part = (one ?? many)?.note;
-  const parts = part ? [`This is ${part}.`] : [];
-  if (isBlind && (one || many)) parts.push("Read, but this browser cannot show such a file.");
-  $("note").textContent = parts.join(" ");
-  $("note").hidden = !parts.length;
+  const { prediction, page, isUndisplayable } = current ?? {};
+  const note = (prediction ?? page)?.note;
+  const sentences = note ? [`This is ${note}.`] : [];
+  if (isUndisplayable && (prediction || page)) {
+    sentences.push("Read, but this browser cannot display the file.");
+  }
+  $("note").textContent = sentences.join(" ");
+  $("note").hidden = !sentences.length;
 }
 
 for (const image of [$("preview"), $("picture")]) {
   image.addEventListener("error", () => {
     if (!current || image.src !== current.url) return;
-    current.isBlind = true;
-    $("sent").hidden = $("picture").hidden = true;
+    current.isUndisplayable = true;
+    $("original").hidden = $("picture").hidden = true;
     showNote();
   });
 }
 
 function showDigit({ digit, confidence, probabilities, image }) {
   $("digit").textContent = digit;
-  $("confidence").textContent = sureness({ digit, confidence, probabilities });
-  $("read").classList.toggle("unsure", confidence < DOUBTFUL);
-  bars.forEach(({ row, bar, text }, each) => {
-    const share = probabilities[each] ?? 0;
-    row.classList.toggle("best", each === digit);
-    row.classList.toggle("none", share < 0.0005);
+  $("confidence").textContent = confidenceText({ digit, confidence, probabilities });
+  $("read").classList.toggle("unsure", confidence < SURE_FROM);
+  bars.forEach(({ row, bar, text }, label) => {
+    const share = probabilities[label] ?? 0;
+    row.classList.toggle("best", label === digit);
+    row.classList.toggle("zero", share < 0.0005);
     bar.style.setProperty("--share", share);
     text.textContent = percent(share);
   });
-  const context = $("seen").getContext("2d");
-  const pixels = context.createImageData(SIZE, SIZE);
-  image.flat().forEach((grey, at) => pixels.data.set([grey, grey, grey, 255], 4 * at));
+  const context = $("classified").getContext("2d");
+  const pixels = context.createImageData(IMAGE_SIDE, IMAGE_SIDE);
+  image.flat().forEach((grey, i) => pixels.data.set([grey, grey, grey, 255], 4 * i));
   context.putImageData(pixels, 0, 0);
 }
 
-function showNumber(item) {
-  const { many } = item;
-  digits = digitsOf(many);
-  choices = [];
-  const rows = many.rows.map((row) => {
+function showPage(item) {
+  const { page } = item;
+  digits = digitsOf(page);
+  digitButtons = [];
+  const rows = page.rows.map((row) => {
     const line = make("div");
-    for (const character of row.number) line.append(character === " " ? " " : choice());
+    for (const character of row.number) line.append(character === " " ? " " : makeDigitButton());
     return line;
   });
   $("number").replaceChildren(...rows);
-  const longest = Math.max(...many.rows.map((row) => row.number.length));
+  const longest = Math.max(...page.rows.map((row) => row.number.length));
   $("number").style.setProperty("--longest", longest);
   $("number").style.setProperty("--rows", rows.length);
-  $("summary").textContent = summary(many);
-  boxes = digits.map((digit) => box(digit, many));
-  $("stage").hidden = !item.file;
+  $("summary").textContent = pageSummary(page);
+  boxes = digits.map((digit) => makeBox(digit, page));
+  $("frame").hidden = !item.file;
   if (item.file) showPicture(item);
-  else $("marks").replaceChildren(...boxes);
-  choose(0);
+  else $("pad-boxes").replaceChildren(...boxes);
+  selectDigit(0);
 }
 
-function showPicture({ url, many: { width, height } }) {
-  const stage = $("stage");
+function showPicture({ url, page: { width, height } }) {
+  const frame = $("frame");
   $("picture").src = url;
-  stage.style.aspectRatio = `${width} / ${height}`;
-  stage.style.maxWidth = `${Math.round((TALLEST * width) / height)}px`;
-  stage.classList.toggle("tiny", width < 200);
-  boxes.forEach((each, index) => {
-    for (const event of ["click", "focus"]) each.addEventListener(event, () => choose(index));
+  frame.style.aspectRatio = `${width} / ${height}`;
+  frame.style.maxWidth = `${Math.round((MAX_PICTURE_HEIGHT * width) / height)}px`;
+  frame.classList.toggle("enlarged", width < 200);
+  boxes.forEach((box, index) => {
+    for (const name of ["click", "focus"]) box.addEventListener(name, () => selectDigit(index));
   });
-  stage.replaceChildren($("picture"), ...boxes);
+  frame.replaceChildren($("picture"), ...boxes);
 }
 
-function choice() {
-  const index = choices.length;
+function makeDigitButton() {
+  const index = digitButtons.length;
   const { digit, confidence } = digits[index];
-  const button = make("button", confidence < DOUBTFUL ? "unsure" : "", digit);
+  const button = make("button", confidence < SURE_FROM ? "unsure" : "", digit);
   button.type = "button";
   button.setAttribute("role", "radio");
   button.setAttribute("aria-label", `${digit}, ${percent(confidence)} sure`);
-  button.addEventListener("click", () => choose(index));
-  choices.push(button);
+  button.addEventListener("click", () => selectDigit(index));
+  digitButtons.push(button);
   return button;
 }
 
-function box({ digit, confidence, box: { left, top, width, height } }, picture) {
-  const button = make("button", confidence < DOUBTFUL ? "box unsure" : "box");
+function makeBox({ digit, confidence, box: { left, top, width, height } }, page) {
+  const button = make("button", confidence < SURE_FROM ? "box unsure" : "box");
   button.type = "button";
   button.tabIndex = -1;
   button.setAttribute("aria-label", `Box of the ${digit}, ${percent(confidence)} sure`);
-  button.append(make("span", top < 0.1 * picture.height ? "under" : "", digit));
-  const across = (pixels) => `${(100 * pixels) / picture.width}%`;
-  const down = (pixels) => `${(100 * pixels) / picture.height}%`;
+  button.append(make("span", top < 0.1 * page.height ? "below" : "", digit));
+  const toPercent = (pixels, total) => `${(100 * pixels) / total}%`;
   Object.assign(button.style, {
-    left: across(left),
-    top: down(top),
-    width: across(width),
-    height: down(height),
+    left: toPercent(left, page.width),
+    top: toPercent(top, page.height),
+    width: toPercent(width, page.width),
+    height: toPercent(height, page.height),
   });
   return button;
 }
 
-function choose(index, focus = false) {
-  choices.forEach((button, each) => {
-    button.setAttribute("aria-checked", String(each === index));
-    button.tabIndex = each === index ? 0 : -1;
-    boxes[each].classList.toggle("chosen", each === index);
+function selectDigit(index, focus = false) {
+  digitButtons.forEach((button, i) => {
+    button.setAttribute("aria-checked", String(i === index));
+    button.tabIndex = i === index ? 0 : -1;
+    boxes[i].classList.toggle("selected", i === index);
   });
-  if (focus) choices[index].focus();
+  if (focus) digitButtons[index].focus();
   showDigit(digits[index]);
 }
 
 $("number").addEventListener("keydown", (event) => {
-  const at = choices.indexOf(document.activeElement);
-  const last = choices.length - 1;
+  const index = digitButtons.indexOf(document.activeElement);
+  const last = digitButtons.length - 1;
   const target = {
-    ArrowLeft: Math.max(at - 1, 0),
-    ArrowUp: Math.max(at - 1, 0),
-    ArrowRight: Math.min(at + 1, last),
-    ArrowDown: Math.min(at + 1, last),
+    ArrowLeft: Math.max(index - 1, 0),
+    ArrowUp: Math.max(index - 1, 0),
+    ArrowRight: Math.min(index + 1, last),
+    ArrowDown: Math.min(index + 1, last),
     Home: 0,
     End: last,
   }[event.key];
-  if (at < 0 || target === undefined) return;
+  if (index < 0 || target === undefined) return;
   event.preventDefault();
-  choose(target, true);
+  selectDigit(target, true);
 });
