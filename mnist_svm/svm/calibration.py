@@ -1,14 +1,14 @@
-"""Calibrated: confidences that are probabilities, so that 0.9 is right nine times in ten.
+"""Temperature scaling: turn a classifier's confidences into calibrated probabilities.
 
-Guo et al. compared ways to calibrate, and dividing the logarithms of the confidences by one number,
-the temperature, was as good as any with many more. It changes neither which class comes first nor
-what is predicted.
+Of 100 predictions with probability 0.9, 90 should be right. Guo et al. compared calibration methods:
+dividing the logarithms of the confidences by one number, the temperature, was as good as any. It
+changes neither the order of the classes nor the predictions.
 
-The temperature has to be found on samples that the machine was not fitted to, and the machine that
-answers should be fitted to all. scikit-learn's CalibratedClassifierCV has one or the other: with
-``ensemble=True``, machines fitted to a part of the samples answer; with ``ensemble=False``, all
-folds of a complete partition are read, which for three folds costs three more fits. One number
-needs no more than some thousand samples: here one more fit is enough where there are many.
+The temperature is fitted to samples that the classifier was not fitted to, while the final
+classifier should be fitted to all samples. scikit-learn's CalibratedClassifierCV does not combine
+these cheaply: with ``ensemble=True``, classifiers fitted to parts of the samples predict; with
+``ensemble=False``, every fold needs a fit. One number needs only some thousand samples: one fold
+is enough for a large data set.
 """
 
 from __future__ import annotations
@@ -28,46 +28,45 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Float64Array, IntArray
+from mnist_svm.constants import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
 
-FOLDS = 3
+N_FOLDS = 3
 
-# With fewer held-out samples, another fold is worth its fit. All samples of a fold are read, which
-# is quick: a good machine misreads so few that half of them would tell much less.
-ENOUGH = 10_000
+# Folds are held out until they have this many samples in all: a good classifier makes so few errors
+# that fewer samples would give a poor estimate.
+MIN_HELD_OUT = 10_000
 
-# A temperature is from exp(-WIDEST) to exp(WIDEST).
-WIDEST = 4.0
+# Temperatures are between exp(-MAX_LOG_TEMPERATURE) and exp(MAX_LOG_TEMPERATURE).
+MAX_LOG_TEMPERATURE = 4.0
 
-# Of the top confidence, for the calibration error.
+# Bins of the expected calibration error.
 N_BINS = 15
 
 
 class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Meta-estimator that makes calibrated probabilities of a classifier's confidences.
+    """Meta-estimator that calibrates a classifier's confidences by temperature scaling.
 
-    Samples are held out in three stratified folds, or as many of the three as hold 10,000 samples;
-    each is read by a clone that is fitted to the other two. The temperature T is that whose
-    ``softmax(log(confidences) / T)`` has the least log loss on them. Then the classifier is fitted
-    to all samples. The folds are not shuffled: neighbours, such as digits of one writer, stay
-    together.
+    Of three stratified folds, as many are held out as it takes to have 10,000 samples; a clone that
+    is fitted to the other two predicts each. The temperature T minimises the log loss of
+    ``softmax(log(confidences) / T)`` on them. Then the classifier is fitted to all samples. The
+    folds are not shuffled: neighbouring samples, such as digits of one writer, stay together.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier that has ``predict_proba``.
+        A classifier with ``predict_proba``.
 
     Attributes
     ----------
     estimator_ : clone of `estimator`, fitted to all samples
     temperature_ : float
-        Above 1, the confidences were too high; below 1, too low. It is 1 where nothing could be
-        held out, because a class has fewer than three samples.
+        Above 1 if the confidences were too high, below 1 if too low; 1 if nothing was held out,
+        because a class has fewer than three samples.
     n_held_out_ : int
-        Samples that the temperature was found on.
+        Number of samples that the temperature was fitted to.
     calibration_error_ : float
-        Expected calibration error on them, 0 to 1; not a number if there are none.
+        Expected calibration error on them, 0 to 1; NaN if there are none.
     classes_ : ndarray of shape (k,)
     n_features_in_ : int
 
@@ -81,14 +80,14 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
     temperature_: float
     n_held_out_: int
     calibration_error_: float
-    classes_: npt.NDArray[Any]
+    classes_: Array
     n_features_in_: int
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
-        """Find the temperature on samples held out, then fit to all.
+        """Fit the temperature to held-out samples, then the classifier to all samples.
 
         Parameters
         ----------
@@ -98,56 +97,54 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         Returns
         -------
         Calibrated
-            Itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If `estimator` refuses ``X`` or ``y``.
+            If `estimator` rejects ``X`` or ``y``.
         """
-        checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
-        checked = validate_data(self, X, y, dtype="numeric")
-        X, y = checked
-        check_classification_targets(y)
-        codes = np.unique(y, return_inverse=True)[1]
+        rows, labels = validate_data(self, X, y, dtype="numeric")
+        check_classification_targets(labels)
+        codes = np.unique(labels, return_inverse=True)[1]
 
-        def fit(known: IntArray) -> Any:
-            return clone(self.estimator).fit(X[known], y[known])
+        def fit(index: IntArray) -> Any:
+            return clone(self.estimator).fit(rows[index], labels[index])
 
-        every = calibration_folds(codes)
-        found = fit_temperature(codes, every, [predict_held_out(fold, fit, X) for fold in every])
-        logger.info("fitting to all %s samples", f"{len(y):,}")
-        self._take(clone(self.estimator).fit(X, y), found)
-        return self
+        folds = calibration_folds(codes)
+        confidences = [predict_held_out(fold, fit, rows) for fold in folds]
+        logger.info("fitting to all %s samples", f"{len(labels):,}")
+        fitted = clone(self.estimator).fit(rows, labels)
+        return self._store(fitted, fit_temperature(codes, folds, confidences))
 
     @classmethod
-    def from_fitted(cls, estimator: Any, fitted: Any, found: Calibration) -> Self:
-        """A fitted one from parts, for who fits the estimator himself.
+    def from_fitted(cls, estimator: Any, fitted: Any, temperature: TemperatureFit) -> Self:
+        """Assemble a fitted `Calibrated` from separately fitted parts.
 
         Parameters
         ----------
-        estimator : estimator, unfitted
+        estimator : unfitted estimator
         fitted : the same, fitted to all samples
-        found : Calibration
+        temperature : TemperatureFit
 
         Returns
         -------
         Calibrated
         """
-        whole = cls(estimator)
-        whole._take(fitted, found)
-        whole.n_features_in_ = fitted.n_features_in_
-        return whole
+        calibrated = cls(estimator)._store(fitted, temperature)
+        calibrated.n_features_in_ = fitted.n_features_in_
+        return calibrated
 
-    def _take(self, fitted: Any, found: Calibration) -> None:
+    def _store(self, fitted: Any, temperature: TemperatureFit) -> Self:
         self.estimator_ = fitted
-        self.temperature_ = found.temperature
-        self.n_held_out_ = found.n_held_out
-        self.calibration_error_ = found.error
+        self.temperature_ = temperature.temperature
+        self.n_held_out_ = temperature.n_held_out
+        self.calibration_error_ = temperature.calibration_error
         self.classes_ = fitted.classes_
+        return self
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The label of each sample, as `estimator_` predicts it.
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Predict the label of each sample, by `estimator_`.
 
         Parameters
         ----------
@@ -155,12 +152,12 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
 
         Returns
         -------
-        ndarray of shape (n_samples,), of the type of the labels
+        ndarray of shape (n_samples,), of the dtype of the labels
         """
-        return np.asarray(self._asked("predict", X))
+        return np.asarray(self._delegate("predict", X))
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
-        """The probability of each class.
+        """Predict calibrated probabilities of the classes.
 
         Parameters
         ----------
@@ -170,40 +167,35 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
         """
-        return apply_temperature(self._asked("predict_proba", X), self.temperature_)
+        return apply_temperature(self._delegate("predict_proba", X), self.temperature_)
 
-    def _asked(self, method: str, X: npt.ArrayLike) -> Any:
+    def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
         check_is_fitted(self)
         return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Samples that a machine is fitted to, and others that it reads.
+    """A split of the samples.
 
     Attributes
     ----------
-    name : "1/3" is the first of three that are read.
-    known, unknown : intp ndarrays, ascending.
+    name : such as "1/3" for the first of three folds.
+    train, test : intp ndarrays, ascending indices.
     """
 
     name: str
-    known: IntArray
-    unknown: IntArray
+    train: IntArray
+    test: IntArray
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What samples held out told.
-
-    Attributes
-    ----------
-    temperature, n_held_out, error : see `Calibrated`
-    """
+class TemperatureFit:
+    """A temperature and how it was found; see the attributes of `Calibrated`."""
 
     temperature: float
     n_held_out: int
-    error: float
+    calibration_error: float
 
 
 def calibration_folds(codes: IntArray) -> list[Fold]:
@@ -212,82 +204,80 @@ def calibration_folds(codes: IntArray) -> list[Fold]:
     Parameters
     ----------
     codes : intp ndarray of shape (n,)
-        Of the samples' classes, 0 to k - 1.
+        Class indices of the samples, 0 to k - 1.
 
     Returns
     -------
     list of Fold
-        None, if a class has fewer than three samples: a machine could meet a class that it does
-        not know.
+        Empty if a class has fewer than three samples, because a training part could lack it.
     """
-    if np.bincount(codes).min() < FOLDS:
+    if np.bincount(codes).min() < N_FOLDS:
         return []
-    needed = min(ceil(ENOUGH * FOLDS / len(codes)), FOLDS)
-    # It asks how many samples there are, and no more of them.
-    split = islice(StratifiedKFold(FOLDS).split(codes, codes), needed)
-    return [Fold(f"{i}/{needed}", *parts) for i, parts in enumerate(split, start=1)]
+    n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(codes)), N_FOLDS)
+    # `split` uses only the length of its first argument.
+    splits = islice(StratifiedKFold(N_FOLDS).split(codes, codes), n_folds)
+    return [Fold(f"{i}/{n_folds}", *split) for i, split in enumerate(splits, start=1)]
 
 
-def predict_held_out(
-    fold: Fold, fit: Callable[[IntArray], Any], X: npt.NDArray[Any]
-) -> Float64Array:
-    """Confidences in the samples of a fold that are not fitted to.
+def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Float64Array:
+    """Confidences for the test part of a fold, by a classifier fitted to its training part.
 
     Parameters
     ----------
     fold : Fold
     fit : callable
-        Told which samples to fit a machine to; gives it, fitted.
+        Called with indices of samples; returns a classifier fitted to them.
     X : ndarray of shape (n, n_features)
 
     Returns
     -------
-    float64 ndarray of shape (len(fold.unknown), k)
+    float64 ndarray of shape (len(fold.test), k)
     """
     with log_stage(f"calibrating {fold.name}"):
-        fitted = fit(fold.known)
-    logger.info("calibrating, reading %s samples held out", f"{len(fold.unknown):,}")
-    return np.asarray(fitted.predict_proba(X[fold.unknown]))
+        fitted = fit(fold.train)
+    logger.info("calibrating, predicting %s held-out samples", f"{len(fold.test):,}")
+    return np.asarray(fitted.predict_proba(X[fold.test]))
 
 
 def fit_temperature(
     codes: IntArray, folds: Sequence[Fold], confidences: Sequence[Float64Array]
-) -> Calibration:
-    """The temperature of the least log loss on samples held out, and the error that it leaves.
+) -> TemperatureFit:
+    """Fit a temperature to held-out samples, and measure the remaining calibration error.
 
     Parameters
     ----------
     codes : intp ndarray of shape (n,)
-        Of the samples' classes, 0 to k - 1.
+        Class indices of the samples, 0 to k - 1.
     folds : sequence of Fold
     confidences : sequence of float64 ndarrays
-        Of each fold; see `predict_held_out`.
+        One per fold, from `predict_held_out`.
 
     Returns
     -------
-    Calibration
+    TemperatureFit
     """
     if not folds:
-        return Calibration(1.0, 0, float("nan"))
-    read = np.concatenate(confidences)
-    truth = codes[np.concatenate([fold.unknown for fold in folds])]
-    temperature = best_temperature(read, truth)
-    probabilities = apply_temperature(read, temperature)
-    right = probabilities.argmax(axis=1) == truth
-    return Calibration(temperature, len(truth), calibration_error(probabilities.max(axis=1), right))
+        return TemperatureFit(1.0, 0, float("nan"))
+    held_out = np.concatenate(confidences)
+    y_true = codes[np.concatenate([fold.test for fold in folds])]
+    temperature = best_temperature(held_out, y_true)
+    probabilities = apply_temperature(held_out, temperature)
+    correct = probabilities.argmax(axis=1) == y_true
+    error = calibration_error(probabilities.max(axis=1), correct)
+    return TemperatureFit(temperature, len(y_true), error)
 
 
 def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
-    """The temperature of the least log loss.
+    """The temperature with the least log loss.
 
-    Where few samples or none speak for another, it stays near 1: the logarithm of the temperature
-    has a normal prior of mean 0 and deviation 1. A few hundred samples outweigh it, unless all are
-    read right, which alone would ask for a temperature of 0.
+    The logarithm of the temperature has a normal prior of mean 0 and standard deviation 1, which
+    keeps it near 1 for few samples. Some hundred samples outweigh it, unless all predictions are
+    right: the log loss alone would then be least at a temperature of 0.
 
     Parameters
     ----------
     confidences : array-like of shape (n, k), 0 to 1
-        Of samples that the machine was not fitted to.
+        For held-out samples.
     codes : intp ndarray of shape (n,)
         Columns of the true classes.
 
@@ -296,15 +286,15 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
     float
         From exp(-4) to exp(4).
     """
-    logs = _logarithms(confidences)
+    logs = _log_confidences(confidences)
     rows = np.arange(len(logs))
 
     def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
-        return float(log_temperature**2 / 2 - scaled[rows, codes].sum())
+        log_probabilities = log_softmax(logs / np.exp(log_temperature), axis=1)
+        return float(log_temperature**2 / 2 - log_probabilities[rows, codes].sum())
 
-    found = minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded")
-    return float(np.exp(found.x))
+    bounds = (-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
@@ -320,31 +310,30 @@ def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64
     -------
     float64 ndarray of shape (n, k), 0 to 1, each row adding up to 1
     """
-    return np.asarray(softmax(_logarithms(confidences) / temperature, axis=1))
+    return np.asarray(softmax(_log_confidences(confidences) / temperature, axis=1))
 
 
-def _logarithms(confidences: npt.ArrayLike) -> Float64Array:
-    """Logarithms of confidences, that of the surest class of each sample made 0."""
+def _log_confidences(confidences: npt.ArrayLike) -> Float64Array:
+    """Logarithms of confidences, shifted so that the largest of each row is 0."""
     logs = np.log(np.maximum(confidences, np.finfo(np.float64).tiny))
     return np.asarray(logs - logs.max(axis=1, keepdims=True))
 
 
-def calibration_error(confidence: Float64Array, right: npt.NDArray[np.bool_]) -> float:
+def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:
     """Expected calibration error of the predicted class's confidence, in 15 bins of equal width.
 
-    The samples whose confidence lies in ((m - 1) / 15, m / 15] are bin m. The error is the mean
-    over all samples of the distance, in their bin, of the mean confidence from the share that is
-    right.
+    Bin m holds the samples with a confidence in ((m - 1) / 15, m / 15]. The error is the mean over
+    all samples of the difference between mean confidence and accuracy in their bin.
 
     Parameters
     ----------
     confidence : float64 ndarray of shape (n,), 0 to 1
-    right : bool ndarray of shape (n,)
+    correct : bool ndarray of shape (n,)
 
     Returns
     -------
     float
-        0 to 1; not a number if n is 0.
+        0 to 1; NaN if n is 0.
 
     References
     ----------
@@ -354,12 +343,12 @@ def calibration_error(confidence: Float64Array, right: npt.NDArray[np.bool_]) ->
     """
     if not len(confidence):
         return float("nan")
-    differences = np.bincount(bin_indices(confidence), confidence - right)
+    differences = np.bincount(bin_indices(confidence), confidence - correct)
     return float(np.abs(differences).sum() / len(confidence))
 
 
-def bin_indices(confidence: Float64Array) -> npt.NDArray[np.intp]:
-    """Which of the bins of `calibration_error` each confidence lies in.
+def bin_indices(confidence: Float64Array) -> IntArray:
+    """The bin of `calibration_error` for each confidence.
 
     Parameters
     ----------
@@ -369,7 +358,5 @@ def bin_indices(confidence: Float64Array) -> npt.NDArray[np.intp]:
     -------
     intp ndarray of shape (n,), 0 to `N_BINS` - 1
     """
-    bins: npt.NDArray[np.intp] = np.clip(np.ceil(confidence * N_BINS) - 1, 0, N_BINS - 1).astype(
-        np.intp
-    )
-    return bins
+    indices = np.clip(np.ceil(confidence * N_BINS) - 1, 0, N_BINS - 1)
+    return np.asarray(indices, np.intp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Self
@@ -18,18 +18,18 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Float64Array, IntArray
+from mnist_svm.constants import Array, Float64Array
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
-from mnist_svm.svm._solver.checkpoint import Checkpoint, fingerprint
-from mnist_svm.svm._solver.frame import survey
-from mnist_svm.svm._solver.samples import Samples, project
+from mnist_svm.svm._solver.checkpoint import resume
+from mnist_svm.svm._solver.columns import column_statistics
+from mnist_svm.svm._solver.samples import Samples, project_samples
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
-from mnist_svm.svm.decisions import Expansion, coupled
+from mnist_svm.svm.decisions import DecisionFunctions, sum_pairs
 from mnist_svm.svm.kernels import Kernel, kernel_dtype
 from mnist_svm.svm.log import log_to, logger
-from mnist_svm.svm.pairwise import class_scores, votes
-from mnist_svm.svm.parameters import check_parameters, checked_weights
+from mnist_svm.svm.pairwise import class_scores, count_votes
+from mnist_svm.svm.validation import check_parameters, check_weights, sort_by_class
 
 MIB = 1 << 20
 
@@ -37,100 +37,99 @@ MIB = 1 << 20
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """C-support vector classification with a kernel: exact, and fast on many samples.
 
-    One-vs-one, as `sklearn.svm.SVC`, with the same optimum, attributes and answers, for dense
-    data. `mnist_svm.svm._solver.working_set` tells how it is found. Kernel values are computed in
-    float32, and in float64 where a machine is fitted to 5,000 samples or fewer.
+    One-vs-one like `sklearn.svm.SVC`, with the same optimum, attributes and predictions, for dense
+    data. `mnist_svm.svm._solver.working_set` describes the solver. Kernel values are computed in
+    float32, or in float64 for up to 5,000 samples.
 
-    Within ``joblib.parallel_config("dask")``, a fit is done by the workers of a Dask cluster; see
+    Within ``joblib.parallel_config("dask")``, the workers of a Dask cluster do the fit; see
     `mnist_svm.parallel.workers`.
 
     Parameters
     ----------
     C : float, default=1.0
-        Price of a margin violation, positive.
+        Cost of a margin violation, positive.
     kernel : {"linear", "poly", "rbf"}, default="rbf"
         ``<x, z>``, ``(gamma <x, z> + coef0) ** degree`` or ``exp(-gamma ||x - z||**2)``.
     degree : int, default=3
-        Of the polynomial, at least 0.
+        Degree of ``poly``, at least 0.
     gamma : {"scale", "auto"} or float, default="scale"
         Coefficient of ``poly`` and ``rbf``, at least 0. "scale" is 1 / (n_features * X.var()),
-        where a sample counts as often as its sample_weight says, so that a weight of 2 is as good
-        as a repeated sample (`sklearn.svm.SVC` counts each once). "auto" is 1 / n_features.
+        with samples weighted by sample_weight, so that a weight of 2 equals a repeated sample
+        (`sklearn.svm.SVC` ignores the weights here). "auto" is 1 / n_features.
     coef0 : float, default=0.0
-        Constant of ``poly``. Where it is negative, the kernel may have no feature space, and
-        the fit is slower, because nothing bounds how a margin moves.
+        Constant of ``poly``. If negative, the kernel may not be positive definite, and the fit is
+        slower, because changes of the margins have no bound.
     tol : float, default=1e-3
         Tolerance of the optimality conditions, in units of the margin.
     class_weight : dict, "balanced" or None, default=None
         Factor of C for each class, as in scikit-learn.
     decision_function_shape : {"ovr", "ovo"}, default="ovr"
-        A score a class, or a value a pair of classes. Two classes always have one value.
+        One score per class, or one value per pair of classes. Two classes always have one value.
     break_ties : bool, default=False
-        Whether `predict` settles equal numbers of votes by the sums of decision values, rather
-        than for the first class. Needs "ovr".
+        Whether `predict` breaks ties of votes by the sums of decision values, instead of taking
+        the first class. Requires "ovr".
     working_memory : float, default=1024
-        MiB that a fit may take beyond ``X``, its result and a few numbers for each sample and
-        class; on a cluster, each thread of a worker as well. Too little makes it slower, not
-        wrong.
+        MiB that a fit may use in addition to ``X``, the result and a few numbers per sample and
+        class; on a cluster, per worker thread as well. Less memory makes it slower, not wrong.
     n_jobs : int or None, default=-1
-        Threads, as in joblib; BLAS has one in each of them. The result does not depend on it.
+        Number of threads, as in joblib. It does not affect the result.
     checkpoint : str or None, default=None
-        Path of a file that keeps the state of a fit after each round. If it is there, and was
-        made by a fit to the same data with the same parameters, the fit goes on from it; with an
-        int as `random_state`, the result is that of a fit without a break, to the bit. The file
-        is left to whoever gave the path; it is not pickled with the machine.
+        Path of a file to store the state of a fit in after each round. A fit resumes from this
+        file if it has the same data and parameters as the fit that wrote it; with an int as
+        `random_state`, the result is bit-equal to that of an uninterrupted fit. The file is not
+        deleted after the fit, and the path is not pickled.
     random_state : int, RandomState instance or None, default=None
-        Draws the first working sets, and who joins them after a guess. Two fits with the same
-        seed are equal to the bit, others to the tolerance.
+        Seed of the first working sets, and of the samples that join them in approximate rounds.
+        Fits with the same seed are bit-equal, others equal to the tolerance.
     verbose : bool or int, default=False
-        Whether to tell of each round on stderr. The logger ``mnist_svm.svm`` is always told.
+        Whether to print each round on stderr. The logger ``mnist_svm.svm`` always gets them.
 
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
         Labels, ascending.
     support_ : int32 ndarray of shape (n_SV,)
-        Rows of the support vectors in ``X``, class by class.
-    support_vectors_ : ndarray of shape (n_SV, n_features), of the type of ``X``
+        Rows of the support vectors in ``X``, sorted by class.
+    support_vectors_ : ndarray of shape (n_SV, n_features), of the dtype of ``X``
     n_support_ : int32 ndarray of shape (k,)
-        Support vectors of each class.
+        Number of support vectors of each class.
     dual_coef_ : float64 ndarray of shape (k - 1, n_SV)
-        Dual coefficients ``alpha_i y_i``: those of a support vector of class c in the pairs with
+        Dual coefficients ``alpha_i y_i``: those of a support vector of class c in its pairs with
         class 0, 1, ..., without c. In binary problems y_i is +1 for the second class.
     intercept_ : float64 ndarray of shape (k (k - 1) / 2,)
-        Constants of the decision functions of the pairs (0, 1), (0, 2), ..., (1, 2), ...
+        Intercepts of the pairs (0, 1), (0, 2), ..., (1, 2), ...
     n_iter_ : int32 ndarray of shape (k (k - 1) / 2,)
-        Iterations of libsvm in all rounds, for each pair.
+        Iterations of libsvm for each pair, over all rounds.
     class_weight_ : float64 ndarray of shape (k,)
     gamma_ : float
         The kernel's coefficient.
     kkt_violation_ : float
-        No margin of any sample in any pair violates the optimality conditions by more.
+        Upper bound of the violation of the optimality conditions, over all samples and pairs.
     fit_log_ : list of dict
-        What happened in each round; see `mnist_svm.svm._solver.working_set.Round`.
+        One per round, with the fields of `mnist_svm.svm._solver.working_set.Round`.
     shape_fit_ : (int, int)
         Shape of ``X`` in `fit`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
-        If ``X`` had names of type str.
+        If ``X`` had feature names that are all strings.
 
     See Also
     --------
-    sklearn.svm.SVC : Has more kernels, and takes sparse data.
+    sklearn.svm.SVC : Has more kernels, and accepts sparse data.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
     >>> from mnist_svm import KernelSVC
     >>> X, y = load_digits(return_X_y=True)
-    >>> machine = KernelSVC(kernel="poly", degree=4, coef0=1.0).fit(X[:1500], y[:1500])
-    >>> round(machine.score(X[1500:], y[1500:]), 3)
+    >>> svc = KernelSVC(kernel="poly", degree=4, coef0=1.0).fit(X[:1500], y[:1500])
+    >>> round(svc.score(X[1500:], y[1500:]), 3)
     0.943
     """
 
-    classes_: npt.NDArray[Any]
+    classes_: Array
     support_: npt.NDArray[np.int32]
-    support_vectors_: npt.NDArray[Any]
+    support_vectors_: Array
     n_support_: npt.NDArray[np.int32]
     dual_coef_: Float64Array
     intercept_: Float64Array
@@ -140,7 +139,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     kkt_violation_: float
     fit_log_: list[dict[str, Any]]
     shape_fit_: tuple[int, int]
-    _kept: Expansion | None = None
+    _prepared: DecisionFunctions | None = None
 
     def __init__(
         self,
@@ -187,63 +186,63 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y : array-like of shape (n_samples,)
             Labels of any type.
         sample_weight : array-like of shape (n_samples,), optional
-            Factor of C for each sample. One of zero or less leaves a sample out, and if it
-            leaves out all of a class, the class as well.
+            Factor of C for each sample. Samples of weight 0 or less are ignored, and so are
+            classes without any other sample.
 
         Returns
         -------
         KernelSVC
-            Itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter or the data are not as described, or fewer than two classes remain.
+            If a parameter or the data are invalid, or fewer than two classes remain.
         OSError
             If the `checkpoint` cannot be read or written.
         ClusterError
-            If the work is done by a Dask cluster (see `mnist_svm.parallel.workers`), and that is lost.
+            If a Dask cluster does the fit (see `mnist_svm.parallel.workers`), and is lost.
 
         Warns
         -----
         ConvergenceWarning
-            If libsvm gave up on a pair. `kkt_violation_` says how far the optimum is.
+            If libsvm did not converge for a pair; see `kkt_violation_`.
         """
         check_parameters(self)
-        self.__dict__.pop("_kept", None)
-        checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
-        checked = validate_data(self, X, y, dtype="numeric")
-        rows, labels = checked
+        self.__dict__.pop("_prepared", None)
+        rows, labels = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(labels)
-        counts = checked_weights(sample_weight, len(labels))
-        caps = self.C * self._class_factors(labels)
-        if counts is not None:
-            caps *= counts
-        weighted, starts = self._by_class(labels, caps > 0)
+        weights = check_weights(sample_weight, len(labels))
+        classes, codes = np.unique(labels, return_inverse=True)
+        self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        box = self.C * np.asarray(self.class_weight_[codes], np.float64)
+        if weights is not None:
+            box *= weights
+        self.classes_, order, starts = sort_by_class(labels, box > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
-        told = log_to(logging.StreamHandler()) if self.verbose else nullcontext()
-        with workers_for(self.n_jobs) as workers, told:
-            columns = survey(rows, counts, workers.local)
-            kernel = self._kernel_of(self._gamma(rows.shape[1], columns.variance))
-            frame = columns.frame(kernel, kernel_dtype(len(rows)))
-            samples = Samples(rows, weighted, starts, frame, workers.local)
-            projected = project(samples, workers.local, random_state, memory // 3)
+        printing = log_to(logging.StreamHandler()) if self.verbose else nullcontext()
+        with workers_for(self.n_jobs) as workers, printing:
+            columns = column_statistics(rows, weights, workers.local)
+            kernel = self._make_kernel(self._compute_gamma(rows.shape[1], columns.variance))
+            input_transform = columns.input_transform(kernel, kernel_dtype(len(rows)))
+            samples = Samples(rows, order, starts, input_transform, workers.local)
+            projected = project_samples(samples, workers.local, random_state, memory // 3)
             solver = WorkingSetSolver(
-                samples, caps[samples.order], tol=self.tol, workers=workers, memory=memory // 2
+                samples, box[samples.order], tol=self.tol, workers=workers, memory=memory // 2
             )
-            keep = self._kept_in_file(solver, random_state)
+            save = resume(self.checkpoint, self.get_params(), solver, random_state)
             with warnings.catch_warnings():
-                # libsvm's, of single pairs in single rounds.
+                # libsvm warns of single pairs in single rounds.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                solver.solve(random_state, projected, logger.info, keep)
+                solver.solve(random_state, projected, logger.info, save)
         self.gamma_ = kernel.gamma
         self.shape_fit_ = rows.shape
-        self._take(rows, solver)
+        self._store(rows, solver)
         return self
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The label of each sample.
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Predict the label of each sample.
 
         Parameters
         ----------
@@ -251,12 +250,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_samples,), of the type of the labels
+        ndarray of shape (n_samples,), of the dtype of the labels
 
         Raises
         ------
         ValueError
-            If ``X`` is not as in `fit`, or `break_ties` does not fit the decision function.
+            If ``X`` does not match `fit`, or `break_ties` is True with "ovo".
         """
         check_is_fitted(self)
         if self.break_ties and self.decision_function_shape == "ovo":
@@ -265,15 +264,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         k = len(self.classes_)
         values = self._pair_values(X)
         if k == 2:
-            answer = (values[:, 0] >= 0).astype(np.intp)
+            codes = (values[:, 0] >= 0).astype(np.intp)
         elif self.break_ties:
-            answer = class_scores(values, k).argmax(axis=1)
+            codes = class_scores(values, k).argmax(axis=1)
         else:
-            answer = votes(values > 0, k).argmax(axis=1)
-        return np.asarray(self.classes_.take(answer))
+            codes = count_votes(values > 0, k).argmax(axis=1)
+        return np.asarray(self.classes_.take(codes))
 
     def decision_function(self, X: npt.ArrayLike) -> Float64Array:
-        """Decision values: positive for the first class of a pair, or the second of two.
+        """Decision values in units of the margin.
 
         Parameters
         ----------
@@ -282,14 +281,14 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         float64 ndarray
-            Of shape (n_samples,) for two classes; else (n_samples, k), see
-            `mnist_svm.svm.pairwise.class_scores`, or (n_samples, k (k - 1) / 2) for "ovo", in
-            units of the margin.
+            Two classes: of shape (n_samples,), positive for the second class. Otherwise, "ovr":
+            (n_samples, k), see `mnist_svm.svm.pairwise.class_scores`; "ovo":
+            (n_samples, k (k - 1) / 2), positive for the first class of each pair.
 
         Raises
         ------
         ValueError
-            If ``X`` is not as in `fit`.
+            If ``X`` does not match `fit`.
         """
         check_is_fitted(self)
         values = self._pair_values(X)
@@ -302,136 +301,95 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def coef_(self) -> Float64Array:
         """Weights of the features, of shape (k (k - 1) / 2, n_features): ``linear`` only."""
         if self.kernel != "linear":
-            msg = "coef_ is there for the linear kernel only"
+            msg = f"coef_ is only available for the linear kernel, not for {self.kernel!r}"
             raise AttributeError(msg)
         parts = [
-            self.dual_coef_[:, mine] @ self.support_vectors_[mine] for mine in self._class_slices()
+            self.dual_coef_[:, of_class] @ self.support_vectors_[of_class]
+            for of_class in self._class_slices()
         ]
-        return coupled([part.T for part in parts]).T
+        return sum_pairs([part.T for part in parts]).T
 
-    def _kept_in_file(
-        self, solver: WorkingSetSolver, random_state: np.random.RandomState
-    ) -> Callable[[], None]:
-        """Take up an interrupted fit, and give what keeps its rounds."""
-        if self.checkpoint is None:
-            return lambda: None
-        indifferent = {"n_jobs", "verbose", "checkpoint"}
-        parameters = {
-            name: value for name, value in self.get_params().items() if name not in indifferent
-        }
-        samples = solver.samples
-        arrays = samples.order, samples.classes, samples.norms, solver.caps
-        file = Checkpoint(self.checkpoint, fingerprint(parameters, arrays))
-        if file.restore(solver, random_state):
-            logger.info("going on after round %s", len(solver.log))
-        return lambda: file.save(solver, random_state)
-
-    def _class_factors(self, y: npt.NDArray[Any]) -> Float64Array:
-        """The factor of C of each sample's class."""
-        classes, codes = np.unique(y, return_inverse=True)
-        self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=y)
-        return np.asarray(self.class_weight_[codes], np.float64)
-
-    def _by_class(
-        self, y: npt.NDArray[Any], positive: npt.NDArray[np.bool_]
-    ) -> tuple[IntArray, IntArray]:
-        """Rows of positive weight in the order of their classes, and where each class starts."""
-        used = np.flatnonzero(positive)
-        if not len(used):
-            msg = "Invalid input: all samples have zero or negative weights"
-            raise ValueError(msg)
-        self.classes_, codes = np.unique(y[used], return_inverse=True)
-        if len(self.classes_) < 2:
-            msg = (
-                "The number of classes has to be greater than one; got 1 class among the "
-                f"samples of positive weight: {self.classes_[0]!r}"
-            )
-            raise ValueError(msg)
-        order = used[np.argsort(codes, kind="stable")]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-        return order, starts
-
-    def _gamma(self, n_features: int, variance: float) -> float:
+    def _compute_gamma(self, n_features: int, variance: float) -> float:
         if self.gamma == "scale":
             return 1 / (n_features * variance) if variance > 0 else 1.0
         return 1 / n_features if self.gamma == "auto" else float(self.gamma)
 
-    def _kernel_of(self, gamma: float) -> Kernel:
+    def _make_kernel(self, gamma: float) -> Kernel:
         return Kernel(self.kernel, gamma, int(self.degree), float(self.coef0))
 
-    def _take(self, X: npt.NDArray[Any], solver: WorkingSetSolver) -> None:
-        """Keep the solution in the shape of libsvm's."""
+    def _store(self, X: Array, solver: WorkingSetSolver) -> None:
+        """Set the fitted attributes from the solution, in the layout of libsvm."""
         k = len(self.classes_)
         order, classes = solver.samples.order, solver.samples.classes
         support = np.unique(np.concatenate([pair.support for pair in solver.pairs]))
-        # As they follow each other in X, class by class.
         support = support[np.lexsort([order[support], classes[support]])]
-        place = np.empty(len(order), np.intp)
-        place[support] = np.arange(len(support))
+        position = np.empty(len(order), np.intp)
+        position[support] = np.arange(len(support))
         self.n_support_ = np.bincount(classes[support], minlength=k).astype(np.int32)
         self.support_ = order[support].astype(np.int32)
         self.support_vectors_ = np.asarray(X[self.support_])
-        # scikit-learn turns the sign of a single pair: positive is for the second class.
+        # scikit-learn flips the sign of a single pair: positive is for the second class.
         sign = -1 if k == 2 else 1
         self.dual_coef_ = np.zeros((k - 1, len(support)))
         for pair in solver.pairs:
-            of_first = classes[pair.support] == pair.first
-            row = np.where(of_first, pair.second - 1, pair.first)
-            self.dual_coef_[row, place[pair.support]] = sign * pair.coef[pair.coef != 0]
+            is_first = classes[pair.support] == pair.first
+            row = np.where(is_first, pair.second - 1, pair.first)
+            self.dual_coef_[row, position[pair.support]] = sign * pair.coef[pair.coef != 0]
         self.intercept_ = sign * np.array([pair.bias for pair in solver.pairs])
         self.n_iter_ = np.array([pair.iterations for pair in solver.pairs], np.int32)
         self.kkt_violation_ = solver.violation
         self.fit_log_ = [asdict(entry) for entry in solver.log]
-        gave_up = sum(pair.violation > self.tol for pair in solver.pairs)
-        if gave_up:
+        n_failed = sum(pair.violation > self.tol for pair in solver.pairs)
+        if n_failed:
             msg = (
-                f"{gave_up} of {len(solver.pairs)} pairs did not converge: the optimality "
+                f"{n_failed} of {len(solver.pairs)} pairs did not converge: the optimality "
                 f"conditions are violated by up to {solver.violation:.2g}, tol={self.tol:g}. "
                 "Scale the features, or lower C."
             )
             warnings.warn(msg, ConvergenceWarning, stacklevel=3)
 
     def _class_slices(self) -> list[slice]:
-        """Where the support vectors of each class are."""
+        """The support vectors of each class."""
         ends = np.cumsum(self.n_support_)
         return [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
 
     def prepare(self) -> Self:
-        """Compute now, and keep, what every prediction begins with.
+        """Precompute what all predictions share, and keep it in memory.
 
-        Worth it where a few samples at a time are predicted again and again. It takes the memory
-        of the support vectors in float32 or float64, and is not saved with the machine. What is
-        learned must not be changed by hand afterwards; `fit` forgets it.
+        Saves time if a few samples at a time are predicted again and again. It takes the memory
+        of the support vectors in float32 or float64, and is not pickled. Do not change fitted
+        attributes by hand afterwards; `fit` resets it.
 
         Returns
         -------
         KernelSVC
-            Itself.
+            The same estimator.
         """
         check_is_fitted(self)
-        self._kept = self._expansion()
+        self._prepared = self._decision_functions()
         return self
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("_kept", "checkpoint")}
+        return {key: state[key] for key in state if key not in ("_prepared", "checkpoint")}
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
-        # A path of the machine that it was fitted on, or not known yet to the version that was.
+        # Missing in the state, and a path of another machine anyway.
         self.checkpoint = None
 
-    def _expansion(self) -> Expansion:
-        return Expansion(
-            self._kernel_of(self.gamma_),
-            [self.support_vectors_[mine] for mine in self._class_slices()],
-            [self.dual_coef_[:, mine] for mine in self._class_slices()],
+    def _decision_functions(self) -> DecisionFunctions:
+        slices = self._class_slices()
+        return DecisionFunctions(
+            self._make_kernel(self.gamma_),
+            [self.support_vectors_[of_class] for of_class in slices],
+            [self.dual_coef_[:, of_class] for of_class in slices],
             kernel_dtype(self.shape_fit_[0]),
         )
 
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
-        """Decision values of all pairs."""
-        rows: npt.NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
+        """Decision values of all pairs, of shape (n_samples, k (k - 1) / 2)."""
+        rows: Array = validate_data(self, X, dtype="numeric", reset=False)
         with threads(self.n_jobs) as workers:
-            values = (self._kept or self._expansion()).values(rows, workers)
+            values = (self._prepared or self._decision_functions()).values(rows, workers)
         return values + self.intercept_

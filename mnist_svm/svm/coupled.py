@@ -1,29 +1,27 @@
-"""CoupledSVC: the kernel machine whose pairs agree on one confidence a class."""
+"""CoupledSVC: KernelSVC with coupled pairwise confidences."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from mnist_svm.constants import Float64Array
+from mnist_svm.constants import Array, Float64Array
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.pairwise import class_confidences
 
 
 class CoupledSVC(KernelSVC):
-    """`KernelSVC` that answers by coupled confidences in place of votes.
+    """`KernelSVC` that predicts by coupled confidences instead of votes.
 
-    The pairs of classes are the same, and so are the parameters and what is learned. But votes
-    count a duel that was nearly a draw as much as a clear one; the coupled confidences of
-    `mnist_svm.svm.pairwise.class_confidences` do not, and make fewer errors on digits. They
-    can be averaged over several machines, which votes of one machine cannot.
+    Parameters and fitted attributes are the same. A vote ignores how close the decision of a pair
+    was; the confidences of `mnist_svm.svm.pairwise.class_confidences` use it, and make fewer errors
+    on digits. They can also be averaged over several SVMs, as by
+    ``VotingClassifier(voting="soft")``.
     """
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The most confident label of each sample.
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Predict the label with the highest confidence for each sample.
 
         Parameters
         ----------
@@ -31,18 +29,17 @@ class CoupledSVC(KernelSVC):
 
         Returns
         -------
-        ndarray of shape (n_samples,), of the type of the labels
+        ndarray of shape (n_samples,), of the dtype of the labels
 
         Raises
         ------
         ValueError
-            If ``X`` is not as in `fit`.
+            If ``X`` does not match `fit`.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_.take(best))
+        return np.asarray(self.classes_.take(self.predict_proba(X).argmax(axis=1)))
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
-        """A confidence in each class.
+        """Confidences in the classes, uncalibrated.
 
         Parameters
         ----------
@@ -51,22 +48,22 @@ class CoupledSVC(KernelSVC):
         Returns
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
-            See `mnist_svm.svm.pairwise.class_confidences`; `mnist_svm.svm.calibration.Calibrated`
-            makes probabilities of them.
+            See `mnist_svm.svm.pairwise.class_confidences`;
+            `mnist_svm.svm.calibration.Calibrated` turns them into probabilities.
 
         Raises
         ------
         ValueError
-            If ``X`` is not as in `fit`.
+            If ``X`` does not match `fit`.
         """
         check_is_fitted(self)
         values = self._pair_values(X)
-        # Of two classes, a positive value is for the second.
+        # With two classes, positive values are for the second.
         k = len(self.classes_)
         return class_confidences(-values if k == 2 else values, k)
 
     def decision_function(self, X: npt.ArrayLike) -> Float64Array:
-        """Decision values of the pairs, or the logarithm of the confidence in each class.
+        """Logarithms of the confidences, or decision values of the pairs.
 
         Parameters
         ----------
@@ -75,13 +72,13 @@ class CoupledSVC(KernelSVC):
         Returns
         -------
         float64 ndarray
-            For "ovr" and more than two classes, of shape (n_samples, k), the logarithms; else as
-            in `KernelSVC.decision_function`.
+            For "ovr" and more than two classes, the logarithms, of shape (n_samples, k). Otherwise
+            as in `KernelSVC.decision_function`.
 
         Raises
         ------
         ValueError
-            If ``X`` is not as in `fit`.
+            If ``X`` does not match `fit`.
         """
         check_is_fitted(self)
         if self.decision_function_shape == "ovo" or len(self.classes_) == 2:

@@ -1,4 +1,4 @@
-"""Decision values of all pairs of classes, each support vector met once."""
+"""Decision functions of all pairs of classes, with one kernel value per support vector."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import delayed
 
-from mnist_svm.constants import Float64Array, FloatArray
+from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
-from mnist_svm.svm._solver.frame import Frame
-from mnist_svm.svm.kernels import Kernel, squared_norms
+from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
 
-# Rows at a time. BLAS computes the edges of a block by other code than its middle, which may sum in
-# another order, so that the last digits of a row would depend on its place among others. So there
-# are rows of zeros before and after, up to a multiple of the tiles that BLAS cuts.
-GUARD = 8
+# BLAS may sum the edges of a block in another order than its middle, so that the last digits of a
+# row would depend on its position. So blocks are padded with zero rows on both sides, to a multiple
+# of the tiles of BLAS.
+PADDING_ROWS = 8
 ROWS_PER_BLOCK = 304
 
 
-class Expansion:
-    """Kernel expansions of all pairs, a block of rows at a time.
+class DecisionFunctions:
+    """Kernel expansions of the decision functions of all pairs, without intercepts.
 
-    Times the k - 1 dual coefficients that it has, a support vector gives what its class
-    contributes to its pairs with the others. What does not depend on the rows is computed once.
+    A support vector has k - 1 dual coefficients. They give what its class contributes to its pairs
+    with the other classes. All that does not depend on the rows is computed once.
 
     Parameters
     ----------
@@ -36,31 +34,32 @@ class Expansion:
     dual_coef : k float64 ndarrays of shape (k - 1, n_of_class)
         Row: the other classes, in order.
     dtype : float32 or float64
-        In which kernel values are computed; sums are in float64.
+        Type of kernel values; sums are float64.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        vectors: Sequence[npt.NDArray[Any]],
+        vectors: Sequence[Array],
         dual_coef: Sequence[Float64Array],
         dtype: np.dtype[Any],
     ) -> None:
-        # What is zero in all of them takes no part in an inner product.
-        used = None
+        columns = None
         if kernel.name != "rbf":
-            used = np.flatnonzero(np.any([of_class.any(axis=0) for of_class in vectors], axis=0))
+            # Columns that are zero in all support vectors do not affect inner products.
+            nonzero = [of_class.any(axis=0) for of_class in vectors]
+            columns = np.flatnonzero(np.any(nonzero, axis=0))
         sums = [of_class.sum(axis=0, dtype=np.float64) for of_class in vectors]
         centre = np.sum(sums, axis=0) / sum(map(len, vectors))
-        self._frame = Frame(kernel, centre, used, dtype)
-        self._factors = []
+        self._input_transform = InputTransform(kernel, centre, columns, dtype)
+        self._terms = []
         for of_class, coef in zip(vectors, dual_coef, strict=True):
-            points = self._frame.points(of_class)
-            left = kernel.left(points, squared_norms(points))
-            self._factors.append((np.ascontiguousarray(coef), left))
+            points = self._input_transform.transform(of_class)
+            left = kernel.left_factor(points, squared_norms(points))
+            self._terms.append((np.ascontiguousarray(coef), left))
 
-    def values(self, rows: npt.NDArray[Any], workers: Workers) -> Float64Array:
-        """The expansions of all pairs in some rows.
+    def values(self, rows: Array, workers: Workers) -> Float64Array:
+        """Decision values without intercepts.
 
         Parameters
         ----------
@@ -72,25 +71,27 @@ class Expansion:
         float64 ndarray of shape (n, k (k - 1) / 2)
         """
         values = workers(
-            delayed(_expand_block)(self._frame, rows[start : start + ROWS_PER_BLOCK], self._factors)
+            delayed(_block_values)(
+                self._input_transform, rows[start : start + ROWS_PER_BLOCK], self._terms
+            )
             for start in range(0, len(rows), ROWS_PER_BLOCK)
         )
         return np.concatenate(list(values))
 
 
-def _expand_block(
-    frame: Frame, rows: npt.NDArray[Any], factors: list[tuple[Float64Array, FloatArray]]
+def _block_values(
+    input_transform: InputTransform, rows: Array, terms: list[tuple[Float64Array, FloatArray]]
 ) -> Float64Array:
-    points = frame.points(rows)
-    points = np.pad(points, ((GUARD, GUARD + -len(rows) % GUARD), (0, 0)))
-    right = frame.kernel.right(points, squared_norms(points))
-    middle = slice(GUARD, GUARD + len(rows))
-    sums = [frame.kernel.weigh(coef, left, right) for coef, left in factors]
-    return coupled([part[:, middle].T.astype(np.float64) for part in sums])
+    kernel, points = input_transform.kernel, input_transform.transform(rows)
+    points = np.pad(points, ((PADDING_ROWS, PADDING_ROWS + -len(rows) % PADDING_ROWS), (0, 0)))
+    right = kernel.right_factor(points, squared_norms(points))
+    inner = slice(PADDING_ROWS, PADDING_ROWS + len(rows))
+    sums = [kernel.weighted_sum(coef, left, right) for coef, left in terms]
+    return sum_pairs([part[:, inner].T.astype(np.float64) for part in sums])
 
 
-def coupled(parts: Sequence[Float64Array]) -> Float64Array:
-    """Sums for all pairs from what each class contributes to its pairs with the others.
+def sum_pairs(parts: Sequence[Float64Array]) -> Float64Array:
+    """Sums for all pairs, from the contribution of each class to its pairs with the others.
 
     Parameters
     ----------
@@ -101,6 +102,23 @@ def coupled(parts: Sequence[Float64Array]) -> Float64Array:
     -------
     float64 ndarray of shape (n, k (k - 1) / 2)
     """
-    return np.stack(
-        [parts[a][:, b - 1] + parts[b][:, a] for a, b in combinations(range(len(parts)), 2)], axis=1
-    )
+    first, second = pair_columns(len(parts))
+    columns = np.concatenate(parts, axis=1)
+    return columns.take(first, axis=1) + columns.take(second, axis=1)
+
+
+def pair_columns(n_classes: int) -> tuple[IntArray, IntArray]:
+    """Where the two terms of each pair (a, b), a < b, are in the concatenated parts.
+
+    Parameters
+    ----------
+    n_classes : int
+        k, at least 2.
+
+    Returns
+    -------
+    first, second : intp ndarrays of shape (k (k - 1) / 2,)
+        Columns of the contributions of a and of b; see `sum_pairs`.
+    """
+    a, b = np.transpose(list(combinations(range(n_classes), 2)))
+    return a * (n_classes - 1) + b - 1, b * (n_classes - 1) + a

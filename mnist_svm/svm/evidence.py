@@ -1,25 +1,23 @@
-"""What decided: the parts of a pair's decision function, and where it rises.
+"""Terms and gradients of decision functions, to explain a prediction.
 
-The decision function of a pair of classes is a sum over support vectors z_i, and a constant:
+The decision function of a pair of classes is a sum over support vectors z_i and an intercept:
 
     f(x) = sum_i a_i k(z_i, x) + b
 
-The terms of the sum are the evidence, each of one training sample; and what makes f rise is its
-gradient, which for these kernels is a weighted sum of support vectors again.
+Each term is the contribution of one training sample. The gradient of f is a weighted sum of
+support vectors as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
-from mnist_svm.constants import Float64Array, IntArray
+from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
 from mnist_svm.svm.classifier import KernelSVC
-from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
 from mnist_svm.svm.pairwise import STEEPNESS
 
 
@@ -30,12 +28,12 @@ class PairDecision:
     Attributes
     ----------
     kernel : Kernel
-    vectors : float64 ndarray of shape (n, n_features)
-        The support vectors of this pair.
-    weights : float64 ndarray of shape (n,)
-        a_i: positive for support vectors of the first class, negative for those of the other.
-    places : intp ndarray of shape (n,)
-        Where each is in the machine's ``support_`` and ``support_vectors_``.
+    support_vectors : float64 ndarray of shape (n, n_features)
+        Those of this pair.
+    dual_coef : float64 ndarray of shape (n,)
+        a_i: positive for support vectors of the first class, negative for those of the second.
+    support_indices : intp ndarray of shape (n,)
+        Positions in ``support_`` and ``support_vectors_`` of the SVM.
     intercept : float
         b.
     """
@@ -46,8 +44,8 @@ class PairDecision:
     support_indices: IntArray
     intercept: float
 
-    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
-        """Decision values, in units of the margin: positive for the first class.
+    def decision_function(self, X: Array) -> Float64Array:
+        """Decision values in units of the margin: positive for the first class.
 
         Parameters
         ----------
@@ -57,11 +55,10 @@ class PairDecision:
         -------
         float64 ndarray of shape (m,)
         """
-        kernel_values, _ = self._kernel(X)
-        return np.asarray(kernel_values @ self.dual_coef + self.intercept)
+        return np.asarray(self._kernel_values(self.kernel, X) @ self.dual_coef + self.intercept)
 
-    def contributions(self, x: npt.NDArray[Any]) -> Float64Array:
-        """What each support vector adds to the decision value of one sample.
+    def contributions(self, x: Array) -> Float64Array:
+        """The term of each support vector in the decision value of one sample.
 
         Parameters
         ----------
@@ -70,13 +67,12 @@ class PairDecision:
         Returns
         -------
         float64 ndarray of shape (n,)
-            ``a_i k(z_i, x)``. They and the intercept add up to the decision value.
+            ``a_i k(z_i, x)``. Their sum and the intercept are the decision value.
         """
-        kernel_values, _ = self._kernel(x[None])
-        return np.asarray(kernel_values[0] * self.dual_coef)
+        return np.asarray(self._kernel_values(self.kernel, x[None])[0] * self.dual_coef)
 
-    def gradient(self, x: npt.NDArray[Any]) -> Float64Array:
-        """The gradient of the decision function.
+    def gradient(self, x: Array) -> Float64Array:
+        """The gradient of the decision function at one sample.
 
         Parameters
         ----------
@@ -89,85 +85,77 @@ class PairDecision:
             1 (``linear``) or ``degree gamma (gamma t + coef0) ** (degree - 1)`` (``poly``); for
             ``rbf``, ``sum_i 2 gamma a_i k(z_i, x) (z_i - x)``.
         """
-        _, slopes = self._kernel(x[None])
-        pulls = slopes[0] * self.dual_coef
-        gradient = pulls @ self.support_vectors
-        return np.asarray(gradient - pulls.sum() * x if self.kernel.name == "rbf" else gradient)
+        factor, derivative = self.kernel.derivative()
+        weights = factor * self._kernel_values(derivative, x[None])[0] * self.dual_coef
+        gradient = weights @ self.support_vectors
+        return np.asarray(gradient - weights.sum() * x if self.kernel.name == "rbf" else gradient)
 
-    def _kernel(self, X: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array]:
-        """Kernel values of each row with each support vector, and the factors of `gradient`."""
-        X = X.astype(np.float64)
-        inner, kernel = X @ self.support_vectors.T, self.kernel
-        if kernel.name == "linear":
-            return inner, np.ones_like(inner)
-        if kernel.name == "poly":
-            base = kernel.gamma * inner + kernel.coef0
-            slopes = kernel.degree * kernel.gamma * base ** max(kernel.degree - 1, 0)
-            return base**kernel.degree, slopes
-        norms = np.einsum("ij,ij->i", X, X)[:, None] + np.einsum(
-            "ij,ij->i", self.support_vectors, self.support_vectors
-        )
-        values = np.exp(-kernel.gamma * np.maximum(norms - 2 * inner, 0))
-        return values, 2 * kernel.gamma * values
+    def _kernel_values(self, kernel: Kernel, X: Array) -> FloatArray:
+        """Values of a kernel for each row and each support vector."""
+        centre = np.zeros(self.support_vectors.shape[1])
+        transform = InputTransform(kernel, centre, None, np.dtype(np.float64)).transform
+        rows, vectors = transform(X), transform(self.support_vectors)
+        left = kernel.left_factor(rows, squared_norms(rows))
+        return kernel.values(left, kernel.right_factor(vectors, squared_norms(vectors)))
 
 
-def pair_decision(machine: KernelSVC, first: int, second: int) -> PairDecision:
+def pair_decision(svc: KernelSVC, first: int, second: int) -> PairDecision:
     """The decision function of one class against another.
 
     Parameters
     ----------
-    machine : fitted KernelSVC
+    svc : fitted KernelSVC
     first, second : int
-        Places of two different classes in ``classes_``; values are positive for the first.
+        Indices of two different classes in ``classes_``; values are positive for the first.
 
     Returns
     -------
     PairDecision
     """
-    k = len(machine.classes_)
-    owner = np.repeat(np.arange(k), machine.n_support_)
+    k = len(svc.classes_)
+    class_of_vector = np.repeat(np.arange(k), svc.n_support_)
     low, high = min(first, second), max(first, second)
-    weights = np.zeros(len(owner))
+    coef = np.zeros(len(class_of_vector))
     # A class has no row for itself.
-    weights[owner == low] = machine.dual_coef_[high - 1, owner == low]
-    weights[owner == high] = machine.dual_coef_[low, owner == high]
-    # Of two classes, a positive value is for the second.
+    coef[class_of_vector == low] = svc.dual_coef_[high - 1, class_of_vector == low]
+    coef[class_of_vector == high] = svc.dual_coef_[low, class_of_vector == high]
+    # With two classes, positive values are for the second.
     sign = 1 if (first < second) == (k > 2) else -1
-    places = np.flatnonzero(weights)
+    indices = np.flatnonzero(coef)
     pair = low * (2 * k - low - 1) // 2 + high - low - 1
     return PairDecision(
-        Kernel(machine.kernel, machine.gamma_, int(machine.degree), float(machine.coef0)),
-        np.asarray(machine.support_vectors_[places], np.float64),
-        sign * weights[places],
-        places,
-        sign * float(machine.intercept_[pair]),
+        Kernel(svc.kernel, svc.gamma_, int(svc.degree), float(svc.coef0)),
+        np.asarray(svc.support_vectors_[indices], np.float64),
+        sign * coef[indices],
+        indices,
+        sign * float(svc.intercept_[pair]),
     )
 
 
 @dataclass(frozen=True)
 class OneVsRest:
-    """One class against all others: its duels, the narrowest of them counting most.
+    """One class against all others: a smooth minimum of its decision values.
 
         S(x) = -log(sum_b exp(-s f_b(x))) / s,  s = `STEEPNESS`
 
-    is a smooth minimum of the duels' decision values f_b. The coupled confidence of
-    `mnist_svm.svm.pairwise.class_confidences` grows with it and with nothing else, but for the
-    normalisation.
+    where f_b is the decision function against class b. The coupled confidence of
+    `mnist_svm.svm.pairwise.class_confidences` is, before it is normalised, an increasing function
+    of S.
 
     Attributes
     ----------
-    duels : tuple of PairDecision
+    pairs : tuple of PairDecision
     """
 
-    duels: tuple[PairDecision, ...]
+    pairs: tuple[PairDecision, ...]
 
-    def decision_function(self, X: npt.NDArray[Any]) -> Float64Array:
+    def decision_function(self, X: Array) -> Float64Array:
         """S of each row, float64 ndarray of shape (m,), in units of the margin."""
-        values = np.stack([duel.decision_function(X) for duel in self.duels])
+        values = np.stack([pair.decision_function(X) for pair in self.pairs])
         return np.asarray(-logsumexp(-STEEPNESS * values, axis=0) / STEEPNESS)
 
-    def gradient(self, x: npt.NDArray[Any]) -> Float64Array:
-        """The gradient of S at one sample: of the duels', weighted by how narrow they are."""
-        values = np.array([duel.decision_function(x[None])[0] for duel in self.duels])
-        gradients = np.stack([duel.gradient(x) for duel in self.duels])
+    def gradient(self, x: Array) -> Float64Array:
+        """The gradient of S at one sample: that of the pairs, weighted by their softmax."""
+        values = np.array([pair.decision_function(x[None])[0] for pair in self.pairs])
+        gradients = np.stack([pair.gradient(x) for pair in self.pairs])
         return np.asarray(softmax(-STEEPNESS * values) @ gradients)

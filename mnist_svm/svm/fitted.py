@@ -1,4 +1,4 @@
-"""The kernel machines inside a fitted model, however it is put together."""
+"""The SVMs inside a fitted model, whatever meta-estimators hold them."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from typing import Any
 from mnist_svm.svm.classifier import KernelSVC
 
 
-def fitted_svcs(fitted: Any) -> Iterator[KernelSVC]:
+def fitted_svcs(model: Any) -> Iterator[KernelSVC]:
     """Each fitted `KernelSVC` of a model, in order.
 
     Parameters
     ----------
-    fitted : KernelSVC, sklearn Pipeline, VotingClassifier, or what holds one as ``estimator_``
-        Pipelines end with one of these, the others hold them.
+    model : KernelSVC, sklearn Pipeline, VotingClassifier, or meta-estimator with ``estimator_``
+        May be nested.
 
     Yields
     ------
     KernelSVC
     """
-    for _, machine in svcs_with_transformers(fitted):
-        yield machine
+    for _, svc in svcs_with_transformers(model):
+        yield svc
 
 
 def svcs_with_transformers(
-    fitted: Any, steps: tuple[Any, ...] = ()
+    model: Any, transformers: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], KernelSVC]]:
-    """Each fitted `KernelSVC` of a model, and what its samples go through before.
+    """Each fitted `KernelSVC` of a model, with the transformers in front of it.
 
     Parameters
     ----------
-    fitted : see `fitted_svcs`
-    steps : tuple of transformers
-        What samples have gone through before they come to ``fitted``.
+    model : see `fitted_svcs`
+    transformers : tuple of transformers
+        Those in front of `model`.
 
     Yields
     ------
     (tuple of transformers, KernelSVC)
     """
-    if isinstance(fitted, KernelSVC):
-        yield steps, fitted
-    elif hasattr(fitted, "estimator_"):
-        yield from svcs_with_transformers(fitted.estimator_, steps)
-    elif hasattr(fitted, "estimators_"):
-        for machine in fitted.estimators_:
-            yield from svcs_with_transformers(machine, steps)
+    if isinstance(model, KernelSVC):
+        yield transformers, model
+    elif hasattr(model, "estimator_"):
+        yield from svcs_with_transformers(model.estimator_, transformers)
+    elif hasattr(model, "estimators_"):
+        for estimator in model.estimators_:
+            yield from svcs_with_transformers(estimator, transformers)
     else:
-        *before, (_, last) = fitted.steps
-        yield from svcs_with_transformers(last, (*steps, *(step for _, step in before)))
+        *steps, (_, last) = model.steps
+        yield from svcs_with_transformers(last, (*transformers, *(step for _, step in steps)))

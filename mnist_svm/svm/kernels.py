@@ -1,19 +1,23 @@
 """Kernel values in blocks: one matrix product, then one pass over the result.
 
-Every kernel here is a function of the inner product and of the two squared norms. What is
-added to the inner product is folded into the matrix product as further columns of its factors,
-and what multiplies it into a scaling of the rows, so that no pass over the block is spent on it.
-Columns of zeros at the end of a factor may be cut off; see `trimmed`.
+Every kernel is a function of the inner product and the two squared norms. `InputTransform` scales
+the rows so that gamma is 1, and `Kernel` puts the terms that are added to the inner product into
+extra columns of the two factors. So neither costs a pass over the block of kernel values. Zero
+columns at the end of a factor may be cut off; see `trim_trailing_zeros`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any, TypeVar
 
 import numpy as np
 
-from mnist_svm.constants import FloatArray
+from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
+
+T = TypeVar("T")
 
 KERNELS = ("linear", "poly", "rbf")
 
@@ -34,9 +38,9 @@ class Kernel:
     Attributes
     ----------
     name : one of `KERNELS`.
-    gamma : positive; ``linear`` has none.
-    degree : integer, at least 0, of ``poly``.
-    coef0 : of ``poly``.
+    gamma : at least 0; not used by ``linear``.
+    degree : integer, at least 0; ``poly`` only.
+    coef0 : ``poly`` only.
     """
 
     name: str
@@ -46,19 +50,19 @@ class Kernel:
 
     @property
     def is_positive_definite(self) -> bool:
-        """Whether it is the inner product of some feature map phi, whatever the data.
+        """Whether the kernel is the inner product of a feature map phi, for any data.
 
-        Then ``k(x, x) = ||phi(x)||**2``, and the inequality of Cauchy and Schwarz holds.
+        Then ``k(x, x) = ||phi(x)||**2``, and the Cauchy-Schwarz inequality holds.
         """
         return self.name != "poly" or self.coef0 >= 0
 
-    def left(self, points: FloatArray, norms: FloatArray) -> FloatArray:
-        """The left factor of the matrix product in `values`: further columns, then the points.
+    def left_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """The left factor of the matrix product in `values`: extra columns, then the points.
 
         Parameters
         ----------
         points : ndarray of shape (n, n_features)
-            Scaled so that gamma is 1; see `mnist_svm.svm._solver.frame.Frame`.
+            From `InputTransform`.
         norms : ndarray of shape (n,)
             `squared_norms` of the points.
 
@@ -72,8 +76,8 @@ class Kernel:
             return _with_columns(points, 1, 1)
         return _with_columns(points, 1, 1, -norms)
 
-    def right(self, points: FloatArray, norms: FloatArray) -> FloatArray:
-        """The right factor of the matrix product in `values`; see `left`."""
+    def right_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """The right factor of the matrix product in `values`; see `left_factor`."""
         if self.name == "linear":
             return points
         if self.name == "poly":
@@ -86,9 +90,9 @@ class Kernel:
         Parameters
         ----------
         left : ndarray of shape (n, n_columns)
-            From `left`; may be `trimmed`.
+            From `left_factor`; may be trimmed.
         right : ndarray of shape (m, n_columns)
-            From `right`; may be `trimmed`.
+            From `right_factor`; may be trimmed.
 
         Returns
         -------
@@ -96,20 +100,20 @@ class Kernel:
         """
         values = _product(left, right)
         if self.name == "poly":
-            return _power(values, self.degree)
+            return np.ones_like(values) if self.degree == 0 else power(values, self.degree)
         if self.name == "rbf":
             # Rounding may leave a squared distance slightly below zero.
             np.minimum(values, 0, out=values)
             np.exp(values, out=values)
         return values
 
-    def weigh(self, weights: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    def weighted_sum(self, weights: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
         """Weighted sums of kernel values, ``weights @ values(left, right)``.
 
         Parameters
         ----------
         weights : ndarray of shape (n_sums, n)
-            In float64, sums are in float64, whatever the kernel values are in.
+            If float64, the sums are float64 for kernel values of any type.
         left, right : see `values`
 
         Returns
@@ -121,13 +125,13 @@ class Kernel:
         return np.asarray(weights @ self.values(left, right))
 
     def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
-        """``k(x, x)`` for points of the given squared norms.
+        """``k(x, x)`` of points, from their squared norms.
 
         Parameters
         ----------
         norms : ndarray of shape (n,)
         inner : ndarray of shape (n,), optional
-            Taken in place of the inner product ``<x, x>``.
+            Replaces the inner product ``<x, x>``.
 
         Returns
         -------
@@ -138,6 +142,57 @@ class Kernel:
             return np.asarray((inner + self.coef0) ** self.degree)
         return inner if self.name == "linear" else np.asarray(np.exp(2 * (inner - norms)))
 
+    def derivative(self) -> tuple[float, Kernel]:
+        """The derivative by ``<x, z>`` at fixed norms, as a factor and another kernel."""
+        if self.name == "poly":
+            return self.degree * self.gamma, replace(self, degree=max(self.degree - 1, 0))
+        return (2 * self.gamma, self) if self.name == "rbf" else (1.0, Kernel("poly", degree=0))
+
+
+@dataclass(frozen=True)
+class InputTransform:
+    """Turn rows of ``X`` into the points of a kernel: select columns, centre, scale, convert.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    centre : float64 ndarray of shape (n_features,)
+        Subtracted for ``rbf`` only: distances stay, and float32 loses no digits to a common offset.
+    columns : intp ndarray, optional
+        Columns to take, in this order. The others are the same in all rows. None takes all.
+    dtype : float32 or float64
+        Type of the points and of the kernel values.
+    """
+
+    kernel: Kernel
+    centre: Float64Array
+    columns: IntArray | None
+    dtype: np.dtype[Any]
+
+    def transform(self, rows: Array) -> FloatArray:
+        """The points of some rows, scaled by the root of gamma.
+
+        Parameters
+        ----------
+        rows : numeric ndarray of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns), of type `dtype`
+        """
+        centre = self.centre
+        if self.columns is not None:
+            # `take` gives C order, which plain indexing does not.
+            rows, centre = rows.take(self.columns, axis=1), centre[self.columns]
+        points = np.empty(rows.shape, self.dtype)
+        scale = self.dtype.type(1 if self.kernel.name == "linear" else sqrt(self.kernel.gamma))
+        if self.kernel.name == "rbf":
+            np.subtract(rows, centre, out=points, casting="unsafe")
+            points *= scale
+        else:
+            np.multiply(rows, scale, out=points, casting="unsafe")
+        return points
+
 
 def kernel_dtype(n_samples: int) -> np.dtype[Any]:
     """The type in which kernel values are computed, for a model fitted to `n_samples` samples."""
@@ -145,21 +200,12 @@ def kernel_dtype(n_samples: int) -> np.dtype[Any]:
 
 
 def squared_norms(points: FloatArray) -> FloatArray:
-    """``<x, x>`` of each row.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n,)
-    """
+    """``<x, x>`` of each row: ndarray of shape (n,)."""
     return np.asarray(np.einsum("ij,ij->i", points, points))
 
 
-def trimmed(factor: FloatArray) -> FloatArray:
-    """A kernel factor without the columns of zeros at its end.
+def trim_trailing_zeros(factor: FloatArray) -> FloatArray:
+    """A view of a kernel factor without the zero columns at its end.
 
     Parameters
     ----------
@@ -167,39 +213,48 @@ def trimmed(factor: FloatArray) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (n, at most n_columns), a view
+    ndarray of shape (n, at most n_columns)
     """
-    filled = np.flatnonzero(factor.any(axis=0))
-    return factor[:, : filled[-1] + 1 if len(filled) else 0]
+    nonzero = np.flatnonzero(factor.any(axis=0))
+    return factor[:, : nonzero[-1] + 1 if len(nonzero) else 0]
+
+
+def power(base: T, exponent: int) -> T:
+    """``base ** exponent`` by repeated squaring: two passes for the fourth power.
+
+    Parameters
+    ----------
+    base : ndarray, overwritten; or an immutable value with ``*``, such as a node of a graph
+    exponent : int, at least 1
+
+    Returns
+    -------
+    As `base`
+    """
+    value: Any = base
+    result: Any = None
+    while True:
+        exponent, odd = divmod(exponent, 2)
+        if odd and result is not None:
+            result *= value
+        if exponent == 0:
+            return value if result is None else result  # type: ignore[no-any-return]
+        if odd and result is None:
+            result = copy(value)
+        value *= value
 
 
 def _product(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Inner products of all rows, of which the end may have been cut."""
+    """Inner products of all rows; either factor may be trimmed."""
     width = min(left.shape[1], right.shape[1])
     return np.asarray(left[:, :width] @ right[:, :width].T)
 
 
 def _with_columns(points: FloatArray, factor: float, *columns: FloatArray | float) -> FloatArray:
-    """The points times a factor, and columns to the left of them."""
+    """The points times a factor, with columns in front."""
     n, width = points.shape
     out = np.empty((n, len(columns) + width), points.dtype)
-    for at, column in enumerate(columns):
-        out[:, at] = column
+    for index, column in enumerate(columns):
+        out[:, index] = column
     np.multiply(points, points.dtype.type(factor), out=out[:, len(columns) :])
     return out
-
-
-def _power(values: FloatArray, exponent: int) -> FloatArray:
-    """A power by repeated squaring, in place where it can be: two passes for the fourth."""
-    if exponent == 0:
-        return np.ones_like(values)
-    result: FloatArray | None = None
-    while True:
-        exponent, odd = divmod(exponent, 2)
-        if odd and result is not None:
-            result *= values
-        if exponent == 0:
-            return values if result is None else result
-        if odd and result is None:
-            result = values.copy()
-        np.square(values, out=values)

@@ -1,17 +1,29 @@
-"""Where a fit says how its rounds go, at level INFO."""
+"""The logger of the SVM, which reports the rounds of a fit at level INFO."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 logger = logging.getLogger("mnist_svm.svm")
+
+_prefix = ContextVar("_prefix", default="")
+
+
+def _add_prefix(record: logging.LogRecord) -> bool:
+    if prefix := _prefix.get():
+        record.msg, record.args = prefix + record.getMessage(), ()
+    return True
+
+
+logger.addFilter(_add_prefix)
 
 
 @contextmanager
 def log_to(handler: logging.Handler) -> Iterator[None]:
-    """Let a handler hear the logger.
+    """Add a handler to the logger, and set the logger's level to INFO.
 
     Parameters
     ----------
@@ -29,20 +41,15 @@ def log_to(handler: logging.Handler) -> Iterator[None]:
 
 @contextmanager
 def log_stage(name: str) -> Iterator[None]:
-    """Say which stage of a longer work begins, and let all that is said in it begin so.
+    """Log the name of a stage, and prefix it to the messages of the current context.
 
     Parameters
     ----------
     name : str
     """
-
-    def named(record: logging.LogRecord) -> bool:
-        record.msg = f"{name}: {record.msg}"
-        return True
-
     logger.info(name)
-    logger.addFilter(named)
+    token = _prefix.set(f"{_prefix.get()}{name}: ")
     try:
         yield
     finally:
-        logger.removeFilter(named)
+        _prefix.reset(token)

@@ -1,4 +1,4 @@
-"""Virtual support vectors: teach a machine what does not change a sample's class."""
+"""Virtual support vectors: train on distorted copies of the support vectors."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Copies at most, but one of each support vector. Where there are many support vectors, classes
-# overlap: that takes time more than copies, which then teach less.
-MOST = 100_000
+from mnist_svm.constants import Array, Float64Array
 
-# From samples and a source of random numbers to as many changed samples.
-Distort = Callable[[npt.NDArray[Any], np.random.RandomState], npt.NDArray[Any]]
+# Limit of the copies in all, but each support vector has at least one. Many support vectors mean
+# that classes overlap: then copies cost much time and help little.
+MAX_COPIES = 100_000
+
+# From samples and a generator of random numbers to as many distorted samples.
+Distort = Callable[[Array, np.random.RandomState], Array]
 
 
-def _has(method: str) -> Callable[[Any], bool]:
+def _estimator_has(method: str) -> Callable[[Any], bool]:
     return lambda self: hasattr(getattr(self, "estimator_", self.estimator), method)
 
 
 class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Meta-estimator that fits a machine, distorts its support vectors, and fits it again.
+    """Meta-estimator that fits an SVM, adds distorted copies of its support vectors, and refits it.
 
-    What a machine learns from a sample is all in its support vectors. So to teach it that a
-    digit stays the same digit when it is bent or moved a little, it is enough to add changed
-    copies of the support vectors to the training set: the virtual support vectors. That is far
-    fewer samples than copies of everything, with the same effect.
+    An SVM depends on its support vectors only. So to make it invariant to small distortions, it is
+    enough to add distorted copies of the support vectors to the training set, the virtual support
+    vectors. These are far fewer than copies of all samples, and have the same effect.
 
     Parameters
     ----------
     estimator : estimator
         A `KernelSVC`, or a pipeline that ends with one.
     distort : callable
-        Takes samples, an ndarray of shape (n, n_features), and a numpy.random.RandomState; gives
-        a changed copy of each.
+        Called with samples, an ndarray of shape (n, n_features), and a numpy.random.RandomState;
+        returns a distorted copy of each sample.
     copies : int, default=8
-        Of each support vector, at least 1. Fewer, where that would be more than 100,000 in all.
+        Copies of each support vector, at least 1. Fewer are made if there would be more than
+        100,000 in all.
     random_state : int, RandomState instance or None, default=None
-        For `distort`.
+        Seed of the distortions.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (k,)
     n_features_in_ : int
     n_virtual_ : int
-        Copies that were added to the training set.
+        Number of virtual support vectors.
 
     References
     ----------
@@ -59,7 +61,7 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """
 
     estimator_: Any
-    classes_: npt.NDArray[Any]
+    classes_: Array
     n_features_in_: int
     n_virtual_: int
 
@@ -87,31 +89,32 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         VirtualSupportVectors
-            Itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If `copies` is less than 1, or `estimator` refuses ``X`` or ``y``.
+            If `copies` is less than 1, or `estimator` rejects ``X`` or ``y``.
         """
         if self.copies < 1:
             msg = f"copies must be at least 1, got {self.copies!r}"
             raise ValueError(msg)
-        checked: tuple[npt.NDArray[Any], npt.NDArray[Any]]
-        checked = validate_data(self, X, y, dtype="numeric")
-        X, y = checked
+        rows, labels = validate_data(self, X, y, dtype="numeric")
         random_state = check_random_state(self.random_state)
-        support = _support(clone(self.estimator).fit(X, y))
-        copies = max(min(self.copies, MOST // len(support)), 1)
-        parts = [X, *(self.distort(X[support], random_state) for _ in range(copies))]
-        labels = np.concatenate([y, np.tile(y[support], copies)])
-        self.estimator_ = clone(self.estimator).fit(np.concatenate(parts), labels)
+        first = clone(self.estimator).fit(rows, labels)
+        support = (first[-1] if hasattr(first, "steps") else first).support_
+        copies = max(min(self.copies, MAX_COPIES // len(support)), 1)
+        virtual = [self.distort(rows[support], random_state) for _ in range(copies)]
+        self.estimator_ = clone(self.estimator).fit(
+            np.concatenate([rows, *virtual]),
+            np.concatenate([labels, np.tile(labels[support], copies)]),
+        )
         self.classes_ = self.estimator_.classes_
         self.n_virtual_ = copies * len(support)
         return self
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The label of each sample, as `estimator_` sees it.
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Predict the label of each sample, by `estimator_`.
 
         Parameters
         ----------
@@ -119,13 +122,13 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,), of the type of the labels
+        ndarray of shape (n_samples,), of the dtype of the labels
         """
-        return np.asarray(self._asked("predict", X))
+        return np.asarray(self._delegate("predict", X))
 
-    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """The confidence of `estimator_` in each class.
+    @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
+        """Confidences in the classes, by `estimator_`.
 
         Parameters
         ----------
@@ -135,11 +138,11 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         float64 ndarray of shape (n_samples, k)
         """
-        return np.asarray(self._asked("predict_proba", X))
+        return np.asarray(self._delegate("predict_proba", X))
 
-    @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
-    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """The decision values of `estimator_`.
+    @available_if(_estimator_has("decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: npt.ArrayLike) -> Float64Array:
+        """Decision values, by `estimator_`.
 
         Parameters
         ----------
@@ -148,16 +151,10 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         float64 ndarray
-            Of the shape that `estimator_` gives it.
+            In the shape of `estimator_`.
         """
-        return np.asarray(self._asked("decision_function", X))
+        return np.asarray(self._delegate("decision_function", X))
 
-    def _asked(self, method: str, X: npt.ArrayLike) -> Any:
+    def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
         check_is_fitted(self)
         return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
-
-
-def _support(fitted: Any) -> npt.NDArray[np.int32]:
-    """Rows of the support vectors in the training set."""
-    support: npt.NDArray[np.int32] = (fitted[-1] if hasattr(fitted, "steps") else fitted).support_
-    return support

@@ -22,6 +22,7 @@ def machine():
     return CoupledSVC(C=3.0, gamma=8e-6, random_state=0)
 
 
+@pytest.mark.slow
 @parametrize_with_checks([Calibrated(CoupledSVC(C=10, random_state=0))])
 def test_the_contract_of_scikit_learn_is_kept(estimator, check):
     # No check is waived.
@@ -216,7 +217,7 @@ def test_progress_tells_calibrating_from_fitting(known, caplog):
         Calibrated(machine()).fit(*known)
     assert caplog.messages[0] == "calibrating 1/3"
     assert caplog.messages[1].startswith("calibrating 1/3: round 1: working set")
-    assert "calibrating, reading 300 samples held out" in caplog.messages
+    assert "calibrating, predicting 300 held-out samples" in caplog.messages
     rest = caplog.messages[caplog.messages.index("fitting to all 900 samples") + 1 :]
     assert rest
     assert all(message.startswith("round ") for message in rest)

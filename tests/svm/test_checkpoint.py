@@ -29,7 +29,7 @@ def digits(train_set):
 @pytest.fixture(autouse=True)
 def guesses(monkeypatch):
     """Let the solver project its samples for guesses, as it does where there are many."""
-    monkeypatch.setattr(samples, "MANY", 1000)
+    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def machine(path=None, **parameters):
 @pytest.fixture(scope="module")
 def without_a_break(digits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "MANY", 1000)
+        patch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
         return bits(machine().fit(*digits))
 
 
@@ -83,6 +83,7 @@ def rounds_of(monkeypatch):
     return solved
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_to_the_same_bits_from_every_round(
     digits, without_a_break, interrupted, path, monkeypatch
 ):
@@ -104,6 +105,7 @@ def test_a_fit_may_be_interrupted_in_every_round(digits, without_a_break, interr
     assert bits(machine(path).fit(*digits)) == without_a_break
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"C": 1.0}, {"gamma": 2e-7}, {"tol": 1e-2}, {"random_state": 1}], ids=str
 )
@@ -112,6 +114,7 @@ def test_other_parameters_are_another_fit(digits, interrupted, path, change):
     assert bits(machine(path, **change).fit(*digits)) == bits(machine(**change).fit(*digits))
 
 
+@pytest.mark.slow
 def test_other_samples_or_labels_are_another_fit(digits, interrupted, path):
     X, y = digits
     interrupted(machine(path), 2)
@@ -132,6 +135,7 @@ def test_threads_are_no_part_of_a_fit(digits, without_a_break, interrupted, path
     assert solved[0] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None], ids=["empty", "text", "cut"])
 def test_a_file_that_is_no_checkpoint_is_replaced(
     digits, without_a_break, interrupted, path, content

@@ -89,6 +89,7 @@ def slope(values, x, at, step=1e-4):
     return (above - below) / (2 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", [(0, 6), (3, 8), (9, 4)])
 def test_the_gradient_is_the_slope_of_the_decision_function(machine, digits, pair):
     def of_pair(X):

@@ -13,6 +13,7 @@ from tests.support.svm_oracle import kernel_of, objectives, values, violation
 TOL = 1e-3
 
 
+@pytest.mark.slow
 @parametrize_with_checks([KernelSVC()])
 def test_scikit_learn_s_checks_pass(estimator, check):
     check(estimator)
@@ -51,6 +52,7 @@ def assert_same_machine(ours, peer, X, y, X_test, kernel, C):
     np.testing.assert_allclose(ours.decision_function(X_test), expected, rtol=0, atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("C", [0.1, 1, 100])
 @pytest.mark.parametrize("name", ["poly", "rbf", "linear"])
 def test_the_optimum_is_svc_s(some, name, C):
@@ -63,6 +65,7 @@ def test_the_optimum_is_svc_s(some, name, C):
     assert_same_machine(ours, peer, X, y, X_test, kernel, C)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["poly", "rbf"])
 def test_bounded_support_vectors_are_right_on_noisy_labels(some, name):
     X, y, X_test = some
@@ -79,6 +82,7 @@ def test_bounded_support_vectors_are_right_on_noisy_labels(some, name):
 CLASSIC = {"kernel": "poly", "degree": 4, "coef0": 1.0, "decision_function_shape": "ovo"}
 
 
+@pytest.mark.slow
 def test_the_optimum_is_svc_s_on_a_quarter_of_mnist(deskewed):
     X, y, X_test = deskewed[0][:15_000], deskewed[1][:15_000], deskewed[2]
     ours = KernelSVC(**CLASSIC).fit(X, y)
@@ -87,6 +91,7 @@ def test_the_optimum_is_svc_s_on_a_quarter_of_mnist(deskewed):
     assert_same_machine(ours, peer, X, y, X_test, kernel, 1.0)
 
 
+@pytest.mark.slow
 def test_the_conditions_of_the_optimum_are_met_on_all_of_mnist(deskewed):
     # SVC takes a minute; these conditions, by formula in float64, tell the optimum by themselves.
     X, y, _, _ = deskewed
@@ -99,6 +104,7 @@ def test_the_conditions_of_the_optimum_are_met_on_all_of_mnist(deskewed):
     assert ours.fit_log_[-1]["violators"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 5, 9])
 @pytest.mark.parametrize("coef0", [0.0, 1.0])
 def test_every_degree_gives_svc_s_machine(some, degree, coef0):
@@ -111,6 +117,7 @@ def test_every_degree_gives_svc_s_machine(some, degree, coef0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [2, 3])
 def test_a_negative_coef0_has_its_conditions_met_as_well(some, degree):
     # The kernel has no feature space to bound a margin in, and more optima than one.
@@ -122,6 +129,7 @@ def test_a_negative_coef0_has_its_conditions_met_as_well(some, degree):
     assert (ours.predict(X_test) == peer.predict(X_test)).mean() >= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 47, 303, 304, 305, 999])
 def test_how_many_rows_come_along_changes_no_decision(some, size):
     X, y, X_test = some
@@ -134,6 +142,7 @@ def test_how_many_rows_come_along_changes_no_decision(some, size):
     np.testing.assert_allclose(alone, together[: len(alone)], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 40, 100])
 def test_the_block_size_changes_no_decision(some, block, monkeypatch):
     X, y, X_test = some
@@ -153,6 +162,7 @@ def test_decision_values_follow_from_the_attributes(some):
     np.testing.assert_allclose(machine.decision_function(X_test[:500]), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_first_working_set_does_not_matter(some):
     X, y, X_test = some
     found = [
@@ -167,6 +177,7 @@ def test_the_first_working_set_does_not_matter(some):
     np.testing.assert_allclose(found[2], found[0], atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2, 3])
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads(some, n_jobs):
     X, y, _ = some
@@ -177,11 +188,12 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads(some, n_jobs):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
+@pytest.mark.slow
 def test_what_guesses_find_is_the_optimum_too(some, monkeypatch):
     X, y, X_test = some
     given = {"kernel": "rbf", "decision_function_shape": "ovo", "random_state": 0}
     plain = KernelSVC(**given).fit(X, y)
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.MANY", 5000)
+    monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 5000)
     guessed = KernelSVC(**given).fit(X, y)
     assert plain.fit_log_[0]["exact"]
     assert not guessed.fit_log_[0]["exact"]

@@ -48,6 +48,7 @@ def assert_same_decisions(ours, peer, X, atol=5e-3):
 # --- prepared ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["poly", "rbf", "linear"])
 def test_a_prepared_machine_answers_with_the_same_bits(digits, kernel):
     X, y, X_test = digits
@@ -76,6 +77,7 @@ def test_only_a_fitted_machine_can_be_prepared():
 # --- a drop-in for SVC ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["ovo", "ovr"])
 @pytest.mark.parametrize("break_ties", [False, True])
 def test_shapes_and_answers_are_svc_s(digits, shape, break_ties):
@@ -139,6 +141,7 @@ def test_gamma_means_what_it_means_to_svc(two_digits, gamma):
     assert_same_decisions(ours, peer, X_test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float64, np.bool_])
 def test_any_type_of_numbers_will_do(digits, dtype):
     X, y, X_test = (part if part.ndim == 1 else (200 * part).astype(dtype) for part in digits)
@@ -147,6 +150,7 @@ def test_any_type_of_numbers_will_do(digits, dtype):
     assert_same_decisions(ours, peer, X_test)
 
 
+@pytest.mark.slow
 def test_a_common_offset_costs_no_precision(digits):
     # float32 alone would keep one digit of the pixels. So many samples are not done in float64.
     # The small offset is there because zeros alone are arranged in another way.

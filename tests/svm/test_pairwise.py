@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from mnist_svm.svm.pairwise import class_confidences, class_scores, votes
+from mnist_svm.svm.pairwise import class_confidences, class_scores, count_votes
 
 
 def values_of(machine, X):
@@ -22,7 +22,7 @@ def test_scores_and_votes_are_those_of_svc(train_set, test_set):
     X = test_set.X[:1000]
     values = values_of(svc, X)
     np.testing.assert_allclose(class_scores(values, 10), svc.decision_function(X), atol=1e-12)
-    np.testing.assert_array_equal(votes(values > 0, 10).argmax(axis=1), svc.predict(X))
+    np.testing.assert_array_equal(count_votes(values > 0, 10).argmax(axis=1), svc.predict(X))
 
 
 def test_two_classes_are_a_pair_like_any_other(train_set, test_set):

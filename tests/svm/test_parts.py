@@ -7,10 +7,10 @@ import pytest
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.parallel.threads import threads
-from mnist_svm.svm._solver.frame import survey
-from mnist_svm.svm._solver.optimum import gram_bytes, optimum
+from mnist_svm.svm._solver.columns import column_statistics
+from mnist_svm.svm._solver.optimum import gram_bytes, solve_dual
 from mnist_svm.svm._solver.pair import solve_pair
-from mnist_svm.svm._solver.parts import SMALLEST
+from mnist_svm.svm._solver.parts import MIN_PART_SIZE
 from mnist_svm.svm.kernels import Kernel
 
 TOL = 1e-4
@@ -37,11 +37,15 @@ def pair(separable):
 def solve(kernel, pair, *, memory, C=1.0, before=None, most=1000):
     X, signs = pair
     with threads(1) as workers:
-        frame = survey(X, None, workers).frame(kernel, np.dtype(np.float32))
+        transform = column_statistics(X, None, workers).input_transform(
+            kernel, np.dtype(np.float32)
+        )
     caps = np.full(len(X), C, np.float64)
     before = np.zeros(len(X)) if before is None else before
-    points = frame.points(X)
-    return solve_pair(frame.kernel, points, signs, caps, before, tol=TOL, memory=memory, most=most)
+    points = transform.transform(X)
+    return solve_pair(
+        transform.kernel, points, signs, caps, before, tol=TOL, memory=memory, most=most
+    )
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
@@ -61,7 +65,7 @@ def test_parts_lead_there_when_none_holds_all_free_coefficients(pair):
     some = X[:1000], signs[:1000]
     whole, found = (solve(KERNELS[0], some, memory=memory) for memory in (1 << 30, 0))
     free = (whole.coef != 0) & (np.abs(whole.coef) < 1)
-    assert np.count_nonzero(free) > 2 * SMALLEST
+    assert np.count_nonzero(free) > 2 * MIN_PART_SIZE
     np.testing.assert_allclose(found.margins, whole.margins, atol=20 * TOL)
 
 
@@ -73,7 +77,7 @@ def test_few_parts_do_where_most_samples_violate(separable, monkeypatch):
         sizes.append(len(gram))
         return optimum(gram, *others)
 
-    monkeypatch.setattr("mnist_svm.svm._solver.parts.optimum", told)
+    monkeypatch.setattr("mnist_svm.svm._solver.parts.solve_dual", told)
     X, signs = separable
     flipped = np.random.default_rng(0).random(len(X)) < 0.3
     found = solve(KERNELS[0], (X, np.where(flipped, -signs, signs)), memory=LITTLE)
@@ -116,6 +120,7 @@ def test_too_few_parts_say_how_far_it_is(pair):
     assert solve(KERNELS[0], pair, memory=LITTLE, most=1).violation > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Solver terminated early")
 def test_parts_end_where_rounding_keeps_them_from_the_optimum(pair, monkeypatch):
     monkeypatch.setattr("mnist_svm.svm._solver.optimum.MAX_ITER", 1000)
@@ -128,9 +133,9 @@ def test_parts_end_where_rounding_keeps_them_from_the_optimum(pair, monkeypatch)
 
 def test_a_machine_whose_pairs_do_not_fit_is_exact_in_the_end(pair, monkeypatch):
     """While guesses are made, a pair is given few parts; what is left undone is done afterwards."""
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.MANY", 2000)
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLED", 1000)
-    monkeypatch.setattr("mnist_svm.svm._solver.working_set.HURRIED", 1)
+    monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 2000)
+    monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 1000)
+    monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_PARTS_APPROXIMATE", 1)
     X, signs = pair
     whole = KernelSVC(kernel="rbf", gamma=0.02, random_state=0).fit(X, signs)
     found = KernelSVC(kernel="rbf", gamma=0.02, random_state=0, working_memory=48).fit(X, signs)

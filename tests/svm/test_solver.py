@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_info
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.parallel.threads import threads
-from mnist_svm.svm._solver.frame import Frame, survey
+from mnist_svm.svm._solver.columns import column_statistics
 from mnist_svm.svm._solver.samples import Samples
-from mnist_svm.svm._solver.scan import Expansion, scan
-from mnist_svm.svm.kernels import Kernel, squared_norms, trimmed
+from mnist_svm.svm._solver.scan import KernelExpansion, scan
+from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms, trim_trailing_zeros
 from tests.support.paths import ROOT
 from tests.support.svm_oracle import kernel_of, objectives, values, violation
 
@@ -44,17 +44,21 @@ def digits(train_set):
 
 def factors(kernel, rows, dtype=np.float64, centre=None, used=None):
     centre = np.zeros(rows.shape[1]) if centre is None else centre
-    points = Frame(kernel, centre, used, np.dtype(dtype)).points(rows)
+    points = InputTransform(kernel, centre, used, np.dtype(dtype)).points(rows)
     norms = squared_norms(points)
-    return kernel.left(points, norms), kernel.right(points, norms), kernel.diagonal(norms)
+    return (
+        kernel.left_factor(points, norms),
+        kernel.right_factor(points, norms),
+        kernel.diagonal(norms),
+    )
 
 
 def samples_of(digits, kernel, workers):
-    """All of them in the solver's order, float32, and their frame."""
+    """All of them in the solver's order, float32, and their transform."""
     X, y = digits
-    frame = survey(X, None, workers).frame(kernel, np.dtype(np.float32))
+    transform = column_statistics(X, None, workers).input_transform(kernel, np.dtype(np.float32))
     starts = np.concatenate([[0], np.bincount(y).cumsum()])
-    return Samples(X, np.argsort(y, kind="stable"), starts, frame, workers), frame
+    return Samples(X, np.argsort(y, kind="stable"), starts, transform, workers), transform
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
@@ -82,24 +86,28 @@ def test_weighing_gives_the_weighted_sum(kernel, digits):
     left, right, _ = factors(kernel, digits[0][:100].astype(np.float64))
     weights = np.random.default_rng(0).normal(size=(3, 100))
     expected = weights @ kernel.values(left, right)
-    np.testing.assert_allclose(kernel.weigh(weights, left, right), expected, rtol=1e-9)
+    np.testing.assert_allclose(kernel.weighted_sum(weights, left, right), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
 def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, digits):
     rows = digits[0][:300].astype(np.float64)
     with threads(1) as workers:
-        frame = survey(rows, None, workers).frame(kernel, np.dtype(np.float64))
-    points = frame.points(rows)
+        transform = column_statistics(rows, None, workers).input_transform(
+            kernel, np.dtype(np.float64)
+        )
+    points = transform.transform(rows)
     norms = squared_norms(points)
     # Those whose points end with the most zeros.
     some = (points[:, ::-1] != 0).argmax(axis=1).argsort()[-20:]
-    left, right = kernel.left(points, norms), kernel.right(points[some], norms[some])
-    assert trimmed(right).shape[1] < 0.9 * right.shape[1]
+    left, right = kernel.left_factor(points, norms), kernel.right_factor(points[some], norms[some])
+    assert trim_trailing_zeros(right).shape[1] < 0.9 * right.shape[1]
     expected = kernel.values(left, right)
-    np.testing.assert_allclose(kernel.values(left, trimmed(right)), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        kernel.values(left, trim_trailing_zeros(right)), expected, rtol=1e-12
+    )
     weights = np.random.default_rng(0).normal(size=(3, 300))
-    sums = kernel.weigh(weights, trimmed(left), trimmed(right))
+    sums = kernel.weighted_sum(weights, trim_trailing_zeros(left), trim_trailing_zeros(right))
     np.testing.assert_allclose(sums, weights @ expected, rtol=1e-9)
 
 
@@ -108,7 +116,7 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
     X, _ = digits
     margins = np.full((len(X), 10), np.nan, np.float32)
     none = np.empty(0, np.intp)
-    plan = [Expansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
+    plan = [KernelExpansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
     with threads(2) as workers:
         scan(workers, samples_of(digits, kernel, workers)[0], plan, margins, 1 << 20)
     assert (margins[:300, 4] == 0.5).all()
@@ -116,30 +124,32 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
 
 
 def test_a_factor_of_zeros_has_nothing_left():
-    assert trimmed(np.zeros((3, 5))).shape == (3, 0)
+    assert trim_trailing_zeros(np.zeros((3, 5))).shape == (3, 0)
 
 
 @pytest.mark.parametrize("kernel", [KERNELS[1], KERNELS[-1]], ids=str)
 def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, digits):
     X, y = digits
     with threads(2) as workers:
-        samples, frame = samples_of(digits, kernel, workers)
-    filled = np.count_nonzero(X[:, frame.used], axis=0)
+        samples, transform = samples_of(digits, kernel, workers)
+    filled = np.count_nonzero(X[:, transform.columns], axis=0)
     assert (np.diff(filled) <= 0).all()
     assert filled[-1] > 0
-    assert not frame.centre.any()
-    for digit, mine in enumerate(samples.of_class):
+    assert not transform.centre.any()
+    for digit, mine in enumerate(samples.class_slices):
         np.testing.assert_array_equal(np.sort(samples.order[mine]), np.flatnonzero(y == digit))
-        half = samples.right(np.arange(mine.start, (mine.start + mine.stop) // 2))
-        assert half.shape[1] < 0.75 * samples.width
+        half = samples.right_factor(np.arange(mine.start, (mine.start + mine.stop) // 2))
+        assert half.shape[1] < 0.75 * samples.n_columns
 
 
 def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits):
     X = digits[0] + np.float32(1)
     with threads(2) as workers:
-        frame = survey(X, None, workers).frame(Kernel("rbf"), np.dtype(np.float32))
-    np.testing.assert_array_equal(frame.used, np.flatnonzero(np.ptp(X, axis=0)))
-    np.testing.assert_allclose(frame.centre, X.mean(axis=0, dtype=np.float64))
+        transform = column_statistics(X, None, workers).input_transform(
+            Kernel("rbf"), np.dtype(np.float32)
+        )
+    np.testing.assert_array_equal(transform.columns, np.flatnonzero(np.ptp(X, axis=0)))
+    np.testing.assert_allclose(transform.centre, X.mean(axis=0, dtype=np.float64))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
@@ -147,12 +157,12 @@ def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits)
 def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
     X = (200 * digits[0][:n]).astype(dtype)
     with threads(2) as workers:
-        columns = survey(X, None, workers)
+        columns = column_statistics(X, None, workers)
     np.testing.assert_allclose(columns.mean, X.mean(axis=0, dtype=np.float64), atol=1e-9)
     assert columns.variance == pytest.approx(X.astype(np.float64).var(), rel=1e-9)
-    np.testing.assert_array_equal(columns.lowest, X.min(axis=0))
-    np.testing.assert_array_equal(columns.highest, X.max(axis=0))
-    np.testing.assert_array_equal(columns.filled, np.count_nonzero(X, axis=0) / n)
+    np.testing.assert_array_equal(columns.minimum, X.min(axis=0))
+    np.testing.assert_array_equal(columns.maximum, X.max(axis=0))
+    np.testing.assert_array_equal(columns.nonzero_share, np.count_nonzero(X, axis=0) / n)
 
 
 def test_a_weighted_survey_counts_rows_repeatedly(digits):
@@ -160,12 +170,13 @@ def test_a_weighted_survey_counts_rows_repeatedly(digits):
     counts = np.random.default_rng(0).integers(0, 3, len(X))
     counts[:600] = 0
     with threads(2) as workers:
-        columns = survey(X, counts.astype(float), workers)
+        columns = column_statistics(X, counts.astype(float), workers)
     repeated = X.repeat(counts, axis=0)
     np.testing.assert_allclose(columns.mean, repeated.mean(axis=0), atol=1e-12)
     assert columns.variance == pytest.approx(repeated.var(), rel=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), C=st.sampled_from([0.1, 1.0, 30.0]))
 def test_overlapping_clouds_have_svc_s_optimum(seed, C):
@@ -180,21 +191,22 @@ def test_overlapping_clouds_have_svc_s_optimum(seed, C):
     np.testing.assert_allclose(objectives(ours, X, kernel) / objectives(peer, X, kernel), 1, 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["poly", "rbf"])
 @pytest.mark.parametrize("guesses", [False, True])
 def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
     # Every sample's last known floor, in every pair, beside the margin by its definition.
     X, y = digits
     if guesses:
-        monkeypatch.setattr("mnist_svm.svm._solver.samples.MANY", 1000)
-        monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLED", 1000)
-        monkeypatch.setattr("mnist_svm.svm._solver.working_set.FIRST_SAMPLES", 50)
+        monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 1000)
+        monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 1000)
+        monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 50)
         # One guess, and much left to find out exactly.
-        monkeypatch.setattr("mnist_svm.svm._solver.working_set.UNSETTLED", 0)
+        monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_SHRINKING_ROUNDS", 0)
     seen = []
-    keep = KernelSVC._take
+    keep = KernelSVC._store
     monkeypatch.setattr(
-        KernelSVC, "_take", lambda self, *args: (seen.append(args), keep(self, *args))[1]
+        KernelSVC, "_store", lambda self, *args: (seen.append(args), keep(self, *args))[1]
     )
     machine = KernelSVC(kernel=name, degree=4, coef0=1, decision_function_shape="ovo").fit(X, y)
     ((_, solver),) = seen
@@ -206,10 +218,10 @@ def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
     for pair, f in zip(solver.pairs, decisions.T, strict=True):
         for own, sign in ((pair.first, 1), (pair.second, -1)):
             mine = y[order] == own
-            floor = solver.floor[mine, pair.other(own)]
+            floor = solver.margin_bounds[mine, pair.opponent(own)]
             assert (floor <= sign * f[mine] + 1e-3).all()
             # The floors prove it: outside the working sets none violates.
-            outside = ~solver.inside[mine, pair.other(own)]
+            outside = ~solver.in_working_set[mine, pair.opponent(own)]
             assert (floor[outside] >= 1 - 1e-3).all()
             checked += np.count_nonzero(outside & (floor < sign * f[mine] - 1e-3))
     # Some floors lie well below: those margins were not computed again.
@@ -245,6 +257,7 @@ print((peak - before) / 2**20, machine.support_vectors_.nbytes / 2**20, machine.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mapped", ["", "r"])
 @pytest.mark.parametrize("memory", [64, 256])
@@ -267,6 +280,7 @@ def test_working_memory_bounds_what_a_fit_takes(train_set, tmp_path, memory, map
     assert found <= 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["poly", "rbf"])
 def test_pairs_whose_gram_matrix_does_not_fit_are_solved_too(digits, name, monkeypatch):
     X, y = digits

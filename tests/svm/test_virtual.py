@@ -21,6 +21,7 @@ def machine():
     return CoupledSVC(C=10, random_state=0)
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [CoupledSVC(), VirtualSupportVectors(machine(), Distortion(displacement=0.1), random_state=0)]
 )
@@ -54,7 +55,7 @@ def displaced(distortion, n=2000):
         distortion(np.tile(ramp.ravel(), (n, 1)), rng()).reshape(n, 28, 28) - ramp
         for ramp in (rows, columns)
     )
-    # The frame's edge, where the ramps end, tells nothing.
+    # The transform's edge, where the ramps end, tells nothing.
     inner = slice(6, 22)
     return i[:, inner, inner], j[:, inner, inner]
 
@@ -99,6 +100,7 @@ def test_a_rotation_is_that_of_scipy(test_set):
     np.testing.assert_allclose(ours, theirs, atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_gentle_distortion_leaves_a_digit_what_it_is(small_model, test_set):
     pipeline, X, y = small_model.pipeline, test_set.X, test_set.labels
     plain = (pipeline.predict(X) == y).mean()
@@ -129,20 +131,23 @@ def fitted(small):
     return VirtualSupportVectors(pipeline(), GENTLE, copies=4, random_state=0).fit(*small)
 
 
+@pytest.mark.slow
 def test_each_support_vector_has_its_copies(small, fitted):
     support = pipeline().fit(*small)[-1].support_
     assert fitted.n_virtual_ == 4 * len(support)
     assert fitted.estimator_[-1].shape_fit_[0] == 3000 + 4 * len(support)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "copies"), [(2.5, 2), (0.5, 1)])
 def test_many_support_vectors_have_fewer_copies(small, monkeypatch, most, copies):
     support = pipeline().fit(*small)[-1].support_
-    monkeypatch.setattr("mnist_svm.svm.virtual.MOST", int(most * len(support)))
+    monkeypatch.setattr("mnist_svm.svm.virtual.MAX_COPIES", int(most * len(support)))
     fitted = VirtualSupportVectors(pipeline(), GENTLE, copies=4).fit(*small)
     assert fitted.n_virtual_ == copies * len(support)
 
 
+@pytest.mark.slow
 def test_copies_have_the_label_of_what_they_are_copies_of(small):
     X, y = small
     seen = {}

@@ -1,27 +1,28 @@
-"""The state of a fit between two rounds, in a file, so that it can be interrupted."""
+"""Checkpoints: the state of a fit between two rounds, in a file."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
 from mnist_svm.svm._solver.pair import Pair
 from mnist_svm.svm._solver.working_set import Round, WorkingSetSolver
+from mnist_svm.svm.log import logger
 
-Arrays = dict[str, Any]
+# Attributes of a pair that the next round depends on: arrays, and numbers.
+PAIR_ARRAYS = ("members", "coef", "margins")
+PAIR_NUMBERS = ("first", "second", "bias", "iterations", "violation", "stale")
+ROUND_FIELDS = tuple(field.name for field in fields(Round))
 
-# Of a pair, what the next round begins with: an array each, and a number each.
-VECTORS = ("members", "coef", "margins")
-NUMBERS = ("first", "second", "bias", "iterations", "violation", "stale")
-LOGGED = tuple(field.name for field in fields(Round))
+# Parameters of an estimator that do not affect the result.
+WITHOUT_EFFECT = ("n_jobs", "verbose", "checkpoint")
 
 
 class Checkpoint:
@@ -29,17 +30,17 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : str
-    fit : str
-        Which fit it is: see `fingerprint`.
+    path : str or os.PathLike
+    fit_id : str
+        Identifies data and parameters.
     """
 
-    def __init__(self, path: str, fit: str) -> None:
+    def __init__(self, path: str, fit_id: str) -> None:
         self._path = Path(path)
-        self._fit = fit
+        self._fit_id = fit_id
 
     def save(self, solver: WorkingSetSolver, random_state: np.random.RandomState) -> None:
-        """Keep the state after a round.
+        """Write the state after a round.
 
         Raises
         ------
@@ -47,82 +48,119 @@ class Checkpoint:
             If the file cannot be written.
         """
         with atomic_write(self._path) as file:
-            np.savez(file, fit=np.array(self._fit), **_state(solver, random_state))
+            np.savez(file, fit_id=np.array(self._fit_id), **_to_arrays(solver, random_state))
 
     def restore(self, solver: WorkingSetSolver, random_state: np.random.RandomState) -> bool:
-        """Go back to the state that was kept, if it is of this fit.
+        """Set the state of solver and generator to that of the file.
 
         Returns
         -------
         bool
-            Whether it was; else nothing is changed.
+            False, and nothing is changed, if there is no file, or it is not of this fit.
 
         Raises
         ------
         OSError
-            If there is a file that cannot be read.
+            If the file exists but cannot be read.
         """
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
-                state = dict(kept)
+            with np.load(self._path, allow_pickle=False) as file:
+                arrays = dict(file)
         except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
             return False
-        if str(state.get("fit")) != self._fit:
+        if str(arrays.get("fit_id")) != self._fit_id:
             return False
-        _restore(solver, random_state, state)
+        _from_arrays(solver, random_state, arrays)
         return True
 
 
-def fingerprint(parameters: dict[str, Any], arrays: Iterable[npt.NDArray[Any]]) -> str:
-    """What tells a fit from others.
+def resume(
+    path: str | None,
+    parameters: Mapping[str, Any],
+    solver: WorkingSetSolver,
+    random_state: np.random.RandomState,
+) -> Callable[[], None]:
+    """Restore the state from a checkpoint of the same fit, if any.
 
     Parameters
     ----------
-    parameters : dict
-    arrays : iterable of ndarrays
-        Of the samples.
+    path : str or None
+        None uses no checkpoint.
+    parameters : mapping
+        Of the estimator.
+    solver : WorkingSetSolver
+    random_state : numpy.random.RandomState
 
     Returns
     -------
-    str
+    callable
+        Saves the state; takes nothing.
+
+    Raises
+    ------
+    OSError
+        If the file exists but cannot be read.
     """
-    digest = hashlib.blake2b(repr(sorted(parameters.items())).encode(), digest_size=16)
-    for array in arrays:
+    if path is None:
+        return lambda: None
+    checkpoint = Checkpoint(path, _fingerprint(parameters, solver))
+    if checkpoint.restore(solver, random_state):
+        logger.info("resuming after round %s", len(solver.log))
+    return lambda: checkpoint.save(solver, random_state)
+
+
+def _fingerprint(parameters: Mapping[str, Any], solver: WorkingSetSolver) -> str:
+    """A hash of all that determines the result of a fit."""
+    relevant = sorted(item for item in parameters.items() if item[0] not in WITHOUT_EFFECT)
+    digest = hashlib.blake2b(repr(relevant).encode(), digest_size=16)
+    samples = solver.samples
+    for array in (samples.order, samples.classes, samples.norms, solver.box):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _state(solver: WorkingSetSolver, random_state: np.random.RandomState) -> Arrays:
+def _to_arrays(solver: WorkingSetSolver, random_state: np.random.RandomState) -> dict[str, Any]:
     _, keys, position, has_gauss, gauss = random_state.get_state(legacy=True)
-    state: Arrays = {
-        "inside": solver.inside,
-        "floor": solver.floor,
-        "guessing": np.array(solver.guessing),
-        "settled": np.array(solver.settled),
-        "keys": np.asarray(keys),
-        "drawn": np.array([position, has_gauss, gauss], np.float64),
+    arrays: dict[str, Any] = {
+        "in_working_set": solver.in_working_set,
+        "margin_bounds": solver.margin_bounds,
+        "flags": np.array([solver.approximate, solver.grow_only]),
+        "generator_keys": np.asarray(keys),
+        "generator": np.array([position, has_gauss, gauss], np.float64),
         "sizes": np.array([len(pair.members) for pair in solver.pairs]),
     }
-    for name in VECTORS:
-        state[name] = np.concatenate([getattr(pair, name) for pair in solver.pairs])
-    for name in NUMBERS:
-        state[name] = np.array([getattr(pair, name) for pair in solver.pairs])
-    for name in LOGGED:
-        state[f"log_{name}"] = np.array([getattr(entry, name) for entry in solver.log])
-    return state
+    for name in PAIR_ARRAYS:
+        arrays[name] = np.concatenate([getattr(pair, name) for pair in solver.pairs])
+    for name in PAIR_NUMBERS:
+        arrays[name] = np.array([getattr(pair, name) for pair in solver.pairs])
+    for name in ROUND_FIELDS:
+        arrays[f"log_{name}"] = np.array([getattr(entry, name) for entry in solver.log])
+    return arrays
 
 
-def _restore(solver: WorkingSetSolver, random_state: np.random.RandomState, state: Arrays) -> None:
-    position, has_gauss, gauss = state["drawn"].tolist()
-    random_state.set_state(("MT19937", state["keys"], int(position), int(has_gauss), gauss))
-    solver.inside, solver.floor = state["inside"], state["floor"]
-    solver.guessing, solver.settled = bool(state["guessing"]), bool(state["settled"])
-    ends = np.cumsum(state["sizes"])[:-1]
-    vectors = zip(*(np.split(state[name], ends) for name in VECTORS), strict=True)
-    numbers = zip(*(state[name].tolist() for name in NUMBERS), strict=True)
-    solver.pairs = [
-        Pair(**dict(zip(VECTORS, of_pair, strict=True)), **dict(zip(NUMBERS, its, strict=True)))
-        for of_pair, its in zip(vectors, numbers, strict=True)
+def _from_arrays(
+    solver: WorkingSetSolver, random_state: np.random.RandomState, arrays: dict[str, Any]
+) -> None:
+    position, has_gauss, gauss = arrays["generator"].tolist()
+    keys = arrays["generator_keys"]
+    random_state.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))
+    ends = np.cumsum(arrays["sizes"])[:-1]
+    columns = [
+        *(np.split(arrays[name], ends) for name in PAIR_ARRAYS),
+        *(arrays[name].tolist() for name in PAIR_NUMBERS),
     ]
-    entries = zip(*(state[f"log_{name}"].tolist() for name in LOGGED), strict=True)
-    solver.log = [Round(*entry) for entry in entries]
+    names = (*PAIR_ARRAYS, *PAIR_NUMBERS)
+    pairs = [Pair(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    log = [
+        Round(*row)
+        for row in zip(*(arrays[f"log_{name}"].tolist() for name in ROUND_FIELDS), strict=True)
+    ]
+    approximate, grow_only = arrays["flags"].tolist()
+    solver.set_state(
+        pairs,
+        log,
+        arrays["in_working_set"],
+        arrays["margin_bounds"],
+        approximate=approximate,
+        grow_only=grow_only,
+    )

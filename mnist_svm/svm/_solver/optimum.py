@@ -8,33 +8,31 @@ import numpy as np
 from sklearn.svm import SVC
 
 from mnist_svm.constants import Float64Array, FloatArray
-from mnist_svm.svm.kernels import Kernel, trimmed
+from mnist_svm.svm._solver import ROWS_PER_BLOCK
+from mnist_svm.svm.kernels import Kernel, trim_trailing_zeros
 
-# Rows of the Gram matrix computed at a time, before they are stored in double precision.
-BLOCK = 512
-
-# libsvm's own: beyond it, a problem is taken to be one that does not converge.
+# libsvm's own limits on iterations; a problem that reaches them does not converge.
 MAX_ITER = 10_000_000
 MAX_ITER_PER_SAMPLE = 100
 
-# Few samples in double precision are solved to the rounding, if they can be: it costs next to
-# nothing, and then weights and repeated samples mean the same to many digits.
-TINY = 100
-TIGHT = 1e-10
+# Up to this many samples in float64 are solved to a tighter tolerance, if libsvm gets there. It
+# costs little, and makes weighted and repeated samples agree to many digits.
+TIGHT_MAX_SAMPLES = 100
+TIGHT_TOL = 1e-10
 TIGHT_MAX_ITER = 100_000
 
 MB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """What libsvm finds.
+class DualSolution:
+    """The solution that libsvm found.
 
     Attributes
     ----------
     coef : float64 ndarray of shape (m,), alpha_i y_i.
     bias : b.
-    iterations : of the solver.
+    iterations : of libsvm.
     """
 
     coef: Float64Array
@@ -56,72 +54,72 @@ def gram_matrix(
     ----------
     kernel : Kernel
     points : ndarray of shape (m, n_features)
-        Of a `mnist_svm.svm._solver.frame.Frame`.
+        From `mnist_svm.svm.kernels.InputTransform`.
     norms : ndarray of shape (m,)
         Their `squared_norms`.
     border : int, default=0
-        Rows and columns of zeros at the end.
+        Number of zero rows and columns to append.
 
     Returns
     -------
     float64 ndarray of shape (m + border, m + border)
     """
     m = len(points)
-    left, right = kernel.left(points, norms), kernel.right(points, norms)
+    left, right = kernel.left_factor(points, norms), kernel.right_factor(points, norms)
     gram = np.zeros((m + border, m + border))
-    for start in range(0, m, BLOCK):
-        block = slice(start, min(start + BLOCK, m))
-        gram[block, :m] = kernel.values(trimmed(left[block]), right)
+    for start in range(0, m, ROWS_PER_BLOCK):
+        block = slice(start, min(start + ROWS_PER_BLOCK, m))
+        gram[block, :m] = kernel.values(trim_trailing_zeros(left[block]), right)
     return gram
 
 
-def optimum(
-    gram: Float64Array, signs: Float64Array, caps: Float64Array, tol: float, *, double: bool = False
-) -> Optimum:
-    """Fit libsvm.
+def solve_dual(
+    gram: Float64Array, signs: Float64Array, box: Float64Array, tol: float, *, tight: bool = False
+) -> DualSolution:
+    """Solve a two-class problem with libsvm.
 
     Parameters
     ----------
     gram : float64 ndarray of shape (m, m)
     signs : float64 ndarray of shape (m,)
         +1 or -1; both occur.
-    caps : float64 ndarray of shape (m,)
+    box : float64 ndarray of shape (m,)
         C_i, positive.
     tol : float
-        Violations of up to about this are left.
-    double : bool, default=False
-        Whether kernel values have been computed in float64.
+        Tolerance of the optimality conditions.
+    tight : bool, default=False
+        Try a tighter tolerance if there are few samples; for float64 kernel values.
 
     Returns
     -------
-    Optimum
+    DualSolution
     """
     m = len(gram)
-    machine = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
-    if double and m <= TINY:
-        machine.set_params(tol=min(tol, TIGHT), max_iter=TIGHT_MAX_ITER)
-        machine.fit(gram, signs, sample_weight=caps)
-    if not hasattr(machine, "fit_status_") or machine.fit_status_:
-        machine.set_params(tol=tol, max_iter=max(MAX_ITER, MAX_ITER_PER_SAMPLE * m))
-        machine.fit(gram, signs, sample_weight=caps)
+    svc = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
+    if tight and m <= TIGHT_MAX_SAMPLES:
+        svc.set_params(tol=min(tol, TIGHT_TOL), max_iter=TIGHT_MAX_ITER)
+        svc.fit(gram, signs, sample_weight=box)
+    if not hasattr(svc, "fit_status_") or svc.fit_status_:
+        svc.set_params(tol=tol, max_iter=max(MAX_ITER, MAX_ITER_PER_SAMPLE * m))
+        svc.fit(gram, signs, sample_weight=box)
     coef = np.zeros(m)
-    coef[machine.support_] = machine.dual_coef_[0]
-    return Optimum(coef, float(machine.intercept_[0]), int(machine.n_iter_[0]))
+    coef[svc.support_] = svc.dual_coef_[0]
+    return DualSolution(coef, float(svc.intercept_[0]), int(svc.n_iter_[0]))
 
 
-def kkt_violations(coef: Float64Array, caps: Float64Array, margins: Float64Array) -> Float64Array:
-    """By how much each margin breaks the conditions of `mnist_svm.svm._solver.pair`.
+def kkt_violations(coef: Float64Array, box: Float64Array, margins: Float64Array) -> Float64Array:
+    """Violation of the optimality conditions of `mnist_svm.svm._solver.pair` by each sample.
 
     Parameters
     ----------
-    coef, caps, margins : float64 ndarrays of shape (m,)
+    coef, box, margins : float64 ndarrays of shape (m,)
         alpha_i y_i, C_i and y_i f(x_i).
 
     Returns
     -------
     float64 ndarray of shape (m,)
-        Negative where there is room to spare.
+        In units of the margin; negative where the condition holds with slack.
     """
-    short = np.where(np.abs(coef) < caps, 1 - margins, -np.inf)
-    beyond = np.where(coef != 0, margins - 1, -np.inf)
-    return np.asarray(np.maximum(short, beyond))
+    below = np.where(np.abs(coef) < box, 1 - margins, -np.inf)
+    above = np.where(coef != 0, margins - 1, -np.inf)
+    return np.asarray(np.maximum(below, above))

@@ -1,4 +1,4 @@
-"""One pair of classes: a two-class problem, solved on the few samples of its working set.
+"""One pair of classes: a two-class problem, solved on its working set of few samples.
 
 Maximise over alpha, with signs y_i = +1 for the first class and -1 for the second,
 
@@ -6,7 +6,8 @@ Maximise over alpha, with signs y_i = +1 for the first class and -1 for the seco
     subject to  0 <= alpha_i <= C_i  and  sum_i alpha_i y_i = 0.
 
 The decision function is f(x) = sum_i alpha_i y_i k(x_i, x) + b, and the margin of x_i is
-y_i f(x_i): at least 1 where alpha_i = 0, at most 1 where alpha_i = C_i, and 1 in between.
+y_i f(x_i). Optimality conditions (KKT): the margin is at least 1 where alpha_i = 0, at most 1 where
+alpha_i = C_i, and 1 in between.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from mnist_svm.constants import Float64Array, FloatArray, IntArray
-from mnist_svm.svm._solver.optimum import gram_bytes, gram_matrix, kkt_violations, optimum
-from mnist_svm.svm._solver.parts import MOST, optimum_in_parts
+from mnist_svm.svm._solver.optimum import gram_bytes, gram_matrix, kkt_violations, solve_dual
+from mnist_svm.svm._solver.parts import MAX_PARTS, solve_in_parts
 from mnist_svm.svm.kernels import Kernel, squared_norms
 
 
@@ -33,10 +34,10 @@ class Pair:
     coef : float64 ndarray of shape (m,), alpha_i y_i, positive for the first class.
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
-    iterations : of all rounds.
-    violation, change : of the last solution; see `PairSolution`.
-    step, shift : how the last solution changed coef and bias.
-    stale : whether samples joined since, or parts ended short of the optimum.
+    iterations : of libsvm, in all rounds.
+    violation, weight_change : of the last solution; see `PairSolution`.
+    coef_change, bias_change : the last solution minus the one before.
+    stale : whether the pair has to be solved again.
     """
 
     first: int
@@ -47,20 +48,28 @@ class Pair:
     bias: float = 0.0
     iterations: int = 0
     violation: float = 0.0
-    change: float = 0.0
-    step: Float64Array = field(default_factory=lambda: np.empty(0))
-    shift: float = 0.0
+    weight_change: float = 0.0
+    coef_change: Float64Array = field(default_factory=lambda: np.empty(0))
+    bias_change: float = 0.0
     stale: bool = True
 
     @property
     def support(self) -> IntArray:
-        """The members that have a coefficient."""
+        """The members with a nonzero coefficient."""
         support: IntArray = self.members[self.coef != 0]
         return support
 
-    def other(self, own: Any) -> Any:
-        """The class that is not the given one, or for each of an array of classes."""
+    def opponent(self, own: Any) -> Any:
+        """The other class of the pair; `own` is a class or an array of classes."""
         return self.first + self.second - own
+
+    def update(self, solution: PairSolution) -> None:
+        """Store a new solution, and how it differs from the last one."""
+        self.coef_change, self.bias_change = solution.coef - self.coef, solution.bias - self.bias
+        self.coef, self.bias, self.margins = solution.coef, solution.bias, solution.margins
+        self.violation, self.weight_change = solution.violation, solution.weight_change
+        self.iterations += solution.iterations
+        self.stale = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ class PairSolution:
     coef : float64 ndarray of shape (m,), alpha_i y_i.
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
-    violation : the largest violation of the conditions on the margins.
-    change : norm of the change of w = sum_i coef_i phi(x_i) since the solution before.
+    violation : largest violation of the optimality conditions.
+    weight_change : norm of the change of w = sum_i coef_i phi(x_i) since the last solution.
     iterations : of libsvm.
     """
 
@@ -81,7 +90,7 @@ class PairSolution:
     bias: float
     margins: Float64Array
     violation: float
-    change: float
+    weight_change: float
     iterations: int
 
 
@@ -89,32 +98,31 @@ def solve_pair(
     kernel: Kernel,
     points: FloatArray,
     signs: Float64Array,
-    caps: Float64Array,
-    before: Float64Array,
+    box: Float64Array,
+    start: Float64Array,
     *,
     tol: float,
     memory: int,
-    most: int = MOST,
+    max_parts: int = MAX_PARTS,
 ) -> PairSolution:
-    """Solve a two-class problem with libsvm: whole, if its Gram matrix fits, else in parts.
+    """Solve a two-class problem with libsvm: at once if its Gram matrix fits, else in parts.
 
     Parameters
     ----------
     kernel : Kernel
     points : ndarray of shape (m, n_features)
-        Of a `mnist_svm.svm._solver.frame.Frame`.
+        From `mnist_svm.svm.kernels.InputTransform`.
     signs : float64 ndarray of shape (m,)
         +1 or -1; both occur.
-    caps : float64 ndarray of shape (m,)
+    box : float64 ndarray of shape (m,)
         C_i, positive.
-    before : float64 ndarray of shape (m,)
-        The coefficients of an earlier solution, in which no other sample had any.
+    start : float64 ndarray of shape (m,)
+        Coefficients of the last solution, in which all other samples had none.
     tol : float
-        Violations of up to about this are left.
+        Tolerance of the optimality conditions.
     memory : int
         Bytes for Gram matrices.
-    most : int, default=`mnist_svm.svm._solver.parts.MOST`
-        Parts at most.
+    max_parts : int, default=`mnist_svm.svm._solver.parts.MAX_PARTS`
 
     Returns
     -------
@@ -123,19 +131,18 @@ def solve_pair(
     m, n_features = points.shape
     if gram_bytes(m, n_features) <= memory:
         gram = gram_matrix(kernel, points, squared_norms(points))
-        found = optimum(gram, signs, caps, tol, double=points.dtype == np.float64)
-        sums, moves = np.stack([found.coef, found.coef - before]) @ gram
+        dual = solve_dual(gram, signs, box, tol, tight=points.dtype == np.float64)
+        sums, changes = np.stack([dual.coef, dual.coef - start]) @ gram
     else:
-        found, sums, moves = optimum_in_parts(
-            kernel, points, signs, caps, before, tol=tol, memory=memory, most=most
+        dual, sums, changes = solve_in_parts(
+            kernel, points, signs, box, start, tol=tol, memory=memory, max_parts=max_parts
         )
-    coef = found.coef
-    margins = signs * (sums + found.bias)
+    margins = signs * (sums + dual.bias)
     return PairSolution(
-        coef=coef,
-        bias=found.bias,
+        coef=dual.coef,
+        bias=dual.bias,
         margins=margins,
-        violation=float(kkt_violations(coef, caps, margins).max(initial=0)),
-        change=sqrt(max(float((coef - before) @ moves), 0.0)),
-        iterations=found.iterations,
+        violation=float(kkt_violations(dual.coef, box, margins).max(initial=0)),
+        weight_change=sqrt(max(float((dual.coef - start) @ changes), 0.0)),
+        iterations=dual.iterations,
     )

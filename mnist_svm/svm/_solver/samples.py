@@ -3,188 +3,183 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import delayed
 from sklearn.utils.extmath import randomized_range_finder
 
-from mnist_svm.constants import FloatArray, IntArray
+from mnist_svm.constants import Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
-from mnist_svm.svm._solver.frame import BLOCK, Frame
-from mnist_svm.svm.kernels import squared_norms, trimmed
+from mnist_svm.svm._solver import ROWS_PER_BLOCK
+from mnist_svm.svm.kernels import InputTransform, squared_norms, trim_trailing_zeros
 
-# A projection is worth its while when it has far fewer columns than the samples, keeps nearly
-# all of their length, and spares enough kernel values to pay for a round more.
-PROJECTED = 128
-WORTHWHILE = 0.5
-LENGTH_KEPT = 0.95
-MANY = 40_000
-SAMPLED = 4096
+# Samples are projected to this many directions, if that is at most this share of their columns,
+# and there are enough samples to repay the approximate rounds.
+N_DIRECTIONS = 128
+MAX_DIRECTIONS_SHARE = 0.5
+MIN_SAMPLES_TO_PROJECT = 40_000
+
+# The directions come from this many random samples, and must keep this share of their squared norm.
+SAMPLES_FOR_DIRECTIONS = 4096
+MIN_NORM_KEPT = 0.95
 
 
 class Samples:
-    """Samples in the order of their classes, as float rows that a kernel takes.
+    """Samples sorted by class, as points of a kernel.
 
-    Sample i is here the i-th of that order: first those of class 0, then those of class 1, ...
-    The matrix itself stays what and where it is (any numeric type, a memory map): a block
-    of its rows is converted when it is asked for.
+    Sample i is the i-th in this order: first those of class 0, then those of class 1, ... The
+    matrix is neither copied nor converted as a whole (any numeric type, a memory map): only blocks
+    of its rows are.
 
-    Within a class, samples whose points end with the most zeros come first. So blocks of them
-    end with zeros too, which cost nothing (`mnist_svm.svm.kernels.trimmed`): of deskewed MNIST's
-    753 columns that are ever filled, a block has about 400.
+    Within a class, samples whose points end with the most zeros come first. So the points of a
+    block end with zeros too, which are trimmed off: a block of deskewed MNIST has about 400 columns
+    left, of 753 that are not constant.
 
     Parameters
     ----------
     X : numeric ndarray of shape (n_rows, n_features)
     rows : intp ndarray of shape (n,)
-        Those that are samples, in the order of their classes.
+        Rows that are samples, sorted by class.
     starts : intp ndarray of shape (k + 1,)
         Class c has the samples from ``starts[c]`` to ``starts[c + 1]``.
-    frame : Frame
-        How rows become the kernel's points.
+    input_transform : InputTransform
     workers : Workers
 
     Attributes
     ----------
     order, classes : intp ndarrays of shape (n,)
         Row and class of each sample.
-    of_class : list of k slices
+    class_slices : list of k slices
         The samples of each class.
     norms : ndarray of shape (n,)
         `squared_norms` of the samples' points.
-    lengths : ndarray of shape (n,), or None if the kernel has no phi
+    feature_norms : ndarray of shape (n,), or None if the kernel has no feature map phi
         ``||phi(x)||`` of every sample.
 
     Raises
     ------
     ValueError
-        If kernel values are beyond the range of float32.
+        If kernel values exceed the range of float32.
     """
 
     def __init__(
         self,
-        X: npt.NDArray[Any],
+        X: Array,
         rows: IntArray,
         starts: IntArray,
-        frame: Frame,
+        input_transform: InputTransform,
         workers: Workers,
     ) -> None:
-        self.kernel = frame.kernel
-        self.dtype = frame.dtype
+        self.kernel = input_transform.kernel
+        self.dtype = input_transform.dtype
         self.sum_dtype = np.dtype(np.float64)
-        self.width = len(frame.centre) if frame.used is None else len(frame.used)
-        self.of_class = [slice(start, stop) for start, stop in pairwise(starts)]
+        columns = input_transform.columns
+        self.n_columns = X.shape[1] if columns is None else len(columns)
+        self.class_slices = [slice(start, stop) for start, stop in pairwise(starts)]
         self.classes = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         self._X = X
-        self._frame = frame
-        parts = workers(delayed(_measured)(frame, X, block) for block in blocks(rows, BLOCK))
-        norms, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
-        place = np.lexsort([ends, self.classes])
-        self.order, self.norms = rows[place], norms[place]
-        squares = frame.kernel.diagonal(self.norms)
-        # libsvm keeps them in float32, whatever they are computed in.
+        self._input_transform = input_transform
+        parts = workers(
+            delayed(_norms_and_lengths)(input_transform, X, block)
+            for block in blocks(rows, ROWS_PER_BLOCK)
+        )
+        norms, lengths = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort([lengths, self.classes])
+        self.order, self.norms = rows[order], norms[order]
+        squares = self.kernel.diagonal(self.norms)
+        # libsvm stores kernel values in float32.
         if not (squares <= np.finfo(np.float32).max).all():
             msg = "kernel values are beyond the range of float32: scale the features"
             raise ValueError(msg)
-        self.lengths = np.sqrt(squares) if frame.kernel.is_positive_definite else None
+        self.feature_norms = np.sqrt(squares) if self.kernel.is_positive_definite else None
 
     def __len__(self) -> int:
         return len(self.order)
 
     def points(self, index: IntArray) -> FloatArray:
-        """Samples scaled as the kernel wants them.
-
-        Parameters
-        ----------
-        index : intp ndarray of shape (m,)
-
-        Returns
-        -------
-        ndarray of shape (m, width)
-        """
-        points = np.empty((len(index), self.width), self.dtype)
-        # Rows of float64 take twice what their points do: not all at once.
-        for start in range(0, len(index), BLOCK):
-            block = slice(start, start + BLOCK)
-            points[block] = self._frame.points(self._X[self.order[index[block]]])
+        """The points of some samples: ndarray of shape (len(index), n_columns)."""
+        points = np.empty((len(index), self.n_columns), self.dtype)
+        # In blocks, because float64 rows take twice the memory of float32 points.
+        for start in range(0, len(index), ROWS_PER_BLOCK):
+            block = slice(start, start + ROWS_PER_BLOCK)
+            points[block] = self._input_transform.transform(self._X[self.order[index[block]]])
         return points
 
-    def left(self, index: IntArray) -> FloatArray:
-        """Left kernel factor of some samples, trimmed; see `Kernel.left`."""
-        return trimmed(self.kernel.left(self.points(index), self.norms[index]))
+    def left_factor(self, index: IntArray) -> FloatArray:
+        """Left kernel factor of some samples, trimmed; see `Kernel.left_factor`."""
+        return trim_trailing_zeros(self.kernel.left_factor(self.points(index), self.norms[index]))
 
-    def right(self, index: IntArray) -> FloatArray:
-        """Right kernel factor of some samples, trimmed; see `Kernel.right`."""
-        return trimmed(self.kernel.right(self.points(index), self.norms[index]))
+    def right_factor(self, index: IntArray) -> FloatArray:
+        """Right kernel factor of some samples, trimmed; see `Kernel.right_factor`."""
+        return trim_trailing_zeros(self.kernel.right_factor(self.points(index), self.norms[index]))
 
 
-class Projected:
-    """Samples shortened to the few directions in which most of their length lies.
+class ProjectedSamples:
+    """Samples projected to the few directions that keep most of their squared norm.
 
-    Kernel values of these are approximate: inner products lose what lies across those
-    directions, norms are exact. They are inner products all the same: with P for the projection,
-    ``<x, Pz> = <Px, Pz>``, so that a sample has an image phi~(x) for which each value is
-    ``<phi~(x), phi(z)>``. It is off by ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
+    Their kernel values are approximate: inner products lose the components outside those
+    directions, norms are exact. They are still inner products: with P for the projection,
+    ``<x, Pz> = <Px, Pz>``, so a sample has an image phi~(x) such that each value is
+    ``<phi~(x), phi(z)>``, and ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
 
     Parameters
     ----------
     samples : Samples
-    basis : ndarray of shape (samples.width, n_directions), orthonormal columns
+    basis : ndarray of shape (samples.n_columns, n_directions), orthonormal columns
     workers : Workers
 
     Attributes
     ----------
-    gap : ndarray of shape (len(samples),)
+    residual_norms : ndarray of shape (len(samples),)
         ``||phi(x) - phi~(x)||`` of every sample.
     """
 
     def __init__(self, samples: Samples, basis: FloatArray, workers: Workers) -> None:
         self.kernel = samples.kernel
         self.dtype = self.sum_dtype = samples.dtype
-        self.width = basis.shape[1]
+        self.n_columns = basis.shape[1]
         self._points = np.empty((len(samples), basis.shape[1]), samples.dtype)
         self._norms = samples.norms
 
-        every = blocks(np.arange(len(samples)), BLOCK)
-        parts = workers(delayed(_project_block)(samples, block, basis) for block in every)
-        for block, points in zip(every, parts, strict=True):
+        index_blocks = blocks(np.arange(len(samples)), ROWS_PER_BLOCK)
+        parts = workers(delayed(_project_block)(samples, block, basis) for block in index_blocks)
+        for block, points in zip(index_blocks, parts, strict=True):
             self._points[block] = points
-        inner = squared_norms(self._points)
         squares = self.kernel.diagonal(self._norms)
-        lost = squares - self.kernel.diagonal(self._norms, inner)
-        # No less than what rounding may hide.
-        self.gap = np.sqrt(np.maximum(lost, 0) + 8 * np.finfo(samples.dtype).eps * squares)
+        residual = squares - self.kernel.diagonal(self._norms, squared_norms(self._points))
+        # Add the rounding error, so that the norm is not underestimated.
+        rounding = 8 * np.finfo(samples.dtype).eps * squares
+        self.residual_norms = np.sqrt(np.maximum(residual, 0) + rounding)
 
-    def left(self, index: IntArray) -> FloatArray:
-        """Left kernel factor of some samples; see `Kernel.left`."""
-        return self.kernel.left(self._points[index], self._norms[index])
+    def left_factor(self, index: IntArray) -> FloatArray:
+        """Left kernel factor of some samples; see `Kernel.left_factor`."""
+        return self.kernel.left_factor(self._points[index], self._norms[index])
 
-    def right(self, index: IntArray) -> FloatArray:
-        """Right kernel factor of some samples; see `Kernel.right`."""
-        return self.kernel.right(self._points[index], self._norms[index])
+    def right_factor(self, index: IntArray) -> FloatArray:
+        """Right kernel factor of some samples; see `Kernel.right_factor`."""
+        return self.kernel.right_factor(self._points[index], self._norms[index])
 
 
-def _measured(frame: Frame, X: npt.NDArray[Any], block: IntArray) -> tuple[FloatArray, IntArray]:
-    """Squared norms of some rows' points, and how many columns these have before they end."""
-    points = frame.points(X[block])
-    places = np.arange(1, points.shape[1] + 1, dtype=np.int32)
-    ends = ((points != 0) * places).max(axis=1, initial=0)
-    return squared_norms(points), ends
+def _norms_and_lengths(
+    input_transform: InputTransform, X: Array, block: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """Squared norms of some rows' points, and their lengths without trailing zeros."""
+    points = input_transform.transform(X[block])
+    column_numbers = np.arange(1, points.shape[1] + 1, dtype=np.int32)
+    return squared_norms(points), ((points != 0) * column_numbers).max(axis=1, initial=0)
 
 
 def _project_block(samples: Samples, block: IntArray, basis: FloatArray) -> FloatArray:
     return np.asarray(samples.points(block) @ basis)
 
 
-def project(
+def project_samples(
     samples: Samples, workers: Workers, random_state: np.random.RandomState, memory: int
-) -> Projected | None:
-    """The samples projected, if that keeps what matters and saves work.
+) -> ProjectedSamples | None:
+    """Project the samples, if that saves work and keeps most of their squared norm.
 
-    The directions are those of the largest singular values of some samples, found by
-    subspace iteration.
+    The directions are approximate leading right singular vectors of a random subset of the points,
+    found by subspace iteration.
 
     Parameters
     ----------
@@ -196,35 +191,35 @@ def project(
 
     Returns
     -------
-    Projected or None
+    ProjectedSamples or None
 
     References
     ----------
     N. Halko, P.-G. Martinsson, J. A. Tropp, "Finding structure with randomness", SIAM Review
     53 (2011), algorithm 4.4.
     """
-    n, itemsize = len(samples), samples.dtype.itemsize
-    # A scan is cheap as it is if the kernel is linear.
-    needless = samples.kernel.name == "linear" or n < MANY
-    too_large = n * (PROJECTED + 1) * itemsize > memory
-    if needless or too_large or WORTHWHILE * samples.width < PROJECTED:
+    n = len(samples)
+    # With a linear kernel, exact scans are cheap already.
+    needless = samples.kernel.name == "linear" or n < MIN_SAMPLES_TO_PROJECT
+    too_large = n * (N_DIRECTIONS + 1) * samples.dtype.itemsize > memory
+    if needless or too_large or MAX_DIRECTIONS_SHARE * samples.n_columns < N_DIRECTIONS:
         return None
-    some = np.sort(random_state.choice(n, SAMPLED, replace=False))
-    points = samples.points(some)
+    subset = np.sort(random_state.choice(n, SAMPLES_FOR_DIRECTIONS, replace=False))
+    points = samples.points(subset)
     basis = randomized_range_finder(
         points.T,
-        size=PROJECTED,
+        size=N_DIRECTIONS,
         n_iter=2,
         power_iteration_normalizer="QR",
         random_state=random_state,
     )
     basis = np.ascontiguousarray(basis, samples.dtype)
     kept = squared_norms(points @ basis).sum(dtype=np.float64)
-    if not kept >= LENGTH_KEPT * squared_norms(points).sum(dtype=np.float64):
+    if not kept >= MIN_NORM_KEPT * squared_norms(points).sum(dtype=np.float64):
         return None
-    return Projected(samples, basis, workers)
+    return ProjectedSamples(samples, basis, workers)
 
 
 def blocks(index: IntArray, size: int) -> list[IntArray]:
-    """An index cut into pieces of at most that size."""
+    """Split an index into pieces of at most `size`."""
     return [index[start : start + size] for start in range(0, len(index), size)]

@@ -1,44 +1,46 @@
-"""Margins of many samples in many pairs, by matrix products over no more than they need."""
+"""Margins of many samples in many pairs, by as few kernel values as needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from joblib import delayed
 
-from mnist_svm.constants import BoolArray, Float32Array, FloatArray, IntArray
+from mnist_svm.constants import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
-from mnist_svm.svm._solver.samples import blocks
+from mnist_svm.svm._solver.pair import Pair
+from mnist_svm.svm._solver.samples import Samples, blocks
 from mnist_svm.svm.kernels import Kernel
 
-# Samples and support vectors of one matrix product: their kernel values stay in the cache.
-ROWS = 256
-VECTORS = 2048
+# Samples and support vectors of one matrix product: their kernel values fit in the CPU cache.
+SAMPLES_PER_BLOCK = 256
+VECTORS_PER_BLOCK = 2048
 
 
-class Rows(Protocol):
-    """Where kernel factors come from: `Samples`, or `Projected` for a guess."""
+class FactorSource(Protocol):
+    """A source of kernel factors: `Samples`, or `ProjectedSamples` for approximate values."""
 
     kernel: Kernel
     dtype: np.dtype[Any]
     sum_dtype: np.dtype[Any]
-    width: int
+    n_columns: int
 
-    def left(self, index: IntArray) -> FloatArray:
+    def left_factor(self, index: IntArray) -> FloatArray:
         """Left kernel factor of some samples."""
 
-    def right(self, index: IntArray) -> FloatArray:
+    def right_factor(self, index: IntArray) -> FloatArray:
         """Right kernel factor of some samples."""
 
 
 @dataclass(frozen=True)
-class Duel:
-    """A pair's decision function as one of its classes sees it: positive where it wins.
+class MarginFunction:
+    """The decision function of a pair with the sign of one of its classes, `own`.
+
+    Its values at the samples of that class are their margins.
 
     Attributes
     ----------
@@ -49,86 +51,120 @@ class Duel:
     """
 
     own: IntArray
-    own_coef: npt.NDArray[np.float64]
+    own_coef: Float64Array
     other: IntArray
-    other_coef: npt.NDArray[np.float64]
+    other_coef: Float64Array
     bias: float
 
 
 @dataclass(frozen=True)
-class Expansion:
-    """Several duels of one class as one sum: weights @ K(vectors, x) + biases.
+class KernelExpansion:
+    """Margin functions of one class as one matrix product: weights @ K(vectors, x) + biases.
 
     Attributes
     ----------
-    rows : intp ndarray of shape (m,), the samples whose margins are wanted.
-    opponents : intp ndarray of shape (d,), the other class of each duel.
+    samples : intp ndarray of shape (m,), whose margins to compute.
+    opponents : intp ndarray of shape (d,), the other class of each margin function.
     vectors : intp ndarray of shape (p,), support vectors.
     weights : float64 ndarray of shape (d, p).
     biases : float64 ndarray of shape (d,).
     """
 
-    rows: IntArray
+    samples: IntArray
     opponents: IntArray
     vectors: IntArray
-    weights: npt.NDArray[np.float64]
-    biases: npt.NDArray[np.float64]
+    weights: Float64Array
+    biases: Float64Array
 
     @property
     def cost(self) -> int:
-        """Kernel values needed."""
-        return len(self.rows) * len(self.vectors)
+        """Number of kernel values."""
+        return len(self.samples) * len(self.vectors)
 
 
-def expansions(duels: Mapping[int, Duel], wanted: BoolArray, first: int) -> list[Expansion]:
-    """The cheaper way to the wanted margins of one class: all duels at once, or each alone.
-
-    Together, a support vector that the class has in several duels is met once; alone, each
-    duel computes just the margins that are wanted of it.
+def plan_scan(
+    samples: Samples, wanted: BoolArray, expansions: Iterable[tuple[Pair, Float64Array, float]]
+) -> list[KernelExpansion]:
+    """Plan the computation of margins with few kernel values.
 
     Parameters
     ----------
-    duels : mapping from the other class to the Duel
-    wanted : bool ndarray of shape (n_of_this_class, k)
-    first : int
-        The first sample of this class.
+    samples : Samples
+    wanted : bool ndarray of shape (n, k)
+        Which margins to compute. Row: the sample; column: the other class.
+    expansions : iterable of (Pair, float64 ndarray of shape (m,), float)
+        Coefficients of the pair's members, and bias.
 
     Returns
     -------
-    list of Expansion
+    list of KernelExpansion
     """
-    together = _expansion(duels, list(duels), first + np.flatnonzero(wanted.any(axis=1)))
-    alone = [
-        _expansion(duels, [other], first + np.flatnonzero(wanted[:, other])) for other in duels
+    functions: list[dict[int, MarginFunction]] = [{} for _ in samples.class_slices]
+    for pair, coef, bias in expansions:
+        for own in (pair.first, pair.second):
+            function = _margin_function(samples, pair, own, coef, bias)
+            functions[own][pair.opponent(own)] = function
+    plan = []
+    for of_class, mine in zip(functions, samples.class_slices, strict=True):
+        if of_class:
+            plan += _plan_class(of_class, wanted[mine], mine.start)
+    return plan
+
+
+def _margin_function(
+    samples: Samples, pair: Pair, own: int, coef: Float64Array, bias: float
+) -> MarginFunction:
+    nonzero = coef != 0
+    members, coef = pair.members[nonzero], coef[nonzero]
+    sign = 1 if own == pair.first else -1
+    is_own = samples.classes[members] == own
+    return MarginFunction(
+        members[is_own], sign * coef[is_own], members[~is_own], sign * coef[~is_own], sign * bias
+    )
+
+
+def _plan_class(
+    functions: Mapping[int, MarginFunction], wanted: BoolArray, first: int
+) -> list[KernelExpansion]:
+    """Plan the margins of one class, whose first sample is `first`: jointly, or by opponent.
+
+    A joint expansion evaluates the kernel once for a support vector of several margin functions.
+    Separate expansions compute only the wanted margins. The plan with fewer kernel values wins.
+    """
+    joint = [_expansion(functions, list(functions), first + np.flatnonzero(wanted.any(axis=1)))]
+    separate = [
+        _expansion(functions, [other], first + np.flatnonzero(wanted[:, other]))
+        for other in functions
     ]
-    ways = [together], alone
-    return [way for way in min(ways, key=lambda way: sum(e.cost for e in way)) if len(way.rows)]
+    cheaper = min(joint, separate, key=lambda plan: sum(part.cost for part in plan))
+    return [expansion for expansion in cheaper if len(expansion.samples)]
 
 
-def _expansion(duels: Mapping[int, Duel], opponents: Sequence[int], rows: IntArray) -> Expansion:
-    own = np.unique(np.concatenate([duels[other].own for other in opponents]))
-    vectors = np.concatenate([own, *(duels[other].other for other in opponents)])
+def _expansion(
+    functions: Mapping[int, MarginFunction], opponents: Sequence[int], samples: IntArray
+) -> KernelExpansion:
+    own = np.unique(np.concatenate([functions[other].own for other in opponents]))
+    vectors = np.concatenate([own, *(functions[other].other for other in opponents)])
     weights = np.zeros((len(opponents), len(vectors)))
-    below = len(own)
-    for at, other in enumerate(opponents):
-        duel = duels[other]
-        weights[at, np.searchsorted(own, duel.own)] = duel.own_coef
-        weights[at, below : below + len(duel.other)] = duel.other_coef
-        below += len(duel.other)
-    biases = np.array([duels[other].bias for other in opponents])
-    return Expansion(rows, np.array(opponents), vectors, weights, biases)
+    column = len(own)
+    for row, other in enumerate(opponents):
+        function = functions[other]
+        weights[row, np.searchsorted(own, function.own)] = function.own_coef
+        weights[row, column : column + len(function.other)] = function.other_coef
+        column += len(function.other)
+    biases = np.array([functions[other].bias for other in opponents])
+    return KernelExpansion(samples, np.array(opponents), vectors, weights, biases)
 
 
-class Terms:
-    """Terms of an expansion: kernel factors of some support vectors, and their weights.
+class ExpansionTerms:
+    """Weights and left kernel factors of some support vectors, shared by many tasks.
 
-    The factors are computed by the first who needs them, and not sent to other processes, which
-    have the samples.
+    The factors are computed on first use. They are not pickled: other processes have the samples.
 
     Parameters
     ----------
-    vectors : list of intp ndarrays of shape (p,), support vectors.
-    weights : list of ndarrays of shape (d, p).
+    vectors : sequence of intp ndarrays of shape (p,), support vectors.
+    weights : sequence of ndarrays of shape (d, p).
     """
 
     def __init__(self, vectors: Sequence[IntArray], weights: Sequence[FloatArray]) -> None:
@@ -137,21 +173,21 @@ class Terms:
         self._factors: list[FloatArray] = []
         self._lock = Lock()
 
-    def of(self, rows: Rows) -> list[tuple[FloatArray, FloatArray]]:
-        """Weights and left kernel factors."""
+    def pairs(self, source: FactorSource) -> list[tuple[FloatArray, FloatArray]]:
+        """Pairs of weights and left kernel factors."""
         with self._lock:
             if not self._factors:
-                self._factors = [rows.left(tile) for tile in self._vectors]
+                self._factors = [source.left_factor(vectors) for vectors in self._vectors]
         return list(zip(self._weights, self._factors, strict=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Terms, (self._vectors, self._weights)
+        return ExpansionTerms, (self._vectors, self._weights)
 
 
 def scan(
     workers: Workers,
-    rows: Rows,
-    plan: Sequence[Expansion],
+    source: FactorSource,
+    plan: Sequence[KernelExpansion],
     margins: Float32Array,
     memory: int,
 ) -> None:
@@ -160,41 +196,47 @@ def scan(
     Parameters
     ----------
     workers : Workers
-    rows : Rows
-        Shared with the workers already.
-    plan : sequence of Expansion
+    source : FactorSource
+        Must be shared with the workers already.
+    plan : sequence of KernelExpansion
     margins : float32 ndarray of shape (n, k), changed in place
         Row: the sample; column: the other class.
     memory : int
-        Bytes for kernel factors that many tasks share.
+        Bytes for kernel factors that tasks share.
     """
     for expansion in plan:
-        margins[np.ix_(expansion.rows, expansion.opponents)] = expansion.biases
-    # A task's parts are added here, in order, so that the sums do not depend on the workers.
-    for some, opponents, part in workers(_tasks(workers.blocks_per_task, rows, plan, memory)):
-        margins[np.ix_(some, opponents)] += part
+        margins[np.ix_(expansion.samples, expansion.opponents)] = expansion.biases
+    # Added here and in order, so that rounding does not depend on the workers.
+    for samples, opponents, sums in workers(_tasks(workers.blocks_per_task, source, plan, memory)):
+        margins[np.ix_(samples, opponents)] += sums
 
 
-def _tasks(grain: int, rows: Rows, plan: Sequence[Expansion], memory: int) -> Iterator[Any]:
+def _tasks(
+    blocks_per_task: int, source: FactorSource, plan: Sequence[KernelExpansion], memory: int
+) -> Iterator[Any]:
+    # Half of the memory, because new factors are made while the last tasks still use the old ones.
+    bytes_per_block = VECTORS_PER_BLOCK * (source.n_columns + 2) * source.dtype.itemsize
+    vector_blocks_in_memory = memory // (2 * bytes_per_block) or 1
     for expansion in plan:
-        weights = expansion.weights.astype(rows.sum_dtype)
-        tiles = blocks(np.arange(len(expansion.vectors)), VECTORS)
-        # While the last tasks of some vectors are at work, the next are there already.
-        at_once = memory // (2 * VECTORS * (rows.width + 2) * rows.dtype.itemsize) or 1
-        for start in range(0, len(tiles), at_once):
-            of = tiles[start : start + at_once]
-            terms = Terms([expansion.vectors[tile] for tile in of], [weights[:, t] for t in of])
-            for some in blocks(expansion.rows, grain * ROWS):
-                yield delayed(_partial)(rows, terms, some, expansion.opponents)
+        weights = expansion.weights.astype(source.sum_dtype)
+        vector_blocks = blocks(np.arange(len(expansion.vectors)), VECTORS_PER_BLOCK)
+        for start in range(0, len(vector_blocks), vector_blocks_in_memory):
+            selected = vector_blocks[start : start + vector_blocks_in_memory]
+            terms = ExpansionTerms(
+                [expansion.vectors[block] for block in selected],
+                [weights[:, block] for block in selected],
+            )
+            for samples in blocks(expansion.samples, blocks_per_task * SAMPLES_PER_BLOCK):
+                yield delayed(_kernel_sums)(source, terms, samples, expansion.opponents)
 
 
-def _partial(
-    rows: Rows, terms: Terms, some: IntArray, opponents: IntArray
+def _kernel_sums(
+    source: FactorSource, terms: ExpansionTerms, samples: IntArray, opponents: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    factors = terms.of(rows)
+    pairs = terms.pairs(source)
     sums = []
-    for block in blocks(some, ROWS):
-        right = rows.right(block)
-        parts = [rows.kernel.weigh(weights, left, right) for weights, left in factors]
+    for block in blocks(samples, SAMPLES_PER_BLOCK):
+        right = source.right_factor(block)
+        parts = [source.kernel.weighted_sum(weights, left, right) for weights, left in pairs]
         sums.append(np.sum(parts, axis=0))
-    return some, opponents, np.concatenate(sums, axis=1).T
+    return samples, opponents, np.concatenate(sums, axis=1).T

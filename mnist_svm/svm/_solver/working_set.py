@@ -1,31 +1,32 @@
-"""The exact solver: two-class problems on small working sets, and a proof about the rest.
+"""The exact solver: two-class problems on small working sets, and a proof for all other samples.
 
-One-vs-one: every pair of classes (a, b) is a two-class problem over all samples of a and b, and
-most of those never matter to it: their margin is beyond 1, and their alpha is 0. So each pair has a
-*working set*, and rounds of four steps:
+One-vs-one: every pair of classes (a, b) is a two-class problem over all samples of a and b. Most of
+them do not matter: their margin exceeds 1, and their alpha is 0. So each pair has a *working set*,
+and the solver runs rounds of four steps:
 
 1. **Solve** each pair on its working set (`mnist_svm.svm._solver.pair`).
-2. **Bound.** When a pair's solution moves from (w, b) to (w', b'), no margin moves by more than
+2. **Bound.** When a pair's solution changes from (w, b) to (w', b'), a margin changes by at most
 
        |y f'(x) - y f(x)| <= ||w' - w|| ||phi(x)|| + |b' - b|,    ||phi(x)||**2 = k(x, x),
 
-   which is the inequality of Cauchy and Schwarz. A *floor* under every margin, lowered by that
-   much, stays a floor. Where that is too much, most of the move is computed, on projected
-   samples, and the bound serves for the rest alone.
-3. **Scan.** Where the floor is below 1 - tol and the sample is outside the working set, compute
-   the margin, which is then the floor.
-4. **Grow.** Samples still below 1 - tol violate the optimality conditions of the whole problem;
-   some of each pair join its working set. If there are none, the solution of the working sets is
-   the solution of the whole problem, to tol.
+   by the Cauchy-Schwarz inequality. A lower bound of a margin, decreased by that much, is still a
+   lower bound. Where it gets too low, most of the change is computed on projected samples, and
+   the inequality covers only the rest.
+3. **Scan.** Where the lower bound is below 1 - tol and the sample is outside the working set,
+   compute the margin, which becomes the bound.
+4. **Grow.** Samples that are still below 1 - tol violate the optimality conditions of the whole
+   problem; some of each pair join its working set. If there are none, the solution on the working
+   sets is the solution of the whole problem, to tol.
 
-At first the working sets are a random sample, and most of what violates is satisfied as soon as
-a part of it has joined. So while there are many violators, satisfied samples leave again, and the
-scan is a guess on projected samples (`mnist_svm.svm._solver.samples.Projected`), which costs a fraction.
-Who joins is drawn then: the worst are too much alike to tell a pair much. Then the floors are
-forgotten, and what follows is exact: the worst join and none leaves, so that the rounds end.
+The first working sets are random samples, and most violators cease to be any once some of them have
+joined. So while there are many violators, satisfied samples leave again, and scans are approximate:
+they use projected samples (`mnist_svm.svm._solver.samples.ProjectedSamples`), at a fraction of the
+cost. In these rounds random violators join, because the worst ones are too much alike. Then the
+lower bounds are reset, and all further rounds are exact: the worst violators join, and no sample
+leaves, so that the rounds end.
 
-A sample of class c is looked at by the pairs (c, o) alone, so that a scan of class c needs as
-columns the support vectors of those pairs and no others: a third of all, for MNIST.
+A sample of class c matters only to the pairs (c, o). So a scan of class c needs only the support
+vectors of those pairs: a third of all, for MNIST.
 
 References
 ----------
@@ -46,51 +47,50 @@ from typing import Any
 import numpy as np
 from joblib import delayed
 
-from mnist_svm.constants import BoolArray, Float64Array, FloatArray, IntArray
+from mnist_svm.constants import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.optimum import gram_bytes
 from mnist_svm.svm._solver.pair import Pair, PairSolution, solve_pair
-from mnist_svm.svm._solver.parts import MOST
-from mnist_svm.svm._solver.samples import Projected, Samples
-from mnist_svm.svm._solver.scan import Duel, Expansion, expansions, scan
+from mnist_svm.svm._solver.parts import MAX_PARTS
+from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
+from mnist_svm.svm._solver.scan import plan_scan, scan
 
-# Of each class, at least that many samples and that share of all are in the first sample.
-FIRST_SAMPLES = 300
+# Size of the first working sets: samples of each class, and share of each class; the larger one.
+MIN_FIRST_SAMPLES = 300
 FIRST_SHARE = 0.005
 
-# A pair's working set takes in at most that many samples, or twice as many as it has support
-# vectors.
-GROWTH = 500
+# In a round, a pair's working set grows by this many samples, or by twice its support vectors.
+MIN_GROWTH = 500
 
-# Once fewer samples violate than this share of all, or after so many rounds, guesses end and no
-# sample leaves a working set any more.
-FEW = 0.05
-UNSETTLED = 8
+# Approximate rounds end, and working sets only grow, once the violators are less than this share of
+# the samples, or after this many rounds.
+FEW_VIOLATORS_SHARE = 0.05
+MAX_SHRINKING_ROUNDS = 8
 
-# Until then, a pair that does not fit in memory is solved by so many parts a round: it will grow.
-HURRIED = 3
+# Parts of a pair in an approximate round, if its Gram matrix does not fit in memory.
+MAX_PARTS_APPROXIMATE = 3
 
-# Working sets are solved to this part of tol, which costs little more than tol itself.
-TIGHTER = 0.1
+# Working sets are solved to this fraction of tol, which costs little more than tol itself.
+TOL_FRACTION = 0.1
 
-# Samples that have left the margin by less than this stay in the working set.
-BAND = 0.1
+# Samples of alpha 0 whose margin exceeds 1 by less than this stay in the working set.
+MARGIN_BAND = 0.1
 
 
 @dataclass(frozen=True)
 class Round:
-    """What happened in one round.
+    """Statistics of one round.
 
     Attributes
     ----------
-    round : from 1.
-    exact : False if the scan was a guess.
+    round : number, from 1.
+    exact : False if the scan was approximate.
     working_set : distinct samples in the working sets.
-    support_vectors : distinct samples with a coefficient.
+    support_vectors : distinct samples with a nonzero coefficient.
     scanned : samples whose margins were computed.
-    violators : samples found below 1 - tol, counted once for each pair.
-    added : those of them that joined a working set.
-    seconds : since the start, at the end of the round.
+    violators : samples below 1 - tol, counted once for each pair.
+    added : violators that joined a working set.
+    seconds : from the start of the fit to the end of the round.
     """
 
     round: int
@@ -111,13 +111,13 @@ class Round:
 
 
 class WorkingSetSolver:
-    """Solve all pairs of classes to the optimum; see the module.
+    """Solve all pairs of classes to the optimum; see the module docstring.
 
     Parameters
     ----------
     samples : Samples
-        Of each class at least one.
-    caps : float64 ndarray of shape (n,)
+        At least one of each class.
+    box : float64 ndarray of shape (n,)
         C_i of each sample, positive.
     tol : float
     workers : Workers
@@ -128,268 +128,263 @@ class WorkingSetSolver:
     ----------
     pairs : list of Pair
     log : list of Round
-    inside : bool ndarray of shape (n, k)
-        Whether a sample is in the working set of its class and another, or it is its own class.
-    floor : float32 ndarray of shape (n, k)
-        Lower bound of a sample's margin against another class.
-    guessing : whether scans are guesses.
-    settled : whether samples have ceased to leave the working sets.
+    in_working_set : bool ndarray of shape (n, k)
+        Whether a sample is in the working set of its class and another; True for its own class.
+    margin_bounds : float32 ndarray of shape (n, k)
+        Lower bounds of a sample's margin against each other class.
+    approximate : bool
+        Whether scans are approximate.
+    grow_only : bool
+        Whether samples no longer leave the working sets. A round starts in one of three states:
+        approximate, exact with leaving samples, exact and growing only.
     """
 
     def __init__(
         self,
         samples: Samples,
-        caps: Float64Array,
+        box: Float64Array,
         *,
         tol: float,
         workers: Workers,
         memory: int,
     ) -> None:
         self.samples = samples
-        self.caps = caps
+        self.box = box
         self.tol = tol
         self.memory = memory
         self._workers = workers
         workers.share(samples)
-        n, k = len(samples), len(samples.of_class)
-        self.inside = np.zeros((n, k), bool)
-        self.inside[np.arange(n), samples.classes] = True
-        self.floor = np.full((n, k), -np.inf, np.float32)
-        self.pairs: list[Pair] = []
-        self.log: list[Round] = []
-        self.guessing = self.settled = False
+        n, k = len(samples), len(samples.class_slices)
+        in_working_set = np.zeros((n, k), bool)
+        in_working_set[np.arange(n), samples.classes] = True
+        margin_bounds = np.full((n, k), -np.inf, np.float32)
+        self.set_state([], [], in_working_set, margin_bounds, approximate=False, grow_only=False)
+
+    def set_state(
+        self,
+        pairs: list[Pair],
+        log: list[Round],
+        in_working_set: BoolArray,
+        margin_bounds: Float32Array,
+        *,
+        approximate: bool,
+        grow_only: bool,
+    ) -> None:
+        """Set all that the next round depends on; see the attributes."""
+        self.pairs = pairs
+        self.log = log
+        self.in_working_set = in_working_set
+        self.margin_bounds = margin_bounds
+        self.approximate = approximate
+        self.grow_only = grow_only
 
     def solve(
         self,
         random_state: np.random.RandomState,
-        projected: Projected | None = None,
-        report: Callable[[Round], None] = lambda done: None,
-        keep: Callable[[], None] = lambda: None,
+        projected: ProjectedSamples | None = None,
+        report: Callable[[Round], None] = lambda entry: None,
+        save: Callable[[], None] = lambda: None,
     ) -> None:
-        """Find the optimum; `pairs` holds it then, and `log` the rounds.
-
-        Goes on where there are rounds already.
+        """Find the optimum, and store it in `pairs`; continue after the last round of `log`.
 
         Parameters
         ----------
         random_state : numpy.random.RandomState
-            Draws the first sample, and who joins after a guess.
-        projected : Projected, optional
-            The samples, for guesses.
+            Draws the first working sets, and the violators that join in approximate rounds.
+        projected : ProjectedSamples, optional
+            The samples, for approximate rounds.
         report : callable
-            Told of each round.
-        keep : callable
-            Called after each round but the last, when all that the next ones need is in the
-            attributes.
+            Called with each `Round`.
+        save : callable
+            Called after each round but the last, with nothing; the state is complete then.
         """
         start = time.perf_counter() - (self.log[-1].seconds if self.log else 0)
         self._workers.share(projected)
         if not self.log:
-            self._draw(random_state)
-            self.guessing = projected is not None
+            self._draw_working_sets(random_state)
+            self.approximate = projected is not None
         while True:
-            guessing = self.guessing
-            moved = self._solve_pairs(HURRIED if guessing else MOST)
-            if projected and not guessing:
-                self._tighten(projected, moved)
-            scanned = self._scan(projected if projected and guessing else self.samples)
-            violators = self._below()
-            found = int(np.count_nonzero(violators))
-            self.settled |= found <= FEW * len(self.samples) or len(self.log) >= UNSETTLED
-            working_set = _distinct([pair.members for pair in self.pairs])
-            added = sum(
-                self._grow(
-                    pair, violators, random_state if guessing else None, leave=not self.settled
-                )
-                for pair in self.pairs
-            )
-            self.log.append(
-                Round(
-                    round=len(self.log) + 1,
-                    exact=not guessing,
-                    working_set=working_set,
-                    support_vectors=_distinct([pair.support for pair in self.pairs]),
-                    scanned=scanned,
-                    violators=found,
-                    added=added,
-                    seconds=round(time.perf_counter() - start, 3),
-                )
-            )
+            self.log.append(self._run_round(random_state, projected, start))
             report(self.log[-1])
-            if not (guessing or found):
+            if self.log[-1].exact and not self.log[-1].violators:
                 break
-            if guessing and self.settled:
-                self.guessing = False
-                self.floor[:] = -np.inf
-                for pair in self.pairs:
-                    pair.stale |= pair.violation > self.tol
-            keep()
+            if self.approximate and self.grow_only:
+                self._end_approximation()
+            save()
+
+    def _run_round(
+        self,
+        random_state: np.random.RandomState,
+        projected: ProjectedSamples | None,
+        start: float,
+    ) -> Round:
+        changed = self._solve_pairs(MAX_PARTS_APPROXIMATE if self.approximate else MAX_PARTS)
+        if projected and not self.approximate:
+            self._tighten_bounds(projected, changed)
+        scanned = self._scan(projected if projected and self.approximate else self.samples)
+        violators = self._is_unproven()
+        n_violators = int(np.count_nonzero(violators))
+        self.grow_only |= (
+            n_violators <= FEW_VIOLATORS_SHARE * len(self.samples)
+            or len(self.log) >= MAX_SHRINKING_ROUNDS
+        )
+        working_set = _n_distinct([pair.members for pair in self.pairs])
+        added = sum(
+            self._grow(pair, violators, random_state if self.approximate else None)
+            for pair in self.pairs
+        )
+        return Round(
+            round=len(self.log) + 1,
+            exact=not self.approximate,
+            working_set=working_set,
+            support_vectors=_n_distinct([pair.support for pair in self.pairs]),
+            scanned=scanned,
+            violators=n_violators,
+            added=added,
+            seconds=round(time.perf_counter() - start, 3),
+        )
+
+    def _end_approximation(self) -> None:
+        """Forget bounds from approximate margins; solve again what was stopped early."""
+        self.approximate = False
+        self.margin_bounds[:] = -np.inf
+        for pair in self.pairs:
+            pair.stale |= pair.violation > self.tol
 
     @property
     def violation(self) -> float:
-        """The largest violation of any sample in any pair: an upper bound, outside the sets."""
-        outside = 1 - float(np.where(self.inside, np.inf, self.floor).min())
-        return max(outside, *(pair.violation for pair in self.pairs), 0.0)
+        """Upper bound of the largest violation of any sample in any pair."""
+        lowest = np.where(self.in_working_set, np.inf, self.margin_bounds).min()
+        return max(1 - float(lowest), *(pair.violation for pair in self.pairs), 0.0)
 
-    def _draw(self, random_state: np.random.RandomState) -> None:
-        """The first working sets: of each class the same random samples for all its pairs."""
+    def _draw_working_sets(self, random_state: np.random.RandomState) -> None:
+        """Draw random samples of each class, the same for all its pairs."""
         drawn = []
-        for mine in self.samples.of_class:
-            n = mine.stop - mine.start
-            size = min(n, max(FIRST_SAMPLES, int(FIRST_SHARE * n)))
-            drawn.append(mine.start + np.sort(random_state.permutation(n)[:size]))
+        for samples in self.samples.class_slices:
+            n = samples.stop - samples.start
+            size = min(n, max(MIN_FIRST_SAMPLES, int(FIRST_SHARE * n)))
+            drawn.append(samples.start + np.sort(random_state.permutation(n)[:size]))
         for first, second in combinations(range(len(drawn)), 2):
             members = np.concatenate([drawn[first], drawn[second]])
             zeros = np.zeros(len(members))
             self.pairs.append(Pair(first, second, members, zeros, zeros.copy()))
 
-    def _solve_pairs(self, most: int) -> list[Pair]:
-        """Steps 1 and 2: solve every pair that has grown, and lower its floors."""
+    def _solve_pairs(self, max_parts: int) -> list[Pair]:
+        """Steps 1 and 2: solve every stale pair, and lower its bounds; return these pairs."""
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
         share = self.memory // self._workers.concurrency_per_process
-        # What does not fit beside others has all of the memory, alone.
+        # A pair that exceeds its share of the memory is solved alone, with all of it.
         large = [
             pair
             for pair in stale
-            if share < self.memory and gram_bytes(len(pair.members), self.samples.width) > share
+            if share < self.memory and gram_bytes(len(pair.members), self.samples.n_columns) > share
         ]
         alone = [([pair], self.memory) for pair in large]
         for pairs, memory in [*alone, (stale[len(large) :], share)]:
-            solutions = self._workers(self._task(pair, memory, most) for pair in pairs)
+            solutions = self._workers(self._task(pair, memory, max_parts) for pair in pairs)
             for pair, solution in zip(pairs, solutions, strict=True):
-                self._take(pair, solution)
+                self._store(pair, solution)
         return stale
 
-    def _task(self, pair: Pair, memory: int, most: int) -> Any:
+    def _task(self, pair: Pair, memory: int, max_parts: int) -> Any:
         signs = np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0)
         return delayed(_solve)(
             self.samples,
             pair.members,
             signs,
-            self.caps[pair.members],
+            self.box[pair.members],
             pair.coef,
-            tol=TIGHTER * self.tol,
+            tol=TOL_FRACTION * self.tol,
             memory=memory,
-            most=most,
+            max_parts=max_parts,
         )
 
-    def _take(self, pair: Pair, solution: PairSolution) -> None:
-        pair.step, pair.shift = solution.coef - pair.coef, solution.bias - pair.bias
-        pair.coef, pair.bias, pair.margins = solution.coef, solution.bias, solution.margins
-        pair.violation, pair.change = solution.violation, solution.change
-        pair.iterations += solution.iterations
-        pair.stale = False
+    def _store(self, pair: Pair, solution: PairSolution) -> None:
+        pair.update(solution)
         for own in (pair.first, pair.second):
-            mine = self.samples.of_class[own]
-            self.floor[mine, pair.other(own)] -= self._bound(pair, mine)
-        opponents = pair.other(self.samples.classes[pair.members])
-        self.inside[pair.members, opponents] = True
-        self.floor[pair.members, opponents] = solution.margins
+            samples = self.samples.class_slices[own]
+            self.margin_bounds[samples, pair.opponent(own)] -= self._max_change(pair, samples)
+        opponents = pair.opponent(self.samples.classes[pair.members])
+        self.in_working_set[pair.members, opponents] = True
+        self.margin_bounds[pair.members, opponents] = solution.margins
 
-    def _bound(self, pair: Pair, mine: slice | IntArray) -> FloatArray | float:
-        """How far the last solution of a pair can have moved some margins."""
-        if self.samples.lengths is None:
+    def _max_change(self, pair: Pair, samples: slice | IntArray) -> FloatArray | float:
+        """Upper bound of the change of margins by the last solution of a pair."""
+        if self.samples.feature_norms is None:
             return np.inf
-        return np.asarray(self.samples.lengths[mine] * pair.change + abs(pair.shift))
+        norms = self.samples.feature_norms[samples]
+        return np.asarray(norms * pair.weight_change + abs(pair.bias_change))
 
-    def _below(self) -> BoolArray:
-        """Outside the working sets, where the floor does not prove the margin to be enough."""
-        return ~(self.inside | (self.floor >= 1 - self.tol))
+    def _is_unproven(self) -> BoolArray:
+        """Where a sample is outside the working set and its margin bound is below 1 - tol."""
+        return ~(self.in_working_set | (self.margin_bounds >= 1 - self.tol))
 
-    def _scan(self, rows: Projected | Samples) -> int:
-        """Step 3: margins wherever the floor is too low; the number of samples looked at."""
-        wanted = self._below()
-        plan = self._plan(wanted, self.pairs, _decision)
-        scan(self._workers, rows, plan, self.floor, self.memory // 4)
+    def _scan(self, source: ProjectedSamples | Samples) -> int:
+        """Step 3: compute the margins that are not proven; return the number of samples."""
+        wanted = self._is_unproven()
+        plan = plan_scan(
+            self.samples, wanted, ((pair, pair.coef, pair.bias) for pair in self.pairs)
+        )
+        scan(self._workers, source, plan, self.margin_bounds, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
-    def _tighten(self, projected: Projected, moved: list[Pair]) -> None:
-        """Step 2 once more, where its floors are too low: most of a move can be computed.
+    def _tighten_bounds(self, projected: ProjectedSamples, changed: list[Pair]) -> None:
+        """Step 2 again, where bounds are too low: compute most of the change of the margins.
 
-        |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - phi~(x)||, where the tilde is for
-        what `Projected` gives, at a fraction of the cost of the margin.
+        |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - phi~(x)||, where ~ marks values
+        on `ProjectedSamples`, which cost a fraction of exact ones.
         """
-        wanted = self._below() & np.isfinite(self.floor)
-        moves = np.zeros_like(self.floor)
-        plan = self._plan(wanted, moved, _step)
-        scan(self._workers, projected, plan, moves, self.memory // 4)
-        for pair in moved:
+        wanted = self._is_unproven() & np.isfinite(self.margin_bounds)
+        changes = np.zeros_like(self.margin_bounds)
+        expansions = ((pair, pair.coef_change, pair.bias_change) for pair in changed)
+        plan = plan_scan(self.samples, wanted, expansions)
+        scan(self._workers, projected, plan, changes, self.memory // 4)
+        for pair in changed:
             for own in (pair.first, pair.second):
-                mine = self._where(wanted, pair, own)
-                at = mine, pair.other(own)
-                uncertain = projected.gap[mine] * pair.change
-                self.floor[at] += self._bound(pair, mine) + moves[at] - uncertain
+                samples = self._samples_where(wanted, pair, own)
+                index = samples, pair.opponent(own)
+                uncertain = projected.residual_norms[samples] * pair.weight_change
+                self.margin_bounds[index] += (
+                    self._max_change(pair, samples) + changes[index] - uncertain
+                )
 
-    def _plan(
-        self, wanted: BoolArray, pairs: list[Pair], terms: Callable[[Pair], tuple[Any, ...]]
-    ) -> list[Expansion]:
-        plan = []
-        for own, mine in enumerate(self.samples.of_class):
-            duels = {
-                pair.other(own): self._duel(pair, own, *terms(pair))
-                for pair in pairs
-                if own in (pair.first, pair.second)
-            }
-            if duels:
-                plan += expansions(duels, wanted[mine], mine.start)
-        return plan
-
-    def _where(self, flags: BoolArray, pair: Pair, own: int) -> IntArray:
+    def _samples_where(self, flags: BoolArray, pair: Pair, own: int) -> IntArray:
         """Samples of one class of a pair whose flag for that pair is set."""
-        mine = self.samples.of_class[own]
-        return np.asarray(mine.start + np.flatnonzero(flags[mine, pair.other(own)]))
-
-    def _duel(self, pair: Pair, own: int, coef: Float64Array, bias: float) -> Duel:
-        has = coef != 0
-        members, coef = pair.members[has], coef[has]
-        sign = 1 if own == pair.first else -1
-        mine = self.samples.classes[members] == own
-        return Duel(
-            members[mine], sign * coef[mine], members[~mine], sign * coef[~mine], sign * bias
-        )
+        samples = self.samples.class_slices[own]
+        return np.asarray(samples.start + np.flatnonzero(flags[samples, pair.opponent(own)]))
 
     def _grow(
-        self,
-        pair: Pair,
-        violators: BoolArray,
-        random_state: np.random.RandomState | None,
-        *,
-        leave: bool,
+        self, pair: Pair, violators: BoolArray, random_state: np.random.RandomState | None
     ) -> int:
-        """Step 4: drawn violators, or the worst, join a pair; satisfied samples may leave."""
-        first, second = (self._where(violators, pair, own) for own in (pair.first, pair.second))
-        floors = np.concatenate([self.floor[first, pair.second], self.floor[second, pair.first]])
+        """Step 4: add random violators, or the worst; drop satisfied samples; return the growth."""
+        first, second = (
+            self._samples_where(violators, pair, own) for own in (pair.first, pair.second)
+        )
         joining = np.concatenate([first, second])
-        growth = max(GROWTH, 2 * len(pair.support))
+        bounds = self.margin_bounds[joining, pair.opponent(self.samples.classes[joining])]
+        growth = max(MIN_GROWTH, 2 * len(pair.support))
         if len(joining) > growth:
-            ranks = random_state.permutation(len(joining)) if random_state else floors.argsort()
+            ranks = random_state.permutation(len(joining)) if random_state else bounds.argsort()
             joining = joining[ranks[:growth]]
-        stay = np.full(len(pair.members), True)
-        if leave:
-            stay = (pair.coef != 0) | (pair.margins < 1 + BAND)
-            left = pair.members[~stay]
-            self.inside[left, pair.other(self.samples.classes[left])] = False
-        members = np.concatenate([pair.members[stay], joining])
+        staying = np.full(len(pair.members), True)
+        if not self.grow_only:
+            staying = (pair.coef != 0) | (pair.margins < 1 + MARGIN_BAND)
+            leaving = pair.members[~staying]
+            opponents = pair.opponent(self.samples.classes[leaving])
+            self.in_working_set[leaving, opponents] = False
+        members = np.concatenate([pair.members[staying], joining])
         order = np.argsort(members)
-        none = np.zeros(len(joining))
+        zeros = np.zeros(len(joining))
         pair.members = members[order]
-        pair.coef = np.concatenate([pair.coef[stay], none])[order]
-        pair.margins = np.concatenate([pair.margins[stay], none])[order]
+        pair.coef = np.concatenate([pair.coef[staying], zeros])[order]
+        pair.margins = np.concatenate([pair.margins[staying], zeros])[order]
         pair.stale = len(joining) > 0
         return len(joining)
 
 
-def _solve(samples: Samples, members: IntArray, *terms: Any, **named: Any) -> PairSolution:
-    return solve_pair(samples.kernel, samples.points(members), *terms, **named)
+def _solve(samples: Samples, members: IntArray, *args: Any, **kwargs: Any) -> PairSolution:
+    return solve_pair(samples.kernel, samples.points(members), *args, **kwargs)
 
 
-def _decision(pair: Pair) -> tuple[Float64Array, float]:
-    return pair.coef, pair.bias
-
-
-def _step(pair: Pair) -> tuple[Float64Array, float]:
-    return pair.step, pair.shift
-
-
-def _distinct(indices: list[IntArray]) -> int:
+def _n_distinct(indices: list[IntArray]) -> int:
     return len(np.unique(np.concatenate(indices)))

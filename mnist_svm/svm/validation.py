@@ -1,0 +1,142 @@
+"""Validation of the parameters, weights and labels of `KernelSVC`."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import column_or_1d
+
+from mnist_svm.constants import Array, BoolArray, Float64Array, IntArray
+from mnist_svm.svm.kernels import KERNELS
+
+# A larger number of MiB is most likely a number of bytes.
+MAX_MIB = 1 << 20
+
+MAX_FLOAT = float(np.finfo(np.float64).max)
+
+
+def check_parameters(svc: Any) -> None:
+    """Check the parameters of a `KernelSVC`.
+
+    Parameters
+    ----------
+    svc : KernelSVC
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid. The message has its name, the valid values and its value.
+    """
+    _check_number(svc, "C", above=0)
+    _check_choice(svc, "kernel", KERNELS)
+    if not isinstance(svc.degree, Integral) or svc.degree < 0:
+        msg = f"degree must be an integer >= 0, got {svc.degree!r}"
+        raise ValueError(msg)
+    if isinstance(svc.gamma, str):
+        _check_choice(svc, "gamma", ("scale", "auto"))
+    else:
+        _check_number(svc, "gamma", at_least=0, at_most=MAX_FLOAT)
+    _check_number(svc, "coef0", at_least=-MAX_FLOAT, at_most=MAX_FLOAT)
+    _check_number(svc, "tol", above=0)
+    _check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
+    _check_number(svc, "working_memory", above=0)
+    if svc.working_memory > MAX_MIB:
+        msg = (
+            f"working_memory={svc.working_memory} MiB is more than 1 TiB; "
+            "it is in MiB, not in bytes"
+        )
+        raise ValueError(msg)
+
+
+def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:
+    """Check the weights of n samples, and replace negative ones by 0.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,), or None
+    n : int
+
+    Returns
+    -------
+    float64 ndarray of shape (n,), or None
+
+    Raises
+    ------
+    ValueError
+        If the weights have another shape, or are not finite.
+    """
+    if sample_weight is None:
+        return None
+    weights: Float64Array = column_or_1d(sample_weight, dtype=np.float64)
+    if len(weights) != n:
+        msg = f"sample_weight has {len(weights)} elements, but X has {n} samples"
+        raise ValueError(msg)
+    if not np.isfinite(weights).all():
+        msg = "sample_weight contains NaN or infinity"
+        raise ValueError(msg)
+    return np.asarray(np.maximum(weights, 0))
+
+
+def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntArray]:
+    """Sort the used samples by class.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    used : bool ndarray of shape (n,)
+        Whether a sample has a positive weight.
+
+    Returns
+    -------
+    classes : ndarray of shape (k,)
+        Labels of the used samples, ascending.
+    rows : intp ndarray of shape (n_used,)
+        Rows of the used samples, sorted by class, then by row.
+    starts : intp ndarray of shape (k + 1,)
+        Class c has ``rows[starts[c]:starts[c + 1]]``.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes are used.
+    """
+    rows = np.flatnonzero(used)
+    if not len(rows):
+        msg = "Invalid input: all samples have zero or negative weights"
+        raise ValueError(msg)
+    classes, codes = np.unique(labels[rows], return_inverse=True)
+    if len(classes) < 2:
+        msg = (
+            "The number of classes has to be greater than one; got 1 class among the "
+            f"samples of positive weight: {classes[0]!r}"
+        )
+        raise ValueError(msg)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
+    return classes, rows[np.argsort(codes, kind="stable")], starts
+
+
+def _check_number(
+    svc: Any,
+    name: str,
+    *,
+    above: float | None = None,
+    at_least: float = -np.inf,
+    at_most: float = np.inf,
+) -> None:
+    value = getattr(svc, name)
+    low = at_least if above is None else above
+    valid = isinstance(value, Real) and low <= float(value) <= at_most and value != above
+    if not valid:
+        sign = ">=" if above is None else ">"
+        msg = f"{name} must be a number {sign} {low:g}, got {value!r}"
+        raise ValueError(msg)
+
+
+def _check_choice(svc: Any, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(svc, name)
+    if not (isinstance(value, str) and value in choices):
+        msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+        raise ValueError(msg)
