@@ -1,51 +1,47 @@
-"""A picture with boxes drawn on it, and what was read in each."""
+"""Draw labelled boxes on a picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_svm.constants import Images
+from mnist_svm.drawing.canvas import GREEN, PAPER, RED, Colour
 from mnist_svm.pictures.strokes import Box
 
-SURE = (21, 115, 71)
-DOUBTFUL = (190, 30, 45)
-LABEL = (255, 255, 255)
-
-# A small picture is enlarged until its longer side has so many pixels, or the labels hide it.
-LEGIBLE = 600
+# Longer side, in pixels, to which a small picture is enlarged, so that labels do not cover it.
+MIN_SIDE = 600
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is drawn at a box.
+    """A labelled box.
 
     Attributes
     ----------
     box : in pixels of the picture.
-    text : a character or a few.
-    sure : whether the box is green, or red.
+    text : its label, a few characters.
+    is_confident : whether the box is green; else it is red.
     """
 
     box: Box
     text: str
-    sure: bool
+    is_confident: bool
 
 
 def draw_annotations(
-    picture: npt.NDArray[np.uint8], size: tuple[int, int], notes: list[Annotation]
+    picture: Images, size: tuple[int, int], annotations: list[Annotation]
 ) -> Image.Image:
-    """Draw boxes and what was read in them.
+    """Draw labelled boxes on a picture.
 
     Parameters
     ----------
     picture : uint8 ndarray of shape (height, width, 3), 0-255
-        May be a smaller copy of the picture that the boxes belong to.
+        The picture, or a smaller copy of it.
     size : tuple of int
-        Height and width of that picture.
-    notes : list of Annotation
+        Height and width of the picture.
+    annotations : list of Annotation
 
     Returns
     -------
@@ -53,33 +49,30 @@ def draw_annotations(
         RGB
     """
     page = Image.fromarray(picture)
-    enlarged = max(1, LEGIBLE // max(page.size))
-    page = page.resize((page.width * enlarged, page.height * enlarged))
+    zoom = max(1, MIN_SIDE // max(page.size))
+    page = page.resize((page.width * zoom, page.height * zoom))
     draw = ImageDraw.Draw(page)
-    down, across = page.height / size[0], page.width / size[1]
-    thick = max(round(max(page.size) / 500), 1)
-    for note in notes:
-        top, bottom = note.box.top * down, note.box.bottom * down
-        left, right = note.box.left * across, note.box.right * across
-        colour = SURE if note.sure else DOUBTFUL
-        frame = (left - thick, top - thick, right + thick, bottom + thick)
-        draw.rectangle(frame, outline=colour, width=thick)
-        font = ImageFont.load_default(max(round((bottom - top) * 0.35), 11))
-        _draw_label(draw, (left - thick, top - thick), note.text, font, colour)
+    y_scale, x_scale = page.height / size[0], page.width / size[1]
+    line = max(round(max(page.size) / 500), 1)
+    for annotation in annotations:
+        box = annotation.box
+        top, bottom = box.top * y_scale, box.bottom * y_scale
+        left, right = box.left * x_scale, box.right * x_scale
+        colour = GREEN if annotation.is_confident else RED
+        frame = (left - line, top - line, right + line, bottom + line)
+        draw.rectangle(frame, outline=colour, width=line)
+        font_size = max(round((bottom - top) * 0.35), 11)
+        _draw_label(draw, left - line, top - line, annotation.text, font_size, colour)
     return page
 
 
 def _draw_label(
-    draw: ImageDraw.ImageDraw,
-    corner: tuple[float, float],
-    text: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    colour: tuple[int, int, int],
+    draw: ImageDraw.ImageDraw, x: float, y: float, text: str, font_size: int, colour: Colour
 ) -> None:
-    """White on a patch of the frame's colour, above the frame, or inside where there is no room."""
+    """Draw white text on a coloured patch above the corner, or below where there is no room."""
+    font = ImageFont.load_default(font_size)
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 6, bottom - top + 6
-    x, y = corner
     y = y - height if y >= height else y
     draw.rectangle((x, y, x + width, y + height), fill=colour)
-    draw.text((x + 3 - left, y + 3 - top), text, fill=LABEL, font=font)
+    draw.text((x + 3 - left, y + 3 - top), text, fill=PAPER, font=font)

@@ -1,4 +1,4 @@
-"""Text that has to fit: paragraphs in lines, and names that are shorten_text."""
+"""Fit text into a width: wrap paragraphs, shorten names."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from collections.abc import Iterator
 
 from PIL import ImageFont
 
-from mnist_svm.exceptions import sanitize
-
 ELLIPSIS = "…"
 
 
-def wrap_text(text: str, size: int, width: int) -> Iterator[str]:
-    """The lines of a paragraph.
+def wrap_text(text: str, font_size: int, width: int) -> Iterator[str]:
+    """Wrap a paragraph.
 
     Parameters
     ----------
     text : str
-    size : int
-        Of the font.
+    font_size : int
     width : int
-        Pixels that a line may take; a longer word takes more.
+        Maximum width of a line in pixels; only a longer word exceeds it.
 
     Yields
     ------
     str
+        One line.
     """
-    font = ImageFont.load_default(size)
+    font = ImageFont.load_default(font_size)
     line = ""
     for word in text.split():
         longer = f"{line} {word}".lstrip()
@@ -37,27 +35,26 @@ def wrap_text(text: str, size: int, width: int) -> Iterator[str]:
     yield line
 
 
-def shorten_text(text: str, size: int, width: int) -> str:
-    """One line, without the middle if that is too long.
+def shorten_text(text: str, font_size: int, width: int) -> str:
+    """Replace the middle of a line by an ellipsis if it is too wide.
 
     Parameters
     ----------
     text : str
-        What cannot be printed becomes a question mark.
-    size : int
-        Of the font.
+        Characters that cannot be printed become question marks.
+    font_size : int
     width : int
-        Pixels that the line may take.
+        Maximum width in pixels.
 
     Returns
     -------
     str
     """
-    font = ImageFont.load_default(size)
-    text = sanitize(text)
+    font = ImageFont.load_default(font_size)
+    text = "".join(character if character.isprintable() else "?" for character in text)
     line, kept = text, len(text)
     while kept and font.getlength(line) > width:
         kept -= 1
-        # The end of a file's name tells more than its beginning.
+        # Twice as much of the end, which distinguishes file names best.
         line = text[: kept // 3] + ELLIPSIS + text[len(text) - kept + kept // 3 :]
     return line

@@ -1,4 +1,4 @@
-"""A page of tiles: each a picture beside what the classifier saw, and what was read in it."""
+"""Page of tiles: each a picture, the image that was classified, and the prediction."""
 
 from __future__ import annotations
 
@@ -9,57 +9,61 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.constants import Images
-from mnist_svm.drawing.contact_sheet import FAINT, FRAME, INK, MAT, PAPER, WRONG
+from mnist_svm.drawing.canvas import (
+    FAINT,
+    FRAME,
+    INK,
+    MAT,
+    PAPER,
+    RED,
+    dark_on_light,
+    fit_in_square,
+    paste_framed,
+)
 from mnist_svm.drawing.text import ELLIPSIS, shorten_text, wrap_text
 
-# All lengths in pixels: 28 x 28 pixels at four to one.
+# All sizes in pixels. An image of 28 x 28 is enlarged four times.
 SIDE = 112
 BETWEEN = 6
 WIDTH = 2 * SIDE + BETWEEN
 GAP = 28
 MARGIN = 32
 PADDING = 10
-
-# At least so many stand in a row, if there are.
-COLUMNS = 4
-
 TITLE_FONT, DIGIT_FONT, TEXT_FONT, SMALL_FONT = 24, 30, 16, 14
-LEADING = 1.4
-NAME_HEIGHT, ANSWER_HEIGHT = 24, 34
-HEIGHT = SIDE + NAME_HEIGHT + ANSWER_HEIGHT
+NAME_HEIGHT, PREDICTION_HEIGHT = 24, 34
+HEIGHT = SIDE + NAME_HEIGHT + PREDICTION_HEIGHT
 
-Box = tuple[int, int, int, int]
+# Line height as a multiple of the font size.
+LEADING = 1.4
+# Least number of columns.
+MIN_COLUMNS = 4
 
 
 @dataclass(frozen=True)
 class Tile:
-    """What stands on a tile.
+    """Contents of a tile.
 
     Attributes
     ----------
-    name : str
-        Of the picture; shorten_text if it is long.
-    picture : uint8 ndarray of shape (height, width, 3), at most `SIDE` high and wide; or None
-    seen : uint8 ndarray of shape (28, 28), ink bright on a dark ground; or None
-        Drawn dark on light, as on paper.
-    answer : str
-        What was read, a few characters.
-    remark : str
-        A few words that stand beside it.
-    error : str or None
-        Why nothing was read; stands where that would be seen.
+    name : name of the picture; shortened if it is long.
+    picture : uint8 ndarray of shape (height, width, 3), at most `SIDE` high and wide; or None.
+    image : uint8 ndarray of shape (28, 28), ink bright on a dark background; or None. It is drawn
+        dark on light.
+    prediction : a few characters.
+    details : a few words after the prediction.
+    error : the reason why there is no prediction, drawn in place of the image; or None.
     """
 
     name: str
     picture: Images | None
-    seen: Images | None
-    answer: str
-    remark: str
+    image: Images | None
+    prediction: str
+    details: str
     error: str | None = None
 
 
 def draw_tiles(tiles: Sequence[Tile], *, title: str, note: str) -> Image.Image:
-    """Arrange tiles on a page, row by row in their order.
+    """Arrange tiles on a page, row by row.
 
     Parameters
     ----------
@@ -70,77 +74,55 @@ def draw_tiles(tiles: Sequence[Tile], *, title: str, note: str) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        RGB, about as wide as high for many tiles, `COLUMNS` wide for a few.
+        RGB, about as wide as high for many tiles, `MIN_COLUMNS` tiles wide for a few.
     """
-    columns = max(COLUMNS, math.ceil(math.sqrt(len(tiles) * (HEIGHT + GAP) / (WIDTH + GAP))))
+    columns = max(MIN_COLUMNS, math.ceil(math.sqrt(len(tiles) * (HEIGHT + GAP) / (WIDTH + GAP))))
     rows = math.ceil(len(tiles) / columns)
     top = MARGIN + round(LEADING * (TITLE_FONT + TEXT_FONT)) + GAP
-    size = (
-        2 * MARGIN + columns * (WIDTH + GAP) - GAP,
-        top + rows * (HEIGHT + GAP) - GAP + MARGIN,
-    )
-    page = Image.new("RGB", size, PAPER)
+    width = 2 * MARGIN + columns * (WIDTH + GAP) - GAP
+    page = Image.new("RGB", (width, top + rows * (HEIGHT + GAP) - GAP + MARGIN), PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((MARGIN, MARGIN), title, fill=INK, font=ImageFont.load_default(TITLE_FONT))
-    below = MARGIN + round(LEADING * TITLE_FONT)
-    draw.text((MARGIN, below), note, fill=FAINT, font=ImageFont.load_default(TEXT_FONT))
+    note_y = MARGIN + round(LEADING * TITLE_FONT)
+    draw.text((MARGIN, note_y), note, fill=FAINT, font=ImageFont.load_default(TEXT_FONT))
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        x, y = MARGIN + column * (WIDTH + GAP), top + row * (HEIGHT + GAP)
-        _draw_tile(page, draw, tile, x, y)
+        _draw_tile(page, tile, MARGIN + column * (WIDTH + GAP), top + row * (HEIGHT + GAP))
     return page
 
 
-def _draw_tile(page: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, x: int, y: int) -> None:
-    beside = x + SIDE + BETWEEN
+def _draw_tile(page: Image.Image, tile: Tile, x: int, y: int) -> None:
+    draw = ImageDraw.Draw(page)
+    image_x = x + SIDE + BETWEEN
     if tile.picture is not None:
-        _frame(draw, (x, y, x + SIDE, y + SIDE))
-        picture = _fitted(tile.picture)
-        left, top = ((SIDE - length) // 2 for length in picture.size)
-        page.paste(picture, (x + left, y + top))
-    if tile.seen is not None:
-        seen = Image.fromarray(255 - tile.seen).resize((SIDE, SIDE), Image.Resampling.NEAREST)
-        _frame(draw, (beside, y, beside + SIDE, y + SIDE))
-        page.paste(seen, (beside, y))
+        paste_framed(page, fit_in_square(tile.picture, SIDE, integer_scale=True), x, y)
+    if tile.image is not None:
+        paste_framed(page, dark_on_light(tile.image, SIDE, SIDE), image_x, y)
     elif tile.error is not None:
-        left = x if tile.picture is None else beside
-        _frame(draw, (left, y, x + WIDTH, y + SIDE))
-        _write(draw, tile.error, (left + PADDING, y, x + WIDTH - PADDING, y + SIDE))
+        left = x if tile.picture is None else image_x
+        draw.rectangle((left - 1, y - 1, x + WIDTH, y + SIDE), fill=MAT, outline=FRAME)
+        _draw_error(draw, tile.error, left + PADDING, y, x + WIDTH - left - 2 * PADDING)
 
     name, font = shorten_text(tile.name, SMALL_FONT, WIDTH), ImageFont.load_default(SMALL_FONT)
     y += SIDE + NAME_HEIGHT // 2 + 2
     draw.text((x, y), name, fill=FAINT, font=font, anchor="lm")
-    y += NAME_HEIGHT // 2 + ANSWER_HEIGHT - 8
-    digit, text = ImageFont.load_default(DIGIT_FONT), ImageFont.load_default(TEXT_FONT)
-    draw.text((x, y), tile.answer, fill=INK, font=digit, anchor="ls")
-    colour = FAINT if tile.error is None else WRONG
-    x += round(digit.getlength(tile.answer)) + PADDING if tile.answer else 0
-    draw.text((x, y), tile.remark, fill=colour, font=text, anchor="ls")
+    y += NAME_HEIGHT // 2 + PREDICTION_HEIGHT - 8
+    digit_font, text_font = map(ImageFont.load_default, (DIGIT_FONT, TEXT_FONT))
+    draw.text((x, y), tile.prediction, fill=INK, font=digit_font, anchor="ls")
+    colour = FAINT if tile.error is None else RED
+    x += round(digit_font.getlength(tile.prediction)) + PADDING if tile.prediction else 0
+    draw.text((x, y), tile.details, fill=colour, font=text_font, anchor="ls")
 
 
-def _frame(draw: ImageDraw.ImageDraw, box: Box) -> None:
-    """A mat with a line around the box."""
-    left, top, right, bottom = box
-    draw.rectangle((left - 1, top - 1, right, bottom), fill=MAT, outline=FRAME)
-
-
-def _fitted(picture: Images) -> Image.Image:
-    """As large as a tile's side, where pixels stay pixels."""
-    scale = max(SIDE // max(picture.shape), 1)
-    image = Image.fromarray(picture)
-    return image.resize((scale * image.width, scale * image.height), Image.Resampling.NEAREST)
-
-
-def _write(draw: ImageDraw.ImageDraw, text: str, box: Box) -> None:
-    """A few lines in the middle of a box."""
-    left, top, right, bottom = box
-    lines = list(wrap_text(text, SMALL_FONT, right - left))
-    leading = round(LEADING * SMALL_FONT)
-    most = (bottom - top) // leading
-    if len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1] + ELLIPSIS]
-    y = (top + bottom - len(lines) * leading) // 2
+def _draw_error(draw: ImageDraw.ImageDraw, text: str, x: int, y: int, width: int) -> None:
+    """Draw a paragraph in the vertical middle of a tile, cut off if it is too long."""
+    lines = list(wrap_text(text, SMALL_FONT, width))
+    line_height = round(LEADING * SMALL_FONT)
+    max_lines = SIDE // line_height
+    if len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], lines[max_lines - 1] + ELLIPSIS]
+    y += (SIDE - len(lines) * line_height) // 2
     for line in lines:
-        fitting = shorten_text(line, SMALL_FONT, right - left)
-        draw.text((left, y), fitting, fill=INK, font=ImageFont.load_default(SMALL_FONT))
-        y += leading
+        shortened = shorten_text(line, SMALL_FONT, width)
+        draw.text((x, y), shortened, fill=INK, font=ImageFont.load_default(SMALL_FONT))
+        y += line_height

@@ -11,7 +11,7 @@ from PIL import Image, ImageFont, ImageOps
 
 from mnist_svm import Recognizer
 from mnist_svm.drawing import tiles
-from mnist_svm.drawing.contact_sheet import FRAME
+from mnist_svm.drawing.canvas import FRAME
 from mnist_svm.drawing.text import shorten_text, wrap_text
 from mnist_svm.drawing.tiles import HEIGHT, SIDE, WIDTH, Tile, draw_tiles
 from mnist_svm.recognition.recognizer import THUMBNAIL_SIDE
@@ -79,8 +79,8 @@ def test_the_tiles_tell_name_digit_and_confidence(tiles_of):
     drawn, code = tiles_of(*DIGITS[:3])
     assert code == 0
     assert [tile.name for tile in drawn["tiles"]] == ["0.png", "1.png", "2.png"]
-    assert [tile.answer for tile in drawn["tiles"]] == ["0", "1", "2"]
-    assert all(0.9 < float(tile.remark) <= 1 for tile in drawn["tiles"])
+    assert [tile.prediction for tile in drawn["tiles"]] == ["0", "1", "2"]
+    assert all(0.9 < float(tile.details) <= 1 for tile in drawn["tiles"])
     assert drawn["title"] == "3 pictures"
 
 
@@ -88,8 +88,8 @@ def test_a_rejected_picture_has_a_question_mark_and_says_why(tiles_of):
     drawn, code = tiles_of(DIGITS[3], "--reject-below", "1")
     assert code == 0
     (tile,) = drawn["tiles"]
-    assert tile.answer == "?"
-    assert tile.remark.endswith(" < 1")
+    assert tile.prediction == "?"
+    assert tile.details.endswith(" < 1")
 
 
 def test_what_could_not_be_read_is_shown_with_the_reason(tiles_of, tmp_path):
@@ -105,14 +105,14 @@ def test_what_could_not_be_read_is_shown_with_the_reason(tiles_of, tmp_path):
     assert unknown.picture is None
     assert unknown.error.startswith("not a picture")
     assert missing.error == "No such file or directory"
-    assert all(tile.seen is None and tile.answer == "" for tile in drawn["tiles"])
+    assert all(tile.image is None and tile.prediction == "" for tile in drawn["tiles"])
 
 
 def test_of_very_many_pictures_the_first_are_shown(tiles_of, monkeypatch):
-    monkeypatch.setattr("mnist_svm.cli.predict.SHOWN", 2)
+    monkeypatch.setattr("mnist_svm.cli.predict.MAX_TILES", 2)
     drawn, _ = tiles_of(*DIGITS)
     assert drawn["title"] == "The first 2 of 10 pictures"
-    assert [tile.answer for tile in drawn["tiles"]] == ["0", "1"]
+    assert [tile.prediction for tile in drawn["tiles"]] == ["0", "1"]
 
 
 def test_a_page_of_five_hundred_is_about_as_wide_as_high():
@@ -129,7 +129,7 @@ def test_no_name_is_too_odd_for_the_page(tiles_of, tmp_path):
         Image.open(DIGITS[7]).save(os.fsdecode(path))
     drawn, code = tiles_of(tmp_path)
     assert code == 0
-    assert [tile.answer for tile in drawn["tiles"]] == ["7", "7", "7"]
+    assert [tile.prediction for tile in drawn["tiles"]] == ["7", "7", "7"]
 
 
 def test_nothing_of_a_tile_reaches_beyond_it(digit_picture):
