@@ -32,20 +32,9 @@ def enlarge(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def fit_in_square(picture: Images, side: int, *, integer_scale: bool = False) -> Image.Image:
-    """Scale a picture to fit in the middle of a square mat.
+    """Scale a picture to fit in the middle of a square mat with a side in pixels.
 
-    Parameters
-    ----------
-    picture : uint8 ndarray of shape (height, width) or (height, width, 3)
-    side : int
-        Side of the square in pixels.
-    integer_scale : bool, default=False
-        Whether to enlarge by the largest integer that fits, so that pixels stay equally large.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB
+    With `integer_scale`, the picture is enlarged by an integer, so that pixels stay equally large.
     """
     image = Image.fromarray(picture)
     scale = side / max(image.size)

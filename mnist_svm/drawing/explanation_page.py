@@ -9,18 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.constants import BoolArray, Float64Array, Images
-from mnist_svm.drawing.canvas import (
-    FAINT,
-    FRAME,
-    INK,
-    PAPER,
-    RED,
-    Colour,
-    dark_on_light,
-    enlarge,
-    fit_in_square,
-    paste_framed,
-)
+from mnist_svm.drawing import canvas
 from mnist_svm.drawing.text import wrap_text
 
 # All sizes in pixels. An image of 28 x 28 is enlarged ten times in a large tile, four in a small.
@@ -37,7 +26,7 @@ LEGEND_HEIGHT = 12
 LARGE_FONT, MIDDLE_FONT, SMALL_FONT = 32, 18, 15
 
 # Equally dark, and distinct to people with any colour blindness.
-FOR, AGAINST = (33, 102, 172), RED
+FOR, AGAINST = (33, 102, 172), canvas.RED
 
 # Grey level from which a pixel of an image counts as ink.
 INK_THRESHOLD = 128
@@ -95,20 +84,10 @@ class ExplanationPage:
 
 
 def draw_explanation_page(content: ExplanationPage) -> Image.Image:
-    """Draw an explanation page.
-
-    Parameters
-    ----------
-    content : ExplanationPage
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, `WIDTH` pixels wide.
-    """
+    """Draw an explanation page: an RGB image, `WIDTH` pixels wide."""
     page = _Page()
     page.paragraph(content.title, LARGE_FONT)
-    page.paragraph(content.subtitle, MIDDLE_FONT, FAINT)
+    page.paragraph(content.subtitle, MIDDLE_FONT, canvas.FAINT)
     page.y += GAP
 
     width, height = content.size
@@ -116,28 +95,30 @@ def draw_explanation_page(content: ExplanationPage) -> Image.Image:
     for x, title in zip(COLUMNS, ("Picture", "Input image", content.heat_map_title)):
         page.line(x, title, MIDDLE_FONT)
     page.y += _line_height(MIDDLE_FONT)
-    page.paste(COLUMNS[0], fit_in_square(content.picture, TILE))
-    page.paste(COLUMNS[1], dark_on_light(content.image, TILE, TILE))
-    page.paste(COLUMNS[2], enlarge(_diverging(content.heat_map, peak), TILE, TILE))
+    page.paste(COLUMNS[0], canvas.fit_in_square(content.picture, TILE))
+    page.paste(COLUMNS[1], canvas.dark_on_light(content.image, TILE, TILE))
+    page.paste(COLUMNS[2], canvas.enlarge(_diverging(content.heat_map, peak), TILE, TILE))
     page.outline(COLUMNS[2], content.image >= INK_THRESHOLD, TILE)
     page.y += TILE + GAP // 2
-    page.line(COLUMNS[0], f"{width:,} x {height:,} pixels", SMALL_FONT, FAINT)
-    page.line(COLUMNS[1], "28 x 28 pixels", SMALL_FONT, FAINT)
+    page.line(COLUMNS[0], f"{width:,} x {height:,} pixels", SMALL_FONT, canvas.FAINT)
+    page.line(COLUMNS[1], "28 x 28 pixels", SMALL_FONT, canvas.FAINT)
     page.legend(COLUMNS[2], peak)
     page.y += GAP
-    page.paragraph(content.heat_map_note, SMALL_FONT, FAINT)
+    page.paragraph(content.heat_map_note, SMALL_FONT, canvas.FAINT)
 
     page.rule()
     page.paragraph(content.decision_title, MIDDLE_FONT)
-    page.paragraph(content.decision, MIDDLE_FONT, FAINT)
+    page.paragraph(content.decision, MIDDLE_FONT, canvas.FAINT)
     page.y += GAP // 2
     page.line(COLUMNS[0], "Input of the SVM", SMALL_FONT)
     top = page.y + _line_height(SMALL_FONT)
     for row in content.rows:
         page.row(COLUMNS[1], row)
-    paste_framed(page.image, dark_on_light(content.svm_input, TILE, TILE), COLUMNS[0], top)
+    canvas.paste_framed(
+        page.image, canvas.dark_on_light(content.svm_input, TILE, TILE), COLUMNS[0], top
+    )
     page.y += GAP
-    page.paragraph(content.note, SMALL_FONT, FAINT)
+    page.paragraph(content.note, SMALL_FONT, canvas.FAINT)
     return page.image.crop((0, 0, WIDTH, page.y + MARGIN - GAP))
 
 
@@ -145,25 +126,25 @@ class _Page:
     """A page that is filled from top to bottom; ``y`` is where the next element begins."""
 
     def __init__(self) -> None:
-        self.image = Image.new("RGB", (WIDTH, 2 * WIDTH), PAPER)
+        self.image = Image.new("RGB", (WIDTH, 2 * WIDTH), canvas.PAPER)
         self._draw = ImageDraw.Draw(self.image)
         self.y = MARGIN
 
-    def paragraph(self, text: str, font_size: int, colour: Colour = INK) -> None:
+    def paragraph(self, text: str, font_size: int, colour: canvas.Colour = canvas.INK) -> None:
         for line in wrap_text(text, font_size, WIDTH - 2 * MARGIN):
             self.line(MARGIN, line, font_size, colour)
             self.y += _line_height(font_size)
 
-    def line(self, x: int, text: str, font_size: int, colour: Colour = INK) -> None:
+    def line(self, x: int, text: str, font_size: int, colour: canvas.Colour = canvas.INK) -> None:
         self._draw.text((x, self.y), text, fill=colour, font=ImageFont.load_default(font_size))
 
     def rule(self) -> None:
         self.y += GAP
-        self._draw.line((MARGIN, self.y, WIDTH - MARGIN, self.y), fill=FRAME)
+        self._draw.line((MARGIN, self.y, WIDTH - MARGIN, self.y), fill=canvas.FRAME)
         self.y += GAP
 
     def paste(self, x: int, image: Image.Image) -> None:
-        paste_framed(self.image, image, x, self.y)
+        canvas.paste_framed(self.image, image, x, self.y)
 
     def outline(self, x: int, ink: BoolArray, side: int) -> None:
         """Draw a line around the ink of a tile."""
@@ -178,7 +159,7 @@ class _Page:
                 x + scale * right,
                 self.y + scale * bottom,
             )
-            self._draw.line(ends, fill=INK, width=2)
+            self._draw.line(ends, fill=canvas.INK, width=2)
 
     def legend(self, x: int, peak: float) -> None:
         """Draw the colour scale of a heat map."""
@@ -186,7 +167,7 @@ class _Page:
         self.paste(x, _diverging(scale, 1))
         self.y += LEGEND_HEIGHT + GAP // 4
         self._text(x, self.y, f"-{peak:.2g} against", AGAINST, "la")
-        self._text(x + TILE // 2, self.y, "0", FAINT, "ma")
+        self._text(x + TILE // 2, self.y, "0", canvas.FAINT, "ma")
         self._text(x + TILE, self.y, f"for +{peak:.2g}", FOR, "ra")
         self.y += _line_height(SMALL_FONT)
 
@@ -197,13 +178,13 @@ class _Page:
         self.y += _line_height(SMALL_FONT)
         caption_y = self.y + SMALL_TILE + GAP // 4
         for image, caption in zip(row.images, row.captions, strict=True):
-            self.paste(x, dark_on_light(image, SMALL_TILE, SMALL_TILE))
+            self.paste(x, canvas.dark_on_light(image, SMALL_TILE, SMALL_TILE))
             self._text(x + SMALL_TILE // 2, caption_y, caption, colour, "ma")
             x += SMALL_TILE + SMALL_GAP
         # Two rows, without the first title and the last captions, are as high as a large tile.
         self.y += TILE - SMALL_TILE - _line_height(SMALL_FONT)
 
-    def _text(self, x: int, y: int, text: str, colour: Colour, anchor: str) -> None:
+    def _text(self, x: int, y: int, text: str, colour: canvas.Colour, anchor: str) -> None:
         font = ImageFont.load_default(SMALL_FONT)
         self._draw.text((x, y), text, fill=colour, font=font, anchor=anchor)
 
@@ -213,7 +194,7 @@ def _line_height(font_size: int) -> int:
 
 
 def _diverging(values: Float64Array, peak: float) -> Image.Image:
-    """Colour values from -peak, against, over 0, white, to peak, for."""
+    """canvas.Colour values from -peak, against, over 0, white, to peak, for."""
     strength = np.abs(values / peak if peak > 0 else values)[..., None]
     colours = np.where(values[..., None] > 0, FOR, AGAINST)
     return Image.fromarray(np.rint(255 + strength * (colours - 255.0)).astype(np.uint8))

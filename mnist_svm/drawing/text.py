@@ -6,24 +6,13 @@ from collections.abc import Iterator
 
 from PIL import ImageFont
 
+from mnist_svm.exceptions import sanitize
+
 ELLIPSIS = "…"
 
 
 def wrap_text(text: str, font_size: int, width: int) -> Iterator[str]:
-    """Wrap a paragraph.
-
-    Parameters
-    ----------
-    text : str
-    font_size : int
-    width : int
-        Maximum width of a line in pixels; only a longer word exceeds it.
-
-    Yields
-    ------
-    str
-        One line.
-    """
+    """Wrap a paragraph into lines of at most `width` pixels; only a longer word exceeds it."""
     font = ImageFont.load_default(font_size)
     line = ""
     for word in text.split():
@@ -36,22 +25,12 @@ def wrap_text(text: str, font_size: int, width: int) -> Iterator[str]:
 
 
 def shorten_text(text: str, font_size: int, width: int) -> str:
-    """Replace the middle of a line by an ellipsis if it is too wide.
+    """Shorten a line to at most `width` pixels by an ellipsis in its middle.
 
-    Parameters
-    ----------
-    text : str
-        Characters that cannot be printed become question marks.
-    font_size : int
-    width : int
-        Maximum width in pixels.
-
-    Returns
-    -------
-    str
+    Characters that cannot be printed become question marks.
     """
     font = ImageFont.load_default(font_size)
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    text = sanitize(text)
     line, kept = text, len(text)
     while kept and font.getlength(line) > width:
         kept -= 1

@@ -9,17 +9,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.constants import Images
-from mnist_svm.drawing.canvas import (
-    FAINT,
-    FRAME,
-    INK,
-    MAT,
-    PAPER,
-    RED,
-    dark_on_light,
-    fit_in_square,
-    paste_framed,
-)
+from mnist_svm.drawing import canvas
 from mnist_svm.drawing.text import ELLIPSIS, shorten_text, wrap_text
 
 # All sizes in pixels. An image of 28 x 28 is enlarged four times.
@@ -80,11 +70,11 @@ def draw_tiles(tiles: Sequence[Tile], *, title: str, note: str) -> Image.Image:
     rows = math.ceil(len(tiles) / columns)
     top = MARGIN + round(LEADING * (TITLE_FONT + TEXT_FONT)) + GAP
     width = 2 * MARGIN + columns * (WIDTH + GAP) - GAP
-    page = Image.new("RGB", (width, top + rows * (HEIGHT + GAP) - GAP + MARGIN), PAPER)
+    page = Image.new("RGB", (width, top + rows * (HEIGHT + GAP) - GAP + MARGIN), canvas.PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN), title, fill=INK, font=ImageFont.load_default(TITLE_FONT))
+    draw.text((MARGIN, MARGIN), title, fill=canvas.INK, font=ImageFont.load_default(TITLE_FONT))
     note_y = MARGIN + round(LEADING * TITLE_FONT)
-    draw.text((MARGIN, note_y), note, fill=FAINT, font=ImageFont.load_default(TEXT_FONT))
+    draw.text((MARGIN, note_y), note, fill=canvas.FAINT, font=ImageFont.load_default(TEXT_FONT))
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
         _draw_tile(page, tile, MARGIN + column * (WIDTH + GAP), top + row * (HEIGHT + GAP))
@@ -95,21 +85,25 @@ def _draw_tile(page: Image.Image, tile: Tile, x: int, y: int) -> None:
     draw = ImageDraw.Draw(page)
     image_x = x + SIDE + BETWEEN
     if tile.picture is not None:
-        paste_framed(page, fit_in_square(tile.picture, SIDE, integer_scale=True), x, y)
+        canvas.paste_framed(
+            page, canvas.fit_in_square(tile.picture, SIDE, integer_scale=True), x, y
+        )
     if tile.image is not None:
-        paste_framed(page, dark_on_light(tile.image, SIDE, SIDE), image_x, y)
+        canvas.paste_framed(page, canvas.dark_on_light(tile.image, SIDE, SIDE), image_x, y)
     elif tile.error is not None:
         left = x if tile.picture is None else image_x
-        draw.rectangle((left - 1, y - 1, x + WIDTH, y + SIDE), fill=MAT, outline=FRAME)
+        draw.rectangle(
+            (left - 1, y - 1, x + WIDTH, y + SIDE), fill=canvas.MAT, outline=canvas.FRAME
+        )
         _draw_error(draw, tile.error, left + PADDING, y, x + WIDTH - left - 2 * PADDING)
 
     name, font = shorten_text(tile.name, SMALL_FONT, WIDTH), ImageFont.load_default(SMALL_FONT)
     y += SIDE + NAME_HEIGHT // 2 + 2
-    draw.text((x, y), name, fill=FAINT, font=font, anchor="lm")
+    draw.text((x, y), name, fill=canvas.FAINT, font=font, anchor="lm")
     y += NAME_HEIGHT // 2 + PREDICTION_HEIGHT - 8
     digit_font, text_font = map(ImageFont.load_default, (DIGIT_FONT, TEXT_FONT))
-    draw.text((x, y), tile.prediction, fill=INK, font=digit_font, anchor="ls")
-    colour = FAINT if tile.error is None else RED
+    draw.text((x, y), tile.prediction, fill=canvas.INK, font=digit_font, anchor="ls")
+    colour = canvas.FAINT if tile.error is None else canvas.RED
     x += round(digit_font.getlength(tile.prediction)) + PADDING if tile.prediction else 0
     draw.text((x, y), tile.details, fill=colour, font=text_font, anchor="ls")
 
@@ -124,5 +118,5 @@ def _draw_error(draw: ImageDraw.ImageDraw, text: str, x: int, y: int, width: int
     y += (SIDE - len(lines) * line_height) // 2
     for line in lines:
         shortened = shorten_text(line, SMALL_FONT, width)
-        draw.text((x, y), shortened, fill=INK, font=ImageFont.load_default(SMALL_FONT))
+        draw.text((x, y), shortened, fill=canvas.INK, font=ImageFont.load_default(SMALL_FONT))
         y += line_height
