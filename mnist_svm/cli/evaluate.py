@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
+from mnist_svm._io import atomic_write, require_writable
+from mnist_svm.cli.dataset import read_dataset
+from mnist_svm.cli.exit_codes import echo_stderr
 from mnist_svm.cli.options import (
     data_dir_option,
     data_option,
@@ -16,13 +20,15 @@ from mnist_svm.cli.options import (
     json_option,
     model_option,
 )
+from mnist_svm.cli.progress import progress_counter, run_with_progress
+from mnist_svm.models.locate import find_model
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.types import Dataset
-    from mnist_svm.evaluation.html import Measurement
+    from mnist_svm.evaluation.html import EvaluationRun
     from mnist_svm.evaluation.learning_curve import LearningPoint
     from mnist_svm.evaluation.measures import Evaluation
-    from mnist_svm.recognition.recognizer import Recognizer
+    from mnist_svm.models.info import ModelInfo
     from mnist_svm.recognition.results import Readings
 
 
@@ -37,12 +43,12 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     metavar="FILE.html",
-    help="Write a page with all figures, charts and misread images (needs the extra [plot]).",
+    help="Write an HTML report with charts and misread images (needs the extra [plot]).",
 )
 @click.option(
     "--learning-curve",
     is_flag=True,
-    help="Train anew on 500, 1,000, 2,000, ... and all images, for the report; takes a while.",
+    help="For the report: train on 500, 1,000, 2,000, ... and all images; takes a while.",
 )
 @jobs_option
 @json_option
@@ -57,17 +63,16 @@ def evaluate_command(
     jobs: int,
     as_json: bool,
 ) -> None:
-    """Measure a model on the test images.
+    """Evaluate a model on the test images.
 
     Prints accuracy, error rate with its 95 % Wilson interval, the confusion matrix, precision,
     recall and F1 of each digit, the most frequent confusions, and images per second.
 
-    Then how far the confidence can be relied on: the expected calibration error (by how much it is
-    off from the share that is read right, on average over 15 bins), and what is left when the least
-    sure images are rejected. The last column is the P of `mnist-svm predict --reject-below P`.
+    Then it prints the expected calibration error (the mean difference between confidence and
+    accuracy over 15 bins), and the errors left when the least confident images are rejected. The
+    last column is the P of `mnist-svm predict --reject-below P`.
 
-    The report is one HTML file, to be looked at in a browser, printed or passed on: it holds all it
-    shows and loads nothing from elsewhere.
+    The report is a single HTML file without external resources.
 
     \b
     Examples:
@@ -76,70 +81,83 @@ def evaluate_command(
       mnist-svm eval --errors misread.png --plot confusion.png
       mnist-svm eval --json | jq .accuracy
     """
-    import time
-
-    from mnist_svm._io import require_writable
-    from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.exit_codes import echo_stderr
-    from mnist_svm.cli.progress import progress_counter
-    from mnist_svm.evaluation.html import Measurement, require_page
-    from mnist_svm.evaluation.measures import evaluate, require_matplotlib
-    from mnist_svm.models.locate import find_model
+    from mnist_svm.evaluation.html import EvaluationRun
+    from mnist_svm.evaluation.measures import evaluate
     from mnist_svm.recognition.recognizer import Recognizer
 
+    _check_outputs(plot, errors, report, learning_curve)
+    path = find_model(model)
+    recognizer = Recognizer.load(path, n_jobs=jobs)
+    info = recognizer.model.info
+    test = read_dataset(data, "test", data_dir)
+    n = len(test.labels)
+    _warn_if_trained_on(info, test)
+    if learning_curve:
+        compute_curve = _prepare_learning_curve(info, test, data, data_dir, jobs)
+    echo_stderr(f"Evaluating {describe_model(path)} on the {n:,} test images of {data}")
+    start = time.perf_counter()
+    with progress_counter("Reading", "images") as report_progress:
+        readings = recognizer.classify(test.images, progress=report_progress)
+    seconds = time.perf_counter() - start
+    evaluation = evaluate(test.labels, readings.labels, readings.confidence)
+
+    if as_json:
+        speed = {"seconds": seconds, "images_per_second": n / seconds}
+        click.echo(json.dumps({"model": str(path), "data": data, **evaluation.to_dict(), **speed}))
+    else:
+        click.echo(f"{evaluation.to_text()}\n\nSpeed       {n / seconds:,.0f} images/s")
+    if plot:
+        _write_plot(plot, evaluation)
+    if errors:
+        _write_errors(errors, test, readings)
+    if report:
+        points = compute_curve() if learning_curve else ()
+        name = describe_model(path)
+        _write_report(report, EvaluationRun(name, info, test, readings, seconds, points))
+
+
+def _check_outputs(
+    plot: str | None, errors: str | None, report: str | None, learning_curve: bool
+) -> None:
+    """Raise before the work if an output could not be written."""
+    from mnist_svm.evaluation.html import require_report_extras
+    from mnist_svm.evaluation.measures import require_matplotlib
+
     if learning_curve and not report:
-        msg = "--learning-curve is drawn in a report: give --report FILE.html as well"
+        msg = "--learning-curve is part of the report: give --report FILE.html as well"
         raise click.UsageError(msg)
     if plot:
         require_matplotlib()
     if report:
-        require_page()
+        require_report_extras()
     for output in filter(None, (plot, errors, report)):
         require_writable(output)
-    path = find_model(model)
-    recognizer = Recognizer.load(path, n_jobs=jobs)
-    dataset = read_dataset(data, "test", data_dir)
-    _tell_if_known(recognizer, dataset)
-    learn = _learner(recognizer, dataset, data, data_dir) if learning_curve else None
-    echo_stderr(
-        f"Evaluating {describe_model(path)} on the {len(dataset.labels):,} test images of {data}"
-    )
-    start = time.perf_counter()
-    with progress_counter("Reading", "images") as report_progress:
-        readings = recognizer.classify(dataset.images, progress=report_progress)
-    seconds = time.perf_counter() - start
-    evaluation = evaluate(dataset.labels, readings.labels, readings.confidence)
-
-    if as_json:
-        speed = {"seconds": seconds, "images_per_second": len(dataset.labels) / seconds}
-        click.echo(json.dumps({"model": str(path), "data": data, **evaluation.to_dict(), **speed}))
-    else:
-        click.echo(evaluation.to_text())
-        click.echo(f"\nSpeed       {len(dataset.labels) / seconds:,.0f} images/s")
-    if plot:
-        _write_plot(plot, evaluation)
-    if errors:
-        _write_errors(errors, dataset, readings)
-    if report:
-        metadata, lessons = recognizer.model.metadata, learn() if learn else ()
-        measured = Measurement(describe_model(path), metadata, dataset, readings, seconds, lessons)
-        _write_report(report, measured)
 
 
-def _tell_if_known(recognizer: Recognizer, dataset: Dataset) -> None:
-    """Say that the images are those that the model has learned from, if they are."""
-    from mnist_svm.cli.exit_codes import echo_stderr
-
-    known = recognizer.model.metadata.get("training", {}).get("sha256", {})
-    if set(dataset.sha256.values()) <= set(known.values()):
+def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
+    if set(test.sha256.values()) <= set(info.training.sha256.values()):
         echo_stderr(
-            "The model was trained on these very images; how it does on others, they do not tell: "
-            "hold some out"
+            "The model was trained on these images, so the result does not show how it reads "
+            "others; evaluate on held-out images"
         )
 
 
+def _prepare_learning_curve(
+    info: ModelInfo, test: Dataset, data: str, data_dir: str, jobs: int
+) -> Callable[[], tuple[LearningPoint, ...]]:
+    """Return the function that computes the curve; raise now if the model cannot be retrained."""
+    from mnist_svm.evaluation.learning_curve import learning_curve, require_different_images
+    from mnist_svm.training.train import TrainingConfig
+
+    config = TrainingConfig.from_info(info)
+    train = read_dataset(data, "train", data_dir)
+    require_different_images(train, test)
+    return lambda: run_with_progress(
+        "Learning curve", lambda: learning_curve(config, train, test, n_jobs=jobs)
+    )
+
+
 def _write_plot(path: str, evaluation: Evaluation) -> None:
-    from mnist_svm._io import atomic_write
     from mnist_svm.evaluation.measures import plot_confusion
 
     figure = plot_confusion(evaluation)
@@ -147,46 +165,25 @@ def _write_plot(path: str, evaluation: Evaluation) -> None:
         figure.savefig(file, format="png")
 
 
-def _write_errors(path: str, dataset: Dataset, readings: Readings) -> None:
+def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     import numpy as np
 
-    from mnist_svm._io import atomic_write
     from mnist_svm.drawing.contact_sheet import Caption, draw_contact_sheet
 
-    (wrong,) = np.nonzero(readings.labels != dataset.labels)
-    wrong = wrong[np.lexsort((readings.labels[wrong], dataset.labels[wrong]))]
-    captions = [
-        Caption(f"{dataset.labels[i]} read {readings.labels[i]}", correct=False) for i in wrong
-    ]
-    title = f"{len(wrong):,} of {len(dataset.labels):,} images misread: true digit, what was read"
+    true, predicted = test.labels, readings.labels
+    (wrong,) = np.nonzero(predicted != true)
+    wrong = wrong[np.lexsort((predicted[wrong], true[wrong]))]
+    captions = [Caption(f"{true[i]} read as {predicted[i]}", correct=False) for i in wrong]
+    title = f"{len(wrong):,} of {len(true):,} images misread: true digit, prediction"
     with atomic_write(path) as file:
-        draw_contact_sheet(dataset.images[wrong], captions, title=title).save(file, format="PNG")
+        draw_contact_sheet(test.images[wrong], captions, title=title).save(file, format="PNG")
 
 
-def _learner(
-    recognizer: Recognizer, dataset: Dataset, data: str, data_dir: str
-) -> Callable[[], tuple[LearningPoint, ...]]:
-    """What trains the model anew, once it is clear that nothing keeps it from that."""
-    from mnist_svm.cli.dataset import read_dataset
-    from mnist_svm.cli.progress import run_with_progress
-    from mnist_svm.evaluation.learning_curve import TrainingConfig, learning_curve, require_apart
-
-    course = TrainingConfig.of(recognizer.model.metadata)
-    train = read_dataset(data, "train", data_dir)
-    require_apart(train, dataset)
-    jobs = recognizer.n_jobs
-    return lambda: run_with_progress(
-        "Learning curve", lambda: learning_curve(course, train, dataset, n_jobs=jobs)
-    )
-
-
-def _write_report(path: str, measured: Measurement) -> None:
-    from mnist_svm._io import atomic_write
-    from mnist_svm.cli.exit_codes import echo_stderr
-    from mnist_svm.evaluation.html import report_page
+def _write_report(path: str, run: EvaluationRun) -> None:
+    from mnist_svm.evaluation.html import render_report
 
     # File names need not be valid Unicode.
-    page = report_page(measured).encode(errors="replace")
+    page = render_report(run).encode(errors="replace")
     with atomic_write(path) as file:
         file.write(page)
     echo_stderr(f"Report written to {path}")

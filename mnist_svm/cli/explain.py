@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.options import describe_model, json_option, model_option
+from mnist_svm._io import atomic_write, require_writable
+from mnist_svm.cli.exit_codes import echo_stderr
+from mnist_svm.cli.options import json_option, model_option
+from mnist_svm.cli.recognizer import load_recognizer
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Images = npt.NDArray[np.uint8]
+    from mnist_svm.constants import Images
+    from mnist_svm.pictures.decode import Picture
 
 
 @click.command("explain")
@@ -23,25 +24,26 @@ if TYPE_CHECKING:
     "--out",
     metavar="FILE.png",
     show_default="explain.png; with --json, none",
-    help="The picture to draw.",
+    help="Where to write the page.",
 )
 @click.option(
     "--against",
     type=int,
     metavar="DIGIT",
     show_default="the runner-up",
-    help="The digit to set the reading against.",
+    help="Digit to compare the prediction with.",
 )
 @model_option
 @json_option
 def explain_command(
     image: str, out: str | None, against: int | None, model: str | None, as_json: bool
 ) -> None:
-    """Draw what spoke for and against the digit read in a picture.
+    """Draw the evidence for and against the prediction for a picture.
 
-    One page shows what the classifier saw; a map of which ink and which blank paper spoke for the
-    digit, and which against it; and the support vectors that did most to decide between the digit
-    and the runner-up. IMAGE is a picture as `predict` takes it, - is standard input.
+    The page shows the image that was classified; a heat map of the ink and the blank background
+    that support or contradict the prediction; and the support vectors with the largest
+    contributions to the decision between the prediction and the runner-up. IMAGE is a picture as
+    for `predict`; - is standard input.
 
     \b
     Examples:
@@ -49,53 +51,44 @@ def explain_command(
       mnist-svm explain images_test/4.png --against 9 -o why-not-9.png
       mnist-svm explain images_test/3.png --json | jq .support_vectors
     """
-    from mnist_svm._io import atomic_write, require_writable
-    from mnist_svm.cli.exit_codes import echo_stderr
-    from mnist_svm.models.locate import find_model
-    from mnist_svm.recognition.explain import explain
-    from mnist_svm.recognition.recognizer import Recognizer
+    from mnist_svm.recognition.explain import draw_explanation, explain
 
     if out is None and not as_json:
         out = "explain.png"
     if out:
         require_writable(out)
-    path = find_model(model)
-    recognizer = Recognizer.load(path)
-    picture, size, seen = _looked_at(image)
-    echo_stderr(f"Reading with {describe_model(path)}")
+    picture, normalized = _load(image)
+    recognizer = load_recognizer(model)
     try:
-        explanation = explain(recognizer, seen, against=against)
+        explanation = explain(recognizer, normalized, rival=against)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--against") from error
     if as_json:
         click.echo(json.dumps({"file": image, **explanation.to_dict()}))
     else:
-        read, rival = explanation.read, explanation.rival
-        confidences = f"{read.confidence:.3f}\t{rival.label}:{rival.confidence:.3f}"
-        click.echo(f"{click.format_filename(image)}\t{read.label}\t{confidences}")
-        click.echo(f"{read.label} against {rival.label}: {explanation.ledger()}")
+        first, second = explanation.predicted, explanation.rival
+        confidences = f"{first.confidence:.3f}\t{second.label}:{second.confidence:.3f}"
+        click.echo(f"{click.format_filename(image)}\t{first.label}\t{confidences}")
+        click.echo(f"{first.label} against {second.label}: {explanation.to_text()}")
     if out:
+        copy = picture.grey if picture.thumbnail is None else picture.thumbnail
+        height, width = picture.grey.shape
+        page = draw_explanation(explanation, copy, size=(width, height))
         with atomic_write(out) as file:
-            explanation.draw(picture, size=size).save(file, format="PNG")
+            page.save(file, format="PNG")
         echo_stderr(f"Drew {out}")
 
 
-def _looked_at(name: str) -> tuple[Images, tuple[int, int], Images]:
-    """A small copy of a picture, its width and height, and the image that is read."""
+def _load(path: str) -> tuple[Picture, Images]:
+    """Return a picture with a thumbnail, and its image in MNIST form."""
     from mnist_svm.drawing.explanation_page import TILE
     from mnist_svm.exceptions import PictureError
-    from mnist_svm.pictures.files import open_picture
+    from mnist_svm.pictures.files import load_picture
     from mnist_svm.pictures.normalize import normalize
 
-    named = open_picture(name, TILE)
     try:
-        if named.picture is None:
-            raise PictureError(named.error)
-        picture = named.picture
-        seen = normalize(picture.grey)
+        picture = load_picture(path, thumbnail=TILE)
+        return picture, normalize(picture.grey)
     except PictureError as error:
-        msg = f"{name}: {error}"
+        msg = f"{path}: {error}"
         raise PictureError(msg) from error
-    height, width = picture.grey.shape
-    copy = picture.grey if picture.thumbnail is None else picture.thumbnail
-    return copy, (width, height), seen

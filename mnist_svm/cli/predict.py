@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_svm._io import atomic_write, require_writable
 from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
+from mnist_svm.cli.exit_codes import echo_stderr, report_problem
 from mnist_svm.cli.options import (
     data_dir_option,
-    describe_model,
     json_option,
     model_option,
     reject_option,
     split_option,
 )
+from mnist_svm.cli.progress import is_terminal, progress_counter
+from mnist_svm.cli.recognizer import load_recognizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
     from mnist_svm.recognition.recognizer import Recognizer
     from mnist_svm.recognition.results import DigitReading
 
-# What labels mean, where they are not digits.
+# Names of labels that are not digits.
 Names = Mapping[int, str]
 
-# Pictures that are drawn at most: some 25 megapixels, which every viewer opens.
-SHOWN = 500
+# Pictures drawn by --show: about 25 megapixels, which every viewer opens.
+MAX_TILES = 500
 
 
 @click.command("predict")
@@ -47,7 +50,7 @@ SHOWN = 500
 @click.option(
     "--submission",
     metavar="FILE.csv",
-    help="With --data: write ImageId,Label as Kaggle's digit-recognizer takes it.",
+    help="With --data: write ImageId,Label for Kaggle's digit-recognizer competition.",
 )
 @model_option
 @click.option(
@@ -56,13 +59,13 @@ SHOWN = 500
     default=1,
     show_default=True,
     metavar="K",
-    help="Tell the K best digits.",
+    help="Print the K most probable digits.",
 )
 @reject_option
 @click.option(
     "--show",
     metavar="FILE.png",
-    help="Draw each picture beside what the classifier saw, and what was read.",
+    help="Draw each picture with the image that was classified and the prediction.",
 )
 @dask_option
 @json_option
@@ -83,25 +86,22 @@ def predict_command(
 ) -> None:
     """Read one digit from each picture.
 
-    Prints a line for each IMAGE, in order: file, digit and confidence, parted by tabs. Takes
-    PNG, JPEG, BMP, GIF, TIFF, WebP and PPM of any size; a folder stands for the pictures in it,
-    and - for a picture on standard input. Of several pages or frames, the first is read.
+    Prints one line per IMAGE, in order: file, digit and confidence, separated by tabs. IMAGE is a
+    PNG, JPEG, BMP, GIF, TIFF, WebP or PPM file of any size; a folder stands for the pictures in it,
+    and - for standard input. Of several pages or frames, the first is read.
 
-    The confidence is the probability that the digit is right, calibrated on training images that
-    were held out: of digits like those of MNIST, nine in ten readings of confidence 0.9 are right.
-    With --reject-below P, a digit of less confidence is a ? (in JSON null, with "rejected": true);
-    --top still tells the best guesses, the first one included. `mnist-svm eval` shows which P
-    rejects how many. To reject is no error: the exit code is 0.
+    The confidence is the probability that the digit is correct, calibrated on held-out training
+    images: for digits like those of MNIST, nine in ten readings with confidence 0.9 are correct.
+    With --reject-below P, digits with a confidence below P are printed as ? (in JSON null, with
+    "rejected": true); --top still lists the most probable digits. `mnist-svm eval` shows the
+    rejection rate for each P. Rejected digits do not change the exit code.
 
-    --data reads a data set's test part, or all of it if it is not parted, and counts its images
-    from 1; its labels, if there are any, are not looked at.
+    --data reads the test split of a data set, or all of it if it is not split, and numbers its
+    images from 1. Labels are ignored. With --dask, the workers of a cluster classify the images of
+    a data set; picture files are always read by this process.
 
-    With --dask, the workers of a cluster read the images of a data set; pictures in files are read
-    here all the same.
-
-    A picture that cannot be read is reported on stderr, the others are read all the same, and
-    the exit code is 1. --show draws a page of the first 500 pictures, those included that could not
-    be read.
+    A picture that cannot be read is reported on stderr; the others are still read, and the exit
+    code is 1. --show draws the first 500 pictures, including unreadable ones.
 
     \b
     Examples:
@@ -112,75 +112,65 @@ def predict_command(
       mnist-svm predict --data test.csv --submission submission.csv
       mnist-svm predict --data scans.npz --dask tcp://127.0.0.1:8786
     """
-    from mnist_svm._io import require_writable
-    from mnist_svm.cli.exit_codes import echo_stderr, report_problem
-    from mnist_svm.cli.progress import is_terminal, progress_counter
-    from mnist_svm.models.locate import find_model
-    from mnist_svm.recognition.recognizer import Recognizer
-
-    _require_sense(ctx, images, data, submission, reject_below)
+    _check_usage(ctx, images, data, submission, reject_below)
     require_dask_for(dask)
     for output in filter(None, (show, submission)):
         require_writable(output)
-    path = find_model(model)
-    recognizer = Recognizer.load(path)
+    recognizer = load_recognizer(model)
     names = recognizer.class_names
-    echo_stderr(f"Reading with {describe_model(path)}")
-    answers: list[dict[str, Any]] = []
-    shown: list[DigitReading] = []
+    prints_lines = not as_json and submission is None
+    # Lines printed on a terminal show the progress by themselves.
+    visible = not (prints_lines and is_terminal(sys.stdout))
+    results: list[dict[str, Any]] = []
     labels: list[int] = []
+    tiles: list[Tile] = []
     count = 0
-    quiet = as_json or submission is not None
-    # Where the lines themselves appear on a terminal, they are progress enough.
-    shown_count = quiet or not is_terminal(sys.stdout)
-    with use_cluster(dask), progress_counter("Reading", "pictures", visible=shown_count) as report:
+    with use_cluster(dask), progress_counter("Reading", "pictures", visible=visible) as report:
         if data is None:
             readings = recognizer.read(images, top=top, thumbnails=show is not None)
         else:
-            readings = _of_data(recognizer, data, split or "test", data_dir, top, report)
+            readings = _read_dataset(recognizer, data, split or "test", data_dir, top, report)
         for count, reading in enumerate(readings, start=1):
             report_problem(ctx, reading)
             if submission is not None:
-                labels.append(reading.top[0][0])
+                labels.append(reading.label)
             if as_json:
-                answers.append(_json_object(reading, reject_below, names))
-            elif not quiet and reading.error is None:
+                results.append(_json_object(reading, reject_below, names))
+            if prints_lines and reading.error is None:
                 click.echo(_line(reading, reject_below, names))
-            if show and len(shown) < SHOWN:
-                shown.append(reading)
+            if show and count <= MAX_TILES:
+                tiles.append(_tile(reading, reject_below, names))
             report(count, 0)
     if submission is not None:
         _write_submission(submission, labels)
-        echo_stderr(f"Wrote {count:,} answers to {submission}")
     if as_json:
-        click.echo(json.dumps(answers, indent=2))
+        click.echo(json.dumps(results, indent=2))
     if show:
-        _draw(show, shown, count, reject_below, names)
-        echo_stderr(f"Drew {show}")
+        _draw(show, tiles, count)
 
 
-def _require_sense(
+def _check_usage(
     ctx: click.Context,
     images: tuple[str, ...],
     data: str | None,
     submission: str | None,
     reject_below: float,
 ) -> None:
-    """Refuse arguments that do not go together."""
+    """Raise if arguments are missing or contradict each other."""
     if data is None and not images:
         raise click.MissingParameter(ctx=ctx, param_hint="'IMAGE...'", param_type="argument")
     if data is not None and images:
         msg = "give pictures or --data, not both"
         raise click.UsageError(msg)
     if submission is not None and data is None:
-        msg = "--submission needs --data, whose images it counts"
+        msg = "--submission needs --data: it numbers the images of a data set"
         raise click.UsageError(msg)
     if submission is not None and reject_below:
-        msg = "--submission has no place for a rejected digit; leave out --reject-below"
+        msg = "--submission cannot contain rejected digits; leave out --reject-below"
         raise click.UsageError(msg)
 
 
-def _of_data(
+def _read_dataset(
     recognizer: Recognizer,
     data: str,
     split: Split,
@@ -188,7 +178,7 @@ def _of_data(
     top: int,
     report: Callable[[int, int], None],
 ) -> Iterator[DigitReading]:
-    """Readings of the images of a data set, which are counted from 1."""
+    """Yield readings of the images of a data set, named NAME:1, NAME:2, ..."""
     from mnist_svm.datasets.load import load_images
     from mnist_svm.recognition.results import DigitReading
 
@@ -199,68 +189,39 @@ def _of_data(
         yield DigitReading(name, top=tuple(readings.top(index, top)), image=image)
 
 
-def _write_submission(path: str, labels: list[int]) -> None:
-    from mnist_svm._io import atomic_write
-
-    lines = ["ImageId,Label", *(f"{index},{label}" for index, label in enumerate(labels, start=1))]
-    with atomic_write(path) as file:
-        file.write(("\n".join(lines) + "\n").encode())
-
-
-def _answer(reading: DigitReading, reject_below: float) -> int | None:
-    """The digit read, or None if it is rejected."""
-    digit, confidence = reading.top[0]
-    return digit if confidence >= reject_below else None
-
-
-def _shown(answer: int | None, names: Names) -> str:
-    """What to call an answer."""
-    return "?" if answer is None else names.get(answer, str(answer))
+def _label_text(reading: DigitReading, reject_below: float, names: Names) -> str:
+    if reading.confidence < reject_below:
+        return "?"
+    return names.get(reading.label, str(reading.label))
 
 
 def _line(reading: DigitReading, reject_below: float, names: Names) -> str:
-    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
-    file, shown = click.format_filename(reading.file), _shown(answer, names)
-    # What is rejected is a guess like the others; alone, it would be an answer after all.
-    guesses = reading.top if answer is None and len(reading.top) > 1 else reading.top[1:]
-    others = (f"{_shown(digit, names)}:{confidence:.3f}" for digit, confidence in guesses)
-    return "\t".join([file, shown, f"{confidence:.3f}", *others])
+    columns = [
+        click.format_filename(reading.file),
+        _label_text(reading, reject_below, names),
+        f"{reading.confidence:.3f}",
+    ]
+    # With --top, a rejected label is listed like the others.
+    rejected = reading.confidence < reject_below
+    guesses = reading.top if rejected and len(reading.top) > 1 else reading.top[1:]
+    columns += [f"{names.get(label, str(label))}:{p:.3f}" for label, p in guesses]
+    return "\t".join(columns)
 
 
 def _json_object(reading: DigitReading, reject_below: float, names: Names) -> dict[str, Any]:
     if reading.error is not None:
         return {"file": reading.file, "error": reading.error}
-    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
-    note = {} if reading.note is None else {"note": reading.note}
-    return {
-        "file": reading.file,
-        **note,
-        "digit": answer,
-        **({} if answer is None or answer not in names else {"name": names[answer]}),
-        "confidence": round(confidence, 6),
-        "rejected": answer is None,
-        "top": [
-            {"digit": digit, "confidence": round(confidence, 6)}
-            for digit, confidence in reading.top
-        ],
-    }
-
-
-def _draw(
-    path: str, readings: list[DigitReading], count: int, reject_below: float, names: Names
-) -> None:
-    """Draw the first of so many readings."""
-    from mnist_svm._io import atomic_write
-    from mnist_svm.drawing.tiles import draw_tiles
-
-    pictures = f"{count:,} picture{'s' if count > 1 else ''}"
-    title = pictures if count == len(readings) else f"The first {len(readings):,} of {pictures}"
-    note = (
-        "Left the picture, right what the classifier saw. Below, the digit read and its confidence."
-    )
-    tiles = [_tile(reading, reject_below, names) for reading in readings]
-    with atomic_write(path) as file:
-        draw_tiles(tiles, title=title, note=note).save(file, format="PNG")
+    rejected = reading.confidence < reject_below
+    result: dict[str, Any] = {"file": reading.file}
+    if reading.note is not None:
+        result["note"] = reading.note
+    result["digit"] = None if rejected else reading.label
+    if not rejected and reading.label in names:
+        result["name"] = names[reading.label]
+    result["confidence"] = round(reading.confidence, 6)
+    result["rejected"] = rejected
+    result["top"] = [{"digit": label, "confidence": round(p, 6)} for label, p in reading.top]
+    return result
 
 
 def _tile(reading: DigitReading, reject_below: float, names: Names) -> Tile:
@@ -269,7 +230,27 @@ def _tile(reading: DigitReading, reject_below: float, names: Names) -> Tile:
     name = PurePath(reading.file).name or reading.file
     if reading.error is not None:
         return Tile(name, reading.thumbnail, None, "", "not read", reading.error)
-    answer, (_, confidence) = _answer(reading, reject_below), reading.top[0]
-    shown = _shown(answer, names)
-    remark = f"{confidence:.3f}" + (f" < {reject_below:g}" if answer is None else "")
-    return Tile(name, reading.thumbnail, reading.image, shown, remark)
+    remark = f"{reading.confidence:.3f}"
+    if reading.confidence < reject_below:
+        remark += f" < {reject_below:g}"
+    answer = _label_text(reading, reject_below, names)
+    return Tile(name, reading.thumbnail, reading.image, answer, remark)
+
+
+def _write_submission(path: str, labels: list[int]) -> None:
+    lines = ["ImageId,Label", *(f"{index},{label}" for index, label in enumerate(labels, start=1))]
+    with atomic_write(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+    echo_stderr(f"Wrote {len(labels):,} answers to {path}")
+
+
+def _draw(path: str, tiles: list[Tile], count: int) -> None:
+    from mnist_svm.drawing.tiles import draw_tiles
+
+    title = f"{count:,} picture{'s' if count > 1 else ''}"
+    if count > len(tiles):
+        title = f"The first {len(tiles):,} of {title}"
+    note = "Left: the picture. Right: the image that was classified. Below: digit and confidence."
+    with atomic_write(path) as file:
+        draw_tiles(tiles, title=title, note=note).save(file, format="PNG")
+    echo_stderr(f"Drew {path}")

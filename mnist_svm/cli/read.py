@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_svm.cli.options import describe_model, json_option, model_option, reject_option
+from mnist_svm._io import atomic_write, require_writable
+from mnist_svm.cli.exit_codes import echo_stderr, report_problem
+from mnist_svm.cli.options import json_option, model_option, reject_option
+from mnist_svm.cli.progress import is_terminal, progress_counter
+from mnist_svm.cli.recognizer import load_recognizer
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from mnist_svm.recognition.results import PageReading
 
-# Of the picture that is drawn on.
-PIXELS = 1600
+# Longer side in pixels of the copy that --annotate draws on.
+ANNOTATED_SIDE = 1600
 
-# Without --reject-below, a digit of less confidence has a red box.
-DOUBTFUL = 0.9
+# Without --reject-below, digits of lower confidence get a red box.
+DOUBTFUL_CONFIDENCE = 0.9
 
 
 @click.command("read")
@@ -29,7 +30,7 @@ DOUBTFUL = 0.9
 @model_option
 @reject_option
 @click.option(
-    "--annotate", metavar="FILE.png", help="Draw what was read on the picture; of one IMAGE."
+    "--annotate", metavar="FILE.png", help="Draw boxes and labels on the picture; for one IMAGE."
 )
 @json_option
 @click.pass_context
@@ -41,108 +42,94 @@ def read_command(
     annotate: str | None,
     as_json: bool,
 ) -> None:
-    """Read all the digits on a photo, a scan or a drawing.
+    """Read all digits on a photo, a scan or a drawing.
 
-    Prints the numbers line by line as they stand on the picture, with a space where there is a wide
-    gap; of several pictures, each line after the file's name and a tab. Dots, commas, dashes and
-    ruled lines are passed over, and digits that touch are cut apart. What is not a digit, such as
-    letters, is read as if it were.
+    Prints one line per row of digits, from top to bottom, with a space at each wide gap. With
+    several pictures, each line starts with the file name and a tab. Dots, commas, dashes and ruled
+    lines are ignored; touching digits are separated. Letters are read as if they were digits.
 
-    IMAGE is a picture as `predict` takes it; a folder stands for the pictures in it, and - for a
-    picture on standard input. With --json, each digit has its box on the picture, in pixels, and
-    its confidence. With --reject-below P, a digit of less confidence is a ?.
+    IMAGE is a picture as for `predict`; a folder stands for the pictures in it, and - for standard
+    input. With --json, each digit has its confidence and its bounding box in pixels. With
+    --reject-below P, digits with a confidence below P are printed as ?.
 
-    A picture that cannot be read is reported on stderr, the others are read all the same, and
-    the exit code is 1.
+    A picture that cannot be read is reported on stderr; the others are still read, and the exit
+    code is 1.
 
     \b
     Examples:
       mnist-svm read page.jpg
-      mnist-svm read page.jpg --annotate seen.png
+      mnist-svm read page.jpg --annotate annotated.png
       mnist-svm read scans/ --reject-below 0.9 --json
     """
-    from mnist_svm._io import require_writable
-    from mnist_svm.cli.exit_codes import echo_stderr, report_problem
-    from mnist_svm.cli.progress import is_terminal, progress_counter
-    from mnist_svm.models.locate import find_model
-    from mnist_svm.recognition.recognizer import Recognizer
-
     several = len(images) > 1 or Path(images[0]).is_dir()
     if annotate:
         if several:
-            msg = "--annotate draws on one picture; give one IMAGE"
+            msg = "--annotate draws on a single picture; give one IMAGE"
             raise click.UsageError(msg)
         require_writable(annotate)
-    path = find_model(model)
-    recognizer = Recognizer.load(path)
-    echo_stderr(f"Reading with {describe_model(path)}")
-    answers: list[dict[str, Any]] = []
-    with progress_counter(
-        "Reading", "pictures", visible=as_json or not is_terminal(sys.stdout)
-    ) as report:
-        readings = recognizer.read_pages(images, thumbnail=PIXELS if annotate else None)
-        for count, reading in enumerate(readings, start=1):
-            report_problem(ctx, reading)
+    recognizer = load_recognizer(model)
+    results: list[dict[str, Any]] = []
+    # Lines printed on a terminal show the progress by themselves.
+    visible = as_json or not is_terminal(sys.stdout)
+    with progress_counter("Reading", "pictures", visible=visible) as report:
+        pages = recognizer.read_pages(images, thumbnail=ANNOTATED_SIDE if annotate else None)
+        for count, page in enumerate(pages, start=1):
+            report_problem(ctx, page)
             if as_json:
-                answers.append(_json_object(reading, reject_below))
+                results.append(_json_object(page, reject_below))
             else:
-                _print(reading, several, reject_below)
-            if annotate and reading.thumbnail is not None and reading.rows:
-                _draw(annotate, reading, reading.thumbnail, reject_below)
-                echo_stderr(f"Drew {annotate}")
+                _print(page, several, reject_below)
+            if annotate:
+                _annotate(annotate, page, reject_below)
             report(count, 0)
     if as_json:
-        click.echo(json.dumps(answers, indent=2))
+        click.echo(json.dumps(results, indent=2))
 
 
-def _print(reading: PageReading, several: bool, reject_below: float) -> None:
+def _print(page: PageReading, several: bool, reject_below: float) -> None:
     from mnist_svm.recognition.results import row_text
 
-    name = f"{click.format_filename(reading.file)}\t" if several else ""
-    for row in reading.rows:
-        click.echo(name + row_text(row, reject_below=reject_below))
+    prefix = f"{click.format_filename(page.file)}\t" if several else ""
+    for row in page.rows:
+        click.echo(prefix + row_text(row, reject_below=reject_below))
 
 
-def _json_object(reading: PageReading, reject_below: float) -> dict[str, Any]:
+def _json_object(page: PageReading, reject_below: float) -> dict[str, Any]:
     from mnist_svm.recognition.results import row_text
 
-    if reading.error is not None:
-        return {"file": reading.file, "error": reading.error}
-    note = {} if reading.note is None else {"note": reading.note}
-    rows = [
-        {
-            "number": row_text(row, reject_below=reject_below),
-            "digits": [
+    if page.error is not None:
+        return {"file": page.file, "error": page.error}
+    note = {} if page.note is None else {"note": page.note}
+    rows = []
+    for row in page.rows:
+        digits = []
+        for digit in row:
+            rejected = digit.confidence < reject_below
+            digits.append(
                 {
-                    "digit": digit.label if digit.confidence >= reject_below else None,
+                    "digit": None if rejected else digit.label,
                     "confidence": round(digit.confidence, 6),
-                    "rejected": digit.confidence < reject_below,
+                    "rejected": rejected,
                     "box": digit.box.to_dict(),
                 }
-                for digit in row
-            ],
-        }
-        for row in reading.rows
-    ]
-    return {"file": reading.file, **note, "rows": rows}
+            )
+        rows.append({"number": row_text(row, reject_below=reject_below), "digits": digits})
+    return {"file": page.file, **note, "rows": rows}
 
 
-def _draw(
-    path: str, reading: PageReading, picture: npt.NDArray[np.uint8], reject_below: float
-) -> None:
-    from mnist_svm._io import atomic_write
+def _annotate(path: str, page: PageReading, reject_below: float) -> None:
+    """Draw the digits of a page on its picture, unless there are none."""
     from mnist_svm.drawing.annotate import Annotation, draw_annotations
 
-    least = reject_below or DOUBTFUL
-    notes = [
-        Annotation(
-            digit.box,
-            digit.text(reject_below),
-            digit.confidence >= least,
-        )
-        for row in reading.rows
+    if page.thumbnail is None or not page.rows:
+        return
+    threshold = reject_below or DOUBTFUL_CONFIDENCE
+    annotations = [
+        Annotation(digit.box, digit.text(reject_below), digit.confidence >= threshold)
+        for row in page.rows
         for digit in row
     ]
-    page = draw_annotations(picture, reading.size, notes)
+    drawing = draw_annotations(page.thumbnail, page.size, annotations)
     with atomic_write(path) as file:
-        page.save(file, format="PNG")
+        drawing.save(file, format="PNG")
+    echo_stderr(f"Drew {path}")

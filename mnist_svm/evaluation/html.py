@@ -1,112 +1,96 @@
-"""An evaluation as one HTML page that holds all it shows: for people, and to be passed on."""
+"""Report of an evaluation as one self-contained HTML page."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from mnist_svm._optional import require_extra
+from mnist_svm.constants import WHITE, Images
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.charts import coverage_chart, learning_chart, reliability_chart
 from mnist_svm.evaluation.learning_curve import LearningPoint
 from mnist_svm.evaluation.measures import (
-    MOST_CONFUSED,
+    N_CONFUSIONS,
     Evaluation,
     evaluate,
     require_matplotlib,
     wilson_interval,
 )
+from mnist_svm.models.info import ModelInfo
 from mnist_svm.recognition.results import Readings
 from mnist_svm.svm.calibration import N_BINS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# More would be a page that browsers are slow to show and nobody sees through.
-MOST_MISREAD = 500
+# Misread images shown; a page with many more is slow in browsers.
+MAX_MISREAD = 500
 
-# Guesses told of a misread image, besides the true label.
-GUESSES = 3
+# Most probable labels listed for a misread image.
+N_TOP = 3
 
-# How opaque the colour of a cell may be, so that text on it stays legible, and of a cell with the
-# least error that there is, so that it is seen.
-DEEPEST, PALEST = 0.6, 0.1
+# Opacity of the colour of matrix cells: text stays legible at the maximum, and the smallest error
+# is visible at the minimum.
+MAX_OPACITY, MIN_OPACITY = 0.6, 0.1
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A model's reading of test images, and the circumstances.
+class EvaluationRun:
+    """Predictions of a model for test images, and how they were made.
 
     Attributes
     ----------
-    model : how to speak of the model, such as the name of its file.
-    metadata : what it says of itself.
+    model : name of the model for the reader, such as the name of its file.
+    info : ModelInfo
     dataset : the test images.
-    readings : of all of them.
-    seconds : that the reading took.
-    lessons : the learning curve; empty if there is none.
+    readings : predictions for all of them.
+    seconds : duration of the predictions.
+    learning_curve : its points; empty for none.
     when : date and time, with a time zone.
     """
 
     model: str
-    metadata: Mapping[str, Any]
+    info: ModelInfo
     dataset: Dataset
     readings: Readings
     seconds: float
-    lessons: Sequence[LearningPoint] = ()
+    learning_curve: Sequence[LearningPoint] = ()
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One of the confusion matrix.
-
-    Attributes
-    ----------
-    n : images.
-    shade : how opaque its colour is, 0 to 1.
-    right : whether they were read right.
-    shown : whether there is one of them among the misread images.
-    read : label.
-    """
+class _MatrixCell:
+    """Cell of the confusion matrix; ``linked`` if some of its images are shown on the page."""
 
     n: int
-    shade: float
-    right: bool
-    shown: bool
-    read: int
+    opacity: float
+    correct: bool
+    linked: bool
+    predicted: int
 
 
 @dataclass(frozen=True)
-class Misread:
-    """An image that was misread.
-
-    Attributes
-    ----------
-    index : in the test set, from 0.
-    true, read : labels.
-    guesses : label and confidence, best first.
-    image : its address, which holds it.
-    """
+class _MisreadImage:
+    """Misread image: position in the test set, labels, (label, probability) pairs, data URI."""
 
     index: int
     true: int
-    read: int
-    guesses: list[tuple[int, float]]
-    image: str
+    predicted: int
+    top: list[tuple[int, float]]
+    uri: str
 
 
-def require_page() -> None:
-    """Fail early if `report_page` could not write a page.
+def require_report_extras() -> None:
+    """Raise if a dependency of `render_report` is missing; call before starting work.
 
     Raises
     ------
@@ -117,15 +101,15 @@ def require_page() -> None:
     require_extra("jinja2", "writing a report needs Jinja", "plot")
 
 
-def report_page(measured: Measurement) -> str:
-    """Write a page on how a model did.
+def render_report(run: EvaluationRun) -> str:
+    """Render the report of an evaluation.
 
-    The page loads nothing, runs nothing, and forbids the browser both. Of very many misread images
-    it shows the `MOST_MISREAD` that the model was surest of.
+    The page has no scripts and no external resources, and its Content-Security-Policy forbids both.
+    At most `MAX_MISREAD` misread images are shown, those with the highest confidence.
 
     Parameters
     ----------
-    measured : Measurement
+    run : EvaluationRun
 
     Returns
     -------
@@ -137,131 +121,122 @@ def report_page(measured: Measurement) -> str:
     MissingExtraError
         If matplotlib or Jinja is not installed.
     """
-    require_page()
+    require_report_extras()
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("mnist_svm"),
+        loader=PackageLoader("mnist_svm.evaluation"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
     environment.filters |= {"count": "{:,}".format, "percent": "{:.2%}".format}
-    dataset, readings = measured.dataset, measured.readings
+    dataset, readings = run.dataset, run.readings
     evaluation = evaluate(dataset.labels, readings.labels, readings.confidence)
-    misread = _misread(dataset, readings)
+    misread = _misread_images(dataset, readings)
     return environment.get_template("report.html").render(
-        measured=measured,
-        recipe=measured.metadata.get("recipe", "a model"),
+        run=run,
         evaluation=evaluation,
-        figures=_figures(evaluation, measured.seconds),
+        report=evaluation.confidence_report,
+        summary=_summary(evaluation, run.seconds),
         names=dataset.class_names,
-        matrix=_matrix(evaluation, {(one.true, one.read) for one in misread}),
-        confusions=evaluation.confusions()[:MOST_CONFUSED],
-        charts=_charts(evaluation, measured.lessons),
+        matrix=_matrix_rows(evaluation, {(image.true, image.predicted) for image in misread}),
+        confusions=evaluation.confusions()[:N_CONFUSIONS],
+        charts=_charts(evaluation, run.learning_curve),
         misread=misread,
-        groups=_groups(measured.metadata),
+        model_rows=_model_rows(run.info),
         interval=wilson_interval,
         version=version("mnist-svm"),
     )
 
 
-def _figures(evaluation: Evaluation, seconds: float) -> Iterator[tuple[str, str, str]]:
-    """What is told first: name, figure and a word on it."""
+def _summary(evaluation: Evaluation, seconds: float) -> Iterator[tuple[str, str, str]]:
+    """Yield (name, figure, note)."""
     n, errors = evaluation.n, evaluation.errors
     low, high = evaluation.error_interval
-    yield "Accuracy", f"{1 - errors / n:.2%}", f"{n - errors:,} images read right"
-    yield "Error rate", f"{errors / n:.2%}", f"95% interval {low:.2%} to {high:.2%}"
+    yield "Accuracy", f"{evaluation.accuracy:.2%}", f"{n - errors:,} images read correctly"
+    yield "Error rate", f"{evaluation.error_rate:.2%}", f"95% interval {low:.2%} to {high:.2%}"
     yield "Test images", f"{n:,}", f"{errors:,} misread"
-    yield "Speed", f"{n / seconds:,.0f}/s", f"images a second, {seconds:,.1f} s in all"
-    if evaluation.confidence_report is not None:
+    yield "Speed", f"{n / seconds:,.0f}/s", f"images per second, {seconds:,.1f} s in total"
+    if evaluation.confidence_report:
         error = evaluation.confidence_report.calibration_error
-        yield "Calibration error", f"{error:.2%}", f"expected, over {N_BINS} bins of the confidence"
+        yield "Calibration error", f"{error:.2%}", f"expected, over {N_BINS} bins"
 
 
-def _matrix(
-    evaluation: Evaluation, shown: Container[tuple[int, int]]
-) -> list[tuple[int, list[Cell]]]:
-    """The rows of the confusion matrix, by true label."""
-    shares = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
-    right = np.eye(len(shares), dtype=np.bool_)
-    # Against what was read right, a handful of errors in a thousand could not be seen.
-    worst = max(shares[~right].max(initial=0), np.finfo(np.float64).tiny)
-    shades = np.where(right, DEEPEST * shares, PALEST + (DEEPEST - PALEST) * shares / worst)
-    shades[evaluation.matrix == 0] = 0
+def _matrix_rows(
+    evaluation: Evaluation, linked: Container[tuple[int, int]]
+) -> list[tuple[int, list[_MatrixCell]]]:
+    """Return (true label, cells) for each row of the confusion matrix."""
+    fractions = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
+    correct = np.eye(len(fractions), dtype=np.bool_)
+    # Errors have a colour scale of their own: on that of the diagonal they would be invisible.
+    worst = max(fractions[~correct].max(initial=0), np.finfo(np.float64).tiny)
+    error_opacity = MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * fractions / worst
+    opacity = np.where(correct, MAX_OPACITY * fractions, error_opacity)
+    opacity[evaluation.matrix == 0] = 0
     labels = evaluation.classes.tolist()
-    return [
-        (
-            true,
-            [
-                Cell(int(n), float(shade), read == true, (true, read) in shown, read)
-                for read, n, shade in zip(labels, counts, row, strict=True)
-            ],
-        )
-        for true, counts, row in zip(labels, evaluation.matrix, shades, strict=True)
-    ]
+    rows = []
+    for i, true in enumerate(labels):
+        cells = [
+            _MatrixCell(
+                n=int(evaluation.matrix[i, j]),
+                opacity=float(opacity[i, j]),
+                correct=i == j,
+                linked=(true, predicted) in linked,
+                predicted=predicted,
+            )
+            for j, predicted in enumerate(labels)
+        ]
+        rows.append((true, cells))
+    return rows
 
 
-def _charts(evaluation: Evaluation, lessons: Sequence[LearningPoint]) -> dict[str, Markup]:
+def _charts(evaluation: Evaluation, points: Sequence[LearningPoint]) -> dict[str, Markup]:
     from markupsafe import Markup
 
-    charts = {"learning": learning_chart(lessons)} if lessons else {}
-    if evaluation.confidence_report is not None:
+    charts = {"learning": learning_chart(points)} if points else {}
+    if evaluation.confidence_report:
         charts["reliability"] = reliability_chart(evaluation.confidence_report)
         charts["coverage"] = coverage_chart(evaluation.confidence_report)
-    # matplotlib made them, of nothing but numbers.
+    # Safe: matplotlib made them from numbers alone.
     return {name: Markup(svg) for name, svg in charts.items()}  # noqa: S704
 
 
-def _misread(dataset: Dataset, readings: Readings) -> list[Misread]:
-    """Those that are shown, by true and then by read label, the surest of each pair first."""
-    true, read, confidence = dataset.labels, readings.labels, readings.confidence
-    (wrong,) = np.nonzero(true != read)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISREAD]
-    wrong = wrong[np.lexsort((-confidence[wrong], read[wrong], true[wrong]))]
+def _misread_images(dataset: Dataset, readings: Readings) -> list[_MisreadImage]:
+    """Return the misread images to show, by true label, predicted label and confidence."""
+    true, predicted, confidence = dataset.labels, readings.labels, readings.confidence
+    (wrong,) = np.nonzero(true != predicted)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MAX_MISREAD]
+    wrong = wrong[np.lexsort((-confidence[wrong], predicted[wrong], true[wrong]))]
     return [
-        Misread(
-            index=int(index),
+        _MisreadImage(
+            index=index,
             true=int(true[index]),
-            read=int(read[index]),
-            guesses=_guesses(readings, int(index), int(true[index])),
-            image=_data_uri(dataset.images[index]),
+            predicted=int(predicted[index]),
+            top=_top_and_true(readings, index, int(true[index])),
+            uri=_data_uri(dataset.images[index]),
         )
-        for index in wrong
+        for index in wrong.tolist()
     ]
 
 
-def _guesses(readings: Readings, index: int, true: int) -> list[tuple[int, float]]:
-    """The best guesses, and the true label wherever it came in."""
+def _top_and_true(readings: Readings, index: int, true: int) -> list[tuple[int, float]]:
+    """Return the most probable labels, and the true label if it is not among them."""
     ranked = readings.top(index, len(readings.classes))
-    return ranked[:GUESSES] + [guess for guess in ranked[GUESSES:] if guess[0] == true]
+    return ranked[:N_TOP] + [(label, p) for label, p in ranked[N_TOP:] if label == true]
 
 
-def _data_uri(image: npt.NDArray[np.uint8]) -> str:
-    """A picture in dark ink on white, as an address that holds it."""
+def _data_uri(image: Images) -> str:
+    """Return an image, as dark ink on white, as a data URI."""
     buffer = io.BytesIO()
-    Image.fromarray(255 - image).save(buffer, format="PNG", optimize=True)
+    Image.fromarray(WHITE - image).save(buffer, format="PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _groups(metadata: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """What the model says of itself, under headings."""
-    plain = {key: value for key, value in metadata.items() if not isinstance(value, Mapping)}
-    nested = {key: value for key, value in metadata.items() if isinstance(value, Mapping)}
-    groups = {_spaced(key): list(_rows(value)) for key, value in {"model": plain, **nested}.items()}
-    return {heading: rows for heading, rows in groups.items() if rows}
-
-
-def _rows(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{_spaced(key)}: {name}", text) for name, text in _rows(value))
-        elif isinstance(value, (list, tuple)):
-            yield _spaced(key), " ".join(map(str, value))
-        elif value is not None:
-            yield _spaced(key), f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _spaced(key: object) -> str:
-    return str(key).replace("_", " ")
+def _model_rows(info: ModelInfo) -> dict[str, list[tuple[str, str]]]:
+    """Return (name, value) pairs by group."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for group, name, value in info.rows():
+        groups.setdefault(group or "model", []).append((name, value))
+    return groups

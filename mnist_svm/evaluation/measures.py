@@ -1,4 +1,4 @@
-"""From true and read labels and confidences to measures, as text, JSON or a picture."""
+"""Accuracy, per-class measures, calibration and rejection: as text, JSON and a plot."""
 
 from __future__ import annotations
 
@@ -7,112 +7,142 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import IntegerArray
+from mnist_svm.constants import BoolArray, Float64Array, IntegerArray, Labels
 from mnist_svm.svm.calibration import N_BINS, bin_indices, calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Confusions listed, the most frequent ones.
+N_CONFUSIONS = 8
 
-# How many of the most frequent confusions are told.
-MOST_CONFUSED = 8
-
-# Shares of the images, the least sure, that are rejected one after the other.
-REJECTED = (0.0, 0.005, 0.01, 0.02, 0.05)
+# Fractions of the images that are rejected, the least confident first.
+REJECTION_RATES = (0.0, 0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """What is left when the least sure images are rejected.
+class RejectionPoint:
+    """Errors left when the least confident images are rejected.
 
     Attributes
     ----------
-    share : of the images, the least sure, that were to be rejected; 0 to 1.
-    threshold : images of less confidence are rejected, others are not; 0 to 1.
-    n : images left. Images of one confidence stay together, so there may be a few more.
-    errors : of these, images misread.
+    rate : intended fraction of rejected images, 0 to 1.
+    threshold : images of lower confidence are rejected, 0 to 1.
+    n : number of images left; images with equal confidence stay together, so it may be larger
+        than intended.
+    errors : number of misread images among them.
     """
 
-    share: float
+    rate: float
     threshold: float
     n: int
     errors: int
 
     @property
     def accuracy(self) -> float:
-        """Share of the images left that were read right, 0 to 1."""
+        """Accuracy on the images left, 0 to 1."""
         return 1 - self.errors / self.n
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Images of about the same confidence: more than ``low``, at most ``high``.
+class CalibrationBin:
+    """Images with confidence in the interval (low, high].
 
     Attributes
     ----------
-    low, high : 0 to 1.
-    n : images, at least one.
-    confidence : mean of theirs, 0 to 1.
-    right : of these images, those that were read right.
+    low, high : edges of the interval, 0 to 1.
+    n : number of images, at least one.
+    confidence : their mean confidence, 0 to 1.
+    correct : number of correctly read images among them.
     """
 
     low: float
     high: float
     n: int
     confidence: float
-    right: int
+    correct: int
 
     @property
     def accuracy(self) -> float:
-        """Share of the images that were read right, 0 to 1."""
-        return self.right / self.n
+        """Fraction of correctly read images, 0 to 1."""
+        return self.correct / self.n
 
 
 @dataclass(frozen=True)
 class ConfidenceReport:
-    """How far a classifier's confidence can be relied on.
+    """Calibration of the confidence and accuracy under rejection.
 
     Attributes
     ----------
-    calibration_error : expected calibration error, 0 to 1.
-        See `mnist_svm.svm.calibration.calibration_error`.
-    coverage : one for each share of `REJECTED`.
-    bins : those that the calibration error is the mean over and that hold images, by confidence.
-    answered, misread : int64 ndarrays of shape (m,)
-        The surest images by number, ascending, and how many of these are misread; one pair for
-        each of the m confidences that there are.
+    calibration_error : expected calibration error, 0 to 1; see
+        `mnist_svm.svm.calibration.calibration_error`.
+    rejection : one RejectionPoint for each of `REJECTION_RATES`.
+    bins : the non-empty bins of the calibration error, by ascending confidence.
+    answered, misread : int64 ndarrays of shape (m,), for the m distinct confidences in descending
+        order: ``answered[i]`` counts the images with confidence >= the i-th; ``misread[i]`` counts
+        the errors among them.
     """
 
     calibration_error: float
-    coverage: tuple[Coverage, ...]
-    bins: tuple[Bin, ...]
-    answered: npt.NDArray[np.int64]
-    misread: npt.NDArray[np.int64]
+    rejection: tuple[RejectionPoint, ...]
+    bins: tuple[CalibrationBin, ...]
+    answered: Labels
+    misread: Labels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the calibration error and the rejection points as JSON types."""
+        return {
+            "expected_calibration_error": self.calibration_error,
+            "rejection": [
+                {
+                    "share": point.rate,
+                    "reject_below": point.threshold,
+                    "n": point.n,
+                    "errors": point.errors,
+                    "accuracy": point.accuracy,
+                }
+                for point in self.rejection
+            ],
+        }
+
+    def to_text(self) -> str:
+        """Return the calibration error and the rejection points as text."""
+        lines = [
+            f"Calibration error  {self.calibration_error:.2%}   (expected, over {N_BINS} bins)",
+            "",
+            "Rejecting the least confident images",
+            "rejected   images left   errors left   accuracy   reject below",
+        ]
+        lines += [
+            f"{point.rate:>8.1%}{point.n:>14,}{point.errors:>14,}"
+            f"{point.accuracy:>11.2%}{point.threshold:>15.4f}"
+            for point in self.rejection
+        ]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a classifier did on labelled images.
+    """Comparison of predicted with true labels.
 
     Attributes
     ----------
-    classes : int64 ndarray of shape (k,), sorted: every label that is true or was read.
-    matrix : int64 ndarray of shape (k, k), images counted by true label (row) and read
-        label (column).
+    classes : int64 ndarray of shape (k,), all true and predicted labels, sorted.
+    matrix : int64 ndarray of shape (k, k), confusion matrix: true labels in rows, predicted labels
+        in columns.
     precision, recall, f1 : float64 ndarrays of shape (k,), 0 to 1; 0 where undefined.
-    confidence_report : ConfidenceReport, or None where confidences are not known.
+    confidence_report : ConfidenceReport, or None if the confidences are not known.
     """
 
     classes: IntegerArray
-    matrix: npt.NDArray[np.int64]
-    precision: npt.NDArray[np.float64]
-    recall: npt.NDArray[np.float64]
-    f1: npt.NDArray[np.float64]
+    matrix: Labels
+    precision: Float64Array
+    recall: Float64Array
+    f1: Float64Array
     confidence_report: ConfidenceReport | None = None
 
     @property
@@ -122,8 +152,18 @@ class Evaluation:
 
     @property
     def errors(self) -> int:
-        """Number of images misread."""
+        """Number of misread images."""
         return self.n - int(self.matrix.trace())
+
+    @property
+    def error_rate(self) -> float:
+        """Fraction of misread images, 0 to 1."""
+        return self.errors / self.n
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of correctly read images, 0 to 1."""
+        return 1 - self.error_rate
 
     @property
     def error_interval(self) -> tuple[float, float]:
@@ -131,7 +171,7 @@ class Evaluation:
         return wilson_interval(self.errors, self.n)
 
     def confusions(self) -> list[tuple[int, int, int]]:
-        """Misreadings as (true label, read label, number of images), most frequent first."""
+        """Return (true label, predicted label, number of images), most frequent first."""
         wrong = self.matrix - np.diag(self.matrix.diagonal())
         order = np.argsort(-wrong, axis=None, kind="stable")
         rows, columns = np.unravel_index(order, wrong.shape)
@@ -142,50 +182,42 @@ class Evaluation:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain types, for JSON."""
+        """Return everything as JSON types."""
+        per_class = {
+            "label": self.classes,
+            "n": self.matrix.sum(axis=1),
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+        }
+        columns = [values.tolist() for values in per_class.values()]
         return {
             "n": self.n,
             "errors": self.errors,
-            "accuracy": 1 - self.errors / self.n,
-            "error_rate": self.errors / self.n,
+            "accuracy": self.accuracy,
+            "error_rate": self.error_rate,
             "error_rate_interval_95": list(self.error_interval),
             "classes": self.classes.tolist(),
             "confusion_matrix": self.matrix.tolist(),
-            "per_class": [
-                {
-                    "label": int(label),
-                    "n": int(support),
-                    "precision": float(precision),
-                    "recall": float(recall),
-                    "f1": float(f1),
-                }
-                for label, support, precision, recall, f1 in zip(
-                    self.classes,
-                    self.matrix.sum(axis=1),
-                    self.precision,
-                    self.recall,
-                    self.f1,
-                    strict=True,
-                )
-            ],
+            "per_class": [dict(zip(per_class, row)) for row in zip(*columns, strict=True)],
             "confusions": [
                 {"true": true, "read": read, "n": n} for true, read, n in self.confusions()
             ],
-            **self._sureness_dict(),
+            **(self.confidence_report.to_dict() if self.confidence_report else {}),
         }
 
     def to_text(self) -> str:
-        """Everything as text that fits 80 columns for ten classes."""
+        """Return everything as text, at most 80 columns wide for ten classes."""
         low, high = self.error_interval
         interval = f"95% interval {low:.2%} to {high:.2%}"
         lines = [
-            f"Accuracy    {1 - self.errors / self.n:.2%}   ({self.n:,} images)",
-            f"Error rate  {self.errors / self.n:.2%}   ({self.errors:,} misread; {interval})",
+            f"Accuracy    {self.accuracy:.2%}   ({self.n:,} images)",
+            f"Error rate  {self.error_rate:.2%}   ({self.errors:,} misread; {interval})",
             "",
             *self._matrix_lines(),
         ]
         confusions = [
-            f"{true} as {read}: {n}" for true, read, n in self.confusions()[:MOST_CONFUSED]
+            f"{true} as {read}: {n}" for true, read, n in self.confusions()[:N_CONFUSIONS]
         ]
         if confusions:
             lines += ["", "Most frequent confusions (true digit, read as)"]
@@ -193,68 +225,35 @@ class Evaluation:
                 "  " + "".join(f"{text:<18}" for text in confusions[start : start + 4]).rstrip()
                 for start in range(0, len(confusions), 4)
             ]
-        return "\n".join([*lines, *self._sureness_lines()])
+        if self.confidence_report:
+            lines += ["", self.confidence_report.to_text()]
+        return "\n".join(lines)
 
     def _matrix_lines(self) -> list[str]:
-        """The confusion matrix, and each digit's measures to its right."""
+        """Return the confusion matrix with the per-class measures to its right."""
         width = max(5, len(f"{self.matrix.max()}") + 1)
         head = "".join(f"{label:>{width}}" for label in self.classes)
         lines = [
             f"{'':4}{'read as':^{len(head)}}".rstrip(),
             f"true{head}{'prec':>8}{'recall':>8}{'F1':>8}",
         ]
-        for label, row, *measures in zip(
+        for label, counts, *measures in zip(
             self.classes, self.matrix, self.precision, self.recall, self.f1, strict=True
         ):
-            cells = "".join(f"{n or '.':>{width}}" for n in row)
-            lines.append(f"{label:>4}{cells}" + "".join(f"{part:8.2%}" for part in measures))
+            cells = "".join(f"{n or '.':>{width}}" for n in counts)
+            lines.append(f"{label:>4}{cells}" + "".join(f"{value:8.2%}" for value in measures))
         return lines
-
-    def _sureness_dict(self) -> dict[str, Any]:
-        if self.confidence_report is None:
-            return {}
-        return {
-            "expected_calibration_error": self.confidence_report.calibration_error,
-            "rejection": [
-                {
-                    "share": point.share,
-                    "reject_below": point.threshold,
-                    "n": point.n,
-                    "errors": point.errors,
-                    "accuracy": point.accuracy,
-                }
-                for point in self.confidence_report.coverage
-            ],
-        }
-
-    def _sureness_lines(self) -> list[str]:
-        """The calibration error, and what is left when images are rejected."""
-        if self.confidence_report is None:
-            return []
-        error = self.confidence_report.calibration_error
-        return [
-            "",
-            f"Calibration error  {error:.2%}   (expected, over {N_BINS} bins of the confidence)",
-            "",
-            "Rejecting the least sure",
-            "rejected   images left   errors left   accuracy   reject below",
-            *(
-                f"{point.share:>8.1%}{point.n:>14,}{point.errors:>14,}"
-                f"{point.accuracy:>11.2%}{point.threshold:>15.4f}"
-                for point in self.confidence_report.coverage
-            ),
-        ]
 
 
 def wilson_interval(count: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share (Wilson 1927).
+    """Return the 95 % Wilson score interval of a proportion (Wilson 1927).
 
     Parameters
     ----------
     count : int
-        0 to n.
+        Number of successes, 0 to n.
     n : int
-        At least 1.
+        Number of trials, at least 1.
 
     Returns
     -------
@@ -266,62 +265,64 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 
 
 def evaluate(
-    true: IntegerArray, read: IntegerArray, confidence: npt.NDArray[np.float64] | None = None
+    y_true: IntegerArray, y_pred: IntegerArray, confidence: Float64Array | None = None
 ) -> Evaluation:
-    """Compare read labels with the true ones.
+    """Compare predicted with true labels.
 
     Parameters
     ----------
-    true, read : integer ndarrays of shape (n,), n at least 1
+    y_true, y_pred : integer ndarrays of shape (n,), n at least 1
     confidence : float64 ndarray of shape (n,), 0 to 1, optional
-        In each label read. With it, the evaluation also tells how far it can be relied on.
+        Probabilities of the predicted labels; needed for the confidence report.
 
     Returns
     -------
     Evaluation
     """
-    classes = np.unique(np.concatenate([true, read]))
+    classes = np.unique(np.concatenate([y_true, y_pred]))
     precision, recall, f1, _ = precision_recall_fscore_support(
-        true, read, labels=classes, zero_division=0
+        y_true, y_pred, labels=classes, zero_division=0
     )
-    matrix = confusion_matrix(true, read, labels=classes)
-    confidence_report = None if confidence is None else _sureness(confidence, true == read)
-    return Evaluation(classes, matrix, precision, recall, f1, confidence_report)
+    matrix = confusion_matrix(y_true, y_pred, labels=classes)
+    report = None if confidence is None else _confidence_report(confidence, y_true == y_pred)
+    return Evaluation(classes, matrix, precision, recall, f1, report)
 
 
-def _sureness(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> ConfidenceReport:
+def _confidence_report(confidence: Float64Array, correct: BoolArray) -> ConfidenceReport:
     ordered = np.sort(confidence)
     points = []
-    for share in REJECTED:
-        rejected = round(share * len(ordered))
+    for rate in REJECTION_RATES:
+        rejected = round(rate * len(ordered))
         threshold = float(ordered[rejected]) if rejected else 0.0
-        left = right[confidence >= threshold]
-        points.append(Coverage(share, threshold, len(left), int(np.count_nonzero(~left))))
-    answered, misread = _by_threshold(confidence, right)
-    error, bins = calibration_error(confidence, right), tuple(_bins(confidence, right))
-    return ConfidenceReport(error, tuple(points), bins, answered, misread)
+        left = correct[confidence >= threshold]
+        points.append(RejectionPoint(rate, threshold, len(left), int(np.count_nonzero(~left))))
+    descending = np.argsort(-confidence, kind="stable")
+    # Last position of each distinct confidence.
+    last = np.flatnonzero(np.diff(confidence[descending], append=-1.0)).astype(np.int64)
+    return ConfidenceReport(
+        calibration_error=calibration_error(confidence, correct),
+        rejection=tuple(points),
+        bins=tuple(_calibration_bins(confidence, correct)),
+        answered=last + 1,
+        misread=np.cumsum(~correct[descending], dtype=np.int64)[last],
+    )
 
 
-def _bins(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Iterator[Bin]:
-    """The bins of `calibration_error` that hold images."""
+def _calibration_bins(confidence: Float64Array, correct: BoolArray) -> Iterator[CalibrationBin]:
     bins = bin_indices(confidence)
     for index in np.unique(bins):
         inside = bins == index
-        mean, hits = float(confidence[inside].mean()), int(right[inside].sum())
-        yield Bin(index / N_BINS, (index + 1) / N_BINS, int(inside.sum()), mean, hits)
-
-
-def _by_threshold(
-    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """How many images are left, and how many of them misread, at each possible threshold."""
-    order = np.argsort(-confidence, kind="stable")
-    last = np.flatnonzero(np.diff(confidence[order], append=-1.0)).astype(np.int64)
-    return last + 1, np.cumsum(~right[order], dtype=np.int64)[last]
+        yield CalibrationBin(
+            low=index / N_BINS,
+            high=(index + 1) / N_BINS,
+            n=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            correct=int(correct[inside].sum()),
+        )
 
 
 def require_matplotlib() -> None:
-    """Fail early if `plot_confusion` could not draw.
+    """Raise if matplotlib is missing; call before starting work that ends in a plot.
 
     Raises
     ------
@@ -332,7 +333,7 @@ def require_matplotlib() -> None:
 
 
 def plot_confusion(evaluation: Evaluation) -> Figure:
-    """Draw the confusion matrix as a heat map, each row in parts of its digit's images.
+    """Draw the confusion matrix as a heat map, normalized by row.
 
     Parameters
     ----------
@@ -351,24 +352,23 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
-    shares = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
+    fractions = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(7.5, 6.8), layout="constrained", dpi=150)
     axes = figure.add_subplot()
-    # A handful of misreadings in a thousand would be invisible on a linear scale.
-    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.3, vmin=0, vmax=1))
-    for (row, column), count in np.ndenumerate(evaluation.matrix):
-        if count:
-            light = shares[row, column] > 0.2
-            color = "white" if light else "black"
-            axes.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
-    ticks = np.arange(len(evaluation.classes))
-    axes.set_xticks(ticks, [str(label) for label in evaluation.classes])
-    axes.set_yticks(ticks, [str(label) for label in evaluation.classes])
-    axes.set_xlabel("read as")
+    # A few errors in a thousand images would be invisible on a linear scale.
+    image = axes.imshow(fractions, cmap="Blues", norm=PowerNorm(0.3, vmin=0, vmax=1))
+    for (row, column), n in np.ndenumerate(evaluation.matrix):
+        if n:
+            color = "white" if fractions[row, column] > 0.2 else "black"
+            axes.text(column, row, f"{n}", ha="center", va="center", color=color, fontsize=9)
+    labels = [str(label) for label in evaluation.classes]
+    axes.set_xticks(np.arange(len(labels)), labels)
+    axes.set_yticks(np.arange(len(labels)), labels)
+    axes.set_xlabel("predicted digit")
     axes.set_ylabel("true digit")
     axes.set_title(
-        f"{1 - evaluation.errors / evaluation.n:.2%} of {evaluation.n:,} images read right, "
-        f"{evaluation.errors:,} misread"
+        f"Accuracy {evaluation.accuracy:.2%}: {evaluation.errors:,} of {evaluation.n:,} images "
+        "misread"
     )
-    figure.colorbar(image, ax=axes, label="share of the true digit's images", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="fraction of the true digit's images", shrink=0.8)
     return figure

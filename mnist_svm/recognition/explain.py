@@ -214,14 +214,14 @@ def draw_explanation(
             subtitle=f"{role}: {rival.label} (confidence {rival.confidence:.3f})",
             picture=picture,
             size=size or (picture.shape[1], picture.shape[0]),
-            seen=explanation.image,
-            heat=explanation.heat_map,
-            heat_title=f"Evidence for and against {predicted.label}",
-            heat_note=_heat_map_note(explanation),
-            decision=f"Why {predicted.label} and not {rival.label}: the decision function",
-            ledger=f"{explanation.to_text()}. "
+            image=explanation.image,
+            heat_map=explanation.heat_map,
+            heat_map_title=f"Evidence for and against {predicted.label}",
+            heat_map_note=_heat_map_note(explanation),
+            decision_title=f"Why {predicted.label} and not {rival.label}: the decision function",
+            decision=f"{explanation.to_text()}. "
             f"Positive values mean {predicted.label}, negative values {rival.label}.",
-            compared=explanation.svm_input,
+            svm_input=explanation.svm_input,
             rows=(_image_row(predicted, is_for=True), _image_row(rival, is_for=False)),
             note=_support_vector_note(explanation),
         )
