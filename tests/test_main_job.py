@@ -21,6 +21,7 @@ def full_model_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_default_recipe_reads_98_8_percent_of_the_test_set(run, full_model_file):
     content = json.loads(run("eval", "-m", full_model_file, "--data-dir", DATA, "--json").stdout)
     assert np.array(content["confusion_matrix"]).sum() == 10_000
@@ -34,5 +35,5 @@ def test_the_ten_pictures_are_read_right(run, full_model_file):
 
 def test_a_model_of_all_images_tells_its_cross_validation(run, full_model_file):
     content = json.loads(run("info", full_model_file, "--json").stdout)
-    assert content["training"]["images"] == 60_000
+    assert content["training"]["n_images"] == 60_000
     assert content["cross_validation"]["n"] == 60_000

@@ -1,120 +1,120 @@
-"""Train and measure the machine that tells one digit from two or three that touch.
+"""Train and evaluate the model that distinguishes one digit from two or three that touch.
 
     python -m tools.touching_model
 
-Digits of MNIST's training set are drawn alone, and side by side until their strokes meet. The
-machine is trained on those of the first 50,000, measured on those of the last 10,000, and written
-to mnist_svm/models/touching.joblib; `mnist-svm read` asks it which blots to cut.
+Digits of MNIST's training set are drawn alone, and side by side until their strokes touch. The
+model is trained on digits of the first 50,000 images, evaluated on digits of the last 10,000, and
+written to mnist_svm/models/touching.joblib; `mnist-svm read` decides with it which blobs to cut.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from sklearn.pipeline import Pipeline
 
-from mnist_svm import load_dataset
+from mnist_svm import RECIPES, load_dataset
+from mnist_svm.constants import Images, Labels
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.features.gradients import GradientFeatures
 from mnist_svm.models.file import Model, save_model
 from mnist_svm.models.locate import TOUCHING
-from mnist_svm.pictures.normalize import as_drawn
+from mnist_svm.pictures.normalize import render_digit
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.training.train import TrainingConfig, describe_fit
 
-TRAINING, HELD_OUT = 24_000, 6_000
+N_TRAIN, N_HELD_OUT = 24_000, 6_000
+
+# Mean height of a drawn digit, in pixels.
 HEIGHT = 48
 
-# One digit, or more than one.
-ONE, MORE = 1, 2
+# Labels: a blob of one digit, and of several.
+ONE, SEVERAL = 1, 2
 
-# Of three blots with several digits, one has three.
-OF_THREE = 3
-
-Field = npt.NDArray[np.float32]
+# Ink of a digit or blob, 0 to 1.
+Ink = npt.NDArray[np.float32]
 
 
-def drawn(image: npt.NDArray[np.uint8], height: float, width: float) -> Field:
-    """A digit's ink, 0 to 1, so many pixels high, and so many times as wide as it was."""
+def draw(image: Images, height: float, aspect: float) -> Ink:
+    """Scale a digit to a height in pixels, and its width by a further factor."""
     rows, columns = (np.flatnonzero((image > 32).any(axis=axis)) for axis in (1, 0))
     box = np.pad(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
     scale = height / len(rows)
-    size = max(round(scale * width * box.shape[1]), 2), max(round(scale * box.shape[0]), 2)
-    big = Image.fromarray(box).resize(size, Image.Resampling.BICUBIC)
-    ink = np.asarray(big, dtype=np.float32) / 255 > 0.5
+    size = max(round(scale * aspect * box.shape[1]), 2), max(round(scale * box.shape[0]), 2)
+    scaled = Image.fromarray(box).resize(size, Image.Resampling.BICUBIC)
+    ink = np.asarray(scaled, dtype=np.float32) / 255 > 0.5
     return ink[ink.any(axis=1)][:, ink.any(axis=0)].astype(np.float32)
 
 
-def joined(left: Field, right: Field, rng: np.random.Generator) -> Field:
-    """Two digits on about the same line, moved together until their strokes meet, or a bit more."""
+def join(left: Ink, right: Ink, rng: np.random.Generator) -> Ink:
+    """Put two digits on about the same line, so close that their strokes touch or overlap."""
     shift = round(rng.uniform(-0.15, 0.15) * HEIGHT)
     height = max(len(left), len(right) + max(shift, 0)) + max(-shift, 0)
-    parts = []
-    for part, lift in ((left, max(-shift, 0)), (right, max(shift, 0))):
-        lift = min(lift, height - len(part))
-        parts.append(np.pad(part, ((height - len(part) - lift, lift), (0, 0))) > 0.5)
-    one, two = parts
-    reach = np.where(one.any(axis=1), one.shape[1] - one[:, ::-1].argmax(axis=1), -height * 9)
-    start = np.where(two.any(axis=1), two.argmax(axis=1), height * 9)
+    padded = []
+    for ink, above in ((left, max(-shift, 0)), (right, max(shift, 0))):
+        above = min(above, height - len(ink))
+        padded.append(np.pad(ink, ((height - len(ink) - above, above), (0, 0))) > 0.5)
+    first, second = padded
+    # For each row: where the first digit ends, and where the second begins.
+    end = np.where(first.any(axis=1), first.shape[1] - first[:, ::-1].argmax(axis=1), -height * 9)
+    start = np.where(second.any(axis=1), second.argmax(axis=1), height * 9)
     overlap = rng.uniform(0, 0.06) * HEIGHT
-    at = max(int((reach - start).max() - overlap), 0)
-    out = np.zeros((height, max(at + two.shape[1], one.shape[1])), dtype=np.float32)
-    out[:, : one.shape[1]] = one
-    out[:, at : at + two.shape[1]] = np.maximum(out[:, at : at + two.shape[1]], two)
+    column = max(int((end - start).max() - overlap), 0)
+    out = np.zeros((height, max(column + second.shape[1], first.shape[1])), dtype=np.float32)
+    out[:, : first.shape[1]] = first
+    target = out[:, column : column + second.shape[1]]
+    np.maximum(target, second, out=target)
     return out
 
 
-def samples(
-    images: npt.NDArray[np.uint8], n: int, seed: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """As many blots of one digit as of more, in MNIST form, and which they are."""
+def draw_blobs(images: Images, n: int, seed: int) -> tuple[Images, Labels]:
+    """Draw blobs in MNIST form: half of one digit, a third of two, a sixth of three."""
     rng = np.random.default_rng(seed)
-    blots, labels = [], []
+    blobs, labels = [], []
     for k in range(n):
-        count = 1 if k % 2 else 3 if k % (2 * OF_THREE) == 0 else 2
-        blot = None
-        for index in rng.integers(0, len(images), count):
-            height, width = HEIGHT * rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.2)
-            digit = drawn(images[index], height, width)
-            blot = digit if blot is None else joined(blot, digit, rng)
-        cover = np.pad(blot, 3)
-        blots.append(as_drawn(cover, cover > 0.5, outlined=bool(rng.random() < 0.8)))
-        labels.append(ONE if count == 1 else MORE)
-    return np.stack(blots), np.array(labels)
+        n_digits = 1 if k % 2 else 3 if k % 6 == 0 else 2
+        blob = None
+        for index in rng.integers(0, len(images), n_digits):
+            height, aspect = HEIGHT * rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.2)
+            digit = draw(images[index], height, aspect)
+            blob = digit if blob is None else join(blob, digit, rng)
+        cover = np.pad(blob, 3)
+        blobs.append(render_digit(cover, cover > 0.5, outlined=bool(rng.random() < 0.8)))
+        labels.append(ONE if n_digits == 1 else SEVERAL)
+    return np.stack(blobs), np.array(labels)
 
 
 def main() -> None:
-    """Train, measure, write."""
+    """Train, evaluate, write the model file."""
+    mnist, recipe = load_dataset("mnist"), RECIPES["gradient"]
+    images, labels = draw_blobs(mnist.images[:50_000], N_TRAIN, 1)
+    train = Dataset("mnist", images, labels, mnist.sha256)
     start = time.perf_counter()
-    images = load_dataset("mnist").images
-    X, y = samples(images[:50_000], TRAINING, 1)
-    held_out, truth = samples(images[50_000:], HELD_OUT, 2)
     features = GradientFeatures(directions=8, grid=6, power=0.4)
-    machine = Calibrated(CoupledSVC(kernel="rbf", C=3.0, gamma=8e-6))
-    pipeline = Pipeline([("gradients", features), ("svm", machine)])
-    pipeline.fit(X.reshape(len(X), -1), y)
-    read = pipeline.predict(held_out.reshape(len(held_out), -1))
-    found = {
-        "one": float((read == truth)[truth == ONE].mean()),
-        "more": float((read == truth)[truth == MORE].mean()),
-    }
-    metadata = {
-        "recipe": "touching",
-        "summary": "tells one digit from two or three that touch",
-        "classes": [ONE, MORE],
-        "support_vectors": len(machine.estimator_.support_),
-        "training": {"dataset": "mnist", "images": TRAINING, "held_out": HELD_OUT},
-        "right_on_held_out": found,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    save_model(TOUCHING, Model(pipeline, metadata))
-    print(f"right of one {found['one']:.2%}, of more {found['more']:.2%}")
-    size = Path(TOUCHING).stat().st_size
-    print(f"{size / 1e3:.0f} kB, {time.perf_counter() - start:.0f} s")
+    C, gamma = recipe.defaults.C, recipe.defaults.gamma
+    svc = Calibrated(CoupledSVC(kernel="rbf", C=C, gamma=gamma, random_state=0))
+    pipeline = Pipeline([("gradients", features), ("svm", svc)]).fit(train.X, train.labels)
+    seconds = time.perf_counter() - start
+
+    held_out, truth = draw_blobs(mnist.images[50_000:], N_HELD_OUT, 2)
+    correct = pipeline.predict(held_out.reshape(len(held_out), -1)) == truth
+    one, several = (f"{correct[truth == label].mean():.2%}" for label in (ONE, SEVERAL))
+    print(f"correct: {one} of single digits, {several} of touching digits; {seconds:.0f} s")
+
+    config = TrainingConfig(recipe, recipe.defaults)
+    info = replace(
+        describe_fit(pipeline, config, train, N_TRAIN, seconds),
+        recipe="touching",
+        summary="distinguishes one digit from two or three that touch; correct for "
+        f"{one} of single and {several} of touching digits held out",
+    )
+    save_model(TOUCHING, Model(pipeline, info))
+    print(f"{TOUCHING}: {TOUCHING.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import click
 
@@ -15,11 +13,11 @@ from mnist_svm.cli.options import json_option
 @click.argument("model", type=click.Path(), required=False)
 @json_option
 def info_command(model: str | None, as_json: bool) -> None:
-    """Tell what a model file says of itself.
+    """Show how a model was made.
 
-    That is recipe, parameters, training data, versions and date. MODEL is mnist-svm.joblib in this
-    folder, or else the model that comes with the package. Like every command, this one reads the
-    file without running anything in it.
+    That is its recipe, parameters, training data, versions and date. MODEL is mnist-svm.joblib in
+    this folder, or else the model shipped with the package. Like every command, this one runs no
+    code from the model file.
 
     \b
     Examples:
@@ -30,23 +28,12 @@ def info_command(model: str | None, as_json: bool) -> None:
     from mnist_svm.models.locate import find_model
 
     path = find_model(model)
-    metadata = load_model(path).metadata
-    size = path.stat().st_size
+    info, size = load_model(path).info, path.stat().st_size
     if as_json:
-        click.echo(json.dumps({"file": str(path), "bytes": size, **metadata}, indent=2))
+        click.echo(json.dumps({"file": str(path), "bytes": size, **info.to_dict()}, indent=2))
         return
-    rows = [("file", f"{path} ({size / 1e6:.1f} MB)"), *_rows(metadata)]
-    width = max(len(key) for key, _ in rows)
-    for key, value in rows:
-        click.echo(f"{key:<{width}}  {value}")
-
-
-def _rows(metadata: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in metadata.items():
-        label = f"{prefix}{key.replace('_', ' ')}"
-        if isinstance(value, dict):
-            yield from _rows(value, f"{label}: ")
-        elif isinstance(value, list):
-            yield label, " ".join(map(str, value))
-        elif value is not None:
-            yield label, str(value)
+    rows = [("file", f"{path} ({size / 1e6:.1f} MB)")]
+    rows += [(f"{group}: {name}" if group else name, value) for group, name, value in info.rows()]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        click.echo(f"{name:<{width}}  {value}")

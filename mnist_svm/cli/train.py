@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,48 +25,52 @@ from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from mnist_svm.datasets.types import Dataset
     from mnist_svm.models.file import Model
+    from mnist_svm.models.info import ModelInfo
+    from mnist_svm.training.train import TrainingConfig
 
 
-def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+def _require_positive(
+    ctx: click.Context, param: click.Parameter, value: float | None
+) -> float | None:
     if value is not None and value <= 0:
         msg = f"{value} is not greater than 0."
         raise click.BadParameter(msg)
     return require_finite(ctx, param, value)
 
 
-def _number_or_word(
+def _parse_gamma(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> float | str | None:
     if value in (None, "scale", "auto"):
         return value
     number: Any = value
-    return _positive(ctx, param, click.FLOAT.convert(number, param, ctx))
+    return _require_positive(ctx, param, click.FLOAT.convert(number, param, ctx))
 
 
-def _changes(
-    ctx: click.Context, param: click.Parameter, given: tuple[str, ...]
+def _parse_changes(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Value]:
-    """Each NAME=VALUE as a name and a number, or whether."""
+    """Parse each NAME=VALUE; the value is an integer, a float, or true or false."""
     changes = {}
-    for text in given:
+    for text in values:
         name, _, value = text.partition("=")
         if not (name and value):
             msg = f"{text!r} is not NAME=VALUE."
             raise click.BadParameter(msg)
-        changes[name] = _value(value)
+        changes[name] = _parse_value(value)
     return changes
 
 
-def _value(text: str) -> Value:
+def _parse_value(text: str) -> Value:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    for kind in (int, float):
+    for number_type in (int, float):
         with suppress(ValueError):
-            return kind(text)
+            return number_type(text)
     msg = f"{text!r} is neither a number nor true or false."
     raise click.BadParameter(msg)
 
@@ -89,11 +94,13 @@ def _value(text: str) -> Value:
     show_default=True,
     help="The model file to write.",
 )
-@click.option("--C", "c", type=float, callback=_positive, help="Price of a margin violation.")
+@click.option(
+    "--C", "c", type=float, callback=_require_positive, help="Penalty of a margin violation."
+)
 @click.option("--degree", type=click.IntRange(1, 20), help="Degree of the polynomial kernel.")
 @click.option(
     "--gamma",
-    callback=_number_or_word,
+    callback=_parse_gamma,
     metavar="NUMBER|scale|auto",
     help="Kernel coefficient; scale and auto as in scikit-learn.",
 )
@@ -104,7 +111,7 @@ def _value(text: str) -> Value:
     "--set",
     "changes",
     multiple=True,
-    callback=_changes,
+    callback=_parse_changes,
     metavar="NAME=VALUE",
     help="Another parameter of the pipeline, such as gradients__directions=12 (repeatable).",
 )
@@ -113,7 +120,7 @@ def _value(text: str) -> Value:
     "copies",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Train on N changed copies of every image as well (recipes gradient and poly4).",
+    help="Train on N distorted copies of every image too (recipes gradient and poly4).",
 )
 @limit_option
 @random_state_option
@@ -141,21 +148,20 @@ def train_command(
 ) -> None:
     """Train a model and write it to a file.
 
-    C, degree, gamma and coef0 default to the recipe's own, which were chosen by
-    cross-validation on the training set. `mnist-svm recipes` tells what the recipes are, and
-    `mnist-svm tune` looks for better parameters.
+    C, degree, gamma and coef0 default to those of the recipe, which were chosen by
+    cross-validation on the training set. `mnist-svm recipes` lists the recipes, and
+    `mnist-svm tune` searches for better parameters.
 
-    --set changes how images are prepared or copied, everywhere in the pipeline where the
-    parameter occurs. A name that the recipe has not is answered by those that it has.
+    --set changes a parameter of the image preparation or of the virtual copies, in every step of
+    the pipeline that has it. An unknown name lists the valid ones.
 
-    --virtual-copies is for the recipes of a single machine: copies of every image, shifted, turned
-    and bent a little, train it as well, up to two million points in less than 8 GB of memory. The
-    recipes virtual and best are something else: they copy the support vectors alone, by themselves.
-    All that is done is kept in the folder OUTPUT.work until the model is written; interrupted or
-    killed, the same command goes on from there.
+    --virtual-copies trains on copies of every image too, shifted, rotated and bent a little: up to
+    two million samples in less than 8 GB of memory. The recipes virtual and best always copy their
+    support vectors instead. Intermediate results are kept in the folder OUTPUT.work until the
+    model is written; if the training is interrupted or killed, the same command resumes it.
 
-    With --dask, the machines are fitted by the workers of a cluster, which is worth its while from
-    some hundred thousand points on. They do not change the model.
+    --dask fits the SVMs on a Dask cluster, which pays off from some hundred thousand samples. The
+    model is the same.
 
     \b
     Examples:
@@ -167,6 +173,7 @@ def train_command(
       mnist-svm train --recipe gradient --virtual-copies 16 -o large.joblib
       mnist-svm train --recipe best --dask tcp://10.0.0.5:8786
     """
+    import shutil
     import time
 
     from mnist_svm._io import require_writable
@@ -177,136 +184,135 @@ def train_command(
     start = time.perf_counter()
     require_writable(output)
     require_dask_for(dask)
-    recipe = RECIPES[recipe_name]
-    try:
-        parameters = recipe.defaults.changed(C=c, degree=degree, gamma=gamma, coef0=coef0)
-        recipe.pipeline(parameters, changes=changes)
-        _require_copies(recipe, copies)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
+    config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
     echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
-    size = _size_within_limit(dataset, limit)
-    options = {
-        "parameters": parameters,
-        "changes": changes,
-        "limit": size,
-        "random_state": random_state,
-        "n_jobs": jobs,
-    }
-    echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {size:,} images")
-    if copies is None:
-        model = _trained(recipe, dataset, options, dask)
+    options = _FitOptions(_subset_size(dataset, limit), copies, jobs, dask, Path(f"{output}.work"))
+    with _resume_hint(ctx, options):
+        model = _fit(config, dataset, options)
         save_model(output, model)
+        if copies:
+            shutil.rmtree(options.folder)
+    seconds, size = time.perf_counter() - start, Path(output).stat().st_size
+    if as_json:
+        summary = {"model": output, "bytes": size, "seconds": seconds, **model.info.to_dict()}
+        click.echo(json.dumps(summary, indent=2))
     else:
-        options["copies"] = copies
-        model = _trained_with_copies(ctx, recipe, dataset, output, options, dask)
-    summary = {
-        "model": output,
-        "bytes": Path(output).stat().st_size,
-        "seconds": time.perf_counter() - start,
-        **model.metadata,
-    }
-    click.echo(json.dumps(summary, indent=2) if as_json else _text(summary))
+        click.echo(_format_summary(model.info, seconds))
+        click.echo(f"Model            {output} ({size / 1e6:.1f} MB)")
 
 
-def _require_copies(recipe: Recipe, copies: int | None) -> None:
-    """Fail early where a recipe cannot have virtual copies of every image."""
-    if copies is not None:
-        from mnist_svm.training.augmented import distortion_of
-
-        distortion_of(recipe)
-
-
-def _trained(recipe: Recipe, dataset: Dataset, options: dict[str, Any], dask: str | None) -> Model:
-    from mnist_svm.training.train import train_model
-
-    return _fitted(lambda: train_model(recipe, dataset, **options), dask)
-
-
-def _fitted(fit: Callable[[], Model], dask: str | None) -> Model:
-    from mnist_svm.cli.progress import run_with_progress
-
-    def work() -> Model:
-        with use_cluster(dask):
-            return fit()
-
-    return run_with_progress("Fitting", work)
-
-
-def _trained_with_copies(
-    ctx: click.Context,
+def _make_config(
     recipe: Recipe,
-    dataset: Dataset,
-    output: str,
-    options: dict[str, Any],
-    dask: str | None,
-) -> Model:
-    """Train on copies of every image too, and write the model; what is done is kept till then."""
-    from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
-    from mnist_svm.cli.progress import progress_counter
-    from mnist_svm.models.file import save_model
-    from mnist_svm.training.augmented import AugmentedTraining
+    kernel: dict[str, float | str | None],
+    changes: dict[str, Value],
+    random_state: int,
+    copies: int | None,
+) -> TrainingConfig:
+    """Check the parameters before the data are read; an error is wrong usage."""
+    from mnist_svm.training.augmented import require_augmentable
+    from mnist_svm.training.train import TrainingConfig
 
-    folder = f"{output}.work"
     try:
-        with AugmentedTraining(recipe, dataset, folder, **options) as training:
-            echo_stderr(
-                f"With {options['copies']} copies of each: {training.points:,} points, in {folder}"
-            )
-            if training.resumed:
-                echo_stderr(f"Going on: {training.made:,} points have their features")
-            with progress_counter("Making features", "points") as report_progress:
-                training.make_features(report_progress)
-            model = _fitted(training.fit, dask)
-            save_model(output, model)
-            training.remove()
-    except KeyboardInterrupt:
-        echo_stderr(
-            f"mnist-svm: interrupted; {folder} is kept; to go on, give the same command again"
-        )
-        ctx.exit(INTERRUPTED)
-    return model
+        config = TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)
+        config.check()
+        if copies:
+            require_augmentable(recipe)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return config
 
 
-def _size_within_limit(dataset: Dataset, limit: int | None) -> int:
-    """How many images to train on; wrong usage if they could not hold every class."""
+def _subset_size(dataset: Dataset, limit: int | None) -> int:
+    """Return the number of images to train on; one per class is the minimum."""
     size = min(limit or len(dataset.labels), len(dataset.labels))
-    classes = len(set(dataset.labels.tolist()))
-    if size < classes:
-        msg = f"{size} images cannot hold the {classes} classes of {dataset.name}"
+    n_classes = len(set(dataset.labels.tolist()))
+    if size < n_classes:
+        msg = f"{size} images cannot hold the {n_classes} classes of {dataset.name}"
         raise click.BadParameter(msg, param_hint="--limit")
     return size
 
 
-def _text(summary: dict[str, Any]) -> str:
-    training, support = summary["training"], summary["support_vectors"]
-    images, copies = training["images"], _copies(training)
-    time = f"{summary['seconds']:.1f} s, of which fitting {training['fit_seconds']:.1f} s"
-    resumed = " since it was resumed" * training.get("resumed", False)
+@dataclass(frozen=True)
+class _FitOptions:
+    n_images: int
+    copies: int | None
+    n_jobs: int
+    dask: str | None
+    folder: Path
+
+
+def _fit(config: TrainingConfig, dataset: Dataset, options: _FitOptions) -> Model:
+    """Train in a thread, and show the progress."""
+    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.progress import run_with_progress
+    from mnist_svm.svm.log import logger
+    from mnist_svm.training.augmented import train_augmented
+    from mnist_svm.training.train import fit_config, select_rows
+
+    recipe, n, copies = config.recipe, options.n_images, options.copies
+    echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n:,} images")
+    if copies:
+        n_samples = n * (1 + copies)
+        verb = "Resuming" if options.folder.exists() else "Working"
+        echo_stderr(
+            f"With {copies} copies of each: {n_samples:,} samples. {verb} in {options.folder}"
+        )
+
+    def log_features(n_done: int, n_total: int) -> None:
+        logger.info("features of %s of %s samples", f"{n_done:,}", f"{n_total:,}")
+
+    def work() -> Model:
+        with use_cluster(options.dask):
+            if not copies:
+                rows = select_rows(dataset, n, config.random_state)
+                return fit_config(config, dataset, rows, n_jobs=options.n_jobs, calibrate=True)
+            return train_augmented(
+                config,
+                dataset,
+                options.folder,
+                copies=copies,
+                limit=n,
+                n_jobs=options.n_jobs,
+                progress=log_features,
+            )
+
+    return run_with_progress("Training", work)
+
+
+@contextmanager
+def _resume_hint(ctx: click.Context, options: _FitOptions) -> Iterator[None]:
+    """Say after an interrupt how to resume a training with virtual copies."""
+    from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not options.copies:
+            raise
+        folder = options.folder
+        echo_stderr(f"mnist-svm: interrupted; {folder} is kept; repeat the command to resume")
+        ctx.exit(INTERRUPTED)
+
+
+def _format_summary(info: ModelInfo, seconds: float) -> str:
+    training, calibration, copies = info.training, info.calibration, info.training.augmentation
+    trained = f"Trained {info.recipe} on {training.n_images:,} images of {training.dataset}"
+    times = f"{seconds:.1f} s, of which fitting {training.fit_seconds:.1f} s"
+    if copies:
+        trained += f" and {copies.copies} copies of each: {copies.n_samples:,} samples"
+        times += " since it was resumed" * copies.resumed
+    n_svms = f" in {info.n_svms} SVMs" if info.n_svms > 1 else ""
+    calibrated = "none: a class has too few images"
+    if calibration and calibration.calibration_error is not None:
+        error, n_held_out = calibration.calibration_error, calibration.n_held_out
+        calibrated = f"error {error:.2%} on {n_held_out:,} held-out images"
     return "\n".join(
         [
-            f"Trained {summary['recipe']} on {images:,} images of {training['dataset']}{copies}",
-            f"Support vectors  {support:,}{_of_machines(summary['machines'])}",
-            f"Calibration      {_calibration(summary['calibration'])}",
-            f"Time             {time}{resumed}",
-            f"Model            {summary['model']} ({summary['bytes'] / 1e6:.1f} MB)",
+            trained,
+            f"Support vectors  {info.n_support_vectors:,}{n_svms}",
+            f"Calibration      {calibrated}",
+            f"Time             {times}",
         ]
     )
-
-
-def _copies(training: dict[str, Any]) -> str:
-    if "points" not in training:
-        return ""
-    return f" and {training['virtual_copies']} copies of each: {training['points']:,} points"
-
-
-def _calibration(of: dict[str, Any]) -> str:
-    if not of["held_out_images"]:
-        return "none: too few images of a class"
-    error = f"error {of['held_out_calibration_error']:.2%}"
-    return f"{error} on {of['held_out_images']:,} images held out"
-
-
-def _of_machines(n: int) -> str:
-    return f" in {n} machines" if n > 1 else ""

@@ -38,7 +38,7 @@ class _UnsoundError(Exception):
     """Says what is wrong with a part."""
 
 
-def pipeline_fault(pipeline: Any) -> str | None:
+def find_pipeline_fault(pipeline: Any) -> str | None:
     """What keeps a loaded pipeline from being used.
 
     Parameters

@@ -1,11 +1,10 @@
-"""Save a fitted pipeline with its metadata, and load it again without trusting the file.
+"""Save a model to a file, and load it without trusting the file.
 
-A model file is a gzip-compressed joblib file of one dict: a format mark, a format version,
-metadata of plain types, and the fitted pipeline. joblib files are pickles, and a pickle can
-name any function of any installed module and have it called. So files are read through
-an unpickler that resolves an exact list of names and nothing else, lets arrays hold only
-numbers, and bounds what it allocates; what comes out is checked before it is used, so that a
-damaged model is told from a working one when it is loaded.
+A model file is a gzip-compressed joblib file of one dict: a format mark, a format version, the
+`ModelInfo` as plain types, and the fitted pipeline. joblib files are pickles, and a pickle can call
+any function of any installed module. So files are read by an unpickler that resolves an exact list
+of names and nothing else, accepts arrays of numbers only, and bounds what it allocates. The result
+is checked before it is used, so that a damaged model is found when it is loaded.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import os
 import pickle
 import warnings
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,14 +25,15 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
-from mnist_svm.exceptions import ModelFileError
-from mnist_svm.models.check import pipeline_fault
+from mnist_svm.exceptions import ModelFileError, sanitize
+from mnist_svm.models.check import find_pipeline_fault
+from mnist_svm.models.info import ModelInfo
 from mnist_svm.models.locate import find_model
 
 FORMAT = "mnist-svm model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
-# Everything that a model file may name. Each makes plain data or one of our pipeline's parts.
+# All names that a model file may contain: plain data, and the steps of our pipelines.
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
@@ -57,10 +56,15 @@ ALLOWED_NAMES = frozenset(
     }
 )
 
-# The most that one array, and the whole file when decompressed, may take.
+# Maximum size of one array, and of the decompressed file.
 MAX_BYTES = 2 << 30
 
-# What a damaged or hostile stream makes an unpickler, or the constructors it may call, raise.
+# Maximum length of an error message's quotation from a file.
+MAX_QUOTE = 120
+
+OLDER_VERSION = "written by an older version of mnist-svm; train it again"
+
+# Errors that the unpickler, and the constructors it may call, raise for a damaged stream.
 _UNPICKLING_ERRORS = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -81,26 +85,25 @@ _UNPICKLING_ERRORS = (
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and what is known of it.
+    """A fitted pipeline and how it was made.
 
     Attributes
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        Takes ``X`` of shape (n, 784), 0-255.
-    metadata : dict of plain types
-        Recipe, parameters, classes, training data and its SHA-256, versions, date.
+        Takes ``X`` of shape (n_images, 784), 0-255.
+    info : ModelInfo
     """
 
     pipeline: Pipeline
-    metadata: Mapping[str, Any]
+    info: ModelInfo
 
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
-    """Write a model file; it appears under its name only when complete.
+    """Write a model file atomically: it appears under its name only when complete.
 
     Parameters
     ----------
-    path : path of the file
+    path : str or os.PathLike
     model : Model
 
     Raises
@@ -111,7 +114,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "metadata": dict(model.metadata),
+        "info": model.info.to_dict(),
         "pipeline": model.pipeline,
     }
     with (
@@ -122,12 +125,12 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> Model:
-    """Read a model file, running nothing that it names.
+    """Read a model file without running any code that it names.
 
     Parameters
     ----------
-    path : path of the file, optional
-        See `mnist_svm.models.locate.find_model`.
+    path : str or os.PathLike, optional
+        Default as in `mnist_svm.models.locate.find_model`.
 
     Returns
     -------
@@ -136,67 +139,76 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
     Raises
     ------
     ModelFileError
-        If the file is no model file, is damaged, or names anything outside `ALLOWED_NAMES`.
+        If the file does not exist, is not a model file, is damaged, was written by another format
+        version, or contains a name outside `ALLOWED_NAMES`.
     OSError
         If the file cannot be opened or read.
     """
     path = find_model(path)
-    name = os.fspath(path)
     if not path.exists():
-        msg = f"{name}: no such model file; make one with: mnist-svm train -o {name}"
+        msg = f"{path}: no such model file; make one with: mnist-svm train -o {path}"
         raise ModelFileError(msg)
-    with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
-        if file.peek(2)[:2] != b"\x1f\x8b":
-            msg = f"{name}: not a model file of mnist-svm (those are gzip-compressed)"
-            raise ModelFileError(msg)
-        try:
-            with warnings.catch_warnings():
-                # `info` tells the versions, in words that need no knowledge of pickles.
-                warnings.simplefilter("ignore", InconsistentVersionWarning)
-                content = _ModelUnpickler(packed).load()
-            # Only at its end does gzip compare the checksum of what it holds.
-            if packed.read(1):
-                msg = "damaged: bytes follow the model"
+    try:
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            if file.peek(2)[:2] != b"\x1f\x8b":
+                msg = "not a model file of mnist-svm, which would be gzip-compressed"
                 raise ModelFileError(msg)
-        except ModelFileError as error:
-            msg = f"{name}: {error}"
-            raise ModelFileError(msg) from None
-        except _UNPICKLING_ERRORS as error:
-            msg = f"{name}: damaged, or not a model file of mnist-svm ({_reason(error)})"
-            raise ModelFileError(msg) from error
-    return _checked(content, name)
+            return _check_content(_unpickle(packed))
+    except ModelFileError as error:
+        msg = f"{path}: {error}"
+        raise ModelFileError(msg) from error.__cause__
+
+
+def _unpickle(packed: gzip.GzipFile) -> Any:
+    try:
+        with warnings.catch_warnings():
+            # `mnist-svm info` shows the versions.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            content = _ModelUnpickler(packed).load()
+        # gzip compares the checksum only when it reaches the end.
+        trailing = packed.read(1)
+    except ModelFileError:
+        raise
+    except _UNPICKLING_ERRORS as error:
+        reason = sanitize(f"{type(error).__name__} {error}".splitlines()[0], MAX_QUOTE).rstrip()
+        msg = f"damaged, or not a model file of mnist-svm ({reason})"
+        raise ModelFileError(msg) from error
+    if trailing:
+        msg = "damaged: bytes follow the model"
+        raise ModelFileError(msg)
+    return content
 
 
 class _ModelUnpickler(NumpyUnpickler):  # type: ignore[misc]
-    """Unpickler that knows `ALLOWED_NAMES` alone, and no nested pickles."""
+    """Unpickler that resolves `ALLOWED_NAMES` only, and no nested pickles."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
-        super().__init__("", cast(Any, _Bounded(stream)), ensure_native_byte_order=True)
+        super().__init__("", cast(Any, _BoundedStream(stream)), ensure_native_byte_order=True)
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED_NAMES:
-            msg = f"refused: the file names {module}.{name}, which no model needs; nothing was run"
+            if module.startswith("mnist_svm."):
+                raise ModelFileError(OLDER_VERSION)
+            quoted = sanitize(f"{module}.{name}", MAX_QUOTE)
+            msg = f"refused: the file names {quoted}, which no model needs; nothing was run"
             raise ModelFileError(msg)
-        # joblib's and numpy's own would run a pickle within the pickle.
-        strict = {"NumpyArrayWrapper": _NumbersOnly, "scalar": _number}
-        return strict.get(name) or super().find_class(module, name)
+        # joblib's and numpy's own versions would run a pickle within the pickle.
+        safe = {"NumpyArrayWrapper": _NumericArrayWrapper, "scalar": _numeric_scalar}
+        return safe.get(name) or super().find_class(module, name)
 
 
-class _NumbersOnly(NumpyArrayWrapper):  # type: ignore[misc]
-    """joblib's stand-in for an array, read only if the array holds plain numbers.
-
-    It holds such an array's type and shape; the bytes follow it in the file.
-    """
+class _NumericArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
+    """joblib's header of an array, whose bytes follow in the file; accepts numbers only."""
 
     def read(self, unpickler: NumpyUnpickler, *options: Any) -> Any:
-        plain = (
+        valid = (
             self.subclass is np.ndarray
             and _is_numeric(self.dtype)
             and type(self.shape) is tuple
             and all(type(side) is int and side >= 0 for side in self.shape)
         )
-        if not plain:
-            msg = "refused: the file holds an array of something other than numbers"
+        if not valid:
+            msg = "refused: the file contains an array of something other than numbers"
             raise ModelFileError(msg)
         if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
             msg = (
@@ -206,10 +218,10 @@ class _NumbersOnly(NumpyArrayWrapper):  # type: ignore[misc]
         return super().read(unpickler, *options)
 
 
-def _number(dtype: Any, data: Any) -> Any:
-    """A numpy scalar from its bytes, in place of numpy's function for that."""
+def _numeric_scalar(dtype: Any, data: Any) -> Any:
+    """Build a numpy scalar from its bytes; replaces ``numpy._core.multiarray.scalar``."""
     if not (_is_numeric(dtype) and type(data) is bytes and len(data) == dtype.itemsize):
-        msg = "refused: the file holds a scalar other than a number"
+        msg = "refused: the file contains a scalar other than a number"
         raise ModelFileError(msg)
     return np.frombuffer(data, dtype=dtype)[0]
 
@@ -218,63 +230,47 @@ def _is_numeric(dtype: Any) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-class _Bounded:
-    """A decompressed stream that ends with an error once it has given too much."""
+class _BoundedStream:
+    """A decompressed stream that raises once it has returned `MAX_BYTES`."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
-        self._left = MAX_BYTES
+        self._remaining = MAX_BYTES
 
     def read(self, size: int) -> bytes:
-        return self._counted(self._stream.read(min(size, self._left + 1)))
+        return self._count(self._stream.read(min(size, self._remaining + 1)))
 
     def readline(self) -> bytes:
-        return self._counted(self._stream.readline(self._left + 1))
+        return self._count(self._stream.readline(self._remaining + 1))
 
-    def _counted(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
+    def _count(self, data: bytes) -> bytes:
+        self._remaining -= len(data)
+        if self._remaining < 0:
             msg = f"refused: it unpacks to more than the limit of {MAX_BYTES:,} bytes"
             raise ModelFileError(msg)
         return data
 
 
-def _checked(content: Any, name: str) -> Model:
-    """The model in a file's content, if it is one that this version can use."""
+def _check_content(content: Any) -> Model:
+    """Return the model in a file's content, or raise ModelFileError."""
     fields = content if type(content) is dict else {}
-    mark, found = fields.get("format"), fields.get("format_version")
-    # The types first: an array would answer a comparison with an array.
-    if type(mark) is not str or mark != FORMAT or type(found) is not int:
-        msg = f"{name}: not a model file of mnist-svm"
+    mark, format_version = fields.get("format"), fields.get("format_version")
+    # Types first: comparing an array would give an array.
+    if type(mark) is not str or mark != FORMAT or type(format_version) is not int:
+        msg = "not a model file of mnist-svm"
         raise ModelFileError(msg)
-    if found != FORMAT_VERSION:
-        msg = (
-            f"{name}: model format {found}, but this version of mnist-svm reads format "
-            f"{FORMAT_VERSION}; train it again"
-        )
+    if format_version < FORMAT_VERSION:
+        raise ModelFileError(OLDER_VERSION)
+    if format_version > FORMAT_VERSION:
+        msg = "written by a newer version of mnist-svm; upgrade mnist-svm"
         raise ModelFileError(msg)
-    pipeline, metadata = fields.get("pipeline"), fields.get("metadata")
-    if fault := _metadata_fault(metadata) or pipeline_fault(pipeline):
-        msg = f"{name}: damaged model file: {fault}"
-        raise ModelFileError(msg)
-    return Model(cast(Pipeline, pipeline), cast("dict[str, Any]", metadata))
-
-
-def _metadata_fault(metadata: Any) -> str | None:
-    def plain(value: Any) -> bool:
-        if type(value) is dict:
-            return all(type(key) is str and plain(item) for key, item in value.items())
-        if type(value) is list:
-            return all(map(plain, value))
-        return value is None or type(value) in (bool, int, float, str)
-
+    pipeline = fields.get("pipeline")
     try:
-        sound = type(metadata) is dict and plain(metadata)
-    except RecursionError:
-        sound = False
-    return None if sound else "its metadata are not of plain types"
-
-
-def _reason(error: BaseException) -> str:
-    """One short line about an error from inside the unpickler."""
-    return f"{type(error).__name__} {error}".splitlines()[0][:120].rstrip()
+        info = ModelInfo.from_dict(fields.get("info"))
+    except ValueError as error:
+        msg = f"damaged model file: {sanitize(str(error), MAX_QUOTE)}"
+        raise ModelFileError(msg) from error
+    if fault := find_pipeline_fault(pipeline):
+        msg = f"damaged model file: {fault}"
+        raise ModelFileError(msg)
+    return Model(pipeline, info)

@@ -1,37 +1,36 @@
-"""Training on every image and changed copies of it: many points, out of core, that can go on.
+"""Train on all images and virtual copies of them: out of core, and resumable.
 
-The features of all points are in a file in a working folder, and the machine reads them from there:
-memory holds the images, and what the solver takes. All that is random depends on the seed and on
-the place in the file, so that a training that was stopped and goes on makes the same model to the
-bit as one that was not.
+The features of all samples are in a file of a work folder, and the solver reads them from there:
+memory holds the images and the solver's own arrays. All random numbers depend on the seed and on
+the position in that file, so that an interrupted and resumed training gives a bit-equal model.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import delayed
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import Float64Array, IntArray
-from mnist_svm.datasets.types import Dataset
+from mnist_svm.constants import Array, Float64Array, Images, IntArray, Labels
+from mnist_svm.datasets.types import Dataset, Progress, no_progress
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model
-from mnist_svm.models.parameters import Parameters, Value
+from mnist_svm.models.info import AugmentationRecord
 from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import Recipe
-from mnist_svm.parallel.threads import threads
+from mnist_svm.parallel.threads import Workers, threads
 from mnist_svm.svm.calibration import (
     Calibrated,
     Fold,
@@ -41,37 +40,37 @@ from mnist_svm.svm.calibration import (
 )
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.log import logger
-from mnist_svm.training.train import fitted_model, training_images
+from mnist_svm.training.train import TrainingConfig, describe_fit, select_rows
 from mnist_svm.training.work_folder import GrowingArray, WorkFolder
 
-# How copies differ from their image. The steps of these recipes before the machine learn nothing
-# from images, so that any part of them can be prepared alone.
+# Distortions of the copies. The transformers of these recipes learn nothing from the images, so
+# that any part of the features can be computed alone.
 DISTORTIONS: Mapping[str, Distortion] = MappingProxyType(
     {"gradient": clone(MILD).set_params(shift=1.0), "poly4": STRONG}
 )
 
-# Points that one thread makes the features of, from one source of random numbers; and how many of
-# these shards are made between two syncs of the disk.
-SHARD = 2048
-TOGETHER = 16
+# Samples whose features one task computes, from one random generator.
+SAMPLES_PER_SHARD = 2048
 
-# MiB for the solver: per million points what its projection wants, within bounds.
-MEMORY_OF_A_MILLION, LEAST_MEMORY, MOST_MEMORY = 2048, 1024, 4096
+# Shards between two syncs of the features to the disk.
+SHARDS_PER_SYNC = 16
 
-# Bytes for each point and class: what the solver keeps of them, and once more while that is
-# replaced.
-KEPT = 10
+# Memory of the solver in MiB: per million samples, and its bounds.
+MIB_PER_MILLION, MIN_MIB, MAX_MIB = 2048, 1024, 4096
+
+# Bytes of a checkpoint per sample and class: twice 5, while a new one replaces the old one.
+CHECKPOINT_BYTES = 10
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Points that are made together.
+    """Samples whose features are computed together.
 
     Attributes
     ----------
-    number : of the shard.
-    copy : 0 for the images themselves.
-    start, stop : the first of the images, and the first that is not of them.
+    number : position of the shard in the file of features
+    copy : 0 for the images themselves, 1 for the first copy of each, ...
+    start, stop : range of the images
     """
 
     number: int
@@ -80,266 +79,221 @@ class Shard:
     stop: int
 
 
-def distortion_of(recipe: Recipe) -> Distortion:
-    """How copies of images are changed for a recipe.
+@dataclass(frozen=True)
+class AugmentedSamples:
+    """Images and virtual copies: sample ``c * n + i`` is copy c of image i of n, or i itself.
+
+    Attributes
+    ----------
+    X : uint8 ndarray of shape (n, 784)
+    y : int64 ndarray of shape (n,)
+    n_copies : copies per image
+    distortion : Distortion that makes a copy
+    transformers : fitted pipeline from pixels to features
+    random_state : seed of the distortions
+    """
+
+    X: Images
+    y: Labels
+    n_copies: int
+    distortion: Distortion
+    transformers: Pipeline
+    random_state: int
+
+    def __len__(self) -> int:
+        return len(self.y) * (1 + self.n_copies)
+
+    def repeat(self, values: Array) -> Array:
+        """Return a value for each sample from a value for each image."""
+        return np.tile(values, 1 + self.n_copies)
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield all shards in the order of their rows."""
+        starts = range(0, len(self.y), SAMPLES_PER_SHARD)
+        for number in range(len(starts) * (1 + self.n_copies)):
+            copy, i = divmod(number, len(starts))
+            stop = min(starts[i] + SAMPLES_PER_SHARD, len(self.y))
+            yield Shard(number, copy, starts[i], stop)
+
+    def features(self, shard: Shard) -> Array:
+        """Compute the features of a shard."""
+        images: Array = self.X[shard.start : shard.stop]
+        if shard.copy:
+            seed = np.random.SeedSequence([self.random_state, shard.number])
+            rng = np.random.RandomState(np.random.MT19937(seed))
+            images = self.distortion(images, rng)
+        return np.asarray(self.transformers.transform(images))
+
+
+def require_augmentable(recipe: Recipe) -> None:
+    """Raise ValueError if a recipe cannot be trained on virtual copies of all images.
 
     Parameters
     ----------
     recipe : Recipe
-
-    Returns
-    -------
-    Distortion
 
     Raises
     ------
     ValueError
-        If the recipe makes copies of its own.
+        If the recipe makes virtual copies of its support vectors.
     """
     if recipe.name not in DISTORTIONS:
         msg = (
-            f"the machines of {recipe.name} have copies of their own, of support vectors; virtual "
-            f"copies of every image are for {' and '.join(DISTORTIONS)}"
+            f"recipe {recipe.name} makes virtual copies of its support vectors; virtual copies of "
+            f"all images are for the recipes {' and '.join(DISTORTIONS)}"
         )
         raise ValueError(msg)
-    return DISTORTIONS[recipe.name]
 
 
-class AugmentedTraining:
-    """Context manager: a training on images and changed copies of each, kept in a folder.
+def train_augmented(
+    config: TrainingConfig,
+    dataset: Dataset,
+    folder: str | os.PathLike[str],
+    *,
+    copies: int,
+    limit: int | None = None,
+    n_jobs: int = -1,
+    progress: Progress = no_progress,
+) -> Model:
+    """Train on the images of a data set and virtual copies of each.
 
-    The same training in the same folder goes on where it was stopped, by whatever it was.
+    If `folder` holds an interrupted training with the same arguments, it is resumed. The folder
+    remains; remove it when the model is saved.
 
     Parameters
     ----------
-    recipe : Recipe
-        Of a single machine, see `DISTORTIONS`.
+    config : TrainingConfig
+        Of a recipe in `DISTORTIONS`.
     dataset : Dataset
-    folder : path of the working folder
-        It takes `nbytes`.
+    folder : str or os.PathLike
+        Work folder; created if missing. Its parent must exist.
     copies : int
-        Of each image, at least 1.
-    parameters, changes, limit, random_state, n_jobs : see `mnist_svm.training.train.train_model`
+        Virtual copies of each image, at least 1.
+    limit : int or None, default=None
+        Number of images to train on, with the same class proportions; None takes all.
+    n_jobs : int, default=-1
+        Number of threads, as in joblib. The model is the same for any number.
+    progress : callable, optional
+        Called with (n_done, n_total) while features are computed. The progress of the fits is
+        logged, see `mnist_svm.svm.log`.
 
-    Attributes
-    ----------
-    points : int
-        Images and copies: copy c of image i, of n, is row ``c * n + i``; c is 0 for itself.
-    nbytes : int
-        That the working folder takes.
-    resumed : bool
-        Whether the folder held a part of this training when it was entered.
+    Returns
+    -------
+    Model
 
     Raises
     ------
     FormatError
         If the data set has fewer than two classes.
+    OSError
+        If `folder` holds something else or is in use, the disk is too small, or the folder cannot
+        be read or written.
     ValueError
-        If the recipe makes copies of its own, `copies` is less than 1, `limit` is less than the
-        number of classes, or a change cannot be made.
+        If the recipe makes virtual copies itself, `copies` is less than 1, `limit` is less than
+        the number of classes, or a parameter is invalid.
 
     Examples
     --------
     >>> from mnist_svm import RECIPES, load_dataset, save_model
     >>> def train(path):
-    ...     digits = load_dataset("mnist")
-    ...     with AugmentedTraining(RECIPES["gradient"], digits, "work", copies=4) as training:
-    ...         training.make_features()
-    ...         save_model(path, training.fit())
-    ...         training.remove()
+    ...     recipe = RECIPES["gradient"]
+    ...     config = TrainingConfig(recipe, recipe.defaults)
+    ...     save_model(path, train_augmented(config, load_dataset("mnist"), "work", copies=4))
     """
+    require_augmentable(config.recipe)
+    if copies < 1:
+        msg = f"copies must be at least 1, got {copies!r}"
+        raise ValueError(msg)
+    start = time.perf_counter()
+    rows, pipeline = select_rows(dataset, limit, config.random_state), config.pipeline(n_jobs)
+    X, y = dataset.X[rows], dataset.labels[rows]
+    distortion, transformers = DISTORTIONS[config.recipe.name], pipeline[:-1].fit(X)
+    samples = AugmentedSamples(X, y, copies, distortion, transformers, config.random_state)
+    first = transformers.transform(X[:1])
+    file = GrowingArray(Path(folder) / "features.npy", (len(samples), first.shape[1]), first.dtype)
+    needed = file.nbytes + len(samples) * len(np.unique(y)) * CHECKPOINT_BYTES
+    with WorkFolder(folder, _fingerprint(config, dataset, samples), needed) as work:
+        resumed = work.steps > 0
+        _write_features(samples, work, file, n_jobs, progress)
+        classifier = _fit_calibrated(pipeline[-1], samples, file.open(), work)
+    seconds = time.perf_counter() - start
+    pipeline = Pipeline([*transformers.steps, ("svm", classifier)])
+    augmentation = AugmentationRecord(copies, len(samples), resumed)
+    return Model(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds, augmentation))
 
-    resumed = False
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        folder: str | os.PathLike[str],
-        *,
-        copies: int,
-        parameters: Parameters | None = None,
-        changes: Mapping[str, Value] | None = None,
-        limit: int | None = None,
-        random_state: int = 0,
-        n_jobs: int = -1,
-    ) -> None:
-        if copies < 1:
-            msg = f"copies must be at least 1, got {copies!r}"
-            raise ValueError(msg)
-        self._distortion = distortion_of(recipe)
-        self._recipe, self._dataset = recipe, dataset
-        self._parameters, self._changes = parameters or recipe.defaults, changes or {}
-        self._copies, self._random_state, self._n_jobs = copies, random_state, n_jobs
-        self._X, self._y = training_images(dataset, limit, random_state)
-        self.points = len(self._y) * (1 + copies)
-        pipeline = recipe.pipeline(
-            self._parameters,
-            changes=changes,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            calibrate=False,
-        )
-        self._prepare = pipeline[:-1].fit(self._X)
-        self._machine: CoupledSVC = pipeline[-1].set_params(working_memory=_memory(self.points))
-        some = self._prepare.transform(self._X[:1])
-        shape = (self.points, some.shape[1])
-        self._file = GrowingArray(Path(folder) / "features.npy", shape, some.dtype)
-        self.nbytes = self._file.nbytes + self.points * len(np.unique(self._y)) * KEPT
-        self._folder = WorkFolder(folder, self._told(), self.nbytes)
-        self._shards = list(_shards(len(self._y), copies))
+def _fingerprint(
+    config: TrainingConfig, dataset: Dataset, samples: AugmentedSamples
+) -> dict[str, Any]:
+    """Return everything that the model depends on: the folder of another training is refused."""
+    return {
+        "recipe": config.recipe.name,
+        "parameters": asdict(config.parameters),
+        "changes": dict(config.changes),
+        "virtual_copies": samples.n_copies,
+        "distortion": samples.distortion.get_params(),
+        "n_images": len(samples.y),
+        "random_state": config.random_state,
+        "sha256": dict(dataset.sha256),
+        "version": version("mnist-svm"),
+    }
 
-    def __enter__(self) -> Self:
-        """Find what is done, or begin.
 
-        Raises
-        ------
-        OSError
-            If the folder holds something else or is in use, the disk has too little room, or the
-            folder cannot be made or read.
-        """
-        self._start = time.perf_counter()
-        self._folder.__enter__()
-        self.resumed = self._folder.steps > 0
-        return self
+def _write_features(
+    samples: AugmentedSamples,
+    work: WorkFolder,
+    file: GrowingArray,
+    n_jobs: int,
+    progress: Progress,
+) -> None:
+    """Compute the features that the file does not have yet."""
+    shards = list(samples.shards())
 
-    def __exit__(self, *error: object) -> None:
-        self._folder.__exit__(*error)
+    def compute(start: int, parallel: Workers) -> Iterator[Array]:
+        n_done = start
+        batch = shards[work.steps :][:SHARDS_PER_SYNC]
+        for features in parallel(delayed(samples.features)(shard) for shard in batch):
+            yield features
+            n_done += len(features)
+            progress(n_done, len(samples))
 
-    @property
-    def made(self) -> int:
-        """Points whose features are in the folder."""
-        return self._rows(self._folder.steps)
+    with threads(n_jobs) as parallel:
+        while work.steps < len(shards):
+            start = sum(shard.stop - shard.start for shard in shards[: work.steps])
+            file.extend(start, compute(start, parallel))
+            work.record(min(work.steps + SHARDS_PER_SYNC, len(shards)))
 
-    def make_features(
-        self, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> None:
-        """Make the features that are not there yet.
 
-        Parameters
-        ----------
-        progress : callable, optional
-            Told the number of points done, and of all.
+def _fit_calibrated(
+    svc: CoupledSVC, samples: AugmentedSamples, X: Array, work: WorkFolder
+) -> Calibrated:
+    """Fit the temperature on held-out images, then the SVM to all samples."""
+    mib = min(max(MIB_PER_MILLION * len(samples) / 1e6, MIN_MIB), MAX_MIB)
+    svc.set_params(working_memory=mib)
+    y = samples.repeat(samples.y)
 
-        Raises
-        ------
-        OSError
-            If they cannot be written, as when the disk is full.
-        """
-        with threads(self._n_jobs) as parallel:
-            while shards := self._shards[self._folder.steps :][:TOGETHER]:
+    def fit(name: str, images: IntArray | None = None) -> CoupledSVC:
+        weights = None
+        if images is not None:
+            weights = np.zeros(len(samples.y))
+            weights[images] = 1
+            weights = samples.repeat(weights)
+        fitted: CoupledSVC = clone(svc).set_params(checkpoint=str(work.path / f"{name}.npz"))
+        # The model must not depend on the folder.
+        return fitted.fit(X, y, weights).set_params(checkpoint=None)
 
-                def blocks(shards: list[Shard] = shards) -> Iterator[npt.NDArray[Any]]:
-                    made = self.made
-                    for features in parallel(delayed(self._features)(shard) for shard in shards):
-                        yield features
-                        made += len(features)
-                        progress(made, self.points)
-
-                self._file.extend(self.made, blocks())
-                self._folder.note(shards[-1].number + 1)
-
-    def fit(self) -> Model:
-        """Calibrate, then fit to all points; their features must be there.
-
-        Returns
-        -------
-        Model
-            As `mnist_svm.training.train.train_model` makes them.
-
-        Raises
-        ------
-        OSError
-            If the folder cannot be read or written.
-        """
-        X = self._file.mapped()
-        codes = np.unique(self._y, return_inverse=True)[1]
-        every = calibration_folds(codes)
-        confidences = [self._held_out(number, fold, X) for number, fold in enumerate(every, 1)]
-        logger.info("fitting to all %s points", f"{self.points:,}")
-        fitted = self._fitted(X, "all")
-        classifier = Calibrated.from_fitted(self._machine, fitted, fit_temperature(codes, every, confidences))
-        return fitted_model(
-            Pipeline([*self._prepare.steps, ("svm", classifier)]),
-            self._recipe,
-            self._dataset,
-            parameters=self._parameters,
-            changes=self._changes,
-            images=len(self._y),
-            random_state=self._random_state,
-            seconds=time.perf_counter() - self._start,
-            copies={
-                "virtual_copies": self._copies,
-                "points": self.points,
-                "resumed": self.resumed,
-            },
-        )
-
-    def remove(self) -> None:
-        """Remove the folder, once the model is safe."""
-        self._folder.remove()
-
-    def _told(self) -> dict[str, Any]:
-        """All that makes this training differ from another."""
-        return {
-            "recipe": self._recipe.name,
-            "parameters": asdict(self._parameters),
-            "pipeline": dict(self._changes),
-            "virtual_copies": self._copies,
-            "distortion": self._distortion.get_params(),
-            "images": len(self._y),
-            "random_state": self._random_state,
-            "data": dict(self._dataset.sha256),
-            "mnist_svm": version("mnist-svm"),
-        }
-
-    def _rows(self, shards: int) -> int:
-        """How many points the first shards have."""
-        return sum(shard.stop - shard.start for shard in self._shards[:shards])
-
-    def _features(self, shard: Shard) -> npt.NDArray[Any]:
-        images: npt.NDArray[Any] = self._X[shard.start : shard.stop]
-        if shard.copy:
-            seed = np.random.SeedSequence([self._random_state, shard.number])
-            rng = np.random.RandomState(np.random.MT19937(seed))
-            images = self._distortion(images, rng)
-        return np.asarray(self._prepare.transform(images))
-
-    def _held_out(self, number: int, fold: Fold, X: npt.NDArray[Any]) -> Float64Array:
-        """Confidences in the images of a fold, read by a machine that has seen no copy of them."""
-        path = self._folder.path / f"confidences-{number}.npy"
+    def probabilities(number: int, fold: Fold) -> Float64Array:
+        path = work.path / f"probabilities-{number}.npy"
         if not path.exists():
-            confidences = predict_held_out(
-                fold, lambda known: self._fitted(X, f"fold-{number}", known), X
-            )
+            held_out = predict_held_out(fold, partial(fit, f"fold-{number}"), X)
             with atomic_write(path) as file:
-                np.save(file, confidences)
+                np.save(file, held_out)
         return np.asarray(np.load(path))
 
-    def _fitted(self, X: npt.NDArray[Any], name: str, known: IntArray | None = None) -> CoupledSVC:
-        """A machine fitted to all points, or to some images and all of their copies."""
-        weights = None
-        if known is not None:
-            weights = np.zeros(len(self._y))
-            weights[known] = 1
-            weights = np.tile(weights, 1 + self._copies)
-        machine: CoupledSVC = clone(self._machine)
-        machine.set_params(checkpoint=str(self._folder.path / f"{name}.npz"))
-        machine.fit(X, np.tile(self._y, 1 + self._copies), weights)
-        # No model tells of the folder.
-        machine.set_params(checkpoint=None)
-        return machine
-
-
-def _memory(points: int) -> float:
-    """MiB for the solver."""
-    return min(max(MEMORY_OF_A_MILLION * points / 1e6, LEAST_MEMORY), MOST_MEMORY)
-
-
-def _shards(images: int, copies: int) -> Iterator[Shard]:
-    """All points in the order of their rows: the images, then a copy of each, ..."""
-    number = 0
-    for copy in range(1 + copies):
-        for start in range(0, images, SHARD):
-            yield Shard(number, copy, start, min(start + SHARD, images))
-            number += 1
+    codes = np.unique(samples.y, return_inverse=True)[1]
+    folds = calibration_folds(codes)
+    calibration = fit_temperature(
+        codes, folds, [probabilities(number, fold) for number, fold in enumerate(folds, 1)]
+    )
+    logger.info("fitting to all %s samples", f"{len(samples):,}")
+    return Calibrated.from_fitted(svc, fit("all"), calibration)

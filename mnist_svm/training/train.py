@@ -1,29 +1,103 @@
-"""A recipe and a data set -> a fitted model that says how it was made."""
+"""Train a recipe on a data set, and record how."""
 
 from __future__ import annotations
 
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.datasets.load import Dataset
+from mnist_svm.constants import IntArray
 from mnist_svm.datasets.subset import stratified_subset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model
+from mnist_svm.models.info import (
+    AugmentationRecord,
+    CalibrationRecord,
+    ModelInfo,
+    TrainingRecord,
+)
 from mnist_svm.models.parameters import Parameters, Value
-from mnist_svm.models.recipes import Recipe
+from mnist_svm.models.recipes import RECIPES, Recipe
 from mnist_svm.svm.calibration import Calibrated
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 
 RECORDED_PACKAGES = ("mnist-svm", "scikit-learn", "numpy", "scipy", "joblib")
+
+# Index of the images to train on: an array, or a slice that copies nothing.
+Rows = IntArray | slice
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A recipe with its parameters and a seed: all that a model depends on, except its data.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    parameters : hyperparameters of the SVMs
+    changes : other pipeline parameters, see `mnist_svm.models.pipelines.set_parameters`
+    random_state : seed of the subset and of the solver
+    """
+
+    recipe: Recipe
+    parameters: Parameters
+    changes: Mapping[str, Value] = field(default_factory=dict)
+    random_state: int = 0
+
+    @classmethod
+    def from_info(cls, info: ModelInfo) -> TrainingConfig:
+        """Return the configuration that a model was trained with.
+
+        Parameters
+        ----------
+        info : ModelInfo
+
+        Returns
+        -------
+        TrainingConfig
+
+        Raises
+        ------
+        FormatError
+            If the recipe is unknown or does not have these parameters, or the model was trained
+            on virtual copies of all images.
+        """
+        reason = "the model cannot be trained again"
+        if info.recipe not in RECIPES:
+            msg = f"{reason}: its recipe is {info.recipe!r}, expected one of {', '.join(RECIPES)}"
+            raise FormatError(msg)
+        if info.training.augmentation:
+            msg = f"{reason}: it was trained on virtual copies of all images"
+            raise FormatError(msg)
+        random_state = info.training.random_state
+        config = cls(RECIPES[info.recipe], info.parameters, info.changes, random_state)
+        try:
+            config.check()
+        except (TypeError, ValueError) as error:
+            msg = f"{reason}: {error}"
+            raise FormatError(msg) from error
+        return config
+
+    def check(self) -> None:
+        """Raise ValueError if a parameter is unknown, or its value invalid."""
+        self.pipeline()
+
+    def pipeline(self, n_jobs: int = -1, *, calibrate: bool = False) -> Pipeline:
+        """Return an unfitted pipeline; see `mnist_svm.models.recipes.Recipe.pipeline`."""
+        return self.recipe.pipeline(
+            self.parameters,
+            changes=self.changes,
+            random_state=self.random_state,
+            n_jobs=n_jobs,
+            calibrate=calibrate,
+        )
 
 
 def train_model(
@@ -36,22 +110,22 @@ def train_model(
     random_state: int = 0,
     n_jobs: int = -1,
 ) -> Model:
-    """Fit a recipe to a data set.
+    """Train a recipe on a data set.
 
     Parameters
     ----------
     recipe : Recipe
     dataset : Dataset
-    parameters : Parameters, optional
-        Instead of the recipe's own.
-    changes : mapping of names to values, optional
-        Of other parameters of the pipeline; see `mnist_svm.models.pipelines.change`.
-    limit : int, optional
-        Train on that many images, each class in its proportion; see `stratified_subset`.
+    parameters : Parameters or None, default=None
+        Hyperparameters of the SVMs; None takes the recipe's defaults.
+    changes : mapping of str to value, optional
+        Other pipeline parameters, see `mnist_svm.models.pipelines.set_parameters`.
+    limit : int or None, default=None
+        Number of images to train on, with the same class proportions; None takes all.
     random_state : int, default=0
-        Seed of the subset and of the solver. The same seed gives bit-equal models.
+        Seed of the subset and of the solver. Equal seeds give bit-equal models.
     n_jobs : int, default=-1
-        Threads, as in joblib; -1 takes every core. They change nothing in the model.
+        Number of threads, as in joblib. The model is the same for any number.
 
     Returns
     -------
@@ -62,38 +136,28 @@ def train_model(
     FormatError
         If the data set has fewer than two classes.
     ValueError
-        If ``limit`` is less than the number of classes, or a change cannot be made.
+        If ``limit`` is less than the number of classes, or ``changes`` has an unknown name or an
+        invalid value.
     """
-    parameters = parameters or recipe.defaults
-    X, y = training_images(dataset, limit, random_state)
-    start = time.perf_counter()
-    pipeline = recipe.pipeline(
-        parameters, changes=changes, random_state=random_state, n_jobs=n_jobs
-    ).fit(X, y)
-    return fitted_model(
-        pipeline,
-        recipe,
-        dataset,
-        parameters=parameters,
-        changes=changes or {},
-        images=len(y),
-        random_state=random_state,
-        seconds=time.perf_counter() - start,
-    )
+    config = TrainingConfig(recipe, parameters or recipe.defaults, changes or {}, random_state)
+    rows = select_rows(dataset, limit, random_state)
+    return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)
 
 
-def training_images(
-    dataset: Dataset, limit: int | None, random_state: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The images to train on, and their labels.
+def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
+    """Return the index of a stratified random subset, or of all images.
 
     Parameters
     ----------
-    dataset, limit, random_state : see `train_model`
+    dataset : Dataset
+    limit : int or None
+        Maximum number of images.
+    random_state : int
+        Seed of the subset.
 
     Returns
     -------
-    (uint8 ndarray of shape (n, 784), int64 ndarray of shape (n,))
+    intp ndarray of shape (limit,), ascending, or slice
 
     Raises
     ------
@@ -106,86 +170,105 @@ def training_images(
     if len(classes) < 2:
         msg = f"{dataset.name}: every label is {classes[0]}, expected at least two classes"
         raise FormatError(msg)
-    X, y = dataset.X, dataset.labels
-    if limit is not None and limit < len(y):
-        subset = stratified_subset(y, limit, random_state)
-        X, y = X[subset], y[subset]
-    return X, y
+    if limit is None or limit >= len(dataset.labels):
+        return slice(None)
+    return stratified_subset(dataset.labels, limit, random_state)
 
 
-def fitted_model(
-    pipeline: Pipeline,
-    recipe: Recipe,
-    dataset: Dataset,
-    *,
-    parameters: Parameters,
-    changes: Mapping[str, Value],
-    images: int,
-    random_state: int,
-    seconds: float,
-    copies: Mapping[str, Any] | None = None,
+def fit_config(
+    config: TrainingConfig, dataset: Dataset, rows: Rows, *, n_jobs: int = -1, calibrate: bool
 ) -> Model:
-    """A fitted pipeline with all that is known of how it was made.
+    """Fit a configuration's pipeline to some images of a data set.
 
     Parameters
     ----------
-    pipeline : sklearn.pipeline.Pipeline
-        Of the recipe, fitted, calibrated or not.
-    recipe : Recipe
+    config : TrainingConfig
     dataset : Dataset
-    parameters, changes : what the pipeline was made with
-    images : int
-        How many of the data set it was fitted to.
-    random_state : int
-        Seed of the subset and of the solver.
-    seconds : float
-        That the fit took.
-    copies : mapping of names to plain values, optional
-        What is to be told of changed copies that it was fitted to as well.
+    rows : intp ndarray or slice
+        Index of the images.
+    n_jobs : int, default=-1
+        Number of threads, as in joblib.
+    calibrate : bool
+        Whether to calibrate the probabilities, which takes further fits and changes no label.
 
     Returns
     -------
     Model
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
     """
-    fitted, last = list(machines(pipeline)), pipeline[-1]
+    X, y = dataset.X[rows], dataset.labels[rows]
+    start = time.perf_counter()
+    pipeline = config.pipeline(n_jobs, calibrate=calibrate).fit(X, y)
+    seconds = time.perf_counter() - start
+    return Model(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds))
+
+
+def describe_fit(
+    pipeline: Pipeline,
+    config: TrainingConfig,
+    dataset: Dataset,
+    n_images: int,
+    seconds: float,
+    augmentation: AugmentationRecord | None = None,
+) -> ModelInfo:
+    """Return the information that a model file records.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline, fitted
+    config : TrainingConfig
+    dataset : Dataset
+    n_images : int
+        Number of the data set's images that `pipeline` was fitted to.
+    seconds : float
+        Duration of the fit.
+    augmentation : AugmentationRecord or None, default=None
+
+    Returns
+    -------
+    ModelInfo
+    """
+    recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
     classes = np.unique(dataset.labels).tolist()
-    metadata: dict[str, Any] = {
-        "recipe": recipe.name,
-        "summary": recipe.summary,
-        "parameters": asdict(parameters) | ({"pipeline": dict(changes)} if changes else {}),
-        "classes": classes,
-        # Only where labels do not speak for themselves.
-        "class_names": [dataset.class_names[label] for label in classes]
-        if dataset.class_names
-        else None,
-        "machines": len(fitted),
-        "support_vectors": sum(len(machine.support_) for machine in fitted),
-        "training": {
-            "dataset": dataset.name,
-            "images": images,
-            "of": len(dataset.labels),
-            **(copies or {}),
-            "random_state": random_state,
-            "sha256": dict(dataset.sha256),
-            "fit_seconds": round(seconds, 2),
-            "kkt_violation": max(machine.kkt_violation_ for machine in fitted),
-        },
-        "calibration": {
-            "temperature": last.temperature_,
-            "held_out_images": last.n_held_out_,
-            "held_out_calibration_error": last.calibration_error_ if last.n_held_out_ else None,
-        }
-        if isinstance(last, Calibrated)
-        else None,
-        # The figures speak of the recipe's own parameters on all of MNIST, of nothing else.
-        "cross_validation": asdict(recipe.cross_validation)
-        if not (changes or copies)
-        and (dataset.name, images, parameters) == ("mnist", 60_000, recipe.defaults)
-        else None,
-        "versions": {
+    # The cross-validated error is that of the defaults on all of MNIST.
+    default = not config.changes and augmentation is None and config.parameters == recipe.defaults
+    full_mnist = (dataset.name, n_images) == ("mnist", 60_000)
+    return ModelInfo(
+        recipe=recipe.name,
+        summary=recipe.summary,
+        parameters=config.parameters,
+        changes=dict(config.changes),
+        classes=tuple(classes),
+        class_names=tuple(names[label] for label in classes) if names else None,
+        n_svms=len(svcs),
+        n_support_vectors=sum(len(svc.support_) for svc in svcs),
+        training=TrainingRecord(
+            dataset=dataset.name,
+            n_images=n_images,
+            dataset_size=len(dataset.labels),
+            random_state=config.random_state,
+            sha256=dict(dataset.sha256),
+            fit_seconds=round(seconds, 2),
+            kkt_violation=max(svc.kkt_violation_ for svc in svcs),
+            augmentation=augmentation,
+        ),
+        calibration=_calibration_record(pipeline[-1]),
+        cross_validation=recipe.cross_validation if default and full_mnist else None,
+        versions={
             "python": platform.python_version(),
             **{package: version(package) for package in RECORDED_PACKAGES},
         },
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    return Model(pipeline, metadata)
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _calibration_record(classifier: object) -> CalibrationRecord | None:
+    if not isinstance(classifier, Calibrated):
+        return None
+    n_held_out = classifier.n_held_out_
+    error = classifier.calibration_error_ if n_held_out else None
+    return CalibrationRecord(classifier.temperature_, n_held_out, error)

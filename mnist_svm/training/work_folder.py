@@ -1,4 +1,4 @@
-"""A folder that keeps what a long work has done, so that the work goes on where it was stopped."""
+"""A folder that keeps the intermediate results of a long job, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,70 +12,67 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
+from mnist_svm.constants import Array
 
 try:
     import fcntl
-except ImportError:  # Not everywhere: there, nobody keeps two works out of one folder.
+except ImportError:  # On Windows, nothing keeps two processes out of one folder.
     fcntl = None  # type: ignore[assignment]
 
-# Of what the folder holds; another one is another work.
-FORMAT = 1
+# Version of the folder's content; a folder of another version is refused.
+FORMAT = 2
 RECORD = "work.json"
 
 
 class WorkFolder:
-    """Context manager: the folder of a work, held by one process at a time.
+    """Context manager: the work folder of a job, locked while it is open.
 
     Parameters
     ----------
-    path : path of the folder
-        Made if it is not there.
-    work : mapping of names to plain values
-        All that makes this work differ from another.
+    path : str or os.PathLike
+        Created if missing.
+    job : mapping of str to JSON values
+        Everything that the result depends on. A folder of another job is refused.
     needed : int
-        Bytes that will be written there in all.
+        Total size of the job's files in bytes.
 
     Attributes
     ----------
     path : Path
     steps : int
-        That `note` was last told of; 0 at the start.
-    found : bool
-        Whether the folder was there, of the same work.
+        Number of finished steps that the folder records; 0 for a new job.
     """
 
     steps = 0
-    found = False
     _lock: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], work: Mapping[str, Any], needed: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], job: Mapping[str, Any], needed: int) -> None:
         self.path = Path(path)
-        # As it will be read again.
-        self._work = json.loads(json.dumps({"format": FORMAT, **work}))
+        # Through JSON, to compare equal to what was read from a file.
+        self._job = json.loads(json.dumps({"format": FORMAT, **job}))
         self._needed = needed
 
     def __enter__(self) -> Self:
-        """Make the folder, or find in it what was done.
+        """Lock the folder, and create it or read its record.
 
         Raises
         ------
         OSError
-            If it holds something else or is in use, the disk has too little room, or the folder
-            cannot be made or read.
+            If the folder holds something else or is in use, the disk has too little space, or the
+            folder cannot be created or read.
         """
         try:
-            if there := self.path.is_dir():
-                self._hold()
-                self._find()
-            self._require_room()
-            if not there:
+            if exists := self.path.is_dir():
+                self._acquire_lock()
+            recorded = exists and self._read_record()
+            self._require_space(recorded)
+            if not exists:
                 self.path.mkdir()
-                self._hold()
-            if not self.found:
-                self.note(0)
+                self._acquire_lock()
+            if not recorded:
+                self.record(0)
         except BaseException:
             self.__exit__()
             raise
@@ -86,52 +83,46 @@ class WorkFolder:
             os.close(self._lock)
             self._lock = None
 
-    def note(self, steps: int) -> None:
-        """Keep how many steps of the work are done.
-
-        Parameters
-        ----------
-        steps : int
-        """
+    def record(self, steps: int) -> None:
+        """Record that the first `steps` steps are finished."""
         with atomic_write(self.path / RECORD) as file:
-            file.write(json.dumps({"steps": steps, "work": self._work}, indent=2).encode())
+            file.write(json.dumps({"steps": steps, "job": self._job}, indent=2).encode())
         self.steps = steps
 
-    def remove(self) -> None:
-        """Remove the folder with all that it holds."""
-        shutil.rmtree(self.path)
-
-    def _find(self) -> None:
+    def _read_record(self) -> bool:
+        """Read the record of an interrupted job; return whether there is one."""
         try:
             record = json.loads((self.path / RECORD).read_bytes())
-            work, self.steps = record["work"], int(record["steps"])
+            job, self.steps = record["job"], int(record["steps"])
         except FileNotFoundError:
-            # Stopped while it was written for the first time, or somebody's own.
+            # A job interrupted during its first record leaves at most a temporary file.
             if any(not file.name.startswith(f".{RECORD}") for file in self.path.iterdir()):
-                self._refuse("holds no training that could go on; move it away")
-            return
+                self._refuse("holds no training to resume; move it away")
+            return False
         except (LookupError, TypeError, ValueError):
             self._refuse(f"its {RECORD} is damaged; remove the folder")
-        others = [key for key in {**self._work, **work} if work.get(key) != self._work.get(key)]
-        if others:
+        different = [key for key in {**self._job, **job} if job.get(key) != self._job.get(key)]
+        if different:
             self._refuse(
-                f"holds another training, of which differ: {', '.join(others)}; to go on with that "
-                "one, repeat its command, else remove the folder"
+                f"holds another training, with different {', '.join(different)}; repeat the "
+                "command of that training to resume it, or remove the folder"
             )
-        self.found = True
+        return True
 
-    def _refuse(self, why: str) -> NoReturn:
-        raise FileExistsError(errno.EEXIST, why, os.fspath(self.path)) from None
+    def _refuse(self, reason: str) -> NoReturn:
+        raise FileExistsError(errno.EEXIST, reason, os.fspath(self.path)) from None
 
-    def _require_room(self) -> None:
-        files = self.path.iterdir() if self.found else ()
-        needed = self._needed - sum(file.stat().st_size for file in files)
+    def _require_space(self, recorded: bool) -> None:
+        used = sum(file.stat().st_size for file in self.path.iterdir()) if recorded else 0
         free = shutil.disk_usage(self.path.resolve().parent).free
-        if free < needed:
-            why = f"needs {needed / 1e9:.1f} GB, of which {free / 1e9:.1f} GB are free"
-            raise OSError(errno.ENOSPC, why, os.fspath(self.path))
+        if free < self._needed - used:
+            reason = (
+                f"needs {(self._needed - used) / 1e9:.1f} GB of disk space, but only "
+                f"{free / 1e9:.1f} GB are free"
+            )
+            raise OSError(errno.ENOSPC, reason, os.fspath(self.path))
 
-    def _hold(self) -> None:
+    def _acquire_lock(self) -> None:
         if fcntl is None:
             return
         lock = os.open(self.path, os.O_RDONLY)
@@ -139,15 +130,15 @@ class WorkFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            self._refuse("another process is at work there")
+            self._refuse("is in use by another process")
         self._lock = lock
 
 
 class GrowingArray:
-    """A .npy file of known shape, filled from its first row on.
+    """A .npy file of known shape that is filled from its first row on.
 
-    Rows are written as to any file, because a full disk then is an error; in a memory map it
-    would end the process.
+    Rows are written with file operations, because a full disk then raises an error; written
+    through a memory map, it would kill the process.
 
     Parameters
     ----------
@@ -158,37 +149,33 @@ class GrowingArray:
 
     def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         header = BytesIO()
+        descr = np.lib.format.dtype_to_descr(dtype)
         np.lib.format.write_array_header_1_0(
-            header,
-            {
-                "descr": np.lib.format.dtype_to_descr(dtype),
-                "fortran_order": False,
-                "shape": shape,
-            },
+            header, {"descr": descr, "fortran_order": False, "shape": shape}
         )
         self._path = path
         self._header = header.getvalue()
-        self._row = shape[1] * dtype.itemsize
-        self.nbytes = len(self._header) + shape[0] * self._row
+        self._row_bytes = shape[1] * dtype.itemsize
+        self.nbytes = len(self._header) + shape[0] * self._row_bytes
 
-    def extend(self, rows: int, blocks: Iterable[npt.NDArray[Any]]) -> None:
-        """Write blocks of rows after those that are there; return once they are safe on the disk.
+    def extend(self, n_rows: int, blocks: Iterable[Array]) -> None:
+        """Append blocks of rows, and sync them to the disk.
 
         Parameters
         ----------
-        rows : int
-            That are there; what follows them is overwritten.
+        n_rows : int
+            Number of rows to keep; later ones are overwritten.
         blocks : iterable of ndarrays of shape (n, shape[1])
 
         Raises
         ------
         OSError
-            With the file's name, as when the disk is full.
+            With the file's name, for example if the disk is full.
         """
-        with self._path.open("r+b" if rows else "wb") as file:
+        with self._path.open("r+b" if n_rows else "wb") as file:
             try:
                 file.write(self._header)
-                file.truncate(file.seek(len(self._header) + rows * self._row))
+                file.truncate(file.seek(len(self._header) + n_rows * self._row_bytes))
                 for block in blocks:
                     file.write(np.ascontiguousarray(block).data)
                 file.flush()
@@ -196,7 +183,7 @@ class GrowingArray:
             except OSError as error:
                 raise OSError(error.errno, error.strerror, os.fspath(self._path)) from error
 
-    def mapped(self) -> npt.NDArray[Any]:
-        """All rows, once they are there, in a memory map."""
-        array: npt.NDArray[Any] = np.load(self._path, mmap_mode="r")
+    def open(self) -> Array:
+        """Memory-map the complete file."""
+        array: Array = np.load(self._path, mmap_mode="r")
         return array

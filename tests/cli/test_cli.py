@@ -209,7 +209,7 @@ def bad_picture(tmp_path):
 BAD_PICTURES = {
     "missing": "No such file or directory",
     "empty": "empty file, expected a picture",
-    "text": "not a picture in a format that is read here",
+    "text": "not a picture in a supported format",
     "truncated": "damaged picture",
     "blank": "blank picture",
     "empty-folder": "no pictures in this folder",
@@ -382,7 +382,7 @@ def test_train_reports_and_writes_the_model(run, tmp_path):
     assert re.search(r"Support vectors  \d+\n", result.stdout)
     assert re.search(r"Time +\d+\.\d s", result.stdout)
     assert str(model) in result.stdout
-    assert load_model(model).metadata["training"]["images"] == 1000
+    assert load_model(model).info.training.n_images == 1000
     assert [path.name for path in tmp_path.iterdir()] == ["model.joblib"]
 
 
@@ -431,7 +431,7 @@ def test_info_tells_what_the_model_says_of_itself(run, small_model_file, small_m
     assert content["recipe"] == "poly4"
     assert content["bytes"] == small_model_file.stat().st_size
     text = run("info", small_model_file).stdout
-    assert f"{small_model.metadata['support_vectors']}" in text
+    assert f"{small_model.info.n_support_vectors}" in text
     assert "training: images" in text
 
 

@@ -110,6 +110,7 @@ def test_a_writer_killed_half_way_leaves_nothing_under_the_final_name(tmp_path):
 # --- killed and interrupted --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_killed_at_any_moment_leaves_a_whole_model_or_none(start, finish, tmp_path):
     arguments = ["train", "--limit", 1500, "--data-dir", DATA, "-o"]
     begun = time.monotonic()
@@ -124,9 +125,10 @@ def test_training_killed_at_any_moment_leaves_a_whole_model_or_none(start, finis
         process.kill()
         process.communicate()
         if model.exists():
-            assert load_model(model).metadata["training"]["images"] == 1500
+            assert load_model(model).info.training.n_images == 1500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_training_killed_keeps_the_older_model(start, tmp_path, small_model_file, how):
     model = tmp_path / "model.joblib"
@@ -138,6 +140,7 @@ def test_training_killed_keeps_the_older_model(start, tmp_path, small_model_file
     assert model.read_bytes() == small_model_file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 2, 4])
 def test_ctrl_c_while_training_ends_at_once_with_130(start, tmp_path, seconds):
     model = tmp_path / "model.joblib"
@@ -152,6 +155,7 @@ def test_ctrl_c_while_training_ends_at_once_with_130(start, tmp_path, seconds):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path):
     # Six times as many images as there are test images: the signal must not come after the end.
     for kind in ("images-idx3", "labels-idx1"):
@@ -165,6 +169,7 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path
     assert (out, err) == ("", "mnist-svm: interrupted; no incomplete file is left\n")
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_the_rounds_go_by(tmp_path):
     output = ["--data-dir", DATA, "-o", tmp_path / "model.joblib"]
     seen = seen_on_a_terminal("train", "--limit", 12000, *output)
@@ -182,6 +187,7 @@ def small_files_only():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_training_leaves_no_model(finish, tmp_path):
     model = tmp_path / "model.joblib"
     code, out, err = finish(
@@ -203,12 +209,14 @@ def test_a_disk_that_fills_while_fetching_is_told(finish, tmp_path):
     assert not (tmp_path / "train-images-idx3-ubyte.gz").exists()
 
 
+@pytest.mark.slow
 def test_a_full_device_as_output_is_told(finish):
     code, _, err = finish("train", "--limit", 300, "--data-dir", DATA, "-o", "/dev/full")
     assert code == 1
     assert err.splitlines()[-1] == "mnist-svm: error: /dev/full: No space left on device"
 
 
+@pytest.mark.slow
 def test_a_full_device_behind_standard_output_is_told(finish, small_model_file):
     with Path("/dev/full").open("w") as full:
         code, _, err = finish("predict", DIGITS[0], "-m", small_model_file, stdout=full)
@@ -216,6 +224,7 @@ def test_a_full_device_behind_standard_output_is_told(finish, small_model_file):
     assert err == reading_with(small_model_file) + "mnist-svm: error: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["train", "eval", "fetch"])
 def test_a_read_only_folder_is_told_before_the_work(
     finish, no_privilege, read_only_folder, small_model_file, command
@@ -231,6 +240,7 @@ def test_a_read_only_folder_is_told_before_the_work(
     assert err == f"mnist-svm: error: {output}: Permission denied\n"
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_early_ends_quietly(start, small_model_file):
     # Far more lines than a pipe holds.
     process = start("predict", *[DIGITS[1]] * 3000, "-m", small_model_file)
@@ -241,6 +251,7 @@ def test_a_pipe_that_closes_early_ends_quietly(start, small_model_file):
     assert err == reading_with(small_model_file)
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_early_hides_no_failure(start, small_model_file, tmp_path):
     missing = tmp_path / "missing.png"
     process = start("predict", missing, *[DIGITS[1]] * 3000, "-m", small_model_file)
@@ -252,6 +263,7 @@ def test_a_pipe_that_closes_early_hides_no_failure(start, small_model_file, tmp_
     assert err == reading_with(small_model_file) + error
 
 
+@pytest.mark.slow
 def test_head_takes_the_first_line(small_model_file):
     command = (
         f"{sys.executable} -m mnist_svm eval -m {small_model_file} --data-dir {DATA} | head -1"
@@ -263,6 +275,7 @@ def test_head_takes_the_first_line(small_model_file):
     assert "Error" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_a_stream_that_is_closed_from_the_start_is_no_fault(small_model_file, closed):
     command = f"{sys.executable} -m mnist_svm predict {DIGITS[0]} -m {small_model_file} {closed}"
@@ -280,6 +293,7 @@ def test_a_picture_on_standard_input_is_read(finish, small_model_file):
     assert out.split("\t")[:2] == ["-", "6"]
 
 
+@pytest.mark.slow
 def test_progress_is_silent_when_stderr_is_no_terminal(finish, tmp_path):
     _, _, err = finish("train", "--limit", 3000, "--data-dir", DATA, "-o", tmp_path / "m.joblib")
     assert "\r" not in err

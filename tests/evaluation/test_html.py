@@ -1,4 +1,4 @@
-"""The report of an evaluation, in a real browser, against the evaluation itself."""
+"""The HTML report in a browser, compared with the evaluation; learning curves."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from PIL import Image
 
 from mnist_svm import RECIPES, Dataset, Model, Recognizer, evaluate, save_model, train_model
 from mnist_svm.datasets.formats.idx import write_idx
-from mnist_svm.evaluation.html import MOST_MISREAD, Measurement, report_page
-from mnist_svm.evaluation.learning_curve import TrainingConfig, LearningPoint, learning_curve
-from mnist_svm.evaluation.measures import REJECTED
+from mnist_svm.evaluation.html import MAX_MISREAD, EvaluationRun, render_report
+from mnist_svm.evaluation.learning_curve import LearningPoint, learning_curve
+from mnist_svm.evaluation.measures import REJECTION_RATES
 from mnist_svm.exceptions import FormatError, MissingExtraError
+from mnist_svm.models.info import AugmentationRecord
+from mnist_svm.training.train import TrainingConfig
 from tests.support.browser import Page, browsing
 
 HOSTILE = '</style><script>document.title = "broken"</script>"><img src=x onerror=alert(1)>&amp;'
@@ -42,23 +44,27 @@ def tiny_model(train_set: Dataset) -> Model:
 
 
 @pytest.fixture(scope="module")
-def measured(tiny_model: Model, test_set: Dataset) -> Measurement:
-    """With errors of many kinds."""
+def evaluation_run(tiny_model: Model, test_set: Dataset) -> EvaluationRun:
+    """A run of a weak model, with many errors."""
     dataset = part(test_set, 2000)
     readings = Recognizer(tiny_model).classify(dataset.images)
-    lessons = (LearningPoint(500, 2000, 160), LearningPoint(1000, 2000, 90), LearningPoint(2000, 2000, 0))
-    return Measurement("tiny.joblib", tiny_model.metadata, dataset, readings, 0.5, lessons, WHEN)
+    points = (
+        LearningPoint(500, 2000, 160),
+        LearningPoint(1000, 2000, 90),
+        LearningPoint(2000, 2000, 0),
+    )
+    return EvaluationRun("tiny.joblib", tiny_model.info, dataset, readings, 0.5, points, WHEN)
 
 
 @pytest.fixture(scope="module")
-def evaluation(measured: Measurement):
-    readings = measured.readings
-    return evaluate(measured.dataset.labels, readings.labels, readings.confidence)
+def evaluation(evaluation_run: EvaluationRun):
+    readings = evaluation_run.readings
+    return evaluate(evaluation_run.dataset.labels, readings.labels, readings.confidence)
 
 
 @pytest.fixture(scope="module")
-def html(measured: Measurement) -> str:
-    return report_page(measured)
+def html(evaluation_run: EvaluationRun) -> str:
+    return render_report(evaluation_run)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def browser() -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def show(browser: Page, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
-    """Open a page from a file, as a person does who was sent it."""
+    """Return a function that opens HTML from a file in the browser."""
     path = tmp_path_factory.mktemp("report") / "report.html"
 
     def opened(html: str, **screen: object) -> Page:
@@ -80,13 +86,13 @@ def show(browser: Page, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     return opened
 
 
-def with_labels(measured: Measurement, labels: np.ndarray) -> Measurement:
-    """The same readings of images that have other labels."""
-    return replace(measured, dataset=replace(measured.dataset, labels=labels))
+def with_labels(evaluation_run: EvaluationRun, labels: np.ndarray) -> EvaluationRun:
+    """Return the run with other true labels and the same predictions."""
+    return replace(evaluation_run, dataset=replace(evaluation_run.dataset, labels=labels))
 
 
 class Addresses(HTMLParser):
-    """All that a page points at, and all its ids."""
+    """URLs, ids and tag counts of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -102,12 +108,13 @@ class Addresses(HTMLParser):
                 self.ids.append(value)
 
 
-# --- what it says ------------------------------------------------------------------------
+# --- content ------------------------------------------------------------------------
 
 
-def test_the_headline_figures_are_those_of_the_evaluation(show, html, measured, evaluation):
+@pytest.mark.browser
+def test_summary_matches_evaluation(show, html, evaluation_run, evaluation):
     page = show(html)
-    names, figures = page.texts(".figures dt"), page.texts(".figures strong")
+    names, figures = page.texts(".summary dt"), page.texts(".summary strong")
     low, high = evaluation.error_interval
     assert dict(zip(names, figures, strict=True)) == {
         "Accuracy": f"{1 - evaluation.errors / 2000:.2%}",
@@ -116,11 +123,12 @@ def test_the_headline_figures_are_those_of_the_evaluation(show, html, measured, 
         "Speed": "4,000/s",
         "Calibration error": f"{evaluation.confidence_report.calibration_error:.2%}",
     }
-    assert f"95% interval {low:.2%} to {high:.2%}" in page.text(".figures")
+    assert f"95% interval {low:.2%} to {high:.2%}" in page.text(".summary")
     assert page.text("h1") == "poly4 on mnist"
 
 
-def test_the_confusion_matrix_is_that_of_the_evaluation(show, html, evaluation):
+@pytest.mark.browser
+def test_confusion_matrix_matches_evaluation(show, html, evaluation):
     page = show(html)
     rows = page.run(
         "return [...document.querySelectorAll('.matrix tbody tr')].map(row =>"
@@ -129,7 +137,8 @@ def test_the_confusion_matrix_is_that_of_the_evaluation(show, html, evaluation):
     assert [[int(text) for text in row] for row in rows] == evaluation.matrix.tolist()
 
 
-def test_the_measures_of_each_label_are_those_of_the_evaluation(show, html, evaluation):
+@pytest.mark.browser
+def test_measures_per_label_match_evaluation(show, html, evaluation):
     page = show(html)
     rows = [row.split() for row in page.texts("#labels tbody tr")]
     assert [int(row[0]) for row in rows] == evaluation.classes.tolist()
@@ -139,7 +148,10 @@ def test_the_measures_of_each_label_are_those_of_the_evaluation(show, html, eval
         assert [row[column] for row in rows] == [f"{x:.2%}" for x in getattr(evaluation, measure)]
 
 
-def test_every_misread_image_is_shown_with_its_guesses(html, measured, evaluation, show):
+@pytest.mark.browser
+def test_every_misread_image_is_shown_with_its_probabilities(
+    html, evaluation_run, evaluation, show
+):
     page = show(html)
     cards = page.run(
         "return [...document.querySelectorAll('.misread > li')].map(card => ({"
@@ -148,7 +160,7 @@ def test_every_misread_image_is_shown_with_its_guesses(html, measured, evaluatio
         " alt: card.querySelector('img').alt, src: card.querySelector('img').src,"
         " guesses: [...card.querySelectorAll('ol li')].map(li => li.innerText.split(/\\s+/))}))"
     )
-    true, readings = measured.dataset.labels, measured.readings
+    true, readings = evaluation_run.dataset.labels, evaluation_run.readings
     assert len(cards) == evaluation.errors
     assert {card["index"] for card in cards} == set(np.flatnonzero(true != readings.labels))
     for card in cards:
@@ -156,14 +168,15 @@ def test_every_misread_image_is_shown_with_its_guesses(html, measured, evaluatio
         assert card["text"] == f"{true[index]} read as {read}"
         assert card["alt"] == f"Test image {index}: {true[index]}, read as {read}"
         assert card["guesses"][0] == [str(read), f"{confidence:.3f}"]
-        told = {guess[0]: guess[-1] for guess in card["guesses"]}
-        assert told[str(true[index])] == f"{readings.confidences[index, true[index]]:.3f}"
+        listed = {guess[0]: guess[-1] for guess in card["guesses"]}
+        assert listed[str(true[index])] == f"{readings.confidences[index, true[index]]:.3f}"
         png = base64.b64decode(card["src"].removeprefix("data:image/png;base64,"))
         pixels = np.asarray(Image.open(io.BytesIO(png)))
-        np.testing.assert_array_equal(pixels, 255 - measured.dataset.images[index])
+        np.testing.assert_array_equal(pixels, 255 - evaluation_run.dataset.images[index])
 
 
-def test_an_error_in_the_matrix_leads_to_its_images(show, html, evaluation):
+@pytest.mark.browser
+def test_errors_in_the_matrix_link_to_their_images(show, html, evaluation):
     page = show(html)
     true, read, n = evaluation.confusions()[0]
     row, column = (list(evaluation.classes).index(label) for label in (true, read))
@@ -173,79 +186,89 @@ def test_an_error_in_the_matrix_leads_to_its_images(show, html, evaluation):
     assert page.text(":target p") == f"{true} read as {read}"
 
 
-def test_of_very_many_errors_the_surest_are_shown(measured):
-    wrong = with_labels(measured, (measured.readings.labels + 1) % 10)
-    html = report_page(wrong)
-    assert f"The {MOST_MISREAD} of the 2,000 misread images that the model was surest of" in html
-    assert Addresses(html).tags["img"] == MOST_MISREAD
+def test_only_the_most_confident_of_many_errors_are_shown(evaluation_run):
+    wrong = with_labels(evaluation_run, (evaluation_run.readings.labels + 1) % 10)
+    html = render_report(wrong)
+    assert f"The {MAX_MISREAD} of 2,000 misread images with the highest confidence" in html
+    assert Addresses(html).tags["img"] == MAX_MISREAD
     shown = [int(index) for index in re.findall(r"Test image (\d+):", html)]
-    left = np.delete(measured.readings.confidence, shown)
-    assert measured.readings.confidence[shown].min() >= left.max()
+    left = np.delete(evaluation_run.readings.confidence, shown)
+    assert evaluation_run.readings.confidence[shown].min() >= left.max()
 
 
-def test_a_model_without_errors_has_a_report_too(measured, show):
-    right = with_labels(measured, measured.readings.labels)
-    page = show(report_page(replace(right, lessons=())))
-    assert page.texts(".figures strong")[:2] == ["100.00%", "0.00%"]
-    assert page.text("#misread p") == "None: each of the 2,000 test images was read right."
+@pytest.mark.browser
+def test_report_without_errors(evaluation_run, show):
+    right = with_labels(evaluation_run, evaluation_run.readings.labels)
+    page = show(render_report(replace(right, learning_curve=())))
+    assert page.texts(".summary strong")[:2] == ["100.00%", "0.00%"]
+    assert page.text("#misread p") == "None: all 2,000 test images were read correctly."
     assert not page.find_all("#learning")
-    assert page.complaints() == []
+    assert page.console_messages() == []
 
 
-def test_the_names_of_classes_stand_beside_labels(measured, show):
+@pytest.mark.browser
+def test_class_names_follow_labels(evaluation_run, show):
     names = {0: "T-shirt/top", 9: "Ankle boot"}
     page = show(
-        report_page(replace(measured, dataset=replace(measured.dataset, class_names=names)))
+        render_report(
+            replace(evaluation_run, dataset=replace(evaluation_run.dataset, class_names=names))
+        )
     )
     heads = page.texts("#labels tbody th")
     assert (heads[0], heads[1], heads[9]) == ("0 T-shirt/top", "1", "9 Ankle boot")
     assert any("Ankle boot" in text for text in page.texts(".misread p"))
 
 
-def test_the_tables_of_confidence_are_those_of_the_evaluation(show, html, evaluation):
+@pytest.mark.browser
+def test_confidence_tables_match_evaluation(show, html, evaluation):
     page = show(html)
     page.run("document.querySelectorAll('details').forEach(details => { details.open = true })")
     bins, coverage = page.find_all("#confidence table")
-    rows = [row.split() for row in bins.text.splitlines()[-len(evaluation.confidence_report.bins) :]]
+    rows = [
+        row.split() for row in bins.text.splitlines()[-len(evaluation.confidence_report.bins) :]
+    ]
     # Such as: 93.3% to 100.0%, images, mean confidence, read right.
     assert [(row[3], *row[4:]) for row in rows] == [
         (f"{part.n:,}", f"{part.confidence:.2%}", f"{part.accuracy:.2%}")
         for part in evaluation.confidence_report.bins
     ]
-    rows = [row.split() for row in coverage.text.splitlines()[-len(REJECTED) :]]
+    rows = [row.split() for row in coverage.text.splitlines()[-len(REJECTION_RATES) :]]
     assert [int(row[1].replace(",", "")) for row in rows] == [
-        point.n for point in evaluation.confidence_report.coverage
+        point.n for point in evaluation.confidence_report.rejection
     ]
     assert [row[3] for row in rows] == [
-        f"{point.accuracy:.2%}" for point in evaluation.confidence_report.coverage
+        f"{point.accuracy:.2%}" for point in evaluation.confidence_report.rejection
     ]
 
 
-def test_the_learning_curve_has_its_table(show, html):
+@pytest.mark.browser
+def test_learning_curve_table(show, html):
     page = show(html)
     rows = [row.split()[:3] for row in page.texts("#learning tbody tr")]
     assert rows == [["500", "160", "8.00%"], ["1,000", "90", "4.50%"], ["2,000", "0", "0.00%"]]
 
 
-def test_all_that_the_model_says_of_itself_is_told(show, html, tiny_model):
+@pytest.mark.browser
+def test_model_info_is_listed(show, html, tiny_model):
     page = show(html)
     text = page.text("#model")
-    assert f"support vectors\n{tiny_model.metadata['support_vectors']}\n" in text
-    assert f"date\n{tiny_model.metadata['date']}\n" in text
-    assert f"scikit-learn\n{tiny_model.metadata['versions']['scikit-learn']}\n" in text
-    assert tiny_model.metadata["training"]["sha256"]["train-images-idx3-ubyte"] in text
-    assert "on 2026-03-04, 05:06 UTC, of tiny.joblib." in page.text("footer")
+    assert f"support vectors\n{tiny_model.info.n_support_vectors}\n" in text
+    assert f"date\n{tiny_model.info.date}\n" in text
+    assert f"scikit-learn\n{tiny_model.info.versions['scikit-learn']}\n" in text
+    assert tiny_model.info.training.sha256["train-images-idx3-ubyte"] in text
+    assert "on 2026-03-04, 05:06 UTC. Model: tiny.joblib" in page.text("footer")
 
 
-# --- how it is made ----------------------------------------------------------------------
+# --- page ----------------------------------------------------------------------
 
 
-def test_the_page_loads_nothing_and_the_browser_has_no_complaint(show, html):
+@pytest.mark.browser
+def test_page_has_no_external_resources_or_console_messages(show, html):
     page = show(html)
     assert (
         page.run("return performance.getEntriesByType('resource').map(entry => entry.name)") == []
     )
-    assert page.complaints() == []
+    assert page.console_messages() == []
     addresses = Addresses(html)
     assert all(address.startswith(("data:", "#")) for address in addresses.found)
     assert not {"script", "iframe", "object", "embed"} & set(addresses.tags)
@@ -255,7 +278,7 @@ def test_the_page_loads_nothing_and_the_browser_has_no_complaint(show, html):
     )
 
 
-def test_ids_are_unique_and_links_within_the_page_lead_somewhere(html):
+def test_ids_are_unique_and_internal_links_resolve(html):
     addresses = Addresses(html)
     assert len(addresses.ids) == len(set(addresses.ids))
     targets = {address[1:] for address in addresses.found if address.startswith("#")}
@@ -263,43 +286,41 @@ def test_ids_are_unique_and_links_within_the_page_lead_somewhere(html):
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(addresses.ids)
 
 
-def test_the_same_measurement_gives_the_same_page(html, measured):
-    assert report_page(measured) == html
+def test_rendering_is_deterministic(html, evaluation_run):
+    assert render_report(evaluation_run) == html
 
 
-def test_hostile_names_are_text(measured, tiny_model, show):
-    dataset = replace(measured.dataset, name=HOSTILE, class_names={0: HOSTILE})
-    metadata = {
-        **tiny_model.metadata,
-        "recipe": HOSTILE,
-        "summary": HOSTILE,
-        HOSTILE: {"a": HOSTILE},
-    }
-    hostile = replace(measured, model=HOSTILE, dataset=dataset, metadata=metadata)
-    html = report_page(hostile)
+@pytest.mark.browser
+def test_hostile_names_are_escaped(evaluation_run, tiny_model, show):
+    dataset = replace(evaluation_run.dataset, name=HOSTILE, class_names={0: HOSTILE})
+    info = replace(tiny_model.info, recipe=HOSTILE, summary=HOSTILE, versions={HOSTILE: HOSTILE})
+    hostile = replace(evaluation_run, model=HOSTILE, dataset=dataset, info=info)
+    html = render_report(hostile)
     page = show(html)
     assert page.text("h1") == f"{HOSTILE} on {HOSTILE}"
-    assert page.text("footer").endswith(f"of {HOSTILE}.")
+    assert page.text("footer").endswith(f"Model: {HOSTILE}")
     assert page.driver.title.startswith(HOSTILE)
     assert Addresses(html).tags["script"] == 0
     assert page.run("return document.querySelectorAll('[onerror]').length") == 0
-    assert page.complaints() == []
+    assert page.console_messages() == []
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 768, 1440])
-@pytest.mark.parametrize("light", ["light", "dark"])
-def test_nothing_is_wider_than_the_screen(show, html, width, light):
-    page = show(html, width=width, prefers_color_scheme=light)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_the_screen_width(show, html, width, scheme):
+    page = show(html, width=width, prefers_color_scheme=scheme)
     assert page.run("return document.documentElement.scrollWidth") <= width
 
 
-def test_a_long_name_is_broken_on_a_small_screen(show, measured):
-    dataset = replace(measured.dataset, name="/a-folder" * 30)
-    page = show(report_page(replace(measured, dataset=dataset)), width=360)
+@pytest.mark.browser
+def test_long_names_wrap_on_a_small_screen(show, evaluation_run):
+    dataset = replace(evaluation_run.dataset, name="/a-folder" * 30)
+    page = show(render_report(replace(evaluation_run, dataset=dataset)), width=360)
     assert page.run("return document.documentElement.scrollWidth") <= 360
 
 
-# Of each element with text of its own, the contrast of that with what is painted behind it.
+# Contrast of the text of each element with the colours painted behind it.
 CONTRASTS = """
 const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 canvas.canvas.width = canvas.canvas.height = 1;
@@ -316,7 +337,7 @@ const luminance = (rgb) => {
 const found = [];
 for (const element of document.querySelectorAll('body *')) {
   const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  if (!own || element.closest('.unseen') || !element.checkVisibility()) continue;
+  if (!own || element.closest('.visually-hidden') || !element.checkVisibility()) continue;
   const behind = [];
   for (let each = element; each; each = each.parentElement) {
     const style = getComputedStyle(each);
@@ -334,15 +355,17 @@ return found;
 """
 
 
-@pytest.mark.parametrize("light", ["light", "dark"])
-def test_all_text_has_contrast(show, html, light):
-    page = show(html, prefers_color_scheme=light)
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_contrast(show, html, scheme):
+    page = show(html, prefers_color_scheme=scheme)
     contrasts = page.run(CONTRASTS)
     assert len(contrasts) > 500
     assert min(contrasts)[0] >= 4.5, min(contrasts)
 
 
-def test_tables_images_and_charts_can_be_listened_to(show, html):
+@pytest.mark.browser
+def test_tables_images_and_charts_have_text_alternatives(show, html):
     page = show(html)
     assert page.run("return [...document.images].every(image => image.alt.length > 10)")
     assert page.run(
@@ -360,77 +383,82 @@ def test_tables_images_and_charts_can_be_listened_to(show, html):
     assert page.find("html").get_attribute("lang") == "en"
 
 
-def test_charts_take_the_colours_of_the_page(show, html):
+@pytest.mark.browser
+def test_charts_follow_the_colour_scheme(show, html):
     colours = []
     for light in ("light", "dark"):
-        page = show(html, prefers_color_scheme=light)
+        page = show(html, prefers_color_scheme=scheme)
         colours.append(page.run("return getComputedStyle(document.querySelector('svg text')).fill"))
         assert len(page.find_all("svg")) == 3
     assert colours[0] != colours[1]
 
 
-def test_paper_is_white_in_the_dark_too(show, html):
+@pytest.mark.browser
+def test_printed_page_is_white_in_dark_mode(show, html):
     page = show(html, prefers_color_scheme="dark")
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     media = {"media": "print", "features": dark}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    ground = page.run("return getComputedStyle(document.body).backgroundColor")
+    background = page.run("return getComputedStyle(document.body).backgroundColor")
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert ground == "rgb(255, 255, 255)"
+    assert background == "rgb(255, 255, 255)"
 
 
 # --- the learning curve ------------------------------------------------------------------
 
 
-def test_the_learning_curve_is_what_training_anew_gives(tiny_model, train_set, test_set):
+def test_learning_curve_matches_separate_training(tiny_model, train_set, test_set):
     train, test = part(train_set, 1200), part(test_set, 1000)
-    lessons = learning_curve(TrainingConfig.of(tiny_model.metadata), train, test)
-    assert [(lesson.images, lesson.n) for lesson in lessons] == [
+    points = learning_curve(TrainingConfig.from_info(tiny_model.info), train, test)
+    assert [(point.n_train, point.n_test) for point in points] == [
         (500, 1000),
         (1000, 1000),
         (1200, 1000),
     ]
     model = train_model(RECIPES["poly4"], train, limit=500)
-    assert lessons[0].errors == np.count_nonzero(model.pipeline.predict(test.X) != test.labels)
-    assert lessons[-1].errors < lessons[0].errors
+    assert points[0].errors == np.count_nonzero(model.pipeline.predict(test.X) != test.labels)
+    assert points[-1].errors < points[0].errors
 
 
-def test_a_course_is_that_of_the_model(train_set):
+def test_training_config_from_model_info(train_set):
     recipe = RECIPES["gradient"]
     parameters = recipe.defaults.changed(C=0.5)
     changes = {"gradients__directions": 12}
     model = train_model(
         recipe, train_set, parameters=parameters, changes=changes, limit=100, random_state=3
     )
-    assert TrainingConfig.of(model.metadata) == TrainingConfig(recipe, parameters, changes, 3)
+    assert TrainingConfig.from_info(model.info) == TrainingConfig(recipe, parameters, changes, 3)
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         {"recipe": "nonesuch"},
-        {"recipe": ["poly4"]},
-        {"parameters": {"kernel": "poly"}},
-        {"parameters": None},
-        {"training": {}},
-        {"training": {"random_state": 0, "virtual_copies": 3}},
+        {"changes": {"gradients__grid": 3}},
+        {"parameters": RECIPES["poly4"].defaults, "changes": {"copies": 1}},
     ],
     ids=str,
 )
-def test_a_model_that_does_not_tell_its_course_is_refused(tiny_model, damage):
-    with pytest.raises(FormatError, match="cannot be trained again for a learning curve"):
-        TrainingConfig.of({**tiny_model.metadata, **damage})
+def test_a_model_of_an_unknown_recipe_cannot_be_trained_again(tiny_model, damage):
+    with pytest.raises(FormatError, match="cannot be trained again"):
+        TrainingConfig.from_info(replace(tiny_model.info, **damage))
 
 
-def test_images_cannot_be_both_learned_and_asked(tiny_model, test_set):
-    with pytest.raises(FormatError, match="training images beside the test images"):
-        learning_curve(TrainingConfig.of(tiny_model.metadata), test_set, test_set)
+def test_a_model_of_virtual_copies_cannot_be_trained_again(tiny_model):
+    training = replace(tiny_model.info.training, augmentation=AugmentationRecord(3, 2000, False))
+    with pytest.raises(FormatError, match="trained on virtual copies of all images"):
+        TrainingConfig.from_info(replace(tiny_model.info, training=training))
 
 
-def test_one_class_is_nothing_to_learn(tiny_model, train_set, test_set):
+def test_training_on_test_images_is_rejected(tiny_model, test_set):
+    with pytest.raises(FormatError, match="training images that are not the test images"):
+        learning_curve(TrainingConfig.from_info(tiny_model.info), test_set, test_set)
+
+
+def test_single_class_is_rejected(tiny_model, train_set, test_set):
     ones = replace(part(train_set, 50), labels=np.ones(50, dtype=np.int64))
-    with pytest.raises(FormatError, match="50 training images are all of one class"):
-        learning_curve(TrainingConfig.of(tiny_model.metadata), ones, test_set)
+    with pytest.raises(FormatError, match="all 50 training images are of one class"):
+        learning_curve(TrainingConfig.from_info(tiny_model.info), ones, test_set)
 
 
 # --- the command -------------------------------------------------------------------------
@@ -438,7 +466,7 @@ def test_one_class_is_nothing_to_learn(tiny_model, train_set, test_set):
 
 @pytest.fixture(scope="module")
 def arguments(tiny_model, train_set, test_set, tmp_path_factory) -> list[object]:
-    """Of `eval`, for a quick evaluation."""
+    """Arguments of a quick `eval`."""
     folder = tmp_path_factory.mktemp("few")
     for name, dataset in (("train", part(train_set, 600)), ("t10k", part(test_set, 400))):
         write_idx(folder / f"{name}-images-idx3-ubyte", dataset.images)
@@ -447,9 +475,7 @@ def arguments(tiny_model, train_set, test_set, tmp_path_factory) -> list[object]
     return ["eval", "-m", folder / "tiny.joblib", "--data", folder]
 
 
-def test_eval_writes_the_report_beside_the_usual_text(
-    run: Callable[..., Result], arguments, tmp_path
-):
+def test_eval_writes_report_and_text(run: Callable[..., Result], arguments, tmp_path):
     page = tmp_path / "report.html"
     result = run(*arguments, "--report", page)
     assert result.exit_code == 0
@@ -470,7 +496,7 @@ def test_eval_draws_the_learning_curve(run, arguments, tmp_path):
     assert sizes == ["500", "600"]
 
 
-def test_a_learning_curve_without_a_report_is_wrong_usage(run, arguments):
+def test_learning_curve_without_report_is_a_usage_error(run, arguments):
     result = run(*arguments, "--learning-curve")
     assert result.exit_code == 2
     assert "--report" in result.stderr
@@ -478,9 +504,7 @@ def test_a_learning_curve_without_a_report_is_wrong_usage(run, arguments):
 
 
 @pytest.mark.parametrize("module", ["matplotlib.figure", "jinja2"])
-def test_a_report_without_its_extra_is_refused_before_the_work(
-    run, arguments, tmp_path, monkeypatch, module
-):
+def test_missing_extra_is_reported_before_the_work(run, arguments, tmp_path, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     result = run(*arguments, "--report", tmp_path / "report.html")
     assert result.exit_code == 1
@@ -490,13 +514,13 @@ def test_a_report_without_its_extra_is_refused_before_the_work(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_page_without_its_extra_is_an_error(measured, monkeypatch):
+def test_render_report_without_jinja_raises(evaluation_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtraError, match="Jinja"):
-        report_page(measured)
+        render_report(evaluation_run)
 
 
-def test_a_report_into_a_missing_folder_is_refused_before_the_work(run, arguments, tmp_path):
+def test_missing_folder_is_reported_before_the_work(run, arguments, tmp_path):
     page = tmp_path / "none" / "report.html"
     result = run(*arguments, "--report", page)
     assert result.exit_code == 1
@@ -504,29 +528,21 @@ def test_a_report_into_a_missing_folder_is_refused_before_the_work(run, argument
     assert result.stderr == f"mnist-svm: error: {page}: No such file or directory\n"
 
 
-def test_a_learning_curve_of_an_unknown_recipe_is_refused_before_the_work(
-    run, arguments, tiny_model, tmp_path
-):
-    strange = tmp_path / "strange.joblib"
-    save_model(strange, replace(tiny_model, metadata={**tiny_model.metadata, "recipe": "secret"}))
+def test_unknown_recipe_is_reported_before_the_work(run, arguments, tiny_model, tmp_path):
+    unknown = tmp_path / "unknown.joblib"
+    save_model(unknown, replace(tiny_model, info=replace(tiny_model.info, recipe="secret")))
     page = tmp_path / "report.html"
-    result = run(*arguments, "-m", strange, "--report", page, "--learning-curve")
+    result = run(*arguments, "-m", unknown, "--report", page, "--learning-curve")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "its recipe is 'secret', known are poly4" in result.stderr
+    assert "its recipe is 'secret', expected one of poly4" in result.stderr
     assert not page.exists()
 
 
-def test_a_model_that_tells_nothing_has_a_report(measured, show):
-    page = show(report_page(replace(measured, metadata={})))
-    assert page.text("h1") == "a model on mnist"
-    assert page.complaints() == []
-
-
-def test_a_data_set_in_a_folder_with_a_strange_name_is_reported(run, arguments, tmp_path):
-    odd = Path(tmp_path / "<b>\udcff")
-    odd.symlink_to(arguments[-1])
+def test_data_set_path_with_markup_and_invalid_unicode(run, arguments, tmp_path):
+    path = Path(tmp_path / "<b>\udcff")
+    path.symlink_to(arguments[-1])
     page = tmp_path / "report.html"
-    result = run(*arguments[:-1], odd, "--report", page)
+    result = run(*arguments[:-1], path, "--report", page)
     assert result.exit_code == 0
     assert "&lt;b&gt;?" in page.read_text()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -16,19 +18,22 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
-from mnist_svm import RECIPES, Model, load_model, save_model, train_model
+from mnist_svm import RECIPES, load_model, save_model, train_model
 from mnist_svm.exceptions import ModelFileError
 from mnist_svm.models.file import FORMAT, FORMAT_VERSION
-from mnist_svm.svm.machines import machines
+from mnist_svm.models.info import CalibrationRecord, ModelInfo, TrainingRecord
+from mnist_svm.models.parameters import Parameters
+from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.training.train import TrainingConfig, fit_config
 from tests.support.command_line import using_model
 from tests.support.paths import DATA, DIGITS
 
 
 def test_a_saved_model_comes_back_bit_equal(small_model, small_model_file, test_set):
     back = load_model(small_model_file)
-    assert back.metadata == small_model.metadata
+    assert back.info == small_model.info
     one, other = small_model.pipeline, back.pipeline
-    (machine,), (machine_back,) = machines(one), machines(other)
+    (machine,), (machine_back,) = fitted_svcs(one), fitted_svcs(other)
     assert machine.dual_coef_.tobytes() == machine_back.dual_coef_.tobytes()
     X = test_set.X[:300]
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
@@ -45,15 +50,16 @@ def test_a_model_with_other_parameters_comes_back(small_model, train_set, tmp_pa
     pipeline = small_model.pipeline.__sklearn_clone__()
     pipeline[-1].estimator.set_params(**changes)
     pipeline.fit(train_set.X[:500], train_set.labels[:500])
-    save_model(tmp_path / "other.joblib", Model(pipeline, {}))
+    save_model(tmp_path / "other.joblib", replace(small_model, pipeline=pipeline))
     back = load_model(tmp_path / "other.joblib").pipeline
-    (machine,), (machine_back,) = machines(pipeline), machines(back)
+    (machine,), (machine_back,) = fitted_svcs(pipeline), fitted_svcs(back)
     assert machine_back.gamma_ == machine.gamma_
 
 
-def test_a_numpy_number_in_the_metadata_is_read_and_refused(small_model, tmp_path):
-    save_model(tmp_path / "m.joblib", Model(small_model.pipeline, {"a": np.float64(1)}))
-    with pytest.raises(ModelFileError, match="metadata"):
+def test_a_numpy_number_in_the_info_is_refused(small_model, tmp_path):
+    info = replace(small_model.info, n_svms=np.int64(1))
+    save_model(tmp_path / "m.joblib", replace(small_model, info=info))
+    with pytest.raises(ModelFileError, match=r"info\.n_svms has the wrong type: int64"):
         load_model(tmp_path / "m.joblib")
 
 
@@ -110,22 +116,36 @@ def nested_joblib_file(marker: Path) -> Calls:
     return Calls(joblib.load, str(inner))
 
 
-ENVELOPE = {"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": {}}
+HEADER = {"format": FORMAT, "format_version": FORMAT_VERSION}
+
+INFO = ModelInfo(
+    recipe="poly4",
+    summary="",
+    parameters=Parameters("rbf", C=1.0, gamma="scale"),
+    classes=(0, 1),
+    class_names=None,
+    n_svms=1,
+    n_support_vectors=2,
+    training=TrainingRecord("mnist", 5, 5, 0, {}, 0.1, 0.001),
+    calibration=CalibrationRecord(1.0, 0, None),
+    versions={"numpy": "2"},
+    date="2026-01-01",
+).to_dict()
 
 # Each makes a file that creates the marker if anything in it is run, and names the refusal.
 HOSTILE = {
     "os.system": (lambda marker: joblib_bytes(system(marker)), "posix.system"),
     "os.system in a model's place": (
-        lambda marker: joblib_bytes({**ENVELOPE, "pipeline": system(marker)}),
+        lambda marker: joblib_bytes({**HEADER, "info": INFO, "pipeline": system(marker)}),
         "posix.system",
     ),
     "eval": (
         lambda marker: joblib_bytes(Calls(eval, f"open({str(marker)!r}, 'w')")),
         "builtins.eval",
     ),
-    "exec in the metadata": (
+    "exec in the info": (
         lambda marker: joblib_bytes(
-            {**ENVELOPE, "metadata": {"a": Calls(exec, f"open({str(marker)!r}, 'w')")}}
+            {**HEADER, "info": {"a": Calls(exec, f"open({str(marker)!r}, 'w')")}}
         ),
         "builtins.exec",
     ),
@@ -171,7 +191,7 @@ HOSTILE = {
     ),
     "getattr": (lambda marker: joblib_bytes(Calls(getattr, 5, "real")), "builtins.getattr"),
     "an estimator of another kind": (
-        lambda marker: joblib_bytes({**ENVELOPE, "pipeline": DummyClassifier()}),
+        lambda marker: joblib_bytes({**HEADER, "info": INFO, "pipeline": DummyClassifier()}),
         "sklearn.dummy.DummyClassifier",
     ),
 }
@@ -217,29 +237,15 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way)
         (joblib_bytes(np.arange(5)), "not a model file"),
         (joblib_bytes({"format": np.array([FORMAT])}), "array of something other than numbers"),
         (joblib_bytes({"format": np.arange(3), "format_version": 1}), "not a model file"),
-        (joblib_bytes({"format": FORMAT, "format_version": 99}), "reads format 3; train it again"),
+        (joblib_bytes({"format": FORMAT, "format_version": 99}), "newer version.*upgrade"),
+        (joblib_bytes({"format": FORMAT, "format_version": 3}), "older version.*train it again"),
+        (joblib_bytes({**HEADER, "info": 5}), "info has the wrong type: int"),
+        (joblib_bytes({**HEADER, "info": {}}), "info.*is missing"),
+        (joblib_bytes({**HEADER, "info": INFO | {"a": 1}}), "info.a is unknown"),
+        (joblib_bytes({**HEADER, "info": INFO | {"classes": np.arange(2)}}), "info.classes has"),
+        (joblib_bytes({**HEADER, "info": INFO, "pipeline": 1}), "no pipeline"),
         (
-            joblib_bytes({"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": 5}),
-            "metadata",
-        ),
-        (
-            joblib_bytes(
-                {
-                    "format": FORMAT,
-                    "format_version": FORMAT_VERSION,
-                    "metadata": {"a": np.arange(2)},
-                }
-            ),
-            "metadata",
-        ),
-        (
-            joblib_bytes(
-                {"format": FORMAT, "format_version": FORMAT_VERSION, "metadata": {}, "pipeline": 1}
-            ),
-            "no pipeline",
-        ),
-        (
-            joblib_bytes({**ENVELOPE, "pipeline": Pipeline([("deskew", 1)])}),
+            joblib_bytes({**HEADER, "info": INFO, "pipeline": Pipeline([("deskew", 1)])}),
             "incomplete",
         ),
     ],
@@ -257,12 +263,47 @@ def test_a_missing_model_says_how_to_make_one(tmp_path):
         load_model(tmp_path / "none.joblib")
 
 
-def test_metadata_without_end_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"recipe": 5},
+        {"classes": [0, "1"]},
+        {"n_svms": True},
+        {"training": {}},
+        {"calibration": {"temperature": "warm", "n_held_out": 1, "calibration_error": 0.1}},
+        {"versions": {"numpy": 2}},
+        {"changes": {5: True}},
+        {"cross_validation": []},
+    ],
+    ids=str,
+)
+def test_info_of_the_wrong_type_is_refused(damage):
+    (field,) = damage
+    with pytest.raises(ValueError, match=rf"^info\.{field}"):
+        ModelInfo.from_dict(INFO | damage)
+
+
+def test_info_comes_back_from_json():
+    assert ModelInfo.from_dict(json.loads(json.dumps(INFO))).to_dict() == INFO
+
+
+def test_a_model_file_of_the_old_layout_asks_for_a_new_training(tmp_path):
+    # Format 3 had the class in this module.
+    old = gzip.compress(b"\x80\x04\x8c\x14mnist_svm.classifier\x8c\x09KernelSVC\x93.")
+    (tmp_path / "old.joblib").write_bytes(old)
+    with pytest.raises(ModelFileError) as caught:
+        load_model(tmp_path / "old.joblib")
+    assert str(caught.value) == (
+        f"{tmp_path}/old.joblib: written by an older version of mnist-svm; train it again"
+    )
+
+
+def test_an_endless_list_in_the_info_is_refused(tmp_path):
     endless = []
     endless.append(endless)
     path = tmp_path / "m.joblib"
-    path.write_bytes(joblib_bytes({**ENVELOPE, "metadata": {"a": endless}, "pipeline": 1}))
-    with pytest.raises(ModelFileError, match="metadata"):
+    path.write_bytes(joblib_bytes({**HEADER, "info": INFO | {"classes": endless}, "pipeline": 1}))
+    with pytest.raises(ModelFileError, match=r"info\.classes has the wrong type"):
         load_model(path)
 
 
@@ -285,7 +326,10 @@ def test_bytes_after_a_model_are_refused(small_model_file, tmp_path):
 
 
 def test_an_unfitted_pipeline_is_refused(small_model, tmp_path):
-    save_model(tmp_path / "m.joblib", Model(small_model.pipeline.__sklearn_clone__(), {}))
+    save_model(
+        tmp_path / "m.joblib",
+        replace(small_model, pipeline=small_model.pipeline.__sklearn_clone__()),
+    )
     with pytest.raises(ModelFileError, match="incomplete"):
         load_model(tmp_path / "m.joblib")
 
@@ -317,7 +361,7 @@ BREAK = {
 @pytest.mark.parametrize("what", BREAK)
 def test_arrays_that_do_not_fit_together_are_refused(small_model_file, tmp_path, what):
     content = joblib.load(small_model_file)
-    (machine,) = machines(content["pipeline"])
+    (machine,) = fitted_svcs(content["pipeline"])
     vars(machine).update(BREAK[what](machine))
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match="do not fit together"):
@@ -369,13 +413,15 @@ def test_something_else_in_the_place_of_the_calibrated_machine_is_refused(
             load_model(tmp_path / "broken.joblib")
 
 
-def test_a_model_without_calibration_is_read_as_before(train_set, tmp_path):
-    pipeline = RECIPES["poly4"].pipeline(calibrate=False)
-    pipeline.fit(train_set.X[:500], train_set.labels[:500])
-    save_model(tmp_path / "old.joblib", Model(pipeline, {"recipe": "poly4"}))
-    back = load_model(tmp_path / "old.joblib").pipeline
+def test_a_model_without_calibration_comes_back(train_set, tmp_path):
+    config = TrainingConfig(RECIPES["poly4"], RECIPES["poly4"].defaults)
+    model = fit_config(config, train_set, np.arange(500), calibrate=False)
+    save_model(tmp_path / "m.joblib", model)
+    back = load_model(tmp_path / "m.joblib")
+    assert back.info == model.info
+    assert back.info.calibration is None
     X = train_set.X[:50]
-    np.testing.assert_array_equal(back.predict_proba(X), pipeline.predict_proba(X))
+    np.testing.assert_array_equal(back.pipeline.predict_proba(X), model.pipeline.predict_proba(X))
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):

@@ -24,19 +24,19 @@ def trained(request, train_set):
 
 @pytest.fixture(scope="module")
 def trained_file(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / f"{trained.metadata['recipe']}.joblib"
+    path = tmp_path_factory.mktemp("recipe") / f"{trained.info.recipe}.joblib"
     save_model(path, trained)
     return path
 
 
 def test_every_recipe_reads_digits(trained, test_set):
     accuracy = trained.pipeline.score(test_set.X[:2000], test_set.labels[:2000])
-    assert accuracy > (0.945 if trained.metadata["recipe"] in ("poly4", "virtual") else 0.975)
+    assert accuracy > (0.945 if trained.info.recipe in ("poly4", "virtual") else 0.975)
 
 
 def test_every_recipe_comes_back_from_its_file_bit_equal(trained, trained_file, test_set):
     back = load_model(trained_file)
-    assert back.metadata == trained.metadata
+    assert back.info == trained.info
     X = test_set.X[:100]
     np.testing.assert_array_equal(back.pipeline.predict_proba(X), trained.pipeline.predict_proba(X))
 
@@ -89,8 +89,8 @@ def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     assert np.count_nonzero(read != reread) <= 1
     errors = int(np.count_nonzero(read != test_set.labels))
     assert errors == RECIPES["gradient"].measured.errors
-    assert shipped.metadata["recipe"] == "gradient"
-    assert shipped.metadata["parameters"] == again.metadata["parameters"]
+    assert shipped.info.recipe == "gradient"
+    assert shipped.info.parameters == again.info.parameters
 
 
 def test_the_shipped_model_knows_how_sure_it_may_be(test_set):
@@ -141,7 +141,7 @@ def test_info_tells_of_the_shipped_model(run, monkeypatch, tmp_path):
     told = json.loads(run("info", "--json").stdout)
     assert told["recipe"] == "gradient"
     assert told["bytes"] == SHIPPED.stat().st_size
-    assert told["training"]["images"] == 60_000
+    assert told["training"]["n_images"] == 60_000
 
 
 def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):

@@ -18,8 +18,8 @@ from sklearn.model_selection import StratifiedKFold
 from mnist_svm import RECIPES, Calibrated, CoupledSVC, Model, Recognizer, load_model, train_model
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.svm.calibration import best_temperature
-from mnist_svm.svm.log import listening
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.svm.log import log_to
 from mnist_svm.training import augmented as module
 from mnist_svm.training.augmented import AugmentedTraining
 from tests.support.paths import DATA
@@ -82,12 +82,13 @@ def stopping_at(text):
             raise StoppedError
 
     handler.emit = emit
-    return listening(handler)
+    return log_to(handler)
 
 
 # --- which points -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_first_points_are_the_images_themselves(train_set, never_stopped):
     subset = stratified_subset(train_set.labels, IMAGES, 0)
     pipeline = RECIPES["gradient"].pipeline()[:-1]
@@ -134,12 +135,13 @@ def test_another_seed_gives_other_copies(train_set, tmp_path):
 def test_the_machine_is_that_of_the_same_points_in_memory(never_stopped):
     X, y = never_stopped.features, np.tile(never_stopped.labels, 1 + COPIES)
     alone = CoupledSVC(C=3.0, gamma=8e-6, random_state=0).fit(X, y)
-    (machine,) = machines(never_stopped.model.pipeline)
+    (machine,) = fitted_svcs(never_stopped.model.pipeline)
     assert machine.get_params() == alone.get_params()
     for name in ("support_", "support_vectors_", "dual_coef_", "intercept_"):
         assert getattr(machine, name).tobytes() == getattr(alone, name).tobytes(), name
 
 
+@pytest.mark.slow
 def test_the_temperature_is_that_of_images_whose_copies_are_not_known(never_stopped):
     X, y = never_stopped.features, never_stopped.labels
     of_image = np.tile(np.arange(IMAGES), 1 + COPIES)
@@ -182,6 +184,7 @@ def test_no_copy_of_an_image_that_is_held_out_is_fitted_to(train_set, tmp_path, 
         np.testing.assert_array_equal(rows, features[held_out])
 
 
+@pytest.mark.slow
 def test_copies_make_fewer_errors(train_set, test_set, never_stopped):
     without = train_model(RECIPES["gradient"], train_set, limit=IMAGES)
     errors = [
@@ -192,7 +195,7 @@ def test_copies_make_fewer_errors(train_set, test_set, never_stopped):
 
 
 def test_the_model_says_that_there_were_copies(never_stopped):
-    metadata = never_stopped.model.metadata
+    metadata = never_stopped.model.info
     training = metadata["training"]
     assert (training["images"], training["of"]) == (IMAGES, 60_000)
     assert (training["virtual_copies"], training["points"]) == (COPIES, IMAGES * (1 + COPIES))
@@ -203,6 +206,7 @@ def test_the_model_says_that_there_were_copies(never_stopped):
 # --- stopped, and gone on -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_features_go_on_after_the_last_shards_that_are_safe(train_set, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SHARD", 200)
     monkeypatch.setattr(module, "TOGETHER", 4)
@@ -244,6 +248,7 @@ def resumed(train_set, folder, caplog):
         return training.fit()
 
 
+@pytest.mark.slow
 def test_a_fold_that_was_read_is_not_fitted_again(train_set, never_stopped, tmp_path, caplog):
     with a_training(train_set, tmp_path / "work") as training:
         training.make_features()
@@ -251,12 +256,13 @@ def test_a_fold_that_was_read_is_not_fitted_again(train_set, never_stopped, tmp_
             training.fit()
     model = resumed(train_set, tmp_path / "work", caplog)
     assert caplog.messages[0] == "calibrating 2/3"
-    assert model.metadata["training"]["resumed"]
+    assert model.info.training.augmentation.resumed
     assert_equal(model, never_stopped.model)
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_after_its_last_round(train_set, never_stopped, tmp_path, caplog):
-    (machine,) = machines(never_stopped.model.pipeline)
+    (machine,) = fitted_svcs(never_stopped.model.pipeline)
     assert len(machine.fit_log_) > 2
     with a_training(train_set, tmp_path / "work") as training:
         training.make_features()
@@ -266,7 +272,7 @@ def test_a_fit_goes_on_after_its_last_round(train_set, never_stopped, tmp_path, 
     said, gone_on, next_round, *_ = caplog.messages
     assert said == "fitting to all 4,800 points"
     # That of round 2 is kept when it has been told of.
-    assert gone_on == "going on after round 1"
+    assert gone_on == "resuming after round 1"
     assert next_round.startswith("round 2:")
     assert_equal(model, never_stopped.model)
 
@@ -278,6 +284,7 @@ def wait_for(process, folder, pattern):
     assert process.poll() is None, process.communicate()
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on(never_stopped, start, run, tmp_path):
     model, folder = tmp_path / "m.joblib", tmp_path / "m.joblib.work"
     process = start(*COMMAND, "-o", model)
@@ -296,6 +303,7 @@ def test_a_killed_command_goes_on(never_stopped, start, run, tmp_path):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(start, tmp_path):
     model, folder = tmp_path / "m.joblib", tmp_path / "m.joblib.work"
     process = start(*COMMAND, "-o", model)
@@ -374,6 +382,7 @@ def test_a_folder_in_use_is_refused(train_set, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_too_little_room_on_the_disk_is_said_before_anything_is_written(run, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000_000))
@@ -387,6 +396,7 @@ def test_too_little_room_on_the_disk_is_said_before_anything_is_written(run, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_it_with_a_line(finish, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
@@ -409,7 +419,7 @@ def test_poly4_has_copies_too(train_set, tmp_path):
     with AugmentedTraining(RECIPES["poly4"], train_set, folder, copies=1, limit=300) as training:
         assert features_of(training).dtype == np.uint8
         model = training.fit()
-    assert model.metadata["recipe"] == "poly4"
+    assert model.info.recipe == "poly4"
     assert Recognizer(model).classify(train_set.images[:100]).labels.shape == (100,)
 
 

@@ -11,7 +11,7 @@ import pytest
 from mnist_svm import RECIPES, Calibrated, Deskew, KernelSVC, Recognizer, train_model
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.exceptions import FormatError
-from mnist_svm.svm.machines import machines
+from mnist_svm.svm.fitted import fitted_svcs
 
 
 def test_the_default_recipe_deskews_and_then_separates():
@@ -23,18 +23,20 @@ def test_the_default_recipe_deskews_and_then_separates():
     assert (machine.kernel, machine.degree) == ("poly", 4)
 
 
+@pytest.mark.slow
 def test_two_trainings_with_the_same_seed_are_bit_equal(train_set, small_model):
     again = train_model(RECIPES["poly4"], train_set, limit=6000)
     assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
-    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
+    (one,), (other,) = (fitted_svcs(model.pipeline) for model in (small_model, again))
     for name in ("support_", "dual_coef_", "intercept_", "support_vectors_"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing(train_set, small_model):
     again = train_model(RECIPES["poly4"], train_set, limit=6000, n_jobs=1)
     assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
-    (one,), (other,) = (machines(model.pipeline) for model in (small_model, again))
+    (one,), (other,) = (fitted_svcs(model.pipeline) for model in (small_model, again))
     assert one.dual_coef_.tobytes() == other.dual_coef_.tobytes()
 
 
@@ -70,15 +72,16 @@ def test_one_class_alone_cannot_be_learned(train_set):
 
 
 def test_the_model_says_how_it_was_made(small_model):
-    metadata = small_model.metadata
-    assert metadata["recipe"] == "poly4"
-    assert metadata["training"]["images"] == 6000
-    assert metadata["training"]["sha256"]["train-images-idx3-ubyte"].startswith("ba891046")
-    (machine,) = machines(small_model.pipeline)
-    assert metadata["support_vectors"] == len(machine.support_)
-    assert metadata["calibration"]["temperature"] == small_model.pipeline[-1].temperature_
-    assert metadata["calibration"]["held_out_images"] == 6000
-    assert 0 < metadata["calibration"]["held_out_calibration_error"] < 0.01
-    assert 0 < metadata["training"]["kkt_violation"] <= 2e-3
-    # The recipe's figures are for the whole training set.
-    assert metadata["cross_validation"] is None
+    info = small_model.info
+    assert info.recipe == "poly4"
+    assert (info.training.n_images, info.training.dataset_size) == (6000, 60_000)
+    assert info.training.sha256["train-images-idx3-ubyte"].startswith("ba891046")
+    assert 0 < info.training.kkt_violation <= 2e-3
+    assert info.training.augmentation is None
+    (svc,) = fitted_svcs(small_model.pipeline)
+    assert (info.n_svms, info.n_support_vectors) == (1, len(svc.support_))
+    assert info.calibration.temperature == small_model.pipeline[-1].temperature_
+    assert info.calibration.n_held_out == 6000
+    assert 0 < info.calibration.calibration_error < 0.01
+    # The cross-validated error is that of the whole training set.
+    assert info.cross_validation is None

@@ -1,0 +1,184 @@
+"""What a model file records about a model: recipe, parameters, training, calibration, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, is_dataclass
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from mnist_svm.models.parameters import Parameters, Value
+from mnist_svm.models.recipes import CrossValidation
+
+
+@dataclass(frozen=True)
+class AugmentationRecord:
+    """Virtual copies of all images that a model was trained on.
+
+    Attributes
+    ----------
+    copies : copies per image
+    n_samples : images and copies in all
+    resumed : whether the training was interrupted and resumed, so that its time is not complete
+    """
+
+    copies: int
+    n_samples: int
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """Data and outcome of a training.
+
+    Attributes
+    ----------
+    dataset : name in the catalog, or path
+    n_images : images trained on
+    dataset_size : images in the data set
+    random_state : seed of the subset and of the solver
+    sha256 : checksums of the data set, see `mnist_svm.datasets.load.Dataset`
+    fit_seconds : duration of the fit
+    kkt_violation : largest violation of the KKT conditions that the solver left
+    augmentation : None unless trained on virtual copies of all images
+    """
+
+    dataset: str
+    n_images: int
+    dataset_size: int
+    random_state: int
+    sha256: Mapping[str, str]
+    fit_seconds: float
+    kkt_violation: float
+    augmentation: AugmentationRecord | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """Calibration of the probabilities, see `mnist_svm.svm.calibration.Calibrated`.
+
+    Attributes
+    ----------
+    temperature : factor of the log probabilities
+    n_held_out : images held out in cross-validation; 0 if a class had too few images
+    calibration_error : expected calibration error on these images, None without any
+    """
+
+    temperature: float
+    n_held_out: int
+    calibration_error: float | None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """How a model was made.
+
+    Attributes
+    ----------
+    recipe : name of the recipe
+    summary : one line about the recipe
+    parameters : hyperparameters of the SVMs
+    classes : labels, ascending
+    class_names : name of each class, None where the labels speak for themselves
+    n_svms, n_support_vectors : number of SVMs in the pipeline, and of support vectors in all
+    training : TrainingRecord
+    calibration : None if the probabilities are not calibrated
+    versions : version of Python and of each package that can influence the model
+    date : ISO 8601, UTC
+    changes : pipeline parameters that differ from the recipe's, see
+        `mnist_svm.models.pipelines.set_parameters`
+    cross_validation : result of the recipe's defaults, None for a model of other parameters or data
+    """
+
+    recipe: str
+    summary: str
+    parameters: Parameters
+    classes: tuple[int, ...]
+    class_names: tuple[str, ...] | None
+    n_svms: int
+    n_support_vectors: int
+    training: TrainingRecord
+    calibration: CalibrationRecord | None
+    versions: Mapping[str, str]
+    date: str
+    changes: Mapping[str, Value] = field(default_factory=dict)
+    cross_validation: CrossValidation | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested dicts of plain types, as for JSON and the model file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> ModelInfo:
+        """Check the types of untrusted data and build a ModelInfo.
+
+        Parameters
+        ----------
+        data : object
+            As `to_dict` returns it; lists may stand for tuples.
+
+        Returns
+        -------
+        ModelInfo
+
+        Raises
+        ------
+        ValueError
+            If a field is missing, unknown, or of the wrong type; the message names it.
+        """
+        info: ModelInfo = _build(cls, data, "info")
+        return info
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield everything as text for tables.
+
+        Yields
+        ------
+        (group, name, value)
+            The group is empty for top-level fields, else the name of a nested record. Values that
+            are None are left out.
+        """
+        data = self.to_dict()
+        for key, value in data.items():
+            group, values = (_words(key), value) if isinstance(value, dict) else ("", {key: value})
+            yield from ((group, name, text) for name, text in _flatten(values))
+
+
+def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from ((f"{_words(key)}: {name}", text) for name, text in _flatten(value))
+        elif isinstance(value, tuple):
+            yield _words(key), " ".join(map(str, value))
+        elif value is not None:
+            yield _words(key), f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _words(key: str) -> str:
+    return key.removeprefix("n_").replace("svms", "SVMs").replace("_", " ")
+
+
+def _build(expected: Any, data: Any, name: str) -> Any:
+    """Convert plain data to an annotated type, or raise ValueError with the name of the field."""
+    kind, args = get_origin(expected), get_args(expected)
+    if kind is UnionType:
+        for option in args:
+            with suppress(ValueError):
+                return _build(option, data, name)
+    elif is_dataclass(expected) and type(data) is dict:
+        hints = get_type_hints(expected)
+        for key in hints.keys() ^ data.keys():
+            msg = f"{name}.{key} is {'missing' if key in hints else 'unknown'}"
+            raise ValueError(msg)
+        fields = {key: _build(hint, data[key], f"{name}.{key}") for key, hint in hints.items()}
+        return expected(**fields)
+    elif kind is Mapping and type(data) is dict:
+        if all(type(key) is str for key in data):
+            return {key: _build(args[1], value, f"{name}.{key}") for key, value in data.items()}
+    elif kind is tuple and type(data) in (list, tuple):
+        return tuple(_build(args[0], value, name) for value in data)
+    elif type(data) is expected or (expected is float and type(data) is int):
+        return data
+    msg = f"{name} has the wrong type: {type(data).__name__}"
+    raise ValueError(msg)
