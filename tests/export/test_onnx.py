@@ -1,4 +1,4 @@
-"""What an exported model answers is what the model answers, and needs nothing of this package."""
+"""Exported models predict what the models predict, without this package."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
-from mnist_svm.features.deskew import MIN_VERTICAL_SPREAD, UPRIGHT, Deskew, _resample
+from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, Deskew, _resample
 from mnist_svm.features.gradients import GradientFeatures
 from mnist_svm.features.moments import image_moments
 from mnist_svm.features.size import NormalizeSize
+from mnist_svm.models.info import ModelInfo
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.svm.coupled import CoupledSVC
 from tests.support.paths import DIGITS, ROOT
@@ -39,16 +40,16 @@ from tests.support.paths import DIGITS, ROOT
 BLANK = np.zeros((1, 28, 28), np.uint8)
 
 
-def apart(model: Model, images: np.ndarray) -> tuple[int, np.ndarray]:
-    """How many labels differ, and by how much the probabilities of each image do."""
+def compare(model: Model, images: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return the number of different labels and the probability difference of each image."""
     expected = Recognizer(model).classify(images)
-    labels, probabilities = answers(to_onnx(model), images)
+    labels, probabilities = run_onnx(to_onnx(model), images)
     assert (labels.dtype, probabilities.dtype) == (np.int64, np.float32)
     differences = np.abs(probabilities - expected.confidences).max(axis=1)
     return np.count_nonzero(labels != expected.labels), differences
 
 
-def answers(content: bytes, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def run_onnx(content: bytes, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     session = onnxruntime.InferenceSession(content)
     parts = [
         session.run(None, {"images": images[start : start + 1000]})
@@ -78,10 +79,11 @@ def model(request, small_model, gradient):
 # A whole model.
 
 
-def test_all_test_images_are_read_as_the_model_reads_them(model, test_set):
-    different, differences = apart(model, test_set.images)
+@pytest.mark.slow
+def test_all_test_images_are_predicted_as_by_the_model(model, test_set):
+    different, differences = compare(model, test_set.images)
     assert different <= 1
-    # A feature in some hundred thousand is rounded the other way, as BLAS sums in another order.
+    # BLAS sums in another order, so about one feature in 100,000 rounds to another integer.
     assert np.count_nonzero(differences > 1e-4) <= 1
     assert differences.max() < 1e-2
     assert np.median(differences) < 1e-6
@@ -95,27 +97,29 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
-def test_whatever_can_be_set_is_exported(name, train_set, test_set):
+def test_models_with_any_parameters_are_exported(name, train_set, test_set):
     recipe, changes = SETTINGS[name]
     model = train_model(RECIPES[recipe], train_set, limit=300, changes=changes)
-    different, differences = apart(model, test_set.images[:500])
+    different, differences = compare(model, test_set.images[:500])
     assert different == 0
     assert differences.max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [1, 2, 3, 7])
-def test_every_degree_is_exported(degree, train_set, test_set):
+def test_kernels_of_every_degree_are_exported(degree, train_set, test_set):
     parameters = Parameters("poly", C=1.0, gamma=2e-5, degree=degree, coef0=0.5)
     model = train_model(RECIPES["poly4"], train_set, limit=300, parameters=parameters)
-    different, differences = apart(model, test_set.images[:500])
+    different, differences = compare(model, test_set.images[:500])
     assert different == 0
     assert differences.max() < 1e-4
 
 
 @pytest.fixture(scope="module")
 def pair(train_set):
-    """A model of two labels, which have names."""
+    """A model of two named classes."""
     rows = np.flatnonzero(np.isin(train_set.labels, [4, 9]))[:500]
     dataset = replace(
         train_set,
@@ -126,41 +130,48 @@ def pair(train_set):
     return train_model(RECIPES["gradient"], dataset)
 
 
-def test_two_classes_of_other_labels_are_exported(pair, test_set):
-    different, differences = apart(pair, test_set.images[:1000])
+def test_two_classes_with_other_labels_are_exported(pair, test_set):
+    different, differences = compare(pair, test_set.images[:1000])
     assert different == 0
     assert differences.max() < 1e-4
-    labels, probabilities = answers(to_onnx(pair), test_set.images[:1000])
+    labels, probabilities = run_onnx(to_onnx(pair), test_set.images[:1000])
     assert set(labels.tolist()) == {40, 90}
     assert probabilities.shape == (1000, 2)
 
 
-def fitted(dataset, *steps):
-    """A model that is not one of the recipes'."""
-    pipeline = Pipeline([(f"step{i}", step) for i, step in enumerate(steps)])
-    return Model(pipeline.fit(dataset.X[:500], dataset.labels[:500]), {"recipe": "none"})
+@pytest.fixture
+def fit_model(small_model):
+    """Fit a pipeline that is not a recipe."""
+
+    def fit(dataset, *steps):
+        pipeline = Pipeline([(f"step{i}", step) for i, step in enumerate(steps)])
+        return Model(pipeline.fit(dataset.X[:500], dataset.labels[:500]), small_model.info)
+
+    return fit
 
 
-def test_a_linear_machine_is_exported_without_calibration(train_set, test_set):
-    machine = CoupledSVC(kernel="linear", C=1e-6)
-    model = fitted(train_set, NormalizeContrast(), machine)
-    different, differences = apart(model, test_set.images[:1000])
+def test_a_linear_svm_is_exported_without_calibration(fit_model, train_set, test_set):
+    svc = CoupledSVC(kernel="linear", C=1e-6)
+    model = fit_model(train_set, NormalizeContrast(), svc)
+    different, differences = compare(model, test_set.images[:1000])
     assert different == 0
     assert differences.max() < 1e-6
-    # Its weights say it all, and there are 45 x 784.
+    # The file holds the 45 x 784 weights, and no support vectors.
     assert len(to_onnx(model)) < 45 * 784 * 8 + 50_000
 
 
-def test_an_average_knows_labels_that_are_no_numbers_of_classes(train_set, test_set):
-    machines = [(name, CoupledSVC(gamma=1e-6, C=c)) for name, c in (("one", 1.0), ("two", 5.0))]
-    voting = VotingClassifier(machines, voting="soft")
-    model = fitted(replace(train_set, labels=train_set.labels * 3), NormalizeContrast(), voting)
-    different, differences = apart(model, test_set.images[:500])
+def test_a_voting_classifier_keeps_labels_that_are_not_class_indices(
+    fit_model, train_set, test_set
+):
+    svcs = [(name, CoupledSVC(gamma=1e-6, C=C)) for name, C in (("first", 1.0), ("second", 5.0))]
+    voting = VotingClassifier(svcs, voting="soft")
+    model = fit_model(replace(train_set, labels=train_set.labels * 3), NormalizeContrast(), voting)
+    different, differences = compare(model, test_set.images[:500])
     assert different == 0
     assert differences.max() < 1e-6
 
 
-def test_another_runtime_reads_the_same(gradient, test_set):
+def test_another_runtime_predicts_the_same(gradient, test_set):
     images = test_set.images[:20]
     runtime = ReferenceEvaluator(onnx.load_from_string(to_onnx(gradient)))
     labels, probabilities = runtime.run(None, {"images": images})
@@ -169,10 +180,10 @@ def test_another_runtime_reads_the_same(gradient, test_set):
     np.testing.assert_allclose(probabilities, expected.confidences, atol=1e-4)
 
 
-def test_steps_may_come_in_any_order(train_set, test_set):
+def test_steps_may_come_in_any_order(fit_model, train_set, test_set):
     steps = NormalizeContrast(), NormalizeSize(side=24), Deskew(), GradientFeatures(grid=4)
-    model = fitted(train_set, *steps, Blur(), NormalizeContrast(), CoupledSVC(gamma=1e-6))
-    different, differences = apart(model, test_set.images[:500])
+    model = fit_model(train_set, *steps, Blur(), NormalizeContrast(), CoupledSVC(gamma=1e-6))
+    different, differences = compare(model, test_set.images[:500])
     assert different == 0
     assert differences.max() < 1e-3
 
@@ -180,34 +191,34 @@ def test_steps_may_come_in_any_order(train_set, test_set):
 # Any number of images.
 
 
-def test_an_image_is_read_the_same_alone_and_among_others(model, test_set):
+def test_the_prediction_does_not_depend_on_the_batch(model, test_set):
     content, images = to_onnx(model), test_set.images[:50]
-    _, together = answers(content, images)
+    _, in_batch = run_onnx(content, images)
     session = onnxruntime.InferenceSession(content)
-    for image, expected in zip(images, together, strict=True):
+    for image, expected in zip(images, in_batch, strict=True):
         (label,), (probabilities,) = session.run(None, {"images": image[None]})
         assert label == expected.argmax()
         np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
-def test_all_images_may_be_read_at_once(gradient, test_set):
+def test_all_images_fit_in_one_batch(gradient, test_set):
     content, images = to_onnx(gradient), test_set.images
     session = onnxruntime.InferenceSession(content)
     labels, probabilities = session.run(None, {"images": images})
     assert probabilities.shape == (10_000, 10)
-    np.testing.assert_array_equal(labels, answers(content, images)[0])
+    np.testing.assert_array_equal(labels, run_onnx(content, images)[0])
 
 
-def test_no_image_has_no_label(model):
+def test_an_empty_batch_has_no_labels(model):
     session = onnxruntime.InferenceSession(to_onnx(model))
     labels, probabilities = session.run(None, {"images": BLANK[:0]})
     assert labels.shape == (0,)
     assert probabilities.shape == (0, 10)
 
 
-def test_blank_images_are_read_as_the_model_reads_them(model, test_set):
+def test_blank_images_are_predicted_as_by_the_model(model, test_set):
     images = np.concatenate([BLANK, test_set.images[:1], np.full_like(BLANK, 255), BLANK])
-    different, differences = apart(model, images)
+    different, differences = compare(model, images)
     assert different == 0
     assert differences.max() < 1e-4
 
@@ -215,15 +226,16 @@ def test_blank_images_are_read_as_the_model_reads_them(model, test_set):
 # Steps.
 
 
-def run_step(write, part, images: np.ndarray) -> np.ndarray:
-    """What the graph of one step gives."""
+def run_step(convert, transformer, images: np.ndarray) -> np.ndarray:
+    """Run the graph of one transformer."""
     graph = Graph()
-    out = write(Value(graph, "images", images.dtype), part)
-    kind = helper.np_dtype_to_tensor_dtype
-    taken = helper.make_tensor_value_info("images", kind(images.dtype), ("n", *images.shape[1:]))
-    given = helper.make_tensor_value_info(out.name, kind(out.dtype), None)
-    whole = helper.make_graph(graph.nodes, "step", [taken], [given], graph.constants)
-    proto = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    out = convert(Value(graph, "images", images.dtype), transformer)
+    element_type = helper.np_dtype_to_tensor_dtype
+    shape = ("n", *images.shape[1:])
+    inputs = [helper.make_tensor_value_info("images", element_type(images.dtype), shape)]
+    outputs = [helper.make_tensor_value_info(out.name, element_type(out.dtype), None)]
+    step = helper.make_graph(graph.nodes, "step", inputs, outputs, graph.constants)
+    proto = helper.make_model(step, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     (result,) = onnxruntime.InferenceSession(proto.SerializeToString()).run(
         None, {"images": images}
     )
@@ -232,7 +244,7 @@ def run_step(write, part, images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def hard(test_set):
-    """Digits, blank and full images, bars, points, and specks, which lean in every way."""
+    """Digits, blank and full images, bars, points, and specks of any slant."""
     rng = np.random.default_rng(0)
     specks = rng.integers(0, 256, (300, 28, 28)) * (rng.random((300, 28, 28)) < 0.01)
     bars = np.zeros((28, 28, 28), np.uint8)
@@ -254,17 +266,17 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_gives_the_same_pixels(name, hard):
-    write, part = STEPS[name]
-    expected = part.fit_transform(hard.reshape(len(hard), -1))
-    np.testing.assert_allclose(run_step(write, part, hard), expected, rtol=1e-5, atol=1e-3)
+def test_a_step_computes_the_same_pixels(name, hard):
+    convert, transformer = STEPS[name]
+    expected = transformer.fit_transform(hard.reshape(len(hard), -1))
+    np.testing.assert_allclose(run_step(convert, transformer, hard), expected, rtol=1e-5, atol=1e-3)
 
 
-def test_some_of_the_hard_images_lean_after_one_pass(hard):
+def test_some_hard_images_still_lean_after_one_pass(hard):
     moments = image_moments(hard)
     spread = np.where(moments.s_ii >= MIN_VERTICAL_SPREAD, moments.s_ii, np.inf)
     once = _resample(hard, moments.mu_i, moments.mu_j, moments.s_ij / spread)
-    leaning = np.abs(image_moments(once).s_ij / spread) > UPRIGHT
+    leaning = np.abs(image_moments(once).s_ij / spread) > MAX_REMAINING_SHEAR
     assert 10 < np.count_nonzero(leaning) < len(hard)
 
 
@@ -277,12 +289,12 @@ EIGHT_BITS = {
 
 
 @pytest.mark.parametrize("name", EIGHT_BITS)
-def test_features_are_rounded_to_the_same_whole_numbers(name, hard):
-    write, part = EIGHT_BITS[name]
-    expected = part.fit_transform(hard.reshape(len(hard), -1))
-    found = run_step(write, part, hard)
-    assert found.dtype == np.uint8
-    differences = np.abs(found.astype(int) - expected)
+def test_features_are_rounded_to_the_same_integers(name, hard):
+    convert, transformer = EIGHT_BITS[name]
+    expected = transformer.fit_transform(hard.reshape(len(hard), -1))
+    features = run_step(convert, transformer, hard)
+    assert features.dtype == np.uint8
+    differences = np.abs(features.astype(int) - expected)
     assert differences.max() <= 1
     assert np.count_nonzero(differences) <= 1e-5 * differences.size + 1
 
@@ -295,59 +307,61 @@ def test_the_file_holds_standard_operators_and_each_weight_once(model):
     proto = onnx.load_from_string(content)
     assert [opset.domain for opset in proto.opset_import] == [""]
     assert {node.domain for node in proto.graph.node} == {""}
-    machine = model.pipeline[-1].estimator_
-    weights = machine.support_vectors_.nbytes + machine.dual_coef_.nbytes
+    svc = model.pipeline[-1].estimator_
+    weights = svc.support_vectors_.nbytes + svc.dual_coef_.nbytes
     assert weights < len(content) < weights + 300_000
 
 
-def test_the_file_tells_what_it_takes_and_gives(model):
+def test_the_file_declares_its_inputs_and_outputs(model):
     session = onnxruntime.InferenceSession(to_onnx(model))
-    told = [(of.name, of.type, of.shape) for of in (*session.get_inputs(), *session.get_outputs())]
-    assert told == [
+    tensors = (*session.get_inputs(), *session.get_outputs())
+    assert [(tensor.name, tensor.type, tensor.shape) for tensor in tensors] == [
         ("images", "tensor(uint8)", ["n", 28, 28]),
         ("label", "tensor(int64)", ["n"]),
         ("probabilities", "tensor(float)", ["n", 10]),
     ]
 
 
-def properties(model: Model) -> dict[str, str]:
+def read_metadata(model: Model) -> dict[str, str]:
     session = onnxruntime.InferenceSession(to_onnx(model))
     return session.get_modelmeta().custom_metadata_map
 
 
-def test_the_file_tells_how_the_model_was_made(gradient):
+def test_the_metadata_describe_the_model(gradient):
     from mnist_svm import __version__
 
-    told = properties(gradient)
-    assert told["version"] == __version__
-    assert told["recipe"] == "gradient"
-    assert json.loads(told["classes"]) == list(range(10))
-    assert json.loads(told["metadata"]) == gradient.metadata
-    assert "class_names" not in told
+    metadata = read_metadata(gradient)
+    assert metadata["version"] == __version__
+    assert metadata["recipe"] == "gradient"
+    assert json.loads(metadata["classes"]) == list(range(10))
+    assert ModelInfo.from_dict(json.loads(metadata["metadata"])) == gradient.info
+    assert "class_names" not in metadata
 
 
-def test_the_file_tells_the_names_of_classes(pair):
-    told = properties(pair)
-    assert json.loads(told["classes"]) == [40, 90]
-    assert json.loads(told["class_names"]) == ["vier", "neun"]
+def test_the_metadata_name_the_classes(pair):
+    metadata = read_metadata(pair)
+    assert json.loads(metadata["classes"]) == [40, 90]
+    assert json.loads(metadata["class_names"]) == ["vier", "neun"]
 
 
 # What cannot be exported.
 
 
-def test_a_foreign_step_is_named(train_set):
-    model = fitted(train_set, MinMaxScaler(), CoupledSVC())
+def test_a_step_without_a_converter_is_named(fit_model, train_set):
+    model = fit_model(train_set, MinMaxScaler(), CoupledSVC())
     with pytest.raises(FormatError, match="a model with a MinMaxScaler cannot be exported"):
         to_onnx(model)
 
 
-def test_features_that_are_not_of_8_bits_are_refused(train_set):
-    model = fitted(train_set, Deskew(), CoupledSVC(gamma=1e-6))
-    with pytest.raises(FormatError, match="only a machine on features of 8 bits"):
+def test_features_that_are_not_uint8_are_rejected(fit_model, train_set):
+    model = fit_model(train_set, Deskew(), CoupledSVC(gamma=1e-6))
+    with pytest.raises(
+        FormatError, match=r"expected an SVM on uint8 features, .* found features of type float32"
+    ):
         to_onnx(model)
 
 
-def test_without_onnx_it_says_what_to_install(gradient, monkeypatch):
+def test_without_onnx_the_error_names_the_extra(gradient, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[onnx\]'"):
         to_onnx(gradient)
@@ -356,7 +370,7 @@ def test_without_onnx_it_says_what_to_install(gradient, monkeypatch):
 # The command.
 
 
-def test_export_writes_a_file_and_tells_of_it(run, gradient_file, tmp_path):
+def test_export_writes_a_file_and_describes_it(run, gradient_file, tmp_path):
     target = tmp_path / "model.onnx"
     result = run("export", "--onnx", target, "-m", gradient_file)
     assert result.exit_code == 0
@@ -370,16 +384,16 @@ def test_export_writes_a_file_and_tells_of_it(run, gradient_file, tmp_path):
     onnx.checker.check_model(target, full_check=True)
 
 
-def test_export_tells_machines_the_same(run, gradient_file, tmp_path):
+def test_export_describes_the_file_as_json(run, gradient_file, tmp_path):
     target = tmp_path / "model.onnx"
-    told = json.loads(run("export", "--onnx", target, "-m", gradient_file, "--json").stdout)
-    assert told["file"] == str(target)
-    assert told["bytes"] == target.stat().st_size
-    assert told["inputs"] == [{"name": "images", "type": "uint8", "shape": ["n", 28, 28]}]
-    assert [output["name"] for output in told["outputs"]] == ["label", "probabilities"]
+    summary = json.loads(run("export", "--onnx", target, "-m", gradient_file, "--json").stdout)
+    assert summary["file"] == str(target)
+    assert summary["bytes"] == target.stat().st_size
+    assert summary["inputs"] == [{"name": "images", "type": "uint8", "shape": ["n", 28, 28]}]
+    assert [output["name"] for output in summary["outputs"]] == ["label", "probabilities"]
 
 
-def test_export_without_onnx_does_no_work(run, tmp_path, monkeypatch):
+def test_export_without_onnx_fails_before_reading_the_model(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = run("export", "--onnx", tmp_path / "model.onnx", "-m", tmp_path / "none.joblib")
     assert result.exit_code == 1
@@ -388,27 +402,27 @@ def test_export_without_onnx_does_no_work(run, tmp_path, monkeypatch):
     )
 
 
-def test_export_asks_where_to(run):
+def test_export_requires_an_output_file(run):
     result = run("export")
     assert result.exit_code == 2
     assert "Missing option '--onnx'" in result.stderr
 
 
-def test_a_missing_folder_is_told(run, gradient_file, tmp_path):
+def test_a_missing_folder_is_reported(run, gradient_file, tmp_path):
     target = tmp_path / "none" / "model.onnx"
     result = run("export", "--onnx", target, "-m", gradient_file)
     assert result.exit_code == 1
     assert result.stderr == f"mnist-svm: error: {target}: No such file or directory\n"
 
 
-def test_a_read_only_folder_is_told(finish, no_privilege, gradient_file, read_only_folder):
+def test_a_read_only_folder_is_reported(finish, no_privilege, gradient_file, read_only_folder):
     target = read_only_folder / "model.onnx"
     code, out, err = finish("export", "--onnx", target, "-m", gradient_file, before=no_privilege)
     assert (code, out) == (1, "")
     assert err == f"mnist-svm: error: {target}: Permission denied\n"
 
 
-def test_the_model_itself_is_not_written_over(run, gradient_file):
+def test_the_model_itself_is_not_overwritten(run, gradient_file):
     before = gradient_file.read_bytes()
     result = run("export", "--onnx", gradient_file, "-m", gradient_file)
     assert result.exit_code == 2
@@ -416,7 +430,7 @@ def test_the_model_itself_is_not_written_over(run, gradient_file):
     assert gradient_file.read_bytes() == before
 
 
-def test_a_damaged_model_is_refused_and_nothing_written(run, gradient_file, tmp_path):
+def test_a_damaged_model_is_rejected_and_nothing_is_written(run, gradient_file, tmp_path):
     damaged, target = tmp_path / "damaged.joblib", tmp_path / "model.onnx"
     damaged.write_bytes(gradient_file.read_bytes()[:-1000])
     result = run("export", "--onnx", target, "-m", damaged)
@@ -433,13 +447,13 @@ def test_the_example_runs_without_this_package(run, tmp_path):
     example = re.search(r"```python\n(import numpy[^`]*onnxruntime[^`]*)```", readme)[1]
     assert run("export", "--onnx", tmp_path / "model.onnx").exit_code == 0
     (tmp_path / "images_test").symlink_to(DIGITS[0].parent)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules['mnist_svm'] = None\n{example}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    digit, probability = done.stdout.split()
+    digit, probability = result.stdout.split()
     assert digit == "7"
     assert float(probability) > 0.99
