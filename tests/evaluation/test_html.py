@@ -386,7 +386,7 @@ def test_tables_images_and_charts_have_text_alternatives(show, html):
 @pytest.mark.browser
 def test_charts_follow_the_colour_scheme(show, html):
     colours = []
-    for light in ("light", "dark"):
+    for scheme in ("light", "dark"):
         page = show(html, prefers_color_scheme=scheme)
         colours.append(page.run("return getComputedStyle(document.querySelector('svg text')).fill"))
         assert len(page.find_all("svg")) == 3

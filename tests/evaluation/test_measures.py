@@ -1,4 +1,4 @@
-"""Measures and pictures of an evaluation, against counts made by hand."""
+"""Measures and plots of an evaluation, compared with counts made by hand."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ TRUE = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
 READ = np.array([0, 0, 1, 1, 1, 2, 2, 2, 0, 1])
 
 
-def test_the_matrix_counts_true_by_read():
+def test_confusion_matrix():
     assert evaluate(TRUE, READ).matrix.tolist() == [[2, 1, 0], [0, 2, 0], [1, 1, 3]]
 
 
-def test_the_measures_of_each_class():
+def test_measures_per_class():
     evaluation = evaluate(TRUE, READ)
     np.testing.assert_allclose(evaluation.precision, [2 / 3, 2 / 4, 1])
     np.testing.assert_allclose(evaluation.recall, [2 / 3, 1, 3 / 5])
     np.testing.assert_allclose(evaluation.f1, [2 / 3, 2 / 3, 3 / 4])
 
 
-def test_the_interval_is_wilsons():
+def test_error_interval_is_the_wilson_interval():
     # Wilson (1927), written out: 124 errors in 10,000 images.
     true = np.zeros(10_000, dtype=int)
     read = (np.arange(10_000) < 124).astype(int)
@@ -39,13 +39,13 @@ def test_the_interval_is_wilsons():
     assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-12)
 
 
-def test_confusions_are_told_most_frequent_first():
+def test_confusions_are_sorted_by_frequency():
     true = np.array([4, 4, 4, 9, 9, 3])
     read = np.array([9, 9, 4, 4, 9, 5])
     assert evaluate(true, read).confusions() == [(4, 9, 2), (3, 5, 1), (9, 4, 1)]
 
 
-def test_json_has_the_promised_keys():
+def test_json_keys():
     content = evaluate(TRUE, READ).to_dict()
     assert content["n"] == 10
     assert content["accuracy"] == pytest.approx(0.7)
@@ -54,21 +54,21 @@ def test_json_has_the_promised_keys():
     assert [row["label"] for row in content["per_class"]] == [0, 1, 2]
 
 
-# Sure of the last, less so of each before it.
+# Ascending.
 CONFIDENCE = np.linspace(0.55, 1, 10)
 
 
-def test_sureness_is_told_only_of_known_confidences():
+def test_no_confidence_report_without_confidences():
     assert evaluate(TRUE, READ).confidence_report is None
     assert "rejection" not in evaluate(TRUE, READ).to_dict()
     assert "alibration" not in evaluate(TRUE, READ).to_text()
 
 
-def test_json_tells_what_is_left_when_the_least_sure_are_rejected():
+def test_json_lists_errors_left_after_rejection():
     # A hundred copies of each: 1000 images, of which 50 are 5 %.
-    true, read, sure = (np.repeat(part, 100) for part in (TRUE, READ, CONFIDENCE))
-    sure -= np.tile(np.arange(100), 10) * 1e-6
-    content = evaluate(true, read, sure).to_dict()
+    true, read, confidence = (np.repeat(part, 100) for part in (TRUE, READ, CONFIDENCE))
+    confidence -= np.tile(np.arange(100), 10) * 1e-6
+    content = evaluate(true, read, confidence).to_dict()
     assert [point["n"] for point in content["rejection"]] == [1000, 995, 990, 980, 950]
     # The first hundred were read right, so no error goes with them.
     assert [point["errors"] for point in content["rejection"]] == [300] * 5
@@ -77,56 +77,58 @@ def test_json_tells_what_is_left_when_the_least_sure_are_rejected():
     assert content["rejection"][1]["reject_below"] == pytest.approx(0.55 - 94e-6)
 
 
-def test_the_calibration_error_is_told():
+def test_calibration_error_is_reported():
     evaluation = evaluate(TRUE, READ, np.ones(10))
     assert evaluation.to_dict()["expected_calibration_error"] == pytest.approx(0.3)
     assert "Calibration error  30.00%" in evaluation.to_text()
 
 
-def test_images_of_one_confidence_are_left_together():
+def test_images_of_equal_confidence_are_kept_together():
     evaluation = evaluate(TRUE, READ, np.full(10, 0.7))
     assert evaluation.confidence_report.calibration_error == pytest.approx(0)
-    assert {(point.n, point.errors) for point in evaluation.confidence_report.coverage} == {(10, 3)}
+    assert {(point.n, point.errors) for point in evaluation.confidence_report.rejection} == {
+        (10, 3)
+    }
 
 
-def test_bins_count_what_their_confidence_promises_and_what_came_of_it():
+def test_calibration_bins():
     confidence = np.array([0.61, 0.65, 0.999, 1.0, 0.2])
     right = np.array([1, 0, 1, 1, 0])
     bins = evaluate(right, np.ones(5, dtype=int), confidence).confidence_report.bins
-    assert [(bin_.n, bin_.right) for bin_ in bins] == [(1, 0), (2, 1), (2, 2)]
+    assert [(bin_.n, bin_.correct) for bin_ in bins] == [(1, 0), (2, 1), (2, 2)]
     # The edges are parts of 15, and a confidence on one is in the bin below it.
     assert [(bin_.low * 15, bin_.high * 15) for bin_ in bins] == [(2, 3), (9, 10), (14, 15)]
     assert [bin_.confidence for bin_ in bins] == pytest.approx([0.2, 0.63, 0.9995])
     assert [bin_.accuracy for bin_ in bins] == [0, 0.5, 1]
 
 
-def test_bins_add_up_to_the_calibration_error():
+def test_calibration_error_is_the_mean_over_the_bins():
     rng = np.random.default_rng(0)
     confidence = rng.random(2000)
     right = (rng.random(2000) < confidence**2).astype(int)
-    confidence_report = evaluate(right, np.ones(2000, dtype=int), confidence).confidence_report
-    gaps = sum(bin_.n * abs(bin_.confidence - bin_.accuracy) for bin_ in confidence_report.bins)
-    assert confidence_report.calibration_error == pytest.approx(gaps / 2000)
+    report = evaluate(right, np.ones(2000, dtype=int), confidence).confidence_report
+    gaps = sum(bin_.n * abs(bin_.confidence - bin_.accuracy) for bin_ in report.bins)
+    assert report.calibration_error == pytest.approx(gaps / 2000)
 
 
-def test_coverage_is_counted_at_every_threshold():
+def test_answered_and_misread_at_every_threshold():
     confidence = np.array([0.5, 0.9, 0.7, 0.7, 0.8])
-    confidence_report = evaluate(
+    report = evaluate(
         np.array([1, 1, 0, 1, 0]), np.ones(5, dtype=int), confidence
     ).confidence_report
     # 0.9 alone, with 0.8, with both of 0.7, with 0.5.
-    assert confidence_report.answered.tolist() == [1, 2, 4, 5]
-    assert confidence_report.misread.tolist() == [0, 1, 2, 2]
+    assert report.answered.tolist() == [1, 2, 4, 5]
+    assert report.misread.tolist() == [0, 1, 2, 2]
 
 
-def test_no_error_at_all_is_fine():
+def test_no_errors():
     evaluation = evaluate(TRUE, TRUE)
     assert evaluation.to_dict()["accuracy"] == 1
     assert evaluation.error_interval[0] == 0
     assert "confusions" not in evaluation.to_text()
 
 
-def test_the_text_fits_80_columns_and_is_aligned(small_model, test_set):
+def test_text_fits_80_columns_and_is_aligned(small_model, test_set):
     probabilities = small_model.pipeline.predict_proba(test_set.X)
     read, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     lines = evaluate(test_set.labels, read, confidence).to_text().splitlines()
@@ -137,13 +139,13 @@ def test_the_text_fits_80_columns_and_is_aligned(small_model, test_set):
     assert len({len(row) for row in rows}) == 1
 
 
-def test_a_class_that_was_never_read_is_listed():
+def test_class_that_is_never_predicted_is_listed():
     evaluation = evaluate(np.array([0, 1]), np.array([0, 0]))
     assert evaluation.classes.tolist() == [0, 1]
     assert evaluation.precision[1] == 0
 
 
-def test_the_plot_is_a_picture():
+def test_plot_can_be_saved():
     buffer = io.BytesIO()
     plot_confusion(evaluate(TRUE, READ)).savefig(buffer, format="png")
     image = Image.open(buffer)
@@ -151,7 +153,7 @@ def test_the_plot_is_a_picture():
     assert min(image.size) > 500
 
 
-def test_the_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
+def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[plot\]'"):
         plot_confusion(evaluate(TRUE, READ))
