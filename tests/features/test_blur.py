@@ -1,4 +1,4 @@
-"""Blurred digits: as much ink, less of it in one place."""
+"""Blurred digits have the same ink, more widely spread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from mnist_svm.features.moments import image_moments
 
 
 @parametrize_with_checks([Blur()])
-def test_blur_keeps_the_contract_of_scikit_learn(estimator, check):
-    # No check is waived.
+def test_blur_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
 def test_the_spread_of_a_digit_grows_by_that_of_the_gaussian(test_set):
-    # Small ones, well inside the frame.
+    # Small digits, which stay inside the frame.
     X = NormalizeSize(extent=0.12).fit_transform(test_set.X[:500])
     before = image_moments(X.reshape(-1, 28, 28))
     blurred = Blur(sigma=1.0).fit_transform(X)
@@ -28,16 +27,15 @@ def test_the_spread_of_a_digit_grows_by_that_of_the_gaussian(test_set):
     np.testing.assert_allclose(after.s_ij, before.s_ij, atol=0.02)
 
 
-def test_no_blur_changes_nothing(test_set):
+def test_sigma_zero_changes_nothing(test_set):
     X = test_set.X[:50]
     np.testing.assert_array_equal(Blur(sigma=0).fit_transform(X), X)
 
 
-def test_blurred_digits_a_pixel_apart_are_nearer_to_each_other(test_set):
+def test_blur_reduces_the_distance_of_digits_shifted_by_a_pixel(test_set):
     def distance(images):
-        moved = np.roll(images, 1, axis=2)
-        lengths = [np.linalg.norm(x) for x in (images - moved, images)]
-        return lengths[0] / lengths[1]
+        shifted = np.roll(images, 1, axis=2)
+        return np.linalg.norm(images - shifted) / np.linalg.norm(images)
 
     images = test_set.images[:200].astype(float)
     blurred = Blur().fit_transform(test_set.X[:200]).reshape(-1, 28, 28)
@@ -45,6 +43,6 @@ def test_blurred_digits_a_pixel_apart_are_nearer_to_each_other(test_set):
 
 
 @pytest.mark.parametrize("sigma", [-0.1, 11, float("nan")])
-def test_a_blur_that_makes_no_sense_is_refused(test_set, sigma):
+def test_a_sigma_out_of_range_is_rejected(test_set, sigma):
     with pytest.raises(ValueError, match="sigma must be from 0 to 10"):
         Blur(sigma=sigma).fit(test_set.X[:5])

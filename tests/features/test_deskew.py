@@ -1,4 +1,4 @@
-"""Moments and deskewing, against slow loops that are obviously right."""
+"""Moments and deskewing, compared with slow loops over the definitions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from mnist_svm.features.moments import image_moments
 
 
 @parametrize_with_checks([Deskew()])
-def test_deskew_keeps_the_contract_of_scikit_learn(estimator, check):
-    # No check is waived.
+def test_deskew_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
 def slow_moments(image):
-    """Total, centroid and second central moments, by the definition."""
+    """Return total, centroid and second central moments, by the definition."""
     height, width = image.shape
     pixels = [(i, j, float(image[i, j])) for i in range(height) for j in range(width)]
     total = sum(w for _, _, w in pixels)
@@ -36,7 +35,7 @@ def slow_moments(image):
 
 
 def slow_sample(image, row, column):
-    """The bilinear sample at a point, zero outside the image."""
+    """Return the bilinear sample at a point, zero outside the image."""
     height, width = image.shape
     i, j = math.floor(row), math.floor(column)
     value = 0.0
@@ -63,9 +62,9 @@ def test_moments_equal_the_definition_on_real_digits(train_set):
     images = train_set.images[::600]
     moments = image_moments(images)
     for k, image in enumerate(images):
-        found = [moments.m00[k], moments.mu_i[k], moments.mu_j[k]]
-        found += [moments.s_ii[k], moments.s_ij[k], moments.s_jj[k]]
-        np.testing.assert_allclose(found, slow_moments(image), rtol=1e-9, atol=1e-9)
+        actual = [moments.m00[k], moments.mu_i[k], moments.mu_j[k]]
+        actual += [moments.s_ii[k], moments.s_ij[k], moments.s_jj[k]]
+        np.testing.assert_allclose(actual, slow_moments(image), rtol=1e-9, atol=1e-9)
 
 
 def test_moments_of_a_blank_image_are_zero_about_the_middle():
@@ -77,7 +76,7 @@ def test_moments_of_a_blank_image_are_zero_about_the_middle():
 def test_deskew_equals_the_slow_reference_on_200_real_images(train_set):
     images = train_set.images[::300]
     assert len(images) == 200
-    # In units of 0-255; the same in units of 0-1 is 255 times closer still.
+    # The tolerance is for pixels of 0-255.
     slow = np.stack([slow_deskew(image) for image in images])
     np.testing.assert_allclose(deskew(images), slow, atol=1e-4, rtol=0)
 
@@ -92,8 +91,8 @@ def test_every_real_image_is_upright_and_centred_afterwards(request, split):
     assert np.abs(after.mu_j - 13.5).max() < 0.5
 
 
-def test_only_images_left_leaning_by_the_plain_formula_are_sampled_again(train_set):
-    # Number 4153 is a flat, very slanted digit: one pass leaves 5 % of s_ii, the second does not.
+def test_an_image_that_still_leans_is_sampled_again(train_set):
+    # Image 4153 is a flat, very slanted digit: one pass leaves a shear of 5 %, two less than 2 %.
     image = train_set.images[4153]
     _, _, _, s_ii, _, _ = slow_moments(image)
     once = slow_moments(slow_deskew(image))[4]
@@ -125,19 +124,19 @@ def test_a_flat_bar_is_centred_but_not_sheared():
     assert moved.s_ij[0] == pytest.approx(image_moments(image[None]).s_ij[0], abs=1e-5)
 
 
-def test_the_units_of_the_pixels_are_kept(train_set):
+def test_the_unit_of_the_pixels_is_kept(train_set):
     images = train_set.images[:100]
     np.testing.assert_allclose(deskew(images / 255) * 255, deskew(images), atol=1e-4)
 
 
-def test_an_image_does_not_depend_on_those_beside_it(train_set):
+def test_the_result_does_not_depend_on_the_batch(train_set):
     images = train_set.images[:130]
-    together = deskew(images)
+    in_batch = deskew(images)
     alone = np.concatenate([deskew(image[None]) for image in images])
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(in_batch, alone)
 
 
-def test_no_images_give_no_images():
+def test_an_empty_batch_stays_empty():
     assert deskew(np.zeros((0, 28, 28), dtype=np.uint8)).shape == (0, 28, 28)
 
 
@@ -148,7 +147,7 @@ def test_no_images_give_no_images():
     seed=st.integers(0, 2**32 - 1),
     ink=st.floats(0.01, 1),
 )
-def test_any_image_keeps_its_shape_and_range(height, width, seed, ink):
+def test_every_image_keeps_its_shape_and_range(height, width, seed, ink):
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (1, height, width)) * (rng.random((1, height, width)) < ink)
     out = deskew(image)
@@ -159,7 +158,7 @@ def test_any_image_keeps_its_shape_and_range(height, width, seed, ink):
     assert out.max() <= image.max() + 1e-3
 
 
-def test_the_transformer_gives_float32_rows(train_set):
+def test_the_transformer_returns_float32_rows(train_set):
     X = train_set.X[:50]
     out = Deskew().fit_transform(X)
     assert out.dtype == np.float32
@@ -172,12 +171,12 @@ def test_the_image_shape_is_inferred(pixels, shape):
 
 
 @pytest.mark.parametrize("image_shape", [(28, 27), (0, 784), (-28, -28)])
-def test_an_image_shape_that_does_not_fit_is_refused(image_shape):
+def test_an_image_shape_that_does_not_match_is_rejected(image_shape):
     with pytest.raises(ValueError, match="image_shape"):
         Deskew(image_shape=image_shape).fit(np.ones((2, 784)))
 
 
-def test_negative_pixels_are_refused():
+def test_negative_pixels_are_rejected():
     with pytest.raises(ValueError, match="Negative values"):
         Deskew().fit(np.full((2, 784), -1.0))
 
