@@ -20,7 +20,7 @@ MAX_LABEL = np.iinfo(np.int32).max
 class GrowableArray:
     """Array that grows by blocks of rows.
 
-    It grows in small steps, because the operating system moves large memory without copying.
+    It grows by 1/16, which wastes little memory; realloc remaps large blocks instead of copying.
 
     Parameters
     ----------

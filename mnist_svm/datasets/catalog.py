@@ -1,4 +1,4 @@
-"""Catalog of the data sets with names: files, checksums, mirrors, licences and classes."""
+"""Catalog of public data sets: files, checksums, mirrors, licences and classes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def stratified_subset(labels: Labels, size: int, random_state: int) -> IntArray:
         raise ValueError(msg)
     order = np.random.default_rng(random_state).permutation(len(labels))
     shuffled = codes[order]
-    # The rank of each image in its class, scaled to 0-1: the smallest are a fair share of all.
+    # Rank of each image in its class, scaled to 0-1: the smallest have the class proportions.
     by_class = np.argsort(shuffled, kind="stable")
     first = np.cumsum(counts) - counts
     rank = np.empty(len(labels))

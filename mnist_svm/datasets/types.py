@@ -1,4 +1,4 @@
-"""Types that all modules of data sets share."""
+"""Types shared by the modules of `mnist_svm.datasets`."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def test_any_format_can_be_evaluated(run, parted, small_model_file):
 def test_evaluation_on_the_training_images_is_reported(run, parted, tmp_path):
     model = tmp_path / "m.joblib"
     assert run("train", "--data", parted / "train.csv", "-o", model).exit_code == 0
-    said = "The model was trained on these very images"
+    said = "The model was trained on these images"
     assert said in run("eval", "--data", parted / "train.csv", "--model", model).stderr
     assert said not in run("eval", "--data", parted / "test.csv", "--model", model).stderr
 

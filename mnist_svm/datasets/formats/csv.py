@@ -23,7 +23,7 @@ from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, open_payload, write_
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, sanitize
 
-# Bytes; more than 785 numbers need. Without a limit a "line" could be the whole file.
+# Longest line to read, in bytes. A binary file may be one line.
 MAX_LINE = 1 << 16
 
 # Names of a column of labels, in lower case.

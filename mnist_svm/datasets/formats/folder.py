@@ -57,13 +57,8 @@ def read_picture(file: BinaryIO, name: str) -> Images:
         raise FormatError(msg) from error
 
 
-def find_class_folders(folder: Path) -> dict[str, Path]:
-    """Find the sub-folders with pictures; their names are the classes.
-
-    Returns
-    -------
-    dict of name to Path, numbers in numerical order, then words in alphabetical order
-    """
+def _class_folders(folder: Path) -> dict[str, Path]:
+    """Return the sub-folders with pictures by name: numbers in order, then words."""
     folders = [path for path in folder.iterdir() if path.is_dir() and any(_find_pictures(path))]
     folders.sort(
         key=lambda path: (int(path.name) if _is_number(path.name) else math.inf, path.name)
@@ -72,23 +67,18 @@ def find_class_folders(folder: Path) -> dict[str, Path]:
 
 
 def find_picture_parts(folder: Path) -> dict[str, Path]:
-    """Find the folders of the splits, or of the whole data set.
-
-    Returns
-    -------
-    dict of "train", "test" or "all" to Path; empty if there are none
-    """
+    """Return the folders of the parts "train" and "test", or "all"; empty if there are none."""
     parts = {
         split: folder / name
         for split, names in SPLIT_FOLDERS.items()
         for name in reversed(names)
-        if (folder / name).is_dir() and find_class_folders(folder / name)
+        if (folder / name).is_dir() and _class_folders(folder / name)
     }
     if parts:
         return parts
     # Pictures directly in "train" and "test" have no class.
     split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
-    return {"all": folder} if set(find_class_folders(folder)) - split_names else {}
+    return {"all": folder} if set(_class_folders(folder)) - split_names else {}
 
 
 def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledImages:
@@ -114,7 +104,7 @@ def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledI
     OSError
         If a file cannot be opened.
     """
-    classes = find_class_folders(Path(folder))
+    classes = _class_folders(Path(folder))
     if not classes:
         msg = f"{os.fspath(folder)}: no sub-folders with pictures, one per class"
         raise FormatError(msg)

@@ -30,7 +30,7 @@ ARRAY_NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "all": (("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")),
 }
 
-# Bytes.
+# Largest header of an array to read, in bytes.
 MAX_HEADER = 1 << 14
 
 # Exceptions that zipfile and NumPy raise for damaged archives.
@@ -50,16 +50,7 @@ _READING_ERRORS = (
 
 
 def find_npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
-    """Find the parts of an archive by the names of its arrays.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    mapping from "train", "test" or "all" to the names of images and labels
-        The array of labels may be missing.
+    """Return the names of the arrays of images and labels, which may be missing, of each part.
 
     Raises
     ------

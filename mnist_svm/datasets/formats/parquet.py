@@ -34,12 +34,7 @@ if TYPE_CHECKING:
 
 
 def find_parquet_parts(folder: Path) -> dict[str, list[Path]]:
-    """Find the Parquet files of each split, in a folder or one of its sub-folders.
-
-    Returns
-    -------
-    dict of "train" or "test" to the files in order; empty if there are none
-    """
+    """Return the Parquet files of each split, from a folder or one of its sub-folders."""
     for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
         files = {split: sorted(place.glob(f"{split}*.parquet")) for split in ("train", "test")}
         if any(files.values()):
