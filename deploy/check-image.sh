@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the image and tries it under the terms of the manifests: not as root, on a read-only file
-# system, without capabilities and, as the requests come from inside, without a network.
-#   deploy/check-image.sh [OPTION OF THE BUILD]...
-# ENGINE=podman takes podman instead of docker, IMAGE another name.
+# Build the image and test it with the restrictions of the manifests: not as root, on a read-only file
+# system, without capabilities. Requests come from inside the container, so it needs no network.
+#   deploy/check-image.sh [BUILD OPTION]...
+# Environment: ENGINE (default docker), IMAGE (default mnist-svm:check).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=${ENGINE:-docker}
 image=${IMAGE:-mnist-svm:check}
-locked=(--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt no-new-privileges
+restrictions=(--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt no-new-privileges
   --memory 1536m --cpus 2)
 
 server=
@@ -19,15 +19,15 @@ fail() {
 
 "$engine" build --tag "$image" "$@" .
 
-read -r _ digit _ < <("$engine" run --rm -i "${locked[@]}" "$image" predict - <images_test/7.png) || true
-[ "$digit" = 7 ] || fail "the command read a 7 as $digit"
+read -r _ digit _ < <("$engine" run --rm -i "${restrictions[@]}" "$image" predict - <images_test/7.png) || true
+[ "$digit" = 7 ] || fail "the command reads a 7 as $digit"
 echo "The command reads a 7"
 
-began=$(date +%s%N)
-server=$("$engine" run --detach "${locked[@]}" "$image")
+start=$(date +%s%N)
+server=$("$engine" run --detach "${restrictions[@]}" "$image")
 trap '"$engine" rm --force "$server" >/dev/null' EXIT
 inside() { "$engine" exec -i "$server" "$@"; }
-# Ends with an error unless it is answered with 200.
+# Send a request; fail unless its status is 200.
 request() {
   inside python -c '
 import sys
@@ -36,34 +36,34 @@ method, path, *headers = sys.argv[1:]
 connection = HTTPConnection("127.0.0.1", 8000, timeout=30)
 body = sys.stdin.buffer.read()
 connection.request(method, path, body, dict(header.split(": ") for header in headers))
-answer = connection.getresponse()
-print(answer.read().decode())
-sys.exit(answer.status != 200)' "$@"
+response = connection.getresponse()
+print(response.read().decode())
+sys.exit(response.status != 200)' "$@"
 }
 
 until request GET /ready </dev/null >/dev/null 2>&1; do
-  [ "$("$engine" inspect --format '{{.State.Running}}' "$server")" = true ] || fail "it ended"
-  [ $(($(date +%s%N) - began)) -lt 60000000000 ] || fail "not ready after 60 s"
+  [ "$("$engine" inspect --format '{{.State.Running}}' "$server")" = true ] || fail "the server exited"
+  [ $(($(date +%s%N) - start)) -lt 60000000000 ] || fail "not ready after 60 s"
 done
-echo "Ready after $((($(date +%s%N) - began) / 1000000)) ms, of which the engine takes some"
+echo "Ready after $((($(date +%s%N) - start) / 1000000)) ms, including the start of the container"
 
-[ "$(inside id -u)" -ne 0 ] || fail "it runs as root"
-# Even root, to whom the folder belongs, cannot.
-"$engine" exec --user 0 "$server" touch /opt/mnist-svm/probe 2>/dev/null && fail "it can be written to"
+[ "$(inside id -u)" -ne 0 ] || fail "the server runs as root"
+# Not even root, the owner of the folder, can write.
+"$engine" exec --user 0 "$server" touch /opt/mnist-svm/probe 2>/dev/null && fail "the file system is writable"
 
 for digit in {0..9}; do
-  answer=$(request POST /predict 'Content-Type: image/png' <"images_test/$digit.png") ||
-    fail "the server answered $digit with $answer"
+  response=$(request POST /predict 'Content-Type: image/png' <"images_test/$digit.png") ||
+    fail "the request with a $digit failed: $response"
   read=$(inside python -c 'import json, sys; print(json.load(sys.stdin)["predictions"][0]["digit"])' \
-    <<<"$answer")
-  [ "$read" = "$digit" ] || fail "the server read $digit as $read"
+    <<<"$response")
+  [ "$read" = "$digit" ] || fail "the server reads a $digit as $read"
 done
-echo "The server reads ten of ten"
+echo "The server reads all ten digits"
 
 "$engine" stats --no-stream --format 'Memory {{.MemUsage}}' "$server"
 echo "Size   $(($("$engine" image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
 
 "$engine" kill --signal TERM "$server" >/dev/null
-status=$(timeout 40 "$engine" wait "$server") || fail "it goes on 40 s after SIGTERM"
-[ "$status" = 0 ] || fail "after SIGTERM it ended with $status"
-echo "It ends at SIGTERM"
+status=$(timeout 40 "$engine" wait "$server") || fail "the server still runs 40 s after SIGTERM"
+[ "$status" = 0 ] || fail "the exit code after SIGTERM is $status"
+echo "The server exits on SIGTERM"

@@ -1,9 +1,9 @@
-"""Take pictures of the page of ``mnist-svm serve``: ``docs/serve-light.png``, ``serve-dark.png``.
+"""Take the screenshots ``docs/serve-light.png`` and ``docs/serve-dark.png`` of the web page.
 
     python -m tools.serve_screenshots
 
-A digit is drawn, and a row of ``docs/page.jpg`` is dropped. Needs what the tests of the page need:
-the extra `dev` and the commands chromium and chromedriver.
+One shows a drawn digit, the other a row of ``docs/page.jpg``. Needs the extra `dev` and the commands
+chromium and chromedriver.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 WIDTH, HEIGHT = 1200, 760
 
-# Of docs/page.jpg.
+# Left, top, right, bottom in docs/page.jpg.
 FIRST_ROW = 0, 0, 960, 180
 
 
 def main() -> None:
-    """Write both pictures."""
+    """Take both screenshots."""
     row = io.BytesIO()
     with Image.open(DOCS / "page.jpg") as paper:
         paper.crop(FIRST_ROW).save(row, format="PNG")
-    # The page shows the port that a server takes if it is told none.
+    # The screenshots show the default port.
     with serving("--port", "8000") as server, browsing() as page:
         page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         page.open(server.url, width=WIDTH, height=HEIGHT)

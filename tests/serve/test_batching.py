@@ -85,7 +85,7 @@ def run(
     assert unhandled == []
 
 
-async def classify(batcher: Batcher, *numbers: int) -> list[int]:
+async def predict(batcher: Batcher, *numbers: int) -> list[int]:
     confidences = await batcher.classify(make_images(*numbers))
     assert confidences.shape == (len(numbers), 1)
     return [int(value) for value in confidences[:, 0]]
@@ -97,7 +97,7 @@ async def start_blocked(
     """Start a request, and return when the classifier blocks on it."""
     recorder.gate.clear()
     recorder.is_called.clear()
-    task = asyncio.create_task(classify(batcher, number))
+    task = asyncio.create_task(predict(batcher, number))
     assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
     return task
 
@@ -114,7 +114,7 @@ async def start(*requests: Awaitable[list[int]]) -> list[asyncio.Task[list[int]]
 
 def test_concurrent_requests_share_a_batch(recorder):
     async def scenario(batcher: Batcher) -> None:
-        found = await asyncio.gather(*[classify(batcher, number) for number in range(10)])
+        found = await asyncio.gather(*[predict(batcher, number) for number in range(10)])
         assert found == [[number] for number in range(10)]
 
     run(recorder, scenario)
@@ -124,7 +124,7 @@ def test_concurrent_requests_share_a_batch(recorder):
 def test_requests_during_a_batch_share_the_next(recorder):
     async def scenario(batcher: Batcher) -> None:
         first = await start_blocked(batcher, recorder, 1)
-        others = await start(*[classify(batcher, number, number + 1) for number in range(5)])
+        others = await start(*[predict(batcher, number, number + 1) for number in range(5)])
         assert recorder.batches == [1]
         recorder.gate.set()
         assert await first == [1]
@@ -145,7 +145,7 @@ def test_a_single_request_waits_for_the_batch_delay(recorder, monkeypatch):
             return later(delay, *rest, **more)
 
         monkeypatch.setattr(loop, "call_later", recording)
-        assert await classify(batcher, 7) == [7]
+        assert await predict(batcher, 7) == [7]
         assert delays == [BATCH_DELAY]
 
     run(recorder, scenario)
@@ -168,7 +168,7 @@ def test_later_requests_do_not_extend_the_delay(recorder, monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(asyncio.get_running_loop(), "call_later", recording)
-            first, second = await start(classify(batcher, 1), classify(batcher, 2))
+            first, second = await start(predict(batcher, 1), predict(batcher, 2))
             (end,) = ends
             assert recorder.batches == []
             end()
@@ -199,7 +199,7 @@ def test_a_full_batch_does_not_wait(recorder, monkeypatch, sizes):
 )
 def test_a_large_request_is_split_into_batches(recorder, size, batches):
     async def scenario(batcher: Batcher) -> None:
-        assert await classify(batcher, *range(size)) == list(range(size))
+        assert await predict(batcher, *range(size)) == list(range(size))
 
     assert IMAGES_PER_BATCH == 64
     run(recorder, scenario)
@@ -210,7 +210,7 @@ def test_a_small_request_overtakes_the_rest_of_a_later_large_one(recorder):
     async def scenario(batcher: Batcher) -> None:
         order: list[str] = []
         first = await start_blocked(batcher, recorder, 0)
-        tasks = await start(classify(batcher, 1), classify(batcher, *range(1000)))
+        tasks = await start(predict(batcher, 1), predict(batcher, *range(1000)))
         for name, task in zip(("small", "large"), tasks, strict=True):
             task.add_done_callback(lambda _, name=name: order.append(name))
         recorder.gate.set()
@@ -224,7 +224,7 @@ def test_a_small_request_overtakes_the_rest_of_a_later_large_one(recorder):
 def test_small_requests_fill_the_last_batch_of_a_large_one(recorder):
     async def scenario(batcher: Batcher) -> None:
         tasks = await start(
-            classify(batcher, *range(150)), *[classify(batcher, 7) for _ in range(42)]
+            predict(batcher, *range(150)), *[predict(batcher, 7) for _ in range(42)]
         )
         found = await asyncio.gather(*tasks)
         assert found == [list(range(150)), *[[7]] * 42]
@@ -238,7 +238,7 @@ def test_on_batch_gets_the_size_of_each_batch(recorder):
 
     async def play(executor: ThreadPoolExecutor) -> None:
         batcher = Batcher(recorder, executor, sizes.append)
-        await asyncio.gather(classify(batcher, *range(70)), classify(batcher, 1))
+        await asyncio.gather(predict(batcher, *range(70)), predict(batcher, 1))
 
     with one_thread() as executor:
         asyncio.run(play(executor))
@@ -263,7 +263,7 @@ def test_each_request_gets_its_own_results_in_order(requests):
         for _ in range(turns):
             await asyncio.sleep(0)
         mine = [next(numbers) for _ in range(size)]
-        assert await classify(batcher, *mine) == mine
+        assert await predict(batcher, *mine) == mine
 
     async def scenario(batcher: Batcher) -> None:
         await asyncio.gather(*[late(batcher, size, turns) for size, turns in requests])
@@ -307,10 +307,10 @@ def test_an_error_reaches_its_batch_only(recorder):
             await first
         recorder.n_errors = 1
         failed = await asyncio.gather(
-            classify(batcher, 1), classify(batcher, 2), return_exceptions=True
+            predict(batcher, 1), predict(batcher, 2), return_exceptions=True
         )
         assert [type(error) for error in failed] == [ArithmeticError] * 2
-        assert await asyncio.gather(classify(batcher, 3), classify(batcher, 4)) == [[3], [4]]
+        assert await asyncio.gather(predict(batcher, 3), predict(batcher, 4)) == [[3], [4]]
 
     run(recorder, scenario)
     assert recorder.batches == [1, 2, 2]
@@ -324,9 +324,9 @@ def test_an_error_in_one_part_fails_the_request(recorder, bad):
 
     async def scenario(batcher: Batcher) -> None:
         with pytest.raises(ArithmeticError):
-            await classify(batcher, *range(3 * IMAGES_PER_BATCH))
+            await predict(batcher, *range(3 * IMAGES_PER_BATCH))
         # The other parts are finished by then.
-        assert await classify(batcher, 5) == [5]
+        assert await predict(batcher, 5) == [5]
 
     run(classify, scenario)
     assert recorder.batches[bad] == IMAGES_PER_BATCH
@@ -335,7 +335,7 @@ def test_an_error_in_one_part_fails_the_request(recorder, bad):
 def test_a_cancelled_request_is_not_classified(recorder):
     async def scenario(batcher: Batcher) -> None:
         first = await start_blocked(batcher, recorder, 0)
-        gone, stays = await start(classify(batcher, 1, 1, 1), classify(batcher, 2))
+        gone, stays = await start(predict(batcher, 1, 1, 1), predict(batcher, 2))
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
@@ -349,13 +349,13 @@ def test_a_cancelled_request_is_not_classified(recorder):
 def test_the_rest_of_a_cancelled_large_request_is_not_classified(recorder):
     async def scenario(batcher: Batcher) -> None:
         recorder.gate.clear()
-        (large,) = await start(classify(batcher, *range(1000)))
+        (large,) = await start(predict(batcher, *range(1000)))
         assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
         large.cancel()
         with pytest.raises(asyncio.CancelledError):
             await large
         recorder.gate.set()
-        assert await classify(batcher, 3) == [3]
+        assert await predict(batcher, 3) == [3]
 
     run(recorder, scenario)
     assert recorder.batches == [64, 1]
@@ -364,14 +364,14 @@ def test_the_rest_of_a_cancelled_large_request_is_not_classified(recorder):
 def test_cancelling_a_running_request_does_not_affect_others(recorder):
     async def scenario(batcher: Batcher) -> None:
         recorder.gate.clear()
-        gone, stays = await start(classify(batcher, 1, 1), classify(batcher, 2))
+        gone, stays = await start(predict(batcher, 1, 1), predict(batcher, 2))
         assert await asyncio.to_thread(recorder.is_called.wait, TIMEOUT)
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
         recorder.gate.set()
         assert await stays == [2]
-        assert await classify(batcher, 3) == [3]
+        assert await predict(batcher, 3) == [3]
 
     run(recorder, scenario)
     assert recorder.batches == [3, 1]
@@ -380,13 +380,13 @@ def test_cancelling_a_running_request_does_not_affect_others(recorder):
 def test_nothing_is_classified_if_all_requests_are_cancelled(recorder):
     async def scenario(batcher: Batcher) -> None:
         first = await start_blocked(batcher, recorder, 0)
-        tasks = await start(*[classify(batcher, number) for number in range(5)])
+        tasks = await start(*[predict(batcher, number) for number in range(5)])
         for task in tasks:
             task.cancel()
         recorder.gate.set()
         await first
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert await classify(batcher, 9) == [9]
+        assert await predict(batcher, 9) == [9]
 
     run(recorder, scenario)
     assert recorder.batches == [1, 1]
@@ -396,7 +396,7 @@ def test_nothing_is_classified_if_all_requests_are_cancelled(recorder):
 def test_a_closed_executor_fails_all_requests(recorder, size):
     async def scenario(batcher: Batcher) -> None:
         batcher._executor.shutdown()
-        requests = [classify(batcher, 1), classify(batcher, *range(size))]
+        requests = [predict(batcher, 1), predict(batcher, *range(size))]
         found = await asyncio.gather(*requests, return_exceptions=True)
         assert [type(error) for error in found] == [RuntimeError, RuntimeError]
 
@@ -408,7 +408,7 @@ def test_a_batch_dropped_by_the_executor_is_cancelled(recorder):
     async def scenario(batcher: Batcher) -> None:
         release = threading.Event()
         batcher._executor.submit(release.wait, TIMEOUT)
-        tasks = await start(classify(batcher, *range(IMAGES_PER_BATCH)))
+        tasks = await start(predict(batcher, *range(IMAGES_PER_BATCH)))
         batcher._executor.shutdown(wait=False, cancel_futures=True)
         release.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
