@@ -214,7 +214,7 @@ def test_class_names_are_printed(run, tmp_path, word_classes):
         (["7.png", "--submission", "s.csv"], "--submission needs --data"),
         (
             ["--data", "mnist", "--submission", "s.csv", "--reject-below", "0.9"],
-            "no place for a rejected digit",
+            "--submission cannot contain rejected digits",
         ),
     ],
 )
