@@ -1,13 +1,14 @@
-"""Speed of deskewing, beside the same transform by `scipy.ndimage` in the same run.
+"""Compare the speed of `Deskew` with that of the same transform by `scipy.ndimage`.
 
     python -m benchmarks.deskew
 
-Prints the best of five runs over the 60,000 training images, one process, one thread.
+Prints the best of five runs over the 60,000 training images, in one thread.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -20,7 +21,7 @@ PEER_IMAGES = 3000
 
 
 def peer(images: np.ndarray) -> np.ndarray:
-    """Deskew image by image, as one would with `scipy.ndimage.affine_transform`."""
+    """Deskew image by image with `scipy.ndimage.affine_transform`."""
     moments = image_moments(images)
     out = np.empty(images.shape, dtype=np.float32)
     for k, image in enumerate(images):
@@ -32,26 +33,26 @@ def peer(images: np.ndarray) -> np.ndarray:
     return out
 
 
-def best_of(repeats: int, work) -> float:
-    """Least seconds of several runs."""
+def best_of(repeats: int, function: Callable[[], object]) -> float:
+    """Return the least duration of several runs, in seconds."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        work()
+        function()
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 
 
 def main() -> None:
-    """Time both and print images per second and their ratio."""
+    """Measure and print the images per second of both, and the ratio."""
     train = load_dataset("mnist", split="train")
     X, few = train.X, train.images[:PEER_IMAGES]
     transformer = Deskew().fit(X)
-    ours = len(X) / best_of(REPEATS, lambda: transformer.transform(X))
-    theirs = len(few) / best_of(REPEATS, lambda: peer(few))
-    print(f"mnist_svm.Deskew                    {ours:>9,.0f} images/s")
-    print(f"scipy.ndimage.affine_transform      {theirs:>9,.0f} images/s")
-    print(f"ratio                               {ours / theirs:>9.1f}")
+    speed = len(X) / best_of(REPEATS, lambda: transformer.transform(X))
+    scipy_speed = len(few) / best_of(REPEATS, lambda: peer(few))
+    print(f"mnist_svm.Deskew                    {speed:>9,.0f} images/s")
+    print(f"scipy.ndimage.affine_transform      {scipy_speed:>9,.0f} images/s")
+    print(f"ratio                               {speed / scipy_speed:>9.1f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""GradientFeatures beside scipy.ndimage, on MNIST's test images, in one run.
+"""Compare the speed of `GradientFeatures` with that of `scipy.ndimage` on MNIST's test images.
 
     python -m benchmarks.gradients
 
-Both make the same features; scipy goes image by image. Ours is measured with one thread and with
-one a core, on MNIST's 28 x 28 pixels and on the 32 x 32 of the recipe ``gradient``.
+Both compute the same features, SciPy image by image. `GradientFeatures` is measured with one thread
+and with one per core, on MNIST's 28 x 28 pixels and on the 32 x 32 of the recipe ``gradient``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import partial
 from math import isqrt
 
 import numpy as np
-from deskew import best_of
 from scipy import ndimage
 
+from benchmarks.deskew import best_of
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures
 from mnist_svm.models.recipes import RECIPES
@@ -33,28 +33,28 @@ def main() -> None:
         few = images[:PEER_IMAGES]
         transformer = GradientFeatures(directions=DIRECTIONS).fit(images)
         assert abs(transformer.transform(few) - peer(few).astype(int)).max() <= 1
-        theirs = len(few) / best_of(REPEATS, partial(peer, few))
-        print(f"{side} x {side}, scipy.ndimage       {theirs:>9,.0f} images/s")
-        for n_jobs, threads in ((1, "one thread"), (-1, "one a core")):
+        scipy_speed = len(few) / best_of(REPEATS, partial(peer, few))
+        print(f"{side} x {side}, scipy.ndimage       {scipy_speed:>9,.0f} images/s")
+        for n_jobs, threads in ((1, "one thread"), (-1, "one per core")):
             transformer.set_params(n_jobs=n_jobs)
-            ours = len(images) / best_of(REPEATS, partial(transformer.transform, images))
-            print(f"{side} x {side}, ours, {threads}    {ours:>9,.0f} images/s")
-            print(f"ratio                        {ours / theirs:>9.0f}")
+            speed = len(images) / best_of(REPEATS, partial(transformer.transform, images))
+            print(f"{side} x {side}, GradientFeatures, {threads}    {speed:>9,.0f} images/s")
+            print(f"ratio                        {speed / scipy_speed:>9.0f}")
 
 
 def peer(X: np.ndarray) -> np.ndarray:
-    """The features, image by image."""
+    """Compute the features image by image."""
     side = isqrt(X.shape[1])
     return np.array([_with_scipy(image.reshape(side, side)) for image in X])
 
 
 def _with_scipy(image: np.ndarray) -> np.ndarray:
-    """The features of one image, by the functions of scipy.ndimage."""
+    """Compute the features of one image with scipy.ndimage."""
     image = image.astype(np.float64)
-    across, down = (ndimage.sobel(image, axis=axis, mode="constant") for axis in (1, 0))
+    g_x, g_y = (ndimage.sobel(image, axis=axis, mode="constant") for axis in (1, 0))
     step = 2 * np.pi / DIRECTIONS
-    sector, angle = np.divmod(np.arctan2(down, across) % (2 * np.pi), step)
-    length = np.hypot(across, down) / np.sin(step)
+    sector, angle = np.divmod(np.arctan2(g_y, g_x) % (2 * np.pi), step)
+    length = np.hypot(g_x, g_y) / np.sin(step)
     planes = np.zeros((DIRECTIONS, *image.shape))
     rows, columns = np.indices(image.shape)
     sector = sector.astype(int) % DIRECTIONS
@@ -62,14 +62,16 @@ def _with_scipy(image: np.ndarray) -> np.ndarray:
     planes[(sector + 1) % DIRECTIONS, rows, columns] = length * np.sin(angle)
     cell = len(image) / GRID
     centres = cell * (np.arange(GRID) + 0.5) - 0.5
-    # Blurring with zeros around, divided by what the weights inside the frame add up to.
-    blur = [_sampled(plane, centres, cell / 2) for plane in [*planes, np.ones(image.shape)]]
-    strengths = np.array(blur[:-1]) / blur[-1] / MAX_GRADIENT
+    # Blurred ones are the sum of the weights inside the frame.
+    *blurred, weights = (
+        _blur_and_sample(plane, centres, cell / 2) for plane in [*planes, np.ones(image.shape)]
+    )
+    strengths = np.array(blurred) / weights / MAX_GRADIENT
     return np.rint(255 * np.sqrt(strengths)).ravel()
 
 
-def _sampled(plane: np.ndarray, centres: np.ndarray, sigma: float) -> np.ndarray:
-    """A plane blurred by a Gaussian about each of the grid's points."""
+def _blur_and_sample(plane: np.ndarray, centres: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur a plane with a Gaussian and sample it at the grid points."""
     for axis in (0, 1):
         parts = [
             np.tensordot(

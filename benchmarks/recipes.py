@@ -1,11 +1,12 @@
-"""Train each recipe from scratch and measure it once: the figures of the README's tables.
+"""Train and evaluate each recipe: the figures in the README's tables.
 
     python -m benchmarks.recipes                          MNIST, three seeds of each recipe
-    python -m benchmarks.recipes --data FOLDER            another data set, one seed, beside SVC
+    python -m benchmarks.recipes --data FOLDER            another data set, one seed, and SVC
     python -m benchmarks.recipes --recipe gradient        one recipe
 
-Each training and each evaluation is a process of its own: what a user starts, with all that it
-takes. Writes ``benchmarks/recipes.md`` or, for another data set, ``benchmarks/recipes_NAME.md``.
+Each training and each evaluation is a separate process, whose times include the start of Python and
+all files read and written. Writes ``benchmarks/recipes.md`` or, for another data set,
+``benchmarks/recipes_NAME.md``.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ COLUMNS = [
 ]
 HEADER = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
-# Its parameters left as they are, but for pixels from 0 to 1, as any tutorial has it.
+# Default parameters, on pixels from 0 to 1, as in most tutorials.
 SVC = """
 import json, sys
 import numpy as np
 from sklearn.svm import SVC
 from mnist_svm import load_dataset
 train, test = (load_dataset(sys.argv[1], split=split) for split in ("train", "test"))
-machine = SVC().fit(train.X / 255, train.labels)
-errors = int(np.count_nonzero(machine.predict(test.X / 255) != test.labels))
-print(json.dumps({"errors": errors, "n": len(test.labels), "support": len(machine.support_)}))
+svc = SVC().fit(train.X / 255, train.labels)
+errors = int(np.count_nonzero(svc.predict(test.X / 255) != test.labels))
+print(json.dumps({"errors": errors, "n": len(test.labels), "support": len(svc.support_)}))
 """
 
 
@@ -54,17 +55,17 @@ def main() -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--recipe", action="append", choices=list(RECIPES))
     parser.add_argument("--seeds", type=int)
-    given = parser.parse_args()
-    seeds = range(given.seeds or (3 if given.data == "mnist" else 1))
+    arguments = parser.parse_args()
+    seeds = range(arguments.seeds or (3 if arguments.data == "mnist" else 1))
     rows = []
-    for name in given.recipe or RECIPES:
-        rows.append(_row(f"`{name}`", [_measure(name, given.data, seed) for seed in seeds]))
+    for name in arguments.recipe or RECIPES:
+        rows.append(_row(f"`{name}`", [_measure(name, arguments.data, seed) for seed in seeds]))
         print(rows[-1], flush=True)
-    if given.data != "mnist":
-        rows.append(_svc(given.data))
+    if arguments.data != "mnist":
+        rows.append(_svc(arguments.data))
         print(rows[-1])
-    if not given.recipe:
-        suffix = "" if given.data == "mnist" else f"_{Path(given.data).name}"
+    if not arguments.recipe:
+        suffix = "" if arguments.data == "mnist" else f"_{Path(arguments.data).name}"
         (HERE / f"recipes{suffix}.md").write_text("\n".join([HEADER, *rows, ""]))
 
 
@@ -80,40 +81,40 @@ def _measure(recipe: str, data: str, seed: int) -> dict[str, Any]:
         "n": evaluated["n"],
         "seconds": seconds,
         "peak": peak,
-        "support": trained["support_vectors"],
+        "support": trained["n_support_vectors"],
         "bytes": trained["bytes"],
         "speed": evaluated["images_per_second"],
     }
 
 
 def _run(*arguments: object) -> tuple[dict[str, Any], float, int]:
-    """What a Python process prints, the seconds it takes and the bytes at its peak."""
+    """Run a Python process; return its JSON output, its seconds and its peak memory in bytes."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, cwd=HERE.parent
     )
     assert process.stdout is not None
-    said = process.stdout.read()
+    output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"failed: {arguments}")
     # Linux counts in KiB.
-    return json.loads(said), time.perf_counter() - start, usage.ru_maxrss * 1024
+    return json.loads(output), time.perf_counter() - start, usage.ru_maxrss * 1024
 
 
-def _row(name: str, of: list[dict[str, Any]]) -> str:
-    """Errors of all seeds, the worst time, memory and speed; the rest is of the first seed."""
-    errors = [result["errors"] for result in of]
-    accuracy = 1 - errors[0] / of[0]["n"]
+def _row(name: str, results: list[dict[str, Any]]) -> str:
+    """Format a row: errors of all seeds, worst time, memory and speed, the rest of one seed."""
+    first, errors = results[0], [result["errors"] for result in results]
+    accuracy = 1 - errors[0] / first["n"]
     cells = [
         name,
         ", ".join(map(str, errors)),
         f"{accuracy:.2%}",
-        f"{max(result['seconds'] for result in of):.0f} s",
-        f"{max(result['peak'] for result in of) / 2**30:.1f} GiB",
-        f"{of[0]['support']:,}",
-        f"{of[0]['bytes'] / 1e6:.1f} MB" if of[0]["bytes"] else "",
-        f"{min(result['speed'] for result in of):,.0f}" if of[0]["speed"] else "",
+        f"{max(result['seconds'] for result in results):.0f} s",
+        f"{max(result['peak'] for result in results) / 2**30:.1f} GiB",
+        f"{first['support']:,}",
+        f"{first['bytes'] / 1e6:.1f} MB" if first["bytes"] else "",
+        f"{min(result['speed'] for result in results):,.0f}" if first["speed"] else "",
     ]
     return f"| {' | '.join(cells)} |"
 

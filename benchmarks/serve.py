@@ -1,12 +1,11 @@
-"""Load a server on this machine and measure what it bears.
+"""Measure the throughput and latency of a server on this computer under load.
 
-    python -m benchmarks.serve                     all, 30 seconds each; writes benchmarks/serve.md
-    python -m benchmarks.serve --seconds 5 arrays  one load, for so long
+    python -m benchmarks.serve                     all loads, 30 s each; writes benchmarks/serve.md
+    python -m benchmarks.serve --seconds 5 arrays  one load, 5 s
 
 Clients and server share the cores. Each of 32 clients has one connection and sends its next request
-when it has the answer; beside them stands an endpoint of the same server that does nothing. The
-last load is beyond what the server takes: 400 clients, of which most are told to come again, and
-come again a little later.
+after the response. The load "nothing" requests an endpoint that does no work. The load "too many"
+exceeds the server's limits: 400 clients, most of which get 503 and retry after a short wait.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ from mnist_svm.datasets.load import load_dataset
 CLIENTS = 32
 TOO_MANY = 400
 
-# Seconds after which one that was sent away comes again.
-LATER = 0.2
+# Seconds before a client that got 503 retries.
+RETRY_SECONDS = 0.2
 
 HEADER = """\
 | load | clients | a second | median | 99 % within | status | memory |
@@ -44,9 +43,9 @@ HEADER = """\
 
 @dataclass
 class Load:
-    """Requests of one kind, and what became of them.
+    """Requests of one kind, and measurements of their responses.
 
-    ``labels`` are the digits that the answers ought to tell; none are compared if it is empty.
+    `labels` are the expected digits; if empty, predictions are not compared.
     """
 
     name: str
@@ -65,28 +64,28 @@ def main() -> None:
     parser.add_argument("loads", nargs="*")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--workers", type=int, default=1)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     table = [HEADER]
-    with server(given.workers) as (port, process):
+    with server(arguments.workers) as (port, process):
         for load in loads():
-            if given.loads and load.name not in given.loads:
+            if arguments.loads and load.name not in arguments.loads:
                 continue
-            uvloop.run(bear(load, port, process.pid, given.seconds))
-            table.append(told(load, given.seconds))
+            uvloop.run(run_load(load, port, process.pid, arguments.seconds))
+            table.append(row(load, arguments.seconds))
             print(table[-1], flush=True)
-    if not given.loads:
-        text = f"Loads of {given.seconds:g} s each, by `python -m benchmarks.serve`."
+    if not arguments.loads:
+        text = f"Loads of {arguments.seconds:g} s each, by `python -m benchmarks.serve`."
         Path(__file__).with_suffix(".md").write_text("\n".join([text, "", *table, ""]))
 
 
 @contextmanager
 def server(workers: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """A server process; its log goes nowhere, as a slow disk's speed is not what is measured."""
+    """Run a server process and discard its log, whose disk speed is not measured here."""
     command = [sys.executable, "-m", "mnist_svm", "serve", "--port", "0", "--workers", str(workers)]
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("w") as null:
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         line = process.stderr.readline()
-        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=nowhere)
+        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=null)
         try:
             yield int(line.split("http://127.0.0.1:")[1].split()[0]), process
         finally:
@@ -96,7 +95,7 @@ def server(workers: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def loads() -> Iterator[Load]:
-    """What is sent: the first test digits."""
+    """Yield the loads, made of the first test images."""
     digits = load_dataset("mnist", split="test")
     images, labels = digits.images[:1000], digits.labels[:1000].tolist()
     arrays = [
@@ -114,76 +113,77 @@ FORM = "multipart/form-data; boundary=limit"
 
 
 def png(image: np.ndarray) -> bytes:
-    """A picture file of an image."""
+    """Encode an image as a PNG file."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="PNG")
     return file.getvalue()
 
 
 def form(content: bytes) -> bytes:
-    """A form with one file."""
+    """Return a form with one file."""
     head = 'Content-Disposition: form-data; name="file"; filename="digit.png"'
     return f"--limit\r\n{head}\r\n\r\n".encode() + content + b"\r\n--limit--\r\n"
 
 
 def post(kind: str, body: bytes) -> bytes:
-    """A request for a prediction."""
+    """Return a request for a prediction."""
     head = f"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def bear(load: Load, port: int, pid: int, seconds: float) -> None:
-    """Send requests for so long."""
-    until = time.perf_counter() + seconds
+async def run_load(load: Load, port: int, pid: int, seconds: float) -> None:
+    """Send requests for the arguments time."""
+    deadline = time.perf_counter() + seconds
     watching = asyncio.create_task(watch(load, pid))
     async with asyncio.TaskGroup() as clients:
         for number in range(load.clients):
-            clients.create_task(client(load, number, port, until))
+            clients.create_task(client(load, number, port, deadline))
     watching.cancel()
 
 
-async def client(load: Load, number: int, port: int, until: float) -> None:
-    """One connection; the next request follows the answer."""
+async def client(load: Load, number: int, port: int, deadline: float) -> None:
+    """Send requests one by one over one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
-        which = number % len(load.requests)
+    while time.perf_counter() < deadline:
+        index = number % len(load.requests)
         number += load.clients
         start = time.perf_counter()
-        writer.write(load.requests[which])
-        status, body = await answer(reader)
+        writer.write(load.requests[index])
+        status, body = await response(reader)
         load.seconds.append(time.perf_counter() - start)
         load.statuses[status] += 1
         if status == 200 and load.labels:
-            load.wrong += json.loads(body)["predictions"][0]["digit"] != load.labels[which]
+            load.wrong += json.loads(body)["predictions"][0]["digit"] != load.labels[index]
         if status == 503:
-            await asyncio.sleep(LATER)
+            await asyncio.sleep(RETRY_SECONDS)
     writer.close()
 
 
-async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Status and body of an answer."""
+async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Read the status and body of a response."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     return int(head[9:12]), await reader.readexactly(length)
 
 
 async def watch(load: Load, pid: int) -> None:
-    """Look at the server's memory, in MiB, now and then."""
+    """Sample the server's memory in MiB."""
     while True:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         load.memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         await asyncio.sleep(0.5)
 
 
-def told(load: Load, seconds: float) -> str:
-    """A line of the table."""
-    done = load.statuses[200]
-    median, late = np.quantile(load.seconds, [0.5, 0.99]) * 1000
+def row(load: Load, seconds: float) -> str:
+    """Format a row of the table."""
+    n_predicted = load.statuses[200]
+    median, percentile_99 = np.quantile(load.seconds, [0.5, 0.99]) * 1000
     statuses = ", ".join(f"{n:,} x {status}" for status, n in sorted(load.statuses.items()))
     first, last = load.memory[min(4, len(load.memory) - 1)], load.memory[-1]
     wrong = f", {load.wrong} misread" if load.labels else ""
     return (
-        f"| {load.name} | {load.clients} | {done / seconds:,.0f} | {median:.0f} ms | {late:.0f} ms "
+        f"| {load.name} | {load.clients} | {n_predicted / seconds:,.0f} | {median:.0f} ms "
+        f"| {percentile_99:.0f} ms "
         f"| {statuses}{wrong} | {first:.0f} to {last:.0f} MiB |"
     )
 

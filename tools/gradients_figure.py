@@ -1,9 +1,9 @@
-"""Draw what `GradientFeatures` sees in a few digits: ``docs/gradients.png``.
+"""Draw the steps of `GradientFeatures` for a few digits: ``docs/gradients.png``.
 
     python -m tools.gradients_figure
 
-Each row is a test image: as it is, normalised in size, the eight planes of gradient directions, and
-the features themselves, each point of the grid a star of eight arrows as long as its features.
+Each row shows a test image, the image normalised in size, the eight planes of gradient directions,
+and the features: at each grid point, eight arrows whose lengths are its features.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 DIGITS = (2, 4, 8)
 DIRECTIONS = 8
-# The way the gradient points, from dark to bright; rows are counted downwards.
+# Directions of the gradient, from dark to bright.
 ARROWS = "→↘↓↙←↖↑↗"
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the figure."""
     test = load_dataset("mnist", split="test")
     chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
     pipeline = RECIPES["gradient"].pipeline()
@@ -58,13 +58,12 @@ def main() -> None:
 
 
 def _stars(ax: Axes, features: np.ndarray) -> None:
-    """Arrows from the points of the grid."""
+    """Draw arrows from the grid points."""
     side = features.shape[-1]
     rows, columns = np.mgrid[:side, :side]
-    for k, of_direction in enumerate(features):
+    for k, lengths in enumerate(features / features.max()):
         angle = 2 * np.pi * k / DIRECTIONS
-        length = of_direction / features.max()
-        tips = length * np.cos(angle), length * np.sin(angle)
+        tips = lengths * np.cos(angle), lengths * np.sin(angle)
         color = plt.get_cmap("hsv")(k / DIRECTIONS)
         ax.quiver(columns, rows, *tips, angles="xy", scale_units="xy", scale=1.3, color=color)
     edges = (-0.8, side - 0.2)
