@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """Save what the page shows, down to its end."""
+    """Save a screenshot of the whole page."""
     size = {"width": WIDTH, "height": page.run("return document.body.offsetHeight")}
     page.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False}

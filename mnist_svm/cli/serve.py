@@ -22,12 +22,11 @@ EXTRA = (
 )
 
 
-@click.command("serve")
+@click.command("serve", context_settings={"show_default": True})
 @click.option(
     "--host",
     envvar="MNIST_SVM_HOST",
     default="127.0.0.1",
-    show_default=True,
     help="Address to listen on; 0.0.0.0 accepts other machines.",
 )
 @click.option(
@@ -36,7 +35,6 @@ EXTRA = (
     type=click.IntRange(0, 65535),
     envvar="MNIST_SVM_PORT",
     default=8000,
-    show_default=True,
     help="Port to listen on; 0 selects a free port.",
 )
 @model_option
@@ -45,14 +43,12 @@ EXTRA = (
     type=click.IntRange(1, 64),
     envvar="MNIST_SVM_WORKERS",
     default=1,
-    show_default=True,
     help="Number of processes; one that dies is restarted.",
 )
 @click.option(
     "--max-body",
     type=click.IntRange(1, 1024),
     default=Settings.max_body // MIB,
-    show_default=True,
     metavar="MiB",
     help="Maximum size of a request body.",
 )
@@ -60,7 +56,6 @@ EXTRA = (
     "--max-pixels",
     type=click.IntRange(1, 64),
     default=Settings.max_pixels // MILLION,
-    show_default=True,
     metavar="MILLIONS",
     help="Maximum number of pixels per picture.",
 )
@@ -68,7 +63,6 @@ EXTRA = (
     "--max-files",
     type=click.IntRange(1, 10_000),
     default=Settings.max_files,
-    show_default=True,
     metavar="N",
     help="Maximum number of pictures per request.",
 )
@@ -77,7 +71,6 @@ EXTRA = (
     type=click.FloatRange(0.1, 3600),
     callback=require_finite,
     default=Settings.timeout,
-    show_default=True,
     metavar="SECONDS",
     help="Time limit per request, including its upload.",
 )
@@ -85,7 +78,6 @@ EXTRA = (
     "--queue",
     type=click.IntRange(1, 100_000),
     default=Settings.queue,
-    show_default=True,
     metavar="N",
     help="Maximum number of concurrent requests per worker; more get status 503.",
 )

@@ -26,19 +26,7 @@ OVERLOADED = "too many concurrent requests; try again later"
 
 
 class RequestStream:
-    """The messages of a request, as an ASGI ``receive`` that remembers whether the body ended.
-
-    Parameters
-    ----------
-    headers : Headers
-    receive : ASGI callable
-
-    Attributes
-    ----------
-    headers : Headers
-    ended : bool
-        True if no more of the body will come.
-    """
+    """An ASGI ``receive`` whose attribute ``ended`` is true once the body is complete."""
 
     def __init__(self, headers: Headers, receive: Receive) -> None:
         self.headers = headers
@@ -53,15 +41,7 @@ class RequestStream:
 
 
 class LimitsMiddleware:
-    """ASGI middleware that forwards requests within the limits, with their complete body.
-
-    Parameters
-    ----------
-    app : ASGI application
-        Receives each body as one message.
-    settings : Settings
-    metrics : Metrics
-    """
+    """ASGI middleware that forwards requests within the limits, their body as one message."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app = app

@@ -12,16 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnist_svm.exceptions import sanitize
@@ -96,17 +91,7 @@ class TerminalFormatter(logging.Formatter):
 
 
 def log_config(is_terminal: bool) -> dict[str, Any]:
-    """Return the configuration for `logging.config.dictConfig`.
-
-    Parameters
-    ----------
-    is_terminal : bool
-        Format lines for people instead of as JSON.
-
-    Returns
-    -------
-    dict
-    """
+    """Return a configuration for `logging.config.dictConfig`: lines for people, or JSON."""
     formatter = TerminalFormatter if is_terminal else JsonFormatter
     handler = {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stderr"}
     return {
@@ -129,7 +114,7 @@ def log_config(is_terminal: bool) -> dict[str, Any]:
 
 
 class Metrics:
-    """Prometheus metrics of this worker; `text` adds up those of all workers."""
+    """Prometheus metrics of this worker; `response` adds up those of all workers."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -138,10 +123,7 @@ class Metrics:
         else:
             ProcessCollector(registry=registry)
         self.requests = Counter(
-            "mnist_svm_requests",
-            "Finished requests.",
-            ["method", "path", "status"],
-            registry=registry,
+            "mnist_svm_requests", "Requests.", ["method", "path", "status"], registry=registry
         )
         self.request_seconds = Histogram(
             "mnist_svm_request_seconds",
@@ -157,10 +139,7 @@ class Metrics:
             registry=registry,
         )
         self.pictures = Counter(
-            "mnist_svm_pictures",
-            "Pictures and arrays, by outcome: read or unreadable.",
-            ["outcome"],
-            registry=registry,
+            "mnist_svm_pictures", "Pictures and arrays.", ["outcome"], registry=registry
         )
         self.batch_images = Histogram(
             "mnist_svm_batch_images",
@@ -170,36 +149,23 @@ class Metrics:
         )
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count a finished request.
-
-        Parameters
-        ----------
-        method, path : str
-        status : int
-        seconds : float
-            Duration.
-        """
+        """Count a finished request, and its duration."""
         path = path if path in PATHS else "other"
         self.requests.labels(method[:8], path, str(status)).inc()
         self.request_seconds.labels(path).observe(seconds)
 
     def count_pictures(self, n_read: int, n_unreadable: int) -> None:
-        """Count pictures and arrays of a request.
-
-        Parameters
-        ----------
-        n_read, n_unreadable : int
-        """
+        """Count the pictures or arrays of a request, by outcome."""
         self.pictures.labels("read").inc(n_read)
         self.pictures.labels("unreadable").inc(n_unreadable)
 
-    def text(self) -> bytes:
+    def response(self) -> Response:
         """Return the metrics of all workers in Prometheus text format."""
-        if SHARED_METRICS not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        registry = self._registry
+        if SHARED_METRICS in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _remove_dead_workers(folder: Path) -> None:
@@ -214,13 +180,7 @@ def _remove_dead_workers(folder: Path) -> None:
 
 
 class ObservabilityMiddleware:
-    """Outermost ASGI middleware: request id, default headers, log line and metrics.
-
-    Parameters
-    ----------
-    app : ASGI application
-    metrics : Metrics
-    """
+    """Outermost ASGI middleware: request id, default headers, log line and metrics."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

@@ -29,17 +29,7 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def picture_body(*, arrays: bool) -> dict[str, Any]:
-    """Return the ``openapi_extra`` of a route that takes pictures.
-
-    Parameters
-    ----------
-    arrays : bool
-        Whether the route also takes `mnist_svm.serve.schemas.Arrays`.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the ``openapi_extra`` of a route that takes pictures, and perhaps arrays."""
     picture = {"type": "string", "format": "binary"}
     description = "Picture files; /info has their maximum number."
     files = {"type": "array", "items": picture, "minItems": 1, "description": description}

@@ -126,25 +126,6 @@ def _base_name(filename: str | None) -> str:
 # --- arrays -----------------------------------------------------------------------------
 
 
-def check_json_size(body: bytes) -> None:
-    """Reject a JSON body that would take too much memory once parsed.
-
-    Parameters
-    ----------
-    body : bytes
-
-    Raises
-    ------
-    HTTPException
-        If it exceeds `MAX_JSON_BYTES` or `MAX_JSON_LISTS`.
-    """
-    if len(body) > MAX_JSON_BYTES:
-        msg = f"JSON body larger than {MAX_JSON_BYTES / MIB:g} MiB; send fewer images per request"
-        raise HTTPException(413, msg)
-    if body.count(b"[") > MAX_JSON_LISTS:
-        raise HTTPException(422, f"body: more lists than {MAX_ARRAYS:,} images need")
-
-
 def parse_images(body: bytes) -> Images:
     """Convert a JSON body to images.
 
@@ -160,8 +141,14 @@ def parse_images(body: bytes) -> Images:
     Raises
     ------
     HTTPException
-        If the body is malformed, or the range of its numbers is ambiguous or exceeded.
+        If the body is too large or malformed, or the range of its numbers is ambiguous or exceeded.
     """
+    if len(body) > MAX_JSON_BYTES:
+        msg = f"JSON body larger than {MAX_JSON_BYTES / MIB:g} MiB; send fewer images per request"
+        raise HTTPException(413, msg)
+    # Lists take little of the body but much memory.
+    if body.count(b"[") > MAX_JSON_LISTS:
+        raise HTTPException(422, f"body: more lists than {MAX_ARRAYS:,} images need")
     try:
         content = from_json(body)
     except ValueError as error:

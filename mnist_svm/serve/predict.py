@@ -47,7 +47,8 @@ class PredictionService:
     """Read pictures and arrays of many concurrent requests.
 
     An asynchronous context manager: while it is entered, its threads exist, and BLAS is limited to
-    one thread.
+    one thread. Methods return one reading per picture, in order; some may have an error. If all
+    have, or the body is invalid, they raise HTTPException.
 
     Parameters
     ----------
@@ -92,23 +93,7 @@ class PredictionService:
         await asyncio.to_thread(self._stack.close)
 
     async def read_arrays(self, body: bytes) -> list[DigitReading]:
-        """Read one digit per array.
-
-        Parameters
-        ----------
-        body : bytes
-            JSON of a `mnist_svm.serve.schemas.Arrays`.
-
-        Returns
-        -------
-        list of DigitReading
-            In the order of the arrays; ``file`` is empty, and ``top`` has all classes.
-
-        Raises
-        ------
-        HTTPException
-            If the body is invalid, or no array shows a digit.
-        """
+        """Read one digit per array of a JSON body; ``top`` of a reading has all classes."""
         is_small = len(body) <= MAX_INLINE_JSON
         if is_small:
             images = parse_images(body)
@@ -122,42 +107,12 @@ class PredictionService:
         return await self._classify(readings)
 
     async def read_digits(self, uploads: Sequence[Upload]) -> list[DigitReading]:
-        """Read one digit per picture.
-
-        Parameters
-        ----------
-        uploads : sequence of Upload
-
-        Returns
-        -------
-        list of DigitReading
-            In the order of the uploads; ``top`` has all classes.
-
-        Raises
-        ------
-        HTTPException
-            If no picture can be read.
-        """
+        """Read one digit per picture; ``top`` of a reading has all classes."""
         readings = await self._read(uploads, self._digit_pool, _prepare_picture, DigitReading)
         return await self._classify(readings)
 
     async def read_pages(self, uploads: Sequence[Upload]) -> list[PageReading]:
-        """Read all digits of each picture.
-
-        Parameters
-        ----------
-        uploads : sequence of Upload
-
-        Returns
-        -------
-        list of PageReading
-            In the order of the uploads.
-
-        Raises
-        ------
-        HTTPException
-            If no picture can be read.
-        """
+        """Read all digits of each picture."""
         # A thread cannot be stopped from outside, so it checks the deadline itself.
         task = partial(_read_page, self.recognizer, time.monotonic() + self._timeout)
         return await self._read(uploads, self._page_pool, task, PageReading)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Query, Request
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.recognition.results import DigitReading, PageReading, Row, row_text
 from mnist_svm.serve import schemas
 from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.openapi import error_responses, picture_body
-from mnist_svm.serve.payloads import FORM, JSON, check_json_size, is_media_type, parse_uploads
+from mnist_svm.serve.payloads import FORM, JSON, is_media_type, parse_uploads
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.responses import json_response
 from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, Settings
@@ -39,7 +39,7 @@ def model_card(recognizer: Recognizer) -> schemas.ModelCard:
     """Describe a model for responses."""
     return schemas.ModelCard(
         name=recognizer.model.info.recipe,
-        version=schemas.VERSION,
+        version=__version__,
         classes=recognizer.classes.tolist(),
     )
 
@@ -60,7 +60,6 @@ async def predict(request: Request, image: WithImage = False) -> Response:
     service: PredictionService = request.state.service
     content_type, body = _content_type(request), await request.body()
     if is_media_type(content_type, JSON):
-        check_json_size(body)
         readings = await service.read_arrays(body)
     else:
         max_files = request.state.settings.max_files
@@ -125,7 +124,8 @@ async def info(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Return the sums over all workers, in Prometheus text format."""
-    return Response(request.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    state_metrics: Metrics = request.state.metrics
+    return state_metrics.response()
 
 
 @probes.get("/health", summary="Liveness probe", response_model=schemas.Status)

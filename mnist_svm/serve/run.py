@@ -141,16 +141,7 @@ def serve(
 
 
 def worker_app(settings: Settings) -> object:
-    """Create the application in a worker process, and tune the process for it.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    ASGI application
-    """
+    """Create the application in a worker process, and tune the process for it."""
     from mnist_svm.serve.app import create_app
 
     sys.setswitchinterval(SWITCH_INTERVAL)

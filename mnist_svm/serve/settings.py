@@ -43,22 +43,14 @@ class Settings:
 
     Attributes
     ----------
-    model : Path
-        Model file.
-    max_body : int
-        Bytes per request body.
-    max_pixels : int
-        Pixels per picture.
-    max_files : int
-        Pictures per request.
-    timeout : float
-        Seconds from the headers of a request to its response.
-    queue : int
-        Requests in progress per worker; further ones get status 503.
-    origins : tuple of str
-        Web origins whose pages may use the API (CORS); ``*`` allows all.
-    api_key : str or None
-        Key that clients must send; None for an open API.
+    model : model file
+    max_body : bytes per request body
+    max_pixels : pixels per picture
+    max_files : pictures per request
+    timeout : seconds from the headers of a request to its response
+    queue : requests in progress per worker; more get status 503
+    origins : web origins whose pages may use the API (CORS); ``*`` allows all
+    api_key : key that clients must send; None for an open API
     """
 
     model: Path

@@ -31,12 +31,7 @@ class _RevalidatedFiles(StaticFiles):
 
 
 def add_pages(app: FastAPI) -> None:
-    """Add the pages and their static files to an application.
-
-    Parameters
-    ----------
-    app : FastAPI
-    """
+    """Add the pages and their static files to an application."""
     app.add_route("/", _index_page, include_in_schema=False)
     app.add_route("/docs", _docs_page, include_in_schema=False)
     app.mount("/static", _RevalidatedFiles(directory=STATIC))

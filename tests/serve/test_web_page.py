@@ -603,7 +603,7 @@ def test_every_element_has_an_accessible_name(page, number):
             assert element.accessible_name, element.get_attribute("outerHTML")
     assert page.run("return [...document.images].every((image) => image.hasAttribute('alt'))")
     assert page.find("#pad").accessible_name == "Drawing pad, empty"
-    assert page.texts("h1, h2") == ["mnist-svm", "Draw", "Response", "Pictures"]
+    assert page.texts("h1, h2") == ["mnist-svm", "Draw", "Answer", "Pictures"]
 
 
 def test_the_keyboard_reaches_every_control_in_order(page, number):
@@ -621,7 +621,7 @@ def test_the_keyboard_reaches_every_control_in_order(page, number):
         )
     assert reached[:3] == ["undo", "clear", "choose"]
     assert reached[3].startswith("7, ")
-    assert reached[4:6] == ["other", "save"]
+    assert reached[4:6] == ["mode", "save"]
     assert reached[6].startswith("number.png")
     assert reached[7:] == ["remove", "API documentation"]
 
