@@ -1,4 +1,4 @@
-"""Explanations of real digits, and the command that draws them."""
+"""Explanations of test images, and the command `explain`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mnist_svm import RECIPES, Recognizer, train_model
-from mnist_svm.drawing.contact_sheet import FRAME
+from mnist_svm.drawing.canvas import FRAME
 from mnist_svm.drawing.explanation_page import WIDTH
 from mnist_svm.models.locate import SHIPPED
 from mnist_svm.recognition.explain import explain
@@ -33,99 +33,106 @@ def recognizer(request, small_model, shipped):
 
 @pytest.fixture(scope="module")
 def explained(recognizer, test_set):
-    """Explanations of test images by their number."""
+    """Return a cached function from the index of a test image to its explanation."""
     return cache(lambda index: explain(recognizer, test_set.images[index]))
 
 
 @pytest.fixture(scope="module")
 def average(train_set):
-    """A model of three machines with distorted copies."""
+    """A model that averages three SVMs."""
     return Recognizer(train_model(RECIPES["best"], train_set, limit=300))
 
 
-def taken_apart(model):
-    """The transformers of a model of one machine, and that machine."""
+def split_model(model):
+    """Return the transformers and the SVM of a model with one SVM."""
     *steps, (_, calibrated) = model.pipeline.steps
     return [step for _, step in steps], calibrated.estimator_
 
 
-def pair_value(machine, features, first, second):
-    """A decision value from scikit-learn's layout of coefficients, one support vector at a time."""
-    starts = np.concatenate([[0], np.cumsum(machine.n_support_)])
+def decision_terms(svc, features, first, second):
+    """Return the terms and the intercept of a decision function, by a loop over `dual_coef_`."""
+    starts = np.concatenate([[0], np.cumsum(svc.n_support_)])
     low, high = min(first, second), max(first, second)
     terms = {}
     for owner, row in ((low, high - 1), (high, low)):
-        for place in range(starts[owner], starts[owner + 1]):
-            z = machine.support_vectors_[place].astype(float)
-            if machine.kernel == "rbf":
-                k = np.exp(-machine.gamma_ * ((features - z) ** 2).sum())
+        for i in range(starts[owner], starts[owner + 1]):
+            z = svc.support_vectors_[i].astype(float)
+            if svc.kernel == "rbf":
+                k = np.exp(-svc.gamma_ * ((features - z) ** 2).sum())
             else:
-                k = (machine.gamma_ * (features @ z) + machine.coef0) ** machine.degree
-            if machine.dual_coef_[row, place]:
-                terms[place] = machine.dual_coef_[row, place] * k * (1 if first == low else -1)
-    constant = machine.intercept_[PAIRS.index((low, high))] * (1 if first == low else -1)
-    return terms, constant
+                k = (svc.gamma_ * (features @ z) + svc.coef0) ** svc.degree
+            if svc.dual_coef_[row, i]:
+                terms[i] = svc.dual_coef_[row, i] * k * (1 if first == low else -1)
+    intercept = svc.intercept_[PAIRS.index((low, high))] * (1 if first == low else -1)
+    return terms, intercept
 
 
 @pytest.mark.parametrize("index", [18, 61])
-def test_the_decision_is_told_as_a_loop_finds_it(recognizer, explained, test_set, index):
-    told = explained(index)
-    steps, machine = taken_apart(recognizer.model)
+def test_decision_matches_a_loop_over_support_vectors(recognizer, explained, test_set, index):
+    explanation = explained(index)
+    steps, svc = split_model(recognizer.model)
     features = test_set.X[index : index + 1]
     for step in steps:
         features = step.transform(features)
-    terms, constant = pair_value(
-        machine, features[0].astype(float), told.read.label, told.rival.label
+    terms, intercept = decision_terms(
+        svc, features[0].astype(float), explanation.predicted.label, explanation.rival.label
     )
-    assert told.value == pytest.approx(sum(terms.values()) + constant, abs=1e-6)
-    assert told.read.total + told.rival.total + told.intercept == pytest.approx(told.value)
-    assert told.read.n + told.rival.n == len(terms)
-    labels = np.repeat(machine.classes_, machine.n_support_)
-    for side in (told.read, told.rival):
-        own = {at: term for at, term in terms.items() if labels[at] == side.label}
-        best = sorted(own, key=lambda at: -abs(own[at]))[:5]
-        assert [of.index for of in side.strongest] == machine.support_[best].tolist()
-        assert [of.contribution for of in side.strongest] == pytest.approx([own[at] for at in best])
-        assert {of.label for of in side.strongest} == {side.label}
+    assert explanation.decision_value == pytest.approx(sum(terms.values()) + intercept, abs=1e-6)
+    assert (
+        explanation.predicted.total + explanation.rival.total + explanation.intercept
+        == pytest.approx(explanation.decision_value)
+    )
+    assert explanation.predicted.n_support + explanation.rival.n_support == len(terms)
+    labels = np.repeat(svc.classes_, svc.n_support_)
+    for side in (explanation.predicted, explanation.rival):
+        own = {i: term for i, term in terms.items() if labels[i] == side.label}
+        best = sorted(own, key=lambda i: -abs(own[i]))[:5]
+        contributions = [vector.contribution for vector in side.strongest]
+        assert [vector.index for vector in side.strongest] == svc.support_[best].tolist()
+        assert contributions == pytest.approx([own[i] for i in best])
 
 
-def test_the_answers_are_those_of_the_recognizer(recognizer, explained, test_set):
+def test_labels_and_confidences_match_the_recognizer(recognizer, explained, test_set):
     for index in (1, 8, 18):
-        told = explained(index)
+        explanation = explained(index)
         top = recognizer.classify(test_set.images[index : index + 1]).top(0, 2)
-        assert [(side.label, side.confidence) for side in (told.read, told.rival)] == top
+        assert [
+            (side.label, side.confidence) for side in (explanation.predicted, explanation.rival)
+        ] == top
 
 
-def lead(recognizer, images, label):
-    """The narrowest decision value of a label against all others, of changed images."""
-    steps, machine = taken_apart(recognizer.model)
+def smallest_margin(recognizer, images, label):
+    """Return the smallest decision value of a label against all others, for each image."""
+    steps, svc = split_model(recognizer.model)
     X = images.reshape(len(images), 784)
     for step in steps:
         X = step.transform(X)
-    machine.decision_function_shape = "ovo"
-    values = machine.decision_function(X)
-    machine.decision_function_shape = "ovr"
-    mine = [
-        values[:, at] * (1 if pair[0] == label else -1)
-        for at, pair in enumerate(PAIRS)
+    svc.decision_function_shape = "ovo"
+    values = svc.decision_function(X)
+    svc.decision_function_shape = "ovr"
+    signed = [
+        values[:, i] * (1 if pair[0] == label else -1)
+        for i, pair in enumerate(PAIRS)
         if label in pair
     ]
-    return np.min(mine, axis=0)
+    return np.min(signed, axis=0)
 
 
 @pytest.mark.parametrize("ink", [True, False], ids=["erased ink", "inked paper"])
-def test_turning_what_spoke_for_a_digit_hurts_it_more_than_what_spoke_against(
+def test_inverting_supporting_pixels_reduces_the_decision_value_more_than_others(
     recognizer, explained, test_set, ink
 ):
     changes = []
     for index in (1, 8, 18, 61, 321):
-        image, told = test_set.images[index], explained(index)
+        image, explanation = test_set.images[index], explained(index)
         (chosen,) = np.nonzero(((image >= 128) == ink).ravel())
-        order = chosen[np.argsort(told.heat.ravel()[chosen])]
-        turned = np.stack([image.ravel()] * 3)
-        turned[1, order[-10:]] = 0 if ink else 255
-        turned[2, order[:10]] = 0 if ink else 255
-        before, without_for, without_against = lead(recognizer, turned, told.read.label)
+        order = chosen[np.argsort(explanation.heat_map.ravel()[chosen])]
+        edited = np.stack([image.ravel()] * 3)
+        edited[1, order[-10:]] = 0 if ink else 255
+        edited[2, order[:10]] = 0 if ink else 255
+        before, without_for, without_against = smallest_margin(
+            recognizer, edited, explanation.predicted.label
+        )
         changes.append((before - without_for, before - without_against))
     lost, lost_instead = np.transpose(changes)
     assert np.mean(lost) > 0.1
@@ -133,98 +140,106 @@ def test_turning_what_spoke_for_a_digit_hurts_it_more_than_what_spoke_against(
     assert np.mean(lost > lost_instead) >= 0.75
 
 
-def test_a_spot_of_ink_on_the_bluest_paper_makes_an_eight_of_the_readme_s_three(shipped):
+def test_ink_at_the_maximum_of_the_heat_map_turns_the_three_into_an_eight(shipped):
     image = np.asarray(Image.open(DIGITS[3]).convert("L"))
-    told = explain(shipped, image)
-    assert (told.read.label, told.rival.label) == (3, 8)
-    i, j = np.unravel_index(told.heat.argmax(), told.heat.shape)
+    explanation = explain(shipped, image)
+    assert (explanation.predicted.label, explanation.rival.label) == (3, 8)
+    i, j = np.unravel_index(explanation.heat_map.argmax(), explanation.heat_map.shape)
     assert image[i, j] < 128
-    spotted = image.copy()
-    spotted[i - 1 : i + 2, j - 1 : j + 2] = 255
-    assert shipped.classify(spotted[None]).labels.tolist() == [8]
+    edited = image.copy()
+    edited[i - 1 : i + 2, j - 1 : j + 2] = 255
+    assert shipped.classify(edited[None]).labels.tolist() == [8]
 
 
-def test_the_gradient_is_carried_back_to_the_image(small_model, test_set):
+def test_gradient_map_matches_finite_differences(small_model, test_set):
     recognizer = Recognizer(small_model)
     image = test_set.images[18]
-    told = explain(recognizer, image, against=8)
-    steps, machine = taken_apart(small_model)
+    explanation = explain(recognizer, image, rival=8)
+    steps, svc = split_model(small_model)
     row = test_set.X[18:19]
 
     def decision(X):
-        like = row
+        reference = row
         for step in steps:
-            X, like = step.transform_with_reference(X, like), step.transform(like)
-        terms, constant = pair_value(machine, X[0].astype(float), 3, 8)
-        return sum(terms.values()) + constant
+            X, reference = (
+                step.transform_with_reference(X, reference),
+                step.transform(reference),
+            )
+        terms, intercept = decision_terms(svc, X[0].astype(float), 3, 8)
+        return sum(terms.values()) + intercept
 
-    for at in np.flatnonzero(np.abs(told.heat.ravel()) > np.abs(told.heat).max() / 3)[:12]:
+    heat = explanation.heat_map.ravel()
+    for i in np.flatnonzero(np.abs(heat) > np.abs(heat).max() / 3)[:12]:
         more, less = row.astype(float), row.astype(float)
-        more[0, at] += 2
-        less[0, at] = max(less[0, at] - 2, 0)
-        slope = (decision(more) - decision(less)) / (more - less)[0, at]
-        change = (0.0 if row[0, at] >= 128 else 255.0) - row[0, at]
-        assert told.heat.ravel()[at] == pytest.approx(-slope * change, rel=0.05)
+        more[0, i] += 2
+        less[0, i] = max(less[0, i] - 2, 0)
+        slope = (decision(more) - decision(less)) / (more - less)[0, i]
+        change = (0.0 if row[0, i] >= 128 else 255.0) - row[0, i]
+        assert heat[i] == pytest.approx(-slope * change, rel=0.05)
 
 
-def test_a_pixel_that_the_machine_never_sees_says_nothing(explained):
-    # This one is slanted, so that corners of its frame are moved out of sight.
-    told = explained(2)
-    assert told.heat[-1, -1] == pytest.approx(0, abs=1e-9)
-    assert told.heat.any()
+def test_pixels_outside_the_deskewed_image_have_no_heat(explained):
+    # Slanted: deskewing moves corners out of the image.
+    explanation = explained(2)
+    assert explanation.heat_map[-1, -1] == pytest.approx(0, abs=1e-9)
+    assert explanation.heat_map.any()
 
 
-def test_a_reading_can_be_set_against_any_digit(shipped, test_set):
-    told = explain(shipped, test_set.images[4], against=9)
-    assert (told.read.label, told.rival.label, told.against) == (4, 9, 9)
-    assert {of.label for of in told.rival.strongest} == {9}
-    other = explain(shipped, test_set.images[4], against=7)
-    assert not np.allclose(told.heat, other.heat)
+def test_explicit_rival(shipped, test_set):
+    explanation = explain(shipped, test_set.images[4], rival=9)
+    assert (explanation.predicted.label, explanation.rival.label) == (4, 9)
+    assert not explanation.one_vs_rest
+    _, svc = split_model(shipped.model)
+    labels = dict(zip(svc.support_.tolist(), np.repeat(svc.classes_, svc.n_support_), strict=True))
+    assert {labels[vector.index] for vector in explanation.rival.strongest} == {9}
+    other = explain(shipped, test_set.images[4], rival=7)
+    assert not np.allclose(explanation.heat_map, other.heat_map)
 
 
-@pytest.mark.parametrize("against", [4, 10, -1])
-def test_a_reading_cannot_be_set_against_itself_or_the_unknown(shipped, test_set, against):
-    with pytest.raises(ValueError, match=f"4 was read, and cannot be set against {against}"):
-        explain(shipped, test_set.images[4], against=against)
+@pytest.mark.parametrize("rival", [4, 10, -1])
+def test_invalid_rival(shipped, test_set, rival):
+    with pytest.raises(ValueError, match=f"cannot compare the prediction 4 with {rival}; choose"):
+        explain(shipped, test_set.images[4], rival=rival)
 
 
-def test_of_several_machines_the_surest_speaks(average, test_set):
-    told = explain(average, test_set.images[0])
-    assert told.machines == 3
+@pytest.mark.slow
+def test_svm_with_the_largest_decision_value_is_explained(average, test_set):
+    explanation = explain(average, test_set.images[0])
+    assert explanation.n_svms == 3
     values = []
-    for steps, machine in svcs_with_transformers(average.model.pipeline):
+    for steps, svc in svcs_with_transformers(average.model.pipeline):
         features = test_set.X[:1]
         for step in steps:
             features = step.transform(features)
-        pair = told.read.label, told.rival.label
-        terms, constant = pair_value(machine, features[0].astype(float), *pair)
-        values.append(sum(terms.values()) + constant)
-    assert told.machine == np.argmax(values) + 1
-    assert told.value == pytest.approx(max(values), abs=1e-6)
+        pair = explanation.predicted.label, explanation.rival.label
+        terms, intercept = decision_terms(svc, features[0].astype(float), *pair)
+        values.append(sum(terms.values()) + intercept)
+    assert explanation.svm_number == np.argmax(values) + 1
+    assert explanation.decision_value == pytest.approx(max(values), abs=1e-6)
 
 
-def test_every_machine_comes_with_its_preparation(average, test_set):
+def test_svcs_are_found_with_their_transformers(average, test_set):
     found = list(svcs_with_transformers(average.model.pipeline))
-    assert [machine for _, machine in found] == list(fitted_svcs(average.model.pipeline))
+    assert [svc for _, svc in found] == list(fitted_svcs(average.model.pipeline))
     voting = average.model.pipeline[-1].estimator_
     confidences = []
-    for steps, machine in found:
+    for steps, svc in found:
         features = test_set.X[:5]
         for step in steps:
             features = step.transform(features)
-        confidences.append(machine.predict_proba(features))
+        confidences.append(svc.predict_proba(features))
     np.testing.assert_allclose(np.mean(confidences, axis=0), voting.predict_proba(test_set.X[:5]))
 
 
-def test_two_classes_are_explained_too(train_set, test_set):
+def test_two_classes(train_set, test_set):
     from dataclasses import replace
 
     of_two = np.isin(train_set.labels, (3, 8))
     data = replace(train_set, images=train_set.images[of_two], labels=train_set.labels[of_two])
     recognizer = Recognizer(train_model(RECIPES["gradient"], data, limit=400))
-    told = explain(recognizer, test_set.images[18])
-    assert (told.read.label, told.rival.label) == (3, 8)
-    assert told.value > 0
+    explanation = explain(recognizer, test_set.images[18])
+    assert (explanation.predicted.label, explanation.rival.label) == (3, 8)
+    assert explanation.decision_value > 0
 
 
 # --- the command -------------------------------------------------------------------------
@@ -244,13 +259,13 @@ def test_explain_draws_a_page(run, small_model_file, tmp_path):
     assert out.stat().st_size < 200_000
 
 
-def test_the_page_is_explain_png_unless_told_otherwise(run, tmp_path, monkeypatch):
+def test_default_output_is_explain_png(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("explain", DIGITS[5]).exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["explain.png"]
 
 
-def test_the_page_shows_blue_and_red_where_the_map_is(run, small_model_file, tmp_path):
+def test_colours_of_the_page_match_the_heat_map(run, small_model_file, tmp_path):
     out = tmp_path / "why.png"
     result = run("explain", DIGITS[4], "-m", small_model_file, "-o", out, "--json")
     heat = np.array(json.loads(result.stdout)["heat_map"]["values"])
@@ -264,26 +279,26 @@ def test_the_page_shows_blue_and_red_where_the_map_is(run, small_model_file, tmp
     np.testing.assert_array_equal(blueness[clear] > 0, heat[clear] > 0)
 
 
-def test_explain_speaks_json_and_then_draws_nothing(run, tmp_path, monkeypatch):
+def test_json_writes_no_page(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("explain", DIGITS[3], "--json")
-    told = json.loads(result.stdout)
+    explanation = json.loads(result.stdout)
     assert list(tmp_path.iterdir()) == []
-    assert (told["file"], told["digit"]) == (str(DIGITS[3]), 3)
-    assert 0 < told["rival"]["confidence"] < told["confidence"] < 1
-    assert np.array(told["heat_map"]["values"]).shape == (28, 28)
-    assert (told["machine"], told["machines"]) == (1, 1)
-    sides, decision = told["support_vectors"], told["decision"]
-    assert [side["digit"] for side in sides] == [3, told["rival"]["digit"]]
+    assert (explanation["file"], explanation["digit"]) == (str(DIGITS[3]), 3)
+    assert 0 < explanation["rival"]["confidence"] < explanation["confidence"] < 1
+    assert np.array(explanation["heat_map"]["values"]).shape == (28, 28)
+    assert (explanation["svm"], explanation["n_svms"]) == (1, 1)
+    sides, decision = explanation["support_vectors"], explanation["decision"]
+    assert [side["digit"] for side in sides] == [3, explanation["rival"]["digit"]]
     assert sum(side["contribution"] for side in sides) + decision["intercept"] == pytest.approx(
         decision["value"]
     )
     for side in sides:
-        assert {of["label"] for of in side["strongest"]} == {side["digit"]}
-        assert all(0 <= of["index"] < 60_000 for of in side["strongest"])
+        assert {vector["label"] for vector in side["strongest"]} == {side["digit"]}
+        assert all(0 <= vector["index"] < 60_000 for vector in side["strongest"])
 
 
-def test_a_picture_on_standard_input_is_explained(tmp_path, finish):
+def test_explain_reads_standard_input(tmp_path, finish):
     out = tmp_path / "why.png"
     with DIGITS[7].open("rb") as file:
         code, stdout, _ = finish("explain", "-", "-o", out, stdin=file)
@@ -292,7 +307,7 @@ def test_a_picture_on_standard_input_is_explained(tmp_path, finish):
     assert Image.open(out).width == WIDTH
 
 
-def test_a_large_picture_fits_the_page_in_its_colours(run, small_model_file, tmp_path):
+def test_large_picture_is_reduced_in_colour(run, small_model_file, tmp_path):
     wide, out = tmp_path / "wide.png", tmp_path / "why.png"
     paper = (250, 240, 200)
     page = Image.new("RGB", (3000, 400), paper)
@@ -308,7 +323,7 @@ def test_a_large_picture_fits_the_page_in_its_colours(run, small_model_file, tmp
 
 
 @pytest.mark.parametrize("what", ["missing", "text", "blank", "folder"])
-def test_a_bad_picture_ends_with_one_line(run, small_model_file, tmp_path, what):
+def test_bad_picture_is_reported_on_one_line(run, small_model_file, tmp_path, what):
     picture, out = tmp_path / "bad.png", tmp_path / "why.png"
     if what == "text":
         picture.write_text("this is text\n")
@@ -322,7 +337,7 @@ def test_a_bad_picture_ends_with_one_line(run, small_model_file, tmp_path, what)
     (line,) = result.stderr.splitlines()
     expected = {
         "missing": "No such file or directory",
-        "text": "not a picture in a format that is read here",
+        "text": "not a picture in a supported format",
         "blank": "blank picture",
         "folder": "Is a directory",
     }[what]
@@ -330,13 +345,13 @@ def test_a_bad_picture_ends_with_one_line(run, small_model_file, tmp_path, what)
     assert not out.exists()
 
 
-def test_explain_refuses_a_file_that_is_no_model(run, tmp_path):
+def test_explain_rejects_a_file_that_is_not_a_model(run, tmp_path):
     result = run("explain", DIGITS[3], "-m", DIGITS[4], "-o", tmp_path / "why.png")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"mnist-svm: error: {DIGITS[4]}: not a model file")
 
 
-def test_explain_finds_out_at_once_that_it_cannot_write(run, tmp_path):
+def test_unwritable_output_is_reported_before_the_work(run, tmp_path):
     out = tmp_path / "none" / "why.png"
     result = run("explain", tmp_path / "missing.png", "-o", out)
     assert result.exit_code == 1
@@ -344,7 +359,7 @@ def test_explain_finds_out_at_once_that_it_cannot_write(run, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--against", "3"], ["--against", "x"], ["--top", "3"]])
-def test_wrong_usage_of_explain_ends_with_2(run, tmp_path, arguments):
+def test_usage_errors_exit_with_2(run, tmp_path, arguments):
     picture = [DIGITS[3]] if arguments else []
     result = run("explain", *picture, "-o", tmp_path / "why.png", *arguments)
     assert result.exit_code == 2

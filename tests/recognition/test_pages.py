@@ -1,4 +1,4 @@
-"""Whole pages are read, from the command line and from Python."""
+"""Reading of pages, from Python and with the command `read`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mnist_svm.models.file import load_model
 from mnist_svm.models.locate import SHIPPED, TOUCHING
 from mnist_svm.pictures.normalize import render_digit
 from mnist_svm.pictures.strokes import Box
-from mnist_svm.recognition.pages import PageReader
+from mnist_svm.recognition.pages import SPLIT_ROUNDS, PageReader
 from mnist_svm.recognition.results import Digit, row_text
 from tests.support.drawing import (
     ONE_PIECE_DIGITS,
@@ -47,7 +47,7 @@ def number(test_set):
 
 @pytest.fixture
 def sheet(digits):
-    """Two rows of four: greys, and where the digits are."""
+    """A page with two rows of four digits, and their positions."""
     rows = [
         in_a_row(digits[:4], 60, top=30, left=40, gap=20),
         in_a_row(digits[4:8], 60, top=130, left=40, gap=20),
@@ -74,7 +74,7 @@ def test_rows_are_read(reader, sheet, number):
     assert [row_text(row) for row in rows] == [number[:4], number[4:8]]
 
 
-def test_each_digit_has_the_box_it_was_drawn_in(reader, sheet):
+def test_boxes_match_the_drawn_digits(reader, sheet):
     grey, placed = sheet
     for read, drawn in zip(reader.read_page(grey), placed, strict=True):
         for digit, part in zip(read, drawn, strict=True):
@@ -82,7 +82,7 @@ def test_each_digit_has_the_box_it_was_drawn_in(reader, sheet):
             np.testing.assert_allclose(digit.box, sides, atol=3)
 
 
-def test_what_the_classifier_saw_is_in_mnist_form_and_classified_so(reader, sheet):
+def test_image_of_a_digit_is_in_mnist_form_and_has_its_label(reader, sheet):
     for digit in chain.from_iterable(reader.read_page(sheet[0])):
         assert digit.image.shape == (28, 28)
         readings = reader.classify(digit.image[None])
@@ -132,7 +132,7 @@ def test_digits_that_stand_apart_are_not_cut(reader, test_set):
     assert right >= 8
 
 
-def test_pages_that_cannot_be_read_do_not_keep_others_from_it(reader, sheet_file, tmp_path):
+def test_unreadable_pages_do_not_stop_the_others(reader, sheet_file, tmp_path):
     blank = tmp_path / "blank.png"
     Image.new("L", (90, 60), 255).save(blank)
     first, second, third = reader.read_pages([blank, sheet_file, tmp_path / "none.png"])
@@ -143,18 +143,30 @@ def test_pages_that_cannot_be_read_do_not_keep_others_from_it(reader, sheet_file
     assert "No such file" in third.error
 
 
-def test_no_ink_is_lost_where_neighbours_are_joined():
+def test_joining_neighbours_keeps_all_ink():
     bars = [PlacedInk(np.ones((60, 6), dtype=np.float32), 80, left) for left in (100, 112, 124)]
 
-    def surer_of_two_bars(images):
+    def predict_proba(images):
         wide = (images > 128).any(axis=1).sum(axis=1) > 4
-        sure = np.where(wide, 0.99, 0.5)
-        return np.stack([sure, 1 - sure], axis=1)
+        confidence = np.where(wide, 0.99, 0.5)
+        return np.stack([confidence, 1 - confidence], axis=1)
 
-    page = PageReader(np.array([0, 1]), surer_of_two_bars, lambda images: np.ones(len(images)))
+    page = PageReader(np.array([0, 1]), predict_proba, lambda images: np.ones(len(images)))
     (row,) = page.read(on_paper(compose_ink(PAGE_SHAPE, bars)))
     assert len(row) == 2
     assert sum(digit.box.width for digit in row) == pytest.approx(6 + 18, abs=2)
+
+
+def test_each_stage_classifies_all_blobs_in_one_call(reader, sheet):
+    sizes = []
+
+    def predict_proba(images):
+        sizes.append(len(images))
+        return reader.classify(images).confidences
+
+    PageReader(reader.classes, predict_proba, lambda images: np.zeros(len(images))).read(sheet[0])
+    assert sizes[0] == 8
+    assert 2 <= len(sizes) <= 2 + SPLIT_ROUNDS
 
 
 def digit(label: int, left: int, *, confidence: float = 1.0) -> Digit:
@@ -172,7 +184,7 @@ def test_a_digit_below_the_threshold_is_written_as_a_question_mark():
     assert row_text(row, reject_below=0.8) == "?23"
 
 
-def test_files_of_mnist_images_are_read_as_the_images_are(reader, test_set, tmp_path):
+def test_files_of_mnist_images_are_read_like_arrays(reader, test_set, tmp_path):
     images = test_set.images[:200]
     files = [tmp_path / f"{k}.png" for k in range(len(images))]
     for image, file in zip(images, files, strict=True):
@@ -182,12 +194,12 @@ def test_files_of_mnist_images_are_read_as_the_images_are(reader, test_set, tmp_
         assert list(read.top) == readings.top(k, 10)
 
 
-# --- the machine that tells one digit from two -------------------------------------------
+# --- the classifier of touching digits ---------------------------------------------------
 
 
-def test_one_digit_is_told_from_two_that_touch(test_set):
-    machine = load_model(TOUCHING).pipeline
-    assert machine.classes_.tolist() == [1, 2]
+def test_single_and_touching_digits_are_distinguished(test_set):
+    classifier = load_model(TOUCHING).pipeline
+    assert classifier.classes_.tolist() == [1, 2]
     images = test_set.images[1000:1400]
     singles = [np.pad(scaled_ink(image, 48), 3) for image in images[:200]]
     pairs = [
@@ -195,9 +207,9 @@ def test_one_digit_is_told_from_two_that_touch(test_set):
         for one, two in zip(images[:200], images[200:], strict=True)
     ]
     X = np.stack([render_digit(ink, ink > 0.5).ravel() for ink in singles + pairs])
-    told = machine.predict(X) == np.repeat([1, 2], 200)
-    assert told[:200].mean() >= 0.97
-    assert told[200:].mean() >= 0.97
+    correct = classifier.predict(X) == np.repeat([1, 2], 200)
+    assert correct[:200].mean() >= 0.97
+    assert correct[200:].mean() >= 0.97
 
 
 # --- the command -------------------------------------------------------------------------
@@ -226,7 +238,7 @@ def test_standard_input_is_read(sheet_file, number, finish):
     assert out.splitlines() == [number[:4], number[4:8]]
 
 
-def test_json_tells_numbers_digits_boxes_and_confidences(run, sheet_file, sheet, number):
+def test_json_lists_numbers_digits_boxes_and_confidences(run, sheet_file, sheet, number):
     (page,) = json.loads(run("read", sheet_file, "--json", "--model", SHIPPED).stdout)
     assert page["file"] == str(sheet_file)
     assert [row["number"] for row in page["rows"]] == [number[:4], number[4:8]]
@@ -242,7 +254,7 @@ def test_json_tells_numbers_digits_boxes_and_confidences(run, sheet_file, sheet,
             assert abs(box["height"] - part.ink.shape[0]) <= 6
 
 
-def test_what_is_less_sure_is_rejected(run, sheet_file):
+def test_reject_below(run, sheet_file):
     arguments = ("read", sheet_file, "--model", SHIPPED, "--reject-below", "1")
     assert lines(run(*arguments)) == ["????", "????"]
     (page,) = json.loads(run(*arguments, "--json").stdout)
@@ -252,7 +264,7 @@ def test_what_is_less_sure_is_rejected(run, sheet_file):
         assert digit["rejected"] is True
 
 
-def test_an_unreadable_picture_among_good_ones_fails_in_part(run, sheet_file, tmp_path, number):
+def test_unreadable_picture_among_good_ones_exits_with_1(run, sheet_file, tmp_path, number):
     text = tmp_path / "text.png"
     text.write_text("no picture")
     result = run("read", text, sheet_file, "--model", SHIPPED)
@@ -282,7 +294,7 @@ def test_annotate_draws_on_a_copy_of_the_picture(run, sheet, tmp_path, zoom, siz
     assert image.format == "PNG"
     assert image.size == size
     scale = image.width / PAGE_SHAPE[1]
-    # A coloured line stands beside each digit, and the paper elsewhere is as it was.
+    # There is a coloured line at the left of each digit, and the background is unchanged.
     coloured = np.ptp(np.asarray(image, dtype=int), axis=2) > 40
     for part in chain.from_iterable(placed):
         middle = round((part.top + part.bottom) / 2 * scale)
@@ -291,7 +303,7 @@ def test_annotate_draws_on_a_copy_of_the_picture(run, sheet, tmp_path, zoom, siz
     assert not coloured[:, round(500 * scale) :].any()
 
 
-def test_annotate_takes_one_picture(run, sheet_file, tmp_path):
+def test_annotate_takes_a_single_picture(run, sheet_file, tmp_path):
     for several in ([sheet_file, sheet_file], [sheet_file.parent]):
         result = run("read", *several, "--annotate", tmp_path / "drawn.png")
         assert result.exit_code == 2
@@ -299,7 +311,7 @@ def test_annotate_takes_one_picture(run, sheet_file, tmp_path):
     assert not (tmp_path / "drawn.png").exists()
 
 
-def test_an_annotation_that_cannot_be_written_is_told_before_reading(
+def test_unwritable_annotation_is_reported_before_reading(
     finish, sheet_file, read_only_folder, no_privilege
 ):
     drawn = read_only_folder / "drawn.png"
@@ -310,37 +322,37 @@ def test_an_annotation_that_cannot_be_written_is_told_before_reading(
     assert "Traceback" not in err
 
 
-def test_without_a_picture_the_usage_is_told(run):
+def test_read_without_a_picture_is_a_usage_error(run):
     assert run("read").exit_code == 2
 
 
-def test_a_page_with_nothing_but_a_mark_is_an_error_or_a_reading_but_no_traceback(reader):
+def test_page_with_a_single_mark_does_not_fail(reader):
     for mark in (np.ones((3, 60), np.float32), np.ones((4, 4), np.float32)):
         page = compose_ink((120, 200), [PlacedInk(mark, 60, 60)])
         reader.read_page(on_paper(page))
 
 
-def test_noise_is_given_up_when_there_is_no_time_left(reader):
+def test_deadline_stops_reading_noise(reader):
     dots = np.random.default_rng(0).random((200, 200)) < 0.3
     noise = np.kron(dots, np.ones((4, 4))).astype(np.uint8) * 255
     with pytest.raises(PictureError, match="not read in time"):
         reader.read_page(noise, deadline=time.monotonic())
 
 
-def test_a_page_is_read_in_the_time_that_it_has(reader, sheet):
+def test_deadline_does_not_change_the_result(reader, sheet):
     grey, _ = sheet
     timed = reader.read_page(grey, deadline=time.monotonic() + 3600)
     assert [row_text(row) for row in timed] == [row_text(row) for row in reader.read_page(grey)]
 
 
-def test_a_prepared_reader_reads_the_same(reader, sheet):
+def test_prepare_does_not_change_the_result(reader, sheet):
     grey, _ = sheet
     prepared = Recognizer.load(SHIPPED).prepare().read_page(grey)
     for row, expected in zip(prepared, reader.read_page(grey), strict=True):
         assert [digit.confidence for digit in row] == [digit.confidence for digit in expected]
 
 
-def test_the_probabilities_of_a_digit_are_of_all_classes(reader, sheet):
+def test_digits_have_the_probabilities_of_all_classes(reader, sheet):
     for digit in chain.from_iterable(reader.read_page(sheet[0])):
         assert digit.probabilities.sum() == pytest.approx(1)
         assert digit.probabilities[digit.label] == digit.confidence
