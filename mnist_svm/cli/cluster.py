@@ -10,18 +10,13 @@ import click
 dask_option = click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Let a Dask cluster do the heavy work: the address of its scheduler, such as "
+    help="Run heavy work on a Dask cluster: the address of its scheduler, such as "
     "tcp://10.0.0.5:8786 (needs the extra [dask]).",
 )
 
 
 def require_dask_for(address: str | None) -> None:
-    """Fail early if a cluster was asked for and Dask is not installed.
-
-    Parameters
-    ----------
-    address : str or None
-    """
+    """Raise MissingExtraError if an address is given and Dask is not installed."""
     if address is not None:
         from mnist_svm.parallel.workers import require_dask
 
@@ -30,14 +25,12 @@ def require_dask_for(address: str | None) -> None:
 
 @contextmanager
 def use_cluster(address: str | None) -> Iterator[None]:
-    """Let a cluster do heavy work meanwhile, if there is one.
-
-    joblib knows it in one thread: that which is to do the work must enter.
+    """Run heavy work of this thread on a Dask cluster, within the context.
 
     Parameters
     ----------
     address : str or None
-        Of a Dask scheduler.
+        Of the scheduler; None uses threads of this process.
     """
     if address is None:
         yield
@@ -45,6 +38,6 @@ def use_cluster(address: str | None) -> Iterator[None]:
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.parallel.dask_cluster import connect
 
-    with connect(address) as tasks:
-        echo_stderr(f"The Dask cluster at {address} does {tasks} tasks at a time")
+    with connect(address) as n_tasks:
+        echo_stderr(f"The Dask cluster at {address} runs {n_tasks} tasks at a time")
         yield

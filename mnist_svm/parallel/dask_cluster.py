@@ -1,10 +1,9 @@
-"""Work on a Dask cluster, through joblib's backend for it.
+"""Workers of a Dask cluster, through joblib's Dask backend.
 
-Three things are added to what joblib does. What many tasks need is brought to every worker once, so
-that it outlives all but one of them, and is brought again if all are lost; joblib itself would
-leave a single copy of each large argument somewhere, and lose the job with that worker. What a task
-alone needs travels with it, and so is there when it has to be done again elsewhere. And what Dask
-gives up is told, where joblib would wait for it for ever.
+This adds three things to joblib. Shared arguments are replicated on every worker, and sent again if
+all copies are lost; joblib would put one copy of each large argument on some worker, and fail with
+it. Other arguments travel with their task, so that it can be run again elsewhere. And tasks
+that Dask gives up raise an error, while joblib would wait for them forever.
 """
 
 from __future__ import annotations
@@ -27,37 +26,37 @@ from threadpoolctl import threadpool_limits
 from mnist_svm.exceptions import ClusterError
 from mnist_svm.parallel.threads import Workers, task_scope
 
-# Seconds to wait for a scheduler, and for its first worker.
-PATIENCE = 10
+# Seconds to wait for the scheduler, and for its first worker.
+CONNECT_TIMEOUT = 10
 
-# Seconds in which a lost worker may be replaced, if no other is left.
-REPLACED = 60
+# Seconds to wait for a new worker after the last one was lost.
+REPLACEMENT_TIMEOUT = 60
 
-# A job goes on after so many times that shared values were lost with all who had them.
-LOSSES = 5
+# A job fails when shared values have been lost more often than this.
+MAX_LOSSES = 5
 
-# Of glibc's mallopt.
+# Parameter numbers of glibc's mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class _Backend(DaskDistributedBackend):  # type: ignore[misc]
-    """joblib's, which also tells of tasks that Dask could not do."""
+    """joblib's backend, which also reports tasks that Dask gave up."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        # For a single one joblib would do the tasks itself.
+        # joblib would run the tasks of a single job locally.
         return int(max(super().effective_n_jobs(n_jobs), 2))
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Future[Any]:
         future: Future[Any] = super().submit(func, callback)
 
-        def tell_of_failure(done: Future[Any]) -> None:
+        def report_error(done: Future[Any]) -> None:
             error = done.exception()
             if error is not None and callback is not None:
                 callback(error)
 
-        future.add_done_callback(tell_of_failure)
+        future.add_done_callback(report_error)
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
@@ -67,37 +66,25 @@ class _Backend(DaskDistributedBackend):  # type: ignore[misc]
 
 
 class Cluster:
-    """`Workers` of a Dask cluster.
+    """`Workers` of a Dask cluster; `local` are the threads of this process."""
 
-    Parameters
-    ----------
-    client : distributed.Client
-    here : Workers
-        Of this process.
-    """
-
-    # A task of a scan then takes some tenths of a second, of which Dask's part is a few per cent.
+    # A task of a scan then takes some tenths of a second; Dask's overhead is a few per cent.
     blocks_per_task = 32
     concurrency_per_process = 1
 
-    def __init__(self, client: Client, here: Workers) -> None:
-        self.local = here
+    def __init__(self, client: Client, local: Workers) -> None:
+        self.local = local
         self._client = client
-        # By identity: the value, which must not be another by then, and where it is.
+        # By id: the value, kept so that the id stays unique, and its future on the cluster.
         self._shared: dict[int, tuple[Any, Any]] = {}
 
     @property
     def n_jobs(self) -> int:
-        """Tasks that the workers that are there now do at a time."""
+        """Number of tasks that the present workers run at a time."""
         return sum(self._client.ncores().values())
 
     def share(self, value: Any) -> None:
-        """Bring a value to every worker.
-
-        Parameters
-        ----------
-        value : object that can be pickled
-            In tasks, the very same object will stand for it.
+        """Replicate a value on every worker, for tasks that have this very object as an argument.
 
         Raises
         ------
@@ -105,65 +92,58 @@ class Cluster:
             If there is no worker.
         """
         if value is not None:
-            with self._errors_told():
-                self._shared[id(value)] = value, self._brought(value)
+            with self._cluster_errors():
+                self._shared[id(value)] = value, self._replicate(value)
 
     def __call__(self, tasks: Iterable[Task]) -> Iterator[Any]:
-        """Results of tasks that `joblib.delayed` made, in order, which must be exhausted.
+        """Results of tasks made by `joblib.delayed`, in order. The iterator must be exhausted.
 
         Raises
         ------
         ClusterError
-            If the cluster is gone, or a task makes its workers die.
+            If the cluster is lost, or a task kills its workers.
         """
-        tasks, done, losses = list(tasks), 0, 0
-        while done < len(tasks):
-            with self._errors_told():
+        tasks, n_done, n_losses = list(tasks), 0, 0
+        while n_done < len(tasks):
+            with self._cluster_errors():
                 try:
-                    for result in self._results(tasks[done:]):
-                        done += 1
+                    for result in self._run(tasks[n_done:]):
+                        n_done += 1
                         yield result
                 except CancelledError:
-                    losses += 1
-                    if losses > LOSSES or self._client.status != "running":
+                    n_losses += 1
+                    if n_losses > MAX_LOSSES or self._client.status != "running":
                         raise
-                    self._bring_again()
+                    for key, (value, _) in self._shared.items():
+                        self._shared[key] = value, self._replicate(value)
 
-    def _results(self, tasks: list[Task]) -> Iterator[Any]:
-        backend = _Backend(client=self._client, wait_for_workers_timeout=PATIENCE)
+    def _run(self, tasks: list[Task]) -> Iterator[Any]:
+        backend = _Backend(client=self._client, wait_for_workers_timeout=CONNECT_TIMEOUT)
         parallel = Parallel(
             n_jobs=-1, backend=backend, return_as="generator", pre_dispatch="4*n_jobs"
         )
-        # What is in a tuple joblib leaves as it is.
-        yield from parallel(delayed(_done)(self._placed(task)) for task in tasks)
+        # Within a tuple, joblib does not replace large arguments.
+        yield from parallel(delayed(_run_task)(self._with_futures(task)) for task in tasks)
 
-    def _placed(self, task: Task) -> Task:
-        """A task with shared values replaced by where they are."""
+    def _with_futures(self, task: Task) -> Task:
+        """A task with shared values replaced by their futures."""
         function, args, kwargs = task
-        return function, tuple(self._place(arg) for arg in args), kwargs
+        return function, tuple(self._shared.get(id(arg), (None, arg))[1] for arg in args), kwargs
 
-    def _place(self, arg: Any) -> Any:
-        _, place = self._shared.get(id(arg), (None, None))
-        return arg if place is None else place
-
-    def _brought(self, value: Any) -> Any:
-        self._client.wait_for_workers(1, timeout=REPLACED)
+    def _replicate(self, value: Any) -> Any:
+        self._client.wait_for_workers(1, timeout=REPLACEMENT_TIMEOUT)
         return self._client.scatter([value], broadcast=True, hash=False)[0]
 
-    def _bring_again(self) -> None:
-        for key, (value, _) in self._shared.items():
-            self._shared[key] = value, self._brought(value)
-
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        """Say in one line what went wrong on the side of the cluster."""
+    def _cluster_errors(self) -> Iterator[None]:
+        """Turn errors of the cluster into `ClusterError`."""
         address = self._client.scheduler.address if self._client.scheduler else "the cluster"
         try:
             yield
         except KilledWorker as error:
             msg = (
                 f"{address}: {error.allowed_failures + 1} workers died at the same task, perhaps "
-                "for want of memory: give them more, or each fewer threads"
+                "for lack of memory: give workers more memory, or fewer threads each"
             )
             raise ClusterError(msg) from error
         except (CancelledError, TimeoutError, OSError) as error:
@@ -172,21 +152,21 @@ class Cluster:
             raise ClusterError(msg) from error
 
 
-def _done(task: Task) -> Any:
-    """Do a task on a worker, where other tasks are at work beside it."""
+def _run_task(task: Task) -> Any:
+    """Run a task on a worker, which may run others at the same time."""
     function, args, kwargs = task
-    _settle_in()
+    _configure_process()
     with task_scope():
         return function(*args, **kwargs)
 
 
 @lru_cache(maxsize=1)
-def _settle_in() -> None:
-    """Make a worker's process ready, for good."""
-    # To look for BLAS's libraries at each task would take longer than some tasks do.
+def _configure_process() -> None:
+    """Configure a worker's process, once."""
+    # Not for each task: finding the BLAS libraries takes longer than some tasks.
     threadpool_limits(1, user_api="blas")
-    # Dask has glibc give memory back at once, and every array would be paged in anew: images were
-    # read at half the speed.
+    # Dask makes glibc return freed memory at once, so that every new array causes page faults:
+    # predictions ran at half the speed.
     with suppress(AttributeError, OSError, TypeError):
         mallopt = CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, 1 << 25)
@@ -195,7 +175,7 @@ def _settle_in() -> None:
 
 @contextmanager
 def connect(address: str) -> Iterator[int]:
-    """Let heavy work be done by the workers of a Dask cluster.
+    """Use the workers of a Dask cluster for heavy work, within the context and this thread.
 
     Parameters
     ----------
@@ -205,64 +185,79 @@ def connect(address: str) -> Iterator[int]:
     Yields
     ------
     int
-        How many tasks the workers do at a time.
+        Number of tasks that the workers run at a time.
 
     Raises
     ------
     ClusterError
-        If no scheduler answers there, it has no worker, or a worker has another version of this
-        package or none.
+        If no scheduler answers, it has no workers, or a worker lacks this package or has another
+        version of it.
     """
-    # What Dask says of workers that come and go is for who runs them.
-    for name in ("distributed", "distributed.client", "distributed.core"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with _silent_dask():
+        try:
+            # First check the address, because a failing client takes half a minute to close. In
+            # another thread, because this one may run an event loop.
+            with ThreadPoolExecutor(1) as pool:
+                check = asyncio.wait_for(_check_scheduler(address), CONNECT_TIMEOUT)
+                pool.submit(asyncio.run, check).result()
+            client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            msg = (
+                f"{address}: no Dask scheduler answers: give its address, such as "
+                "tcp://127.0.0.1:8786, or start one with `dask scheduler`"
+            )
+            raise ClusterError(msg) from error
+        with client:
+            _check_workers(client, address)
+            backend = _Backend(client=client, wait_for_workers_timeout=CONNECT_TIMEOUT)
+            with parallel_config(backend=backend):
+                yield sum(client.ncores().values())
+
+
+@contextmanager
+def _silent_dask() -> Iterator[None]:
+    """Silence Dask's client: it logs lost workers, which are no concern of the user."""
+    names = ("distributed", "distributed.client", "distributed.core")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        # A client that cannot connect would take half a minute to go. In a thread of its own,
-        # because this one may have an event loop already.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, asyncio.wait_for(_ask(address), PATIENCE)).result()
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        msg = (
-            f"{address}: no Dask scheduler answers: give its address, such as "
-            "tcp://127.0.0.1:8786, or start one with `dask scheduler`"
-        )
-        raise ClusterError(msg) from error
-    with client:
-        _check_workers(client, address)
-        backend = _Backend(client=client, wait_for_workers_timeout=PATIENCE)
-        with parallel_config(backend=backend):
-            yield sum(client.ncores().values())
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
-async def _ask(address: str) -> None:
-    """Raise an error if it is no scheduler that answers."""
+async def _check_scheduler(address: str) -> None:
+    """Raise an error unless a scheduler answers."""
     remote = rpc(address)
     try:
-        who = await remote.identity()
+        identity = await remote.identity()
     finally:
         await remote.close_rpc()
-    if who["type"] != "Scheduler":
-        msg = f"a {who['type']} answers"
+    if identity["type"] != "Scheduler":
+        msg = f"a {identity['type']} answers"
         raise ValueError(msg)
 
 
 def _check_workers(client: Client, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
         msg = f"{address}: has no worker: start some with `dask worker {address}`"
         raise ClusterError(msg) from error
-    ours = package_version()
-    for worker, theirs in client.run(package_version, on_error="return").items():
-        # Dask tells an error by its text; any other one is of a worker that has just gone.
-        missing = isinstance(theirs, Exception) and "No module named 'mnist_svm'" in str(theirs)
-        if missing or (isinstance(theirs, str) and theirs != ours):
-            has = "has no mnist-svm" if missing else f"has {theirs}"
-            msg = f"{address}: its worker {worker} {has}: install mnist-svm {ours} there"
+    expected = package_version()
+    for worker, found in client.run(package_version, on_error="return").items():
+        # Dask returns a missing package as an error with this text. Any other error is that of a
+        # worker that has just been lost.
+        missing = isinstance(found, Exception) and "No module named 'mnist_svm'" in str(found)
+        if missing or (isinstance(found, str) and found != expected):
+            has = "has no mnist-svm" if missing else f"has {found}"
+            msg = f"{address}: its worker {worker} {has}: install mnist-svm {expected} there"
             raise ClusterError(msg)
 
 
 def package_version() -> str:
-    """The version of this package, where it is asked."""
+    """The installed version of this package; fails on a worker without it."""
     return version("mnist-svm")

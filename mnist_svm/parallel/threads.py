@@ -13,35 +13,34 @@ from threadpoolctl import OpenBLASController, threadpool_limits
 
 
 class _SingleThreadedBlas:
-    """Context manager: while anyone is inside, BLAS uses one thread.
+    """Context manager: limit BLAS to one thread while any thread is inside.
 
-    The limit is the whole process's. If each who enters set it and each who leaves put back what
-    he found, then two who overlap would leave it at one thread for good.
+    The limit is global to the process. It is reference-counted, because overlapping save and
+    restore would leave it at 1.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._inside = 0
+        self._n_inside = 0
         self._limits: threadpool_limits | None = None
 
     def __enter__(self) -> None:
         with self._lock:
-            if self._inside == 0:
+            if self._n_inside == 0:
                 self._limits = threadpool_limits(1, user_api="blas")
-            self._inside += 1
+            self._n_inside += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0 and self._limits is not None:
-                _let_this_thread_set_limits()
+            self._n_inside -= 1
+            if self._n_inside == 0 and self._limits is not None:
+                _clear_controlling_thread()
                 self._limits.restore_original_limits()
-                _let_this_thread_set_limits()
+                _clear_controlling_thread()
 
 
-def _let_this_thread_set_limits() -> None:
-    # Since version 3.7, threadpoolctl heeds one thread at a time and ignores the others, but who
-    # leaves last need not be who came first.
+def _clear_controlling_thread() -> None:
+    """Let any thread set limits: threadpoolctl >= 3.7 only obeys the thread that set them."""
     clear = getattr(OpenBLASController, "clear_controlling_thread", None)
     if clear:
         clear(force=True)
@@ -53,63 +52,63 @@ _state = local()
 
 
 class Workers(Protocol):
-    """Who does the tasks of a work: threads of this process, or processes elsewhere."""
+    """Run tasks: in threads of this process, or in processes of a cluster."""
 
     @property
     def n_jobs(self) -> int:
-        """Tasks that are done at a time."""
+        """Number of tasks that run at a time."""
 
     @property
     def concurrency_per_process(self) -> int:
-        """How many of those share the memory of one process."""
+        """Number of tasks that run at a time and share the memory of one process."""
 
     @property
     def blocks_per_task(self) -> int:
-        """Blocks of work that are worth a task."""
+        """Number of blocks of work that outweigh the overhead of a task."""
 
     @property
     def local(self) -> Workers:
-        """Those of this process, for what is not worth sending."""
+        """Workers in this process, for tasks that are not worth sending."""
 
     def share(self, value: Any) -> None:
-        """Bring a value to where tasks are done, once, rather than with each that has it."""
+        """Send a value that many tasks use to all workers, once."""
 
     def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Results of tasks that `joblib.delayed` made, in order, which must be exhausted."""
+        """Results of tasks made by `joblib.delayed`, in order. The iterator must be exhausted."""
 
 
 @contextmanager
 def threads(n_jobs: int | None) -> Iterator[Workers]:
-    """Threads that share blocks of work, BLAS with one thread in each.
+    """Run tasks in threads, with one BLAS thread in each.
 
-    Whoever asks for threads while working in one of these gets no more: the cores are busy.
+    Nested calls, from within a task, run their tasks one after another.
 
     Parameters
     ----------
     n_jobs : int or None
-        As in joblib.
+        Number of threads, as in joblib.
 
     Yields
     ------
     Workers
     """
-    # Alone, joblib would come to the same, in a time that matters to who predicts a few samples.
+    # joblib would run a single job serially too, with an overhead that matters for few samples.
     if in_task() or n_jobs == 1 or get_active_backend()[0].nesting_level:
-        working = nullcontext(_one_after_another)
+        parallel = nullcontext(_run_serially)
     else:
-        working = Parallel(n_jobs, backend="threading", return_as="generator")
-    with single_threaded_blas, working as parallel, task_scope():
-        yield _Threads(parallel)
+        parallel = Parallel(n_jobs, backend="threading", return_as="generator")
+    with single_threaded_blas, parallel as run, task_scope():
+        yield _Threads(run)
 
 
 def in_task() -> bool:
-    """Whether this thread is at a task already, and should ask for no help."""
+    """Whether this thread runs a task, and should start no others in parallel."""
     return getattr(_state, "in_task", False)
 
 
 @contextmanager
 def task_scope() -> Iterator[None]:
-    """Let this thread ask for no help meanwhile."""
+    """Mark this thread as running a task."""
     before = in_task()
     _state.in_task = True
     try:
@@ -119,17 +118,17 @@ def task_scope() -> Iterator[None]:
 
 
 class _Threads:
-    """`Workers` of this process."""
+    """`Workers` in this process."""
 
     blocks_per_task = 1
 
-    def __init__(self, parallel: Any) -> None:
-        self._parallel = parallel
+    def __init__(self, run: Any) -> None:
+        self._run = run
 
     @property
     def n_jobs(self) -> int:
         with parallel_config("threading"):
-            return int(effective_n_jobs(getattr(self._parallel, "n_jobs", 1)))
+            return int(effective_n_jobs(getattr(self._run, "n_jobs", 1)))
 
     @property
     def concurrency_per_process(self) -> int:
@@ -140,12 +139,11 @@ class _Threads:
         return self
 
     def share(self, value: Any) -> None:
-        """Threads have it already."""
+        """Do nothing: threads share memory."""
 
     def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        return iter(self._parallel(tasks))
+        return iter(self._run(tasks))
 
 
-def _one_after_another(tasks: Iterable[Any]) -> Iterator[Any]:
-    """What joblib.Parallel is with one job."""
+def _run_serially(tasks: Iterable[Any]) -> Iterator[Any]:
     return (function(*args, **kwargs) for function, args, kwargs in tasks)

@@ -1,4 +1,4 @@
-"""Who does heavy work: the threads of this process, or a Dask cluster where one is in use."""
+"""Choose the workers: threads of this process, or a Dask cluster if one is active."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mnist_svm.parallel.threads import Workers, in_task, threads
 
 
 def require_dask() -> None:
-    """Fail early if no cluster could be used.
+    """Import Dask. Call this before starting work that needs it.
 
     Raises
     ------
@@ -26,68 +26,62 @@ def require_dask() -> None:
 
 
 def is_cluster_active() -> bool:
-    """Whether heavy work is done by a Dask cluster.
+    """Whether `workers_for` gives the workers of a Dask cluster.
 
-    It is within ``joblib.parallel_config("dask")`` and `mnist_svm.parallel.dask_cluster.connect`, in the thread
-    that entered it. But a task that is done there gets no more of the cluster.
+    True within ``joblib.parallel_config("dask")`` or `mnist_svm.parallel.dask_cluster.connect`, in
+    the thread that entered it, but not within a task.
     """
-    return _client() is not None and not in_task()
+    return _dask_client() is not None and not in_task()
 
 
 @contextmanager
 def workers_for(n_jobs: int | None) -> Iterator[Workers]:
-    """The workers of the Dask cluster that is in use, or else threads.
+    """The workers of the active Dask cluster, or threads.
 
     Parameters
     ----------
     n_jobs : int or None
-        Threads, as in joblib. They also do what is not worth sending: see `Workers.local`.
+        Number of threads, as in joblib; with a cluster, for `Workers.local`.
 
     Yields
     ------
     Workers
     """
-    abroad = is_cluster_active()
-    with threads(n_jobs) as here:
-        if abroad:
-            # Dask is an extra.
+    use_cluster = is_cluster_active()
+    with threads(n_jobs) as local:
+        if use_cluster:
+            # Dask is an optional dependency.
             from mnist_svm.parallel.dask_cluster import Cluster
 
-            yield Cluster(_client(), here)
+            yield Cluster(_dask_client(), local)
         else:
-            yield here
+            yield local
 
 
-def _client() -> Any:
+def _dask_client() -> Any:
     return getattr(get_active_backend()[0], "client", None)
 
 
 def run_in_threads(n: int, work: Callable[[], None]) -> None:
-    """Do some work in so many threads, which wait for others most of the time.
-
-    Parameters
-    ----------
-    n : int
-    work : callable
+    """Call `work` in n threads, where it mostly waits for others.
 
     Raises
     ------
-    whatever ``work`` raised first
-        The other threads are left to themselves; they end with the process.
+    BaseException
+        The first one raised by `work`. Other threads continue, as daemons.
     """
-    ends: SimpleQueue[BaseException | None] = SimpleQueue()
+    errors: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def run() -> None:
+        raised = None
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
-            ends.put(error)
-        else:
-            ends.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            raised = error
+        errors.put(raised)
 
     for _ in range(n):
         Thread(target=run, daemon=True).start()
     for _ in range(n):
-        error = ends.get()
-        if error is not None:
+        if error := errors.get():
             raise error

@@ -1,8 +1,8 @@
 """Temperature scaling: turn a classifier's confidences into calibrated probabilities.
 
-Of 100 predictions with probability 0.9, 90 should be right. Guo et al. compared calibration methods:
-dividing the logarithms of the confidences by one number, the temperature, was as good as any. It
-changes neither the order of the classes nor the predictions.
+Of 100 predictions with probability 0.9, 90 should be right. Guo et al. compared methods of
+calibration: dividing the logarithms of the confidences by one number, the temperature, was as good
+as any. It changes neither the order of the classes nor the predictions.
 
 The temperature is fitted to samples that the classifier was not fitted to, while the final
 classifier should be fitted to all samples. scikit-learn's CalibratedClassifierCV does not combine
@@ -115,7 +115,8 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         confidences = [predict_held_out(fold, fit, rows) for fold in folds]
         logger.info("fitting to all %s samples", f"{len(labels):,}")
         fitted = clone(self.estimator).fit(rows, labels)
-        return self._store(fitted, fit_temperature(codes, folds, confidences))
+        self._store(fitted, fit_temperature(codes, folds, confidences))
+        return self
 
     @classmethod
     def from_fitted(cls, estimator: Any, fitted: Any, temperature: TemperatureFit) -> Self:
@@ -131,17 +132,17 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         -------
         Calibrated
         """
-        calibrated = cls(estimator)._store(fitted, temperature)
+        calibrated = cls(estimator)
+        calibrated._store(fitted, temperature)
         calibrated.n_features_in_ = fitted.n_features_in_
         return calibrated
 
-    def _store(self, fitted: Any, temperature: TemperatureFit) -> Self:
+    def _store(self, fitted: Any, temperature: TemperatureFit) -> None:
         self.estimator_ = fitted
         self.temperature_ = temperature.temperature
         self.n_held_out_ = temperature.n_held_out
         self.calibration_error_ = temperature.calibration_error
         self.classes_ = fitted.classes_
-        return self
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Predict the label of each sample, by `estimator_`.
@@ -176,13 +177,7 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
 
 @dataclass(frozen=True)
 class Fold:
-    """A split of the samples.
-
-    Attributes
-    ----------
-    name : such as "1/3" for the first of three folds.
-    train, test : intp ndarrays, ascending indices.
-    """
+    """Ascending indices of the training and the test part, and a name such as "1/3"."""
 
     name: str
     train: IntArray
@@ -201,15 +196,8 @@ class TemperatureFit:
 def calibration_folds(codes: IntArray) -> list[Fold]:
     """The folds that hold out as many samples as a temperature needs.
 
-    Parameters
-    ----------
-    codes : intp ndarray of shape (n,)
-        Class indices of the samples, 0 to k - 1.
-
-    Returns
-    -------
-    list of Fold
-        Empty if a class has fewer than three samples, because a training part could lack it.
+    `codes` are the class indices of all samples, 0 to k - 1. If a class has fewer than three
+    samples, there are no folds, because a training part could lack it.
     """
     if np.bincount(codes).min() < N_FOLDS:
         return []
@@ -222,16 +210,7 @@ def calibration_folds(codes: IntArray) -> list[Fold]:
 def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Float64Array:
     """Confidences for the test part of a fold, by a classifier fitted to its training part.
 
-    Parameters
-    ----------
-    fold : Fold
-    fit : callable
-        Called with indices of samples; returns a classifier fitted to them.
-    X : ndarray of shape (n, n_features)
-
-    Returns
-    -------
-    float64 ndarray of shape (len(fold.test), k)
+    `fit` is called with indices of samples, and returns a classifier fitted to them.
     """
     with log_stage(f"calibrating {fold.name}"):
         fitted = fit(fold.train)
@@ -244,17 +223,8 @@ def fit_temperature(
 ) -> TemperatureFit:
     """Fit a temperature to held-out samples, and measure the remaining calibration error.
 
-    Parameters
-    ----------
-    codes : intp ndarray of shape (n,)
-        Class indices of the samples, 0 to k - 1.
-    folds : sequence of Fold
-    confidences : sequence of float64 ndarrays
-        One per fold, from `predict_held_out`.
-
-    Returns
-    -------
-    TemperatureFit
+    `codes` are the class indices of all samples; there are `confidences` for each fold, from
+    `predict_held_out`.
     """
     if not folds:
         return TemperatureFit(1.0, 0, float("nan"))
@@ -348,15 +318,6 @@ def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:
 
 
 def bin_indices(confidence: Float64Array) -> IntArray:
-    """The bin of `calibration_error` for each confidence.
-
-    Parameters
-    ----------
-    confidence : float64 ndarray of shape (n,), 0 to 1
-
-    Returns
-    -------
-    intp ndarray of shape (n,), 0 to `N_BINS` - 1
-    """
+    """The bin of `calibration_error` for each confidence, 0 to `N_BINS` - 1."""
     indices = np.clip(np.ceil(confidence * N_BINS) - 1, 0, N_BINS - 1)
     return np.asarray(indices, np.intp)

@@ -23,16 +23,13 @@ ROWS_PER_BLOCK = 304
 class DecisionFunctions:
     """Kernel expansions of the decision functions of all pairs, without intercepts.
 
-    A support vector has k - 1 dual coefficients. They give what its class contributes to its pairs
-    with the other classes. All that does not depend on the rows is computed once.
+    All that does not depend on the samples to predict is computed once.
 
     Parameters
     ----------
     kernel : Kernel
-    vectors : k numeric ndarrays of shape (n_of_class, n_features)
-        Support vectors of each class.
-    dual_coef : k float64 ndarrays of shape (k - 1, n_of_class)
-        Row: the other classes, in order.
+    vectors : k numeric ndarrays of shape (n_of_class, n_features), by class
+    dual_coef : k float64 ndarrays of shape (k - 1, n_of_class), by class and other class
     dtype : float32 or float64
         Type of kernel values; sums are float64.
     """
@@ -59,17 +56,7 @@ class DecisionFunctions:
             self._terms.append((np.ascontiguousarray(coef), left))
 
     def values(self, rows: Array, workers: Workers) -> Float64Array:
-        """Decision values without intercepts.
-
-        Parameters
-        ----------
-        rows : numeric ndarray of shape (n, n_features)
-        workers : Workers
-
-        Returns
-        -------
-        float64 ndarray of shape (n, k (k - 1) / 2)
-        """
+        """Decision values without intercepts: float64 ndarray of shape (n, k (k - 1) / 2)."""
         values = workers(
             delayed(_block_values)(
                 self._input_transform, rows[start : start + ROWS_PER_BLOCK], self._terms
@@ -108,17 +95,9 @@ def sum_pairs(parts: Sequence[Float64Array]) -> Float64Array:
 
 
 def pair_columns(n_classes: int) -> tuple[IntArray, IntArray]:
-    """Where the two terms of each pair (a, b), a < b, are in the concatenated parts.
+    """Columns of the contributions of a and of b to each pair (a, b), in concatenated parts.
 
-    Parameters
-    ----------
-    n_classes : int
-        k, at least 2.
-
-    Returns
-    -------
-    first, second : intp ndarrays of shape (k (k - 1) / 2,)
-        Columns of the contributions of a and of b; see `sum_pairs`.
+    See `sum_pairs`. Two intp ndarrays of shape (k (k - 1) / 2,).
     """
     a, b = np.transpose(list(combinations(range(n_classes), 2)))
     return a * (n_classes - 1) + b - 1, b * (n_classes - 1) + a

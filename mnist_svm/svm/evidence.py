@@ -45,45 +45,22 @@ class PairDecision:
     intercept: float
 
     def decision_function(self, X: Array) -> Float64Array:
-        """Decision values in units of the margin: positive for the first class.
-
-        Parameters
-        ----------
-        X : numeric ndarray of shape (m, n_features)
-
-        Returns
-        -------
-        float64 ndarray of shape (m,)
-        """
+        """Decision values of m samples, in units of the margin: positive for the first class."""
         return np.asarray(self._kernel_values(self.kernel, X) @ self.dual_coef + self.intercept)
 
     def contributions(self, x: Array) -> Float64Array:
-        """The term of each support vector in the decision value of one sample.
+        """The terms ``a_i k(z_i, x)`` of one sample x, of shape (n,).
 
-        Parameters
-        ----------
-        x : numeric ndarray of shape (n_features,)
-
-        Returns
-        -------
-        float64 ndarray of shape (n,)
-            ``a_i k(z_i, x)``. Their sum and the intercept are the decision value.
+        Their sum and the intercept are the decision value.
         """
         return np.asarray(self._kernel_values(self.kernel, x[None])[0] * self.dual_coef)
 
     def gradient(self, x: Array) -> Float64Array:
-        """The gradient of the decision function at one sample.
+        """The gradient of the decision function at one sample x, of shape (n_features,).
 
-        Parameters
-        ----------
-        x : numeric ndarray of shape (n_features,)
-
-        Returns
-        -------
-        float64 ndarray of shape (n_features,)
-            For kernels of the inner product t = <x, z>, ``sum_i a_i k'(t_i) z_i``, where k' is
-            1 (``linear``) or ``degree gamma (gamma t + coef0) ** (degree - 1)`` (``poly``); for
-            ``rbf``, ``sum_i 2 gamma a_i k(z_i, x) (z_i - x)``.
+        For kernels of the inner product t = <x, z>, ``sum_i a_i k'(t_i) z_i``, where k' is
+        1 (``linear``) or ``degree gamma (gamma t + coef0) ** (degree - 1)`` (``poly``); for
+        ``rbf``, ``sum_i 2 gamma a_i k(z_i, x) (z_i - x)``.
         """
         factor, derivative = self.kernel.derivative()
         weights = factor * self._kernel_values(derivative, x[None])[0] * self.dual_coef
@@ -142,9 +119,7 @@ class OneVsRest:
     `mnist_svm.svm.pairwise.class_confidences` is, before it is normalised, an increasing function
     of S.
 
-    Attributes
-    ----------
-    pairs : tuple of PairDecision
+    `pairs` are the decisions against each other class.
     """
 
     pairs: tuple[PairDecision, ...]

@@ -29,15 +29,7 @@ def svcs_with_transformers(
 ) -> Iterator[tuple[tuple[Any, ...], KernelSVC]]:
     """Each fitted `KernelSVC` of a model, with the transformers in front of it.
 
-    Parameters
-    ----------
-    model : see `fitted_svcs`
-    transformers : tuple of transformers
-        Those in front of `model`.
-
-    Yields
-    ------
-    (tuple of transformers, KernelSVC)
+    `model` is as in `fitted_svcs`, and `transformers` are in front of it.
     """
     if isinstance(model, KernelSVC):
         yield transformers, model

@@ -59,16 +59,8 @@ class Kernel:
     def left_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
         """The left factor of the matrix product in `values`: extra columns, then the points.
 
-        Parameters
-        ----------
-        points : ndarray of shape (n, n_features)
-            From `InputTransform`.
-        norms : ndarray of shape (n,)
-            `squared_norms` of the points.
-
-        Returns
-        -------
-        ndarray of shape (n, n_columns)
+        `points`, of shape (n, n_features), come from `InputTransform`; `norms` are their
+        `squared_norms`.
         """
         if self.name == "linear":
             return points
@@ -125,18 +117,7 @@ class Kernel:
         return np.asarray(weights @ self.values(left, right))
 
     def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
-        """``k(x, x)`` of points, from their squared norms.
-
-        Parameters
-        ----------
-        norms : ndarray of shape (n,)
-        inner : ndarray of shape (n,), optional
-            Replaces the inner product ``<x, x>``.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
+        """``k(x, x)`` of points, from their squared norms; `inner` replaces ``<x, x>``."""
         inner = norms if inner is None else inner
         if self.name == "poly":
             return np.asarray((inner + self.coef0) ** self.degree)
@@ -170,16 +151,7 @@ class InputTransform:
     dtype: np.dtype[Any]
 
     def transform(self, rows: Array) -> FloatArray:
-        """The points of some rows, scaled by the root of gamma.
-
-        Parameters
-        ----------
-        rows : numeric ndarray of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, n_columns), of type `dtype`
-        """
+        """The points of some rows, scaled by the root of gamma: ndarray of shape (n, n_columns)."""
         centre = self.centre
         if self.columns is not None:
             # `take` gives C order, which plain indexing does not.
@@ -205,31 +177,15 @@ def squared_norms(points: FloatArray) -> FloatArray:
 
 
 def trim_trailing_zeros(factor: FloatArray) -> FloatArray:
-    """A view of a kernel factor without the zero columns at its end.
-
-    Parameters
-    ----------
-    factor : ndarray of shape (n, n_columns)
-
-    Returns
-    -------
-    ndarray of shape (n, at most n_columns)
-    """
+    """A view of a kernel factor without the zero columns at its end."""
     nonzero = np.flatnonzero(factor.any(axis=0))
     return factor[:, : nonzero[-1] + 1 if len(nonzero) else 0]
 
 
 def power(base: T, exponent: int) -> T:
-    """``base ** exponent`` by repeated squaring: two passes for the fourth power.
+    """``base ** exponent`` by repeated squaring, for an exponent of at least 1.
 
-    Parameters
-    ----------
-    base : ndarray, overwritten; or an immutable value with ``*``, such as a node of a graph
-    exponent : int, at least 1
-
-    Returns
-    -------
-    As `base`
+    `base` is an array, which is overwritten, or any value with ``*``, such as a node of a graph.
     """
     value: Any = base
     result: Any = None

@@ -21,10 +21,6 @@ MAX_FLOAT = float(np.finfo(np.float64).max)
 def check_parameters(svc: Any) -> None:
     """Check the parameters of a `KernelSVC`.
 
-    Parameters
-    ----------
-    svc : KernelSVC
-
     Raises
     ------
     ValueError
@@ -52,16 +48,7 @@ def check_parameters(svc: Any) -> None:
 
 
 def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:
-    """Check the weights of n samples, and replace negative ones by 0.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n,), or None
-    n : int
-
-    Returns
-    -------
-    float64 ndarray of shape (n,), or None
+    """Check the weights of n samples, and replace negative ones by 0; None stays None.
 
     Raises
     ------
@@ -81,13 +68,7 @@ def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array |
 
 
 def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntArray]:
-    """Sort the used samples by class.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    used : bool ndarray of shape (n,)
-        Whether a sample has a positive weight.
+    """Sort the used samples, those of positive weight, by class.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Work on a real Dask cluster: the same results, however many workers there are, or die."""
+"""Work on a real Dask cluster: results do not depend on the number of workers, or on losses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from mnist_svm.parallel.workers import is_cluster_active, workers_for
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.svm._solver import samples
 from mnist_svm.svm.log import log_to
-from tests.support.dask_cluster import DaskCluster, until
+from tests.support.dask_cluster import DaskCluster
 from tests.support.paths import DATA
-from tests.support.svm_oracle import bits
+from tests.support.serving import TIMEOUT, eventually
+from tests.support.svm_oracle import fit_bits
+
+pytestmark = pytest.mark.cluster
 
 COMMANDS = {
     "train": ["train", "--limit", 100],
@@ -49,37 +52,39 @@ def digits(train_set):
 
 
 @pytest.fixture
-def guesses(monkeypatch):
-    """Let the solver project its samples for guesses, as it does where there are many."""
-    monkeypatch.setattr(samples, "MANY", 1000)
+def approximate_rounds(monkeypatch):
+    """Project the samples for approximate rounds, which otherwise needs 40,000 samples."""
+    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
 
 
-def machine():
+def make_svc():
     return KernelSVC(kernel="rbf", gamma=1e-7, C=3.0, random_state=0, working_memory=200)
 
 
 @pytest.fixture(scope="module")
-def alone(digits):
+def local_bits(digits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "MANY", 1000)
-        return bits(machine().fit(*digits))
+        patch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+        return fit_bits(make_svc().fit(*digits))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_fit_by_workers_is_that_of_threads_to_the_bit(dask, digits, alone, guesses, workers):
-    with connect(dask.have(workers).address), get_task_stream(dask.client) as tasks:
-        fitted = machine().fit(*digits)
-    assert bits(fitted) == alone
+def test_a_fit_by_workers_is_bit_equal_to_that_of_threads(
+    dask, digits, local_bits, approximate_rounds, workers
+):
+    with connect(dask.scale(workers).address), get_task_stream(dask.client) as tasks:
+        fitted = make_svc().fit(*digits)
+    assert fit_bits(fitted) == local_bits
     assert len({task["worker"] for task in tasks.data}) == workers
 
 
-def test_joblib_s_own_context_is_enough(dask, digits, alone, guesses):
-    with parallel_config("dask", client=dask.have(3).client):
-        assert bits(machine().fit(*digits)) == alone
+def test_joblib_s_own_context_suffices(dask, digits, local_bits, approximate_rounds):
+    with parallel_config("dask", client=dask.scale(3).client):
+        assert fit_bits(make_svc().fit(*digits)) == local_bits
 
 
 class AfterRound(logging.Handler):
-    """Lets an event happen once the rounds of a fit have begun."""
+    """Sets an event once the rounds of a fit have begun."""
 
     def __init__(self, event):
         super().__init__(logging.INFO)
@@ -90,53 +95,55 @@ class AfterRound(logging.Handler):
             self._event.set()
 
 
-def test_a_worker_killed_in_the_middle_of_a_fit_costs_time_alone(dask, digits, alone, guesses):
+def test_a_fit_survives_the_loss_of_a_worker(dask, digits, local_bits, approximate_rounds):
     begun = threading.Event()
-    before = dask.have(3).pids()
-    killer = dask.killing_one(begun)
+    before = dask.scale(3).pids()
+    killer = dask.kill_busy_worker_after(begun)
     with connect(dask.address), log_to(AfterRound(begun)):
-        fitted = machine().fit(*digits)
+        fitted = make_svc().fit(*digits)
     killer.join()
-    assert bits(fitted) == alone
+    assert fit_bits(fitted) == local_bits
     assert len(dask.pids()) == len(before) - 1
 
 
-def test_a_fit_outlives_all_who_had_its_samples(dask, digits, alone, guesses):
+def test_a_fit_survives_the_loss_of_all_copies_of_its_samples(
+    dask, digits, local_bits, approximate_rounds
+):
     begun = threading.Event()
-    before = dask.have(1).pids()
+    before = dask.scale(1).pids()
 
     def replace():
-        dask.kill_one_at_work()
-        dask.have(1)
+        dask.kill_busy_worker()
+        dask.scale(1)
 
-    thread = threading.Thread(target=lambda: begun.wait(90) and replace())
+    thread = threading.Thread(target=lambda: begun.wait(TIMEOUT) and replace())
     thread.start()
     with connect(dask.address), log_to(AfterRound(begun)):
-        fitted = machine().fit(*digits)
+        fitted = make_svc().fit(*digits)
     thread.join()
-    assert bits(fitted) == alone
+    assert fit_bits(fitted) == local_bits
     assert not set(dask.pids()) & set(before)
 
 
-def test_tasks_bring_no_samples_along(dask, digits, monkeypatch):
+def test_tasks_do_not_contain_the_samples(dask, digits, monkeypatch):
     sizes, shared = [], []
-    placed, share = Cluster._placed, Cluster.share
+    with_futures, share = Cluster._with_futures, Cluster.share
 
-    def weighed(self, task):
-        result = placed(self, task)
+    def measured(self, task):
+        result = with_futures(self, task)
         sizes.append(len(pickle.dumps(result[1][1:])))
         return result
 
-    def counted(self, value):
+    def recorded(self, value):
         shared.append(type(value).__name__)
         share(self, value)
 
-    monkeypatch.setattr(Cluster, "_placed", weighed)
-    monkeypatch.setattr(Cluster, "share", counted)
-    monkeypatch.setattr(samples, "MANY", 1000)
-    with connect(dask.have(3).address):
-        machine().fit(*digits)
-    assert sorted(shared) == ["Projected", "Samples"]
+    monkeypatch.setattr(Cluster, "_with_futures", measured)
+    monkeypatch.setattr(Cluster, "share", recorded)
+    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+    with connect(dask.scale(3).address):
+        make_svc().fit(*digits)
+    assert sorted(shared) == ["ProjectedSamples", "Samples"]
     assert max(sizes) < digits[0].nbytes / 20
 
 
@@ -144,19 +151,19 @@ def many_digits(test_set, n):
     return np.resize(test_set.images, (n, 28, 28))
 
 
-def test_predictions_spread_over_the_workers_and_are_those_of_threads(dask, small_model, test_set):
+def test_predictions_use_all_workers_and_equal_those_of_threads(dask, small_model, test_set):
     recognizer, images = Recognizer(small_model), many_digits(test_set, 12_000)
-    with connect(dask.have(3).address), get_task_stream(dask.client) as tasks:
+    with connect(dask.scale(3).address), get_task_stream(dask.client) as tasks:
         readings = recognizer.classify(images)
     np.testing.assert_array_equal(readings.confidences, recognizer.classify(images).confidences)
     assert len({task["worker"] for task in tasks.data}) == 3
 
 
-def test_a_worker_killed_in_the_middle_of_predictions_costs_time_alone(dask, small_model, test_set):
+def test_predictions_survive_the_loss_of_a_worker(dask, small_model, test_set):
     recognizer, images = Recognizer(small_model), many_digits(test_set, 30_000)
     begun = threading.Event()
-    dask.have(3)
-    killer = dask.killing_one(begun)
+    dask.scale(3)
+    killer = dask.kill_busy_worker_after(begun)
     with connect(dask.address):
         readings = recognizer.classify(images, progress=lambda done, total: begun.set())
     killer.join()
@@ -164,20 +171,20 @@ def test_a_worker_killed_in_the_middle_of_predictions_costs_time_alone(dask, sma
     assert len(dask.pids()) == 2
 
 
-def test_what_a_worker_does_gets_no_more_workers(dask):
-    with connect(dask.have(3).address), workers_for(-1) as workers:
+def test_tasks_do_not_use_the_cluster_themselves(dask):
+    with connect(dask.scale(3).address), workers_for(-1) as workers:
         assert list(workers([delayed(is_cluster_active)()])) == [False]
 
 
-def test_a_task_that_kills_its_workers_ends_the_job_in_one_line(dask):
-    def allow(failures):
-        def set_on(dask_scheduler):
-            dask_scheduler.allowed_failures = failures
+def test_a_task_that_kills_its_workers_is_a_cluster_error(dask):
+    def set_allowed_failures(n):
+        def set_on_scheduler(dask_scheduler):
+            dask_scheduler.allowed_failures = n
 
-        dask.client.run_on_scheduler(set_on)
+        dask.client.run_on_scheduler(set_on_scheduler)
 
-    dask.have(3)
-    allow(0)
+    dask.scale(3)
+    set_allowed_failures(0)
     try:
         with (
             connect(dask.address),
@@ -186,55 +193,55 @@ def test_a_task_that_kills_its_workers_ends_the_job_in_one_line(dask):
         ):
             list(workers([delayed(os._exit)(1)]))
     finally:
-        allow(3)
+        set_allowed_failures(3)
 
 
-def test_an_error_of_a_task_is_raised_here(dask):
+def test_an_error_of_a_task_is_raised_in_the_client(dask):
     with (
-        connect(dask.have(3).address),
+        connect(dask.scale(3).address),
         workers_for(-1) as workers,
         pytest.raises(ZeroDivisionError),
     ):
         list(workers(delayed(divmod)(1, i) for i in (2, 1, 0, 3)))
 
 
-def test_train_writes_the_model_that_it_writes_without_a_cluster(dask, run, tmp_path):
+def test_train_writes_the_same_model_with_a_cluster(dask, run, tmp_path):
     options = ["--recipe", "gradient", "--limit", 3000, "--data-dir", DATA]
-    here, there = tmp_path / "here.joblib", tmp_path / "there.joblib"
-    assert run("train", *options, "-o", here).exit_code == 0
-    result = run("train", *options, "-o", there, "--dask", dask.have(3).address)
+    local, remote = tmp_path / "local.joblib", tmp_path / "remote.joblib"
+    assert run("train", *options, "-o", local).exit_code == 0
+    result = run("train", *options, "-o", remote, "--dask", dask.scale(3).address)
     assert result.exit_code == 0
-    assert "does 3 tasks at a time" in result.stderr
-    ours, theirs = (load_model(path).pipeline[-1] for path in (here, there))
-    assert bits(ours.estimator_) == bits(theirs.estimator_)
-    assert ours.temperature_ == theirs.temperature_
+    assert "runs 3 tasks at a time" in result.stderr
+    svc_local, svc_remote = (load_model(path).pipeline[-1] for path in (local, remote))
+    assert fit_bits(svc_local.estimator_) == fit_bits(svc_remote.estimator_)
+    assert svc_local.temperature_ == svc_remote.temperature_
 
 
-def test_copies_of_every_image_are_learned_by_workers_too(dask, run, tmp_path):
+def test_training_with_virtual_copies_writes_the_same_model_with_a_cluster(dask, run, tmp_path):
     options = ["--recipe", "gradient", "--limit", 1000, "--virtual-copies", 2, "--data-dir", DATA]
-    here, there = tmp_path / "here.joblib", tmp_path / "there.joblib"
-    assert run("train", *options, "-o", here).exit_code == 0
-    assert run("train", *options, "-o", there, "--dask", dask.have(3).address).exit_code == 0
-    ours, theirs = (load_model(path).pipeline[-1] for path in (here, there))
-    assert bits(ours.estimator_) == bits(theirs.estimator_)
+    local, remote = tmp_path / "local.joblib", tmp_path / "remote.joblib"
+    assert run("train", *options, "-o", local).exit_code == 0
+    assert run("train", *options, "-o", remote, "--dask", dask.scale(3).address).exit_code == 0
+    svc_local, svc_remote = (load_model(path).pipeline[-1] for path in (local, remote))
+    assert fit_bits(svc_local.estimator_) == fit_bits(svc_remote.estimator_)
 
 
-def test_predict_answers_as_without_a_cluster(dask, run, small_model_file, test_set, tmp_path):
+def test_predict_prints_the_same_with_a_cluster(dask, run, small_model_file, test_set, tmp_path):
     path = tmp_path / "images-idx3-ubyte"
     write_idx(path, many_digits(test_set, 3000))
     options = ["predict", "--data", path, "--model", small_model_file]
-    result = run(*options, "--dask", dask.have(3).address)
+    result = run(*options, "--dask", dask.scale(3).address)
     assert result.exit_code == 0
     assert result.stdout == run(*options).stdout
 
 
-def test_tune_does_trials_side_by_side_and_outlives_a_worker(dask, start, tmp_path):
-    dask.have(3)
+def test_tune_survives_the_loss_of_a_worker(dask, start, tmp_path):
+    dask.scale(3)
     process = start(
         *["tune", "--limit", 3000, "--trials", 6, "--json", "--data-dir", DATA],
         *["--storage", f"sqlite:///{tmp_path}/s.db", "--dask", dask.address],
     )
-    dask.kill_one_at_work()
+    dask.kill_busy_worker()
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     result = json.loads(out)
@@ -242,13 +249,13 @@ def test_tune_does_trials_side_by_side_and_outlives_a_worker(dask, start, tmp_pa
     assert [trial["number"] for trial in trials] == list(range(6))
     assert trials[0]["state"] == "complete"
     assert trials[0]["parameters"] == result["default"]["parameters"]
-    tried = [tuple(trial["parameters"].items()) for trial in trials]
-    assert len(set(tried)) == 6
+    tried_parameters = [tuple(trial["parameters"].items()) for trial in trials]
+    assert len(set(tried_parameters)) == 6
     assert result["best"]["errors"] <= result["default"]["errors"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_dask_a_hint_comes_before_any_work(command, run, monkeypatch):
+def test_without_dask_commands_fail_with_a_hint(command, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     result = run(*COMMANDS[command], "--dask", "tcp://127.0.0.1:1")
     assert result.exit_code == 1
@@ -259,8 +266,8 @@ def test_without_dask_a_hint_comes_before_any_work(command, run, monkeypatch):
 @pytest.mark.parametrize(
     "address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", "no address", "x://y:1", ""]
 )
-def test_an_address_without_a_scheduler_is_told(address, run, monkeypatch):
-    monkeypatch.setattr("mnist_svm.parallel.dask_cluster.PATIENCE", 1)
+def test_an_address_without_a_scheduler_is_an_error(address, run, monkeypatch):
+    monkeypatch.setattr("mnist_svm.parallel.dask_cluster.CONNECT_TIMEOUT", 1)
     result = run("predict", "--data", DATA, "--dask", address)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith(
@@ -268,30 +275,30 @@ def test_an_address_without_a_scheduler_is_told(address, run, monkeypatch):
     )
 
 
-def test_a_worker_is_no_scheduler(dask):
-    (worker,) = dask.have(1).pids()
+def test_the_address_of_a_worker_is_an_error(dask):
+    (worker,) = dask.scale(1).pids()
     with pytest.raises(ClusterError, match="no Dask scheduler answers"), connect(worker):
         pass
 
 
-def test_a_scheduler_without_workers_is_told(dask, monkeypatch):
-    monkeypatch.setattr("mnist_svm.parallel.dask_cluster.PATIENCE", 1)
-    address = dask.have(0).address
-    told = "has no worker: start some with `dask worker"
-    with pytest.raises(ClusterError, match=told), connect(address):
+def test_a_scheduler_without_workers_is_an_error(dask, monkeypatch):
+    monkeypatch.setattr("mnist_svm.parallel.dask_cluster.CONNECT_TIMEOUT", 1)
+    address = dask.scale(0).address
+    message = "has no worker: start some with `dask worker"
+    with pytest.raises(ClusterError, match=message), connect(address):
         pass
 
 
-def test_a_worker_with_another_version_is_told(dask, monkeypatch):
-    address = dask.have(1).address
+def test_a_worker_with_another_version_is_an_error(dask, monkeypatch):
+    address = dask.scale(1).address
     monkeypatch.setattr("mnist_svm.parallel.dask_cluster.version", lambda package: "99.0")
-    told = r"its worker tcp.* has \d.*: install mnist-svm 99.0 there"
-    with pytest.raises(ClusterError, match=told), connect(address):
+    message = r"its worker tcp.* has \d.*: install mnist-svm 99.0 there"
+    with pytest.raises(ClusterError, match=message), connect(address):
         pass
 
 
-# Without `site`, Python does not see packages that are installed for development.
-STRANGER = """
+# Without `site`, Python does not find editable installs.
+DASK_WITHOUT_THIS_PACKAGE = """
 import sys
 sys.path += [path for path in {paths!r} if path.endswith("site-packages")]
 from dask.__main__ import main
@@ -299,20 +306,22 @@ main()
 """
 
 
-def test_a_worker_without_this_package_is_told(dask):
-    dask.have(0)
-    dask.start_worker(before=("-S", "-c", STRANGER.format(paths=sys.path)))
-    until(lambda: len(dask.pids()) == 1)
-    told = "its worker tcp.* has no mnist-svm: install mnist-svm"
-    with pytest.raises(ClusterError, match=told), connect(dask.address):
+def test_a_worker_without_this_package_is_an_error(dask):
+    dask.scale(0)
+    dask.start_worker(
+        python_arguments=("-S", "-c", DASK_WITHOUT_THIS_PACKAGE.format(paths=sys.path))
+    )
+    eventually(lambda: len(dask.pids()) == 1)
+    message = "its worker tcp.* has no mnist-svm: install mnist-svm"
+    with pytest.raises(ClusterError, match=message), connect(dask.address):
         pass
-    dask.have(0)
+    dask.scale(0)
 
 
-def test_a_scheduler_that_is_lost_ends_the_job_in_one_line(digits, tmp_path):
+def test_the_loss_of_the_scheduler_is_a_cluster_error(digits, tmp_path):
     other = DaskCluster(tmp_path)
     try:
-        with connect(other.have(1).address), workers_for(-1) as workers:
+        with connect(other.scale(1).address), workers_for(-1) as workers:
             results = workers(delayed(time.sleep)(0.1) for _ in range(600))
             next(results)
             other._processes[0].kill()

@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers, each a process of its own, on loopback."""
+"""A Dask scheduler and workers, as processes on the loopback interface."""
 
 from __future__ import annotations
 
@@ -8,91 +8,83 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from distributed import Client
 
-# Seconds until something that must happen has happened.
-PATIENCE = 90
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """What it gives, once that is something."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if result := happened():
-            return result
-        time.sleep(0.01)
-    msg = "it did not happen"
-    raise TimeoutError(msg)
+from tests.support.serving import TIMEOUT, eventually
 
 
 class DaskCluster:
-    """Workers have no nanny, so that one that was killed stays dead."""
+    """A scheduler and workers. Workers have no nanny, so that a killed one is not restarted."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        told = folder / "scheduler.json"
-        self._start("scheduler", "--port", "0", "--scheduler-file", str(told))
-        self.address = json.loads(until(lambda: told.exists() and told.read_text()))["address"]
+        address_file = folder / "scheduler.json"
+        self._start("scheduler", "--port", "0", "--scheduler-file", str(address_file))
+        content = eventually(lambda: address_file.exists() and address_file.read_text())
+        self.address = json.loads(content)["address"]
         self.client = Client(self.address, set_as_default=False)
 
-    def _start(self, *arguments: str, before: tuple[str, ...] = ("-m", "dask")) -> None:
+    def _start(self, *arguments: str, python_arguments: tuple[str, ...] = ("-m", "dask")) -> None:
+        options = ["--host", "127.0.0.1", "--no-dashboard"]
         log = self._folder / f"{len(self._processes)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, *before, *arguments, "--host", "127.0.0.1", "--no-dashboard"],
+                [sys.executable, *python_arguments, *arguments, *options],
                 stdout=file,
                 stderr=file,
                 cwd=self._folder,
             )
         self._processes.append(process)
 
-    def have(self, n: int) -> DaskCluster:
-        """Start or kill workers until there are so many."""
-        there = self.pids()
-        for address in list(there)[n:]:
+    def scale(self, n: int) -> DaskCluster:
+        """Start or kill workers until there are n."""
+        addresses = list(self.pids())
+        for address in addresses[n:]:
             self.kill(address)
-        for _ in range(n - len(there)):
+        for _ in range(n - len(addresses)):
             self.start_worker()
-        until(lambda: len(self.pids()) == n)
+        eventually(lambda: len(self.pids()) == n)
         return self
 
-    def start_worker(self, *, before: tuple[str, ...] = ("-m", "dask")) -> None:
-        """Start a worker; ``before`` is what Python is to run."""
+    def start_worker(self, *, python_arguments: tuple[str, ...] = ("-m", "dask")) -> None:
+        """Start a worker; `python_arguments` are those of the interpreter that run Dask."""
         worker = ("worker", self.address, "--nthreads", "1", "--no-nanny")
-        self._start(*worker, before=before)
+        self._start(*worker, python_arguments=python_arguments)
 
     def pids(self) -> dict[str, int]:
-        """Addresses of the workers, and their processes."""
+        """Process ids of the workers, by address."""
         return dict(self.client.run(os.getpid))
 
     def kill(self, address: str) -> None:
-        """Kill a worker; return when the scheduler knows."""
+        """Kill a worker, and wait until the scheduler knows."""
         os.kill(self.pids()[address], signal.SIGKILL)
-        until(lambda: address not in self.client.ncores())
+        eventually(lambda: address not in self.client.ncores())
 
-    def kill_one_at_work(self) -> None:
-        """Kill a worker that is at a task, as soon as there is one."""
-        at_work = self.client.processing
-        self.kill(until(lambda: next((who for who, tasks in in_task().items() if tasks), None)))
+    def kill_busy_worker(self) -> None:
+        """Wait for a worker that runs a task, and kill it."""
 
-    def killing_one(self, when: threading.Event) -> threading.Thread:
-        """A thread that does that when it is told to."""
+        def busy_worker() -> str | None:
+            tasks_by_worker = self.client.processing()
+            return next((worker for worker, tasks in tasks_by_worker.items() if tasks), None)
+
+        self.kill(eventually(busy_worker))
+
+    def kill_busy_worker_after(self, event: threading.Event) -> threading.Thread:
+        """Start a thread that waits for an event, then kills a worker that runs a task."""
 
         def run() -> None:
-            if when.wait(PATIENCE):
-                self.kill_one_at_work()
+            if event.wait(TIMEOUT):
+                self.kill_busy_worker()
 
         thread = threading.Thread(target=run)
         thread.start()
         return thread
 
     def close(self) -> None:
+        """Kill all processes."""
         self.client.close()
         for process in self._processes:
             process.kill()

@@ -1,4 +1,4 @@
-"""What a kernel SVM's optimum means, from public attributes alone, in float64.
+"""An independent check of a fitted kernel SVM: its public attributes in float64.
 
 Shares no code with the solver: kernels by their formulas, margins by plain sums.
 """
@@ -9,11 +9,12 @@ from itertools import combinations
 
 import numpy as np
 
-BLOCK = 4000
+# Samples whose margins are computed at a time.
+SAMPLES_PER_BLOCK = 4000
 
 
-def kernel_of(name, *, gamma=1.0, degree=3, coef0=0.0):
-    """A kernel by its formula, of two float64 matrices."""
+def kernel_function(name, *, gamma=1.0, degree=3, coef0=0.0):
+    """A kernel by its formula, as a function of two float64 matrices."""
     if name == "linear":
         return lambda A, B: A @ B.T
     if name == "poly":
@@ -26,51 +27,51 @@ def kernel_of(name, *, gamma=1.0, degree=3, coef0=0.0):
     return rbf
 
 
-def pairs_of(machine):
-    """Each pair's two labels, support vectors as rows of X, alpha_i y_i, and intercept.
+def iterate_pairs(svc):
+    """Yield the two labels, rows of support vectors in X, alpha_i y_i and intercept of each pair.
 
-    y_i is +1 for the first class, of two classes as well.
+    y_i is +1 for the first class, also if there are only two classes.
     """
-    ends = np.cumsum(machine.n_support_)
-    mine = [slice(end - n, end) for n, end in zip(machine.n_support_, ends, strict=True)]
-    sign = -1 if len(machine.classes_) == 2 else 1
-    for at, (a, b) in enumerate(combinations(range(len(mine)), 2)):
-        rows = np.concatenate([machine.support_[mine[a]], machine.support_[mine[b]]])
-        coef = np.concatenate([machine.dual_coef_[b - 1, mine[a]], machine.dual_coef_[a, mine[b]]])
+    ends = np.cumsum(svc.n_support_)
+    vectors = [slice(end - n, end) for n, end in zip(svc.n_support_, ends, strict=True)]
+    sign = -1 if len(svc.classes_) == 2 else 1
+    for pair, (a, b) in enumerate(combinations(range(len(vectors)), 2)):
+        rows = np.concatenate([svc.support_[vectors[a]], svc.support_[vectors[b]]])
+        coef = np.concatenate([svc.dual_coef_[b - 1, vectors[a]], svc.dual_coef_[a, vectors[b]]])
         used = coef != 0
-        labels = machine.classes_[a], machine.classes_[b]
-        yield labels, rows[used], sign * coef[used], sign * machine.intercept_[at]
+        labels = svc.classes_[a], svc.classes_[b]
+        yield labels, rows[used], sign * coef[used], sign * svc.intercept_[pair]
 
 
-def values(machine, X, kernel, Z):
+def decision_values(svc, X, kernel, Z):
     """Decision values of every pair at Z, positive for the first class: (n, n_pairs)."""
     Z = Z.astype(np.float64)
     return np.stack(
         [
             kernel(Z, X[rows].astype(np.float64)) @ coef + b
-            for _, rows, coef, b in pairs_of(machine)
+            for _, rows, coef, b in iterate_pairs(svc)
         ],
         axis=1,
     )
 
 
-def objectives(machine, X, kernel):
+def dual_objectives(svc, X, kernel):
     """The dual objective of every pair."""
-    found = []
-    for _, rows, coef, _ in pairs_of(machine):
+    objectives = []
+    for _, rows, coef, _ in iterate_pairs(svc):
         vectors = X[rows].astype(np.float64)
-        found.append(np.abs(coef).sum() - coef @ kernel(vectors, vectors) @ coef / 2)
-    return np.array(found)
+        objectives.append(np.abs(coef).sum() - coef @ kernel(vectors, vectors) @ coef / 2)
+    return np.array(objectives)
 
 
-def violation(machine, X, y, kernel, C):
-    """The largest violation of the optimality conditions, of any sample in any pair.
+def max_kkt_violation(svc, X, y, kernel, C):
+    """The largest violation of the optimality conditions, over all samples and pairs.
 
-    C is a number, or one for each sample.
+    C is a number, or an array with one for each sample.
     """
     C = np.broadcast_to(C, len(y))
-    worst = 0.0
-    for (first, second), rows, coef, b in pairs_of(machine):
+    largest = 0.0
+    for (first, second), rows, coef, b in iterate_pairs(svc):
         vectors = X[rows].astype(np.float64)
         alpha = np.zeros(len(y))
         alpha[rows] = np.abs(coef)
@@ -78,18 +79,18 @@ def violation(machine, X, y, kernel, C):
         assert abs(coef.sum()) <= 1e-6 * alpha.sum()
         assert (alpha <= C * (1 + 1e-12)).all()
         members = np.flatnonzero((y == first) | (y == second))
-        for start in range(0, len(members), BLOCK):
-            block = members[start : start + BLOCK]
+        for start in range(0, len(members), SAMPLES_PER_BLOCK):
+            block = members[start : start + SAMPLES_PER_BLOCK]
             f = kernel(X[block].astype(np.float64), vectors) @ coef + b
             margin = np.where(y[block] == first, f, -f)
             below = np.where(alpha[block] < C[block], 1 - margin, 0)
-            beyond = np.where(alpha[block] > 0, margin - 1, 0)
-            worst = max(worst, below.max(), beyond.max())
-    return worst
+            above = np.where(alpha[block] > 0, margin - 1, 0)
+            largest = max(largest, below.max(), above.max())
+    return largest
 
 
-def bits(fitted):
-    """All that a fit found and how, but for the time it took: equal for fits equal to the bit."""
-    learned = fitted.support_, fitted.dual_coef_, fitted.intercept_, fitted.n_iter_
-    rounds = [[row[key] for key in row if key != "seconds"] for row in fitted.fit_log_]
-    return [array.tobytes() for array in learned], rounds, fitted.kkt_violation_
+def fit_bits(svc):
+    """The result and the log of a fit, without times: equal if two fits are bit-equal."""
+    arrays = svc.support_, svc.dual_coef_, svc.intercept_, svc.n_iter_
+    rounds = [[row[key] for key in row if key != "seconds"] for row in svc.fit_log_]
+    return [array.tobytes() for array in arrays], rounds, svc.kkt_violation_

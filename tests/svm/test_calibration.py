@@ -1,4 +1,4 @@
-"""Calibrated probabilities, on real digits that were not trained on."""
+"""Calibrated probabilities, on held-out digits."""
 
 from __future__ import annotations
 
@@ -18,62 +18,62 @@ from mnist_svm import Calibrated, CoupledSVC, GradientFeatures
 from mnist_svm.svm.calibration import apply_temperature, best_temperature, calibration_error
 
 
-def machine():
+def make_svc():
     return CoupledSVC(C=3.0, gamma=8e-6, random_state=0)
 
 
 @pytest.mark.slow
 @parametrize_with_checks([Calibrated(CoupledSVC(C=10, random_state=0))])
-def test_the_contract_of_scikit_learn_is_kept(estimator, check):
+def test_scikit_learn_checks_pass(estimator, check):
     # No check is waived.
     check(estimator)
 
 
 @pytest.fixture(scope="module")
-def known(train_set):
+def train(train_set):
     """Gradient features of 900 digits, and their labels."""
     return GradientFeatures().fit_transform(train_set.X[:900]), train_set.labels[:900]
 
 
 @pytest.fixture(scope="module")
-def unknown(test_set):
+def test(test_set):
     return GradientFeatures().fit_transform(test_set.X[:5000]), test_set.labels[:5000]
 
 
 @pytest.fixture(scope="module")
-def calibrated(known):
-    return Calibrated(machine()).fit(*known)
+def calibrated(train):
+    return Calibrated(make_svc()).fit(*train)
 
 
-def slow_calibration_error(confidence, right, bins=15):
-    """By the definition: a bin at a time, a sample at a time."""
+def slow_calibration_error(confidence, correct, bins=15):
+    """Expected calibration error by its definition, with loops."""
     error = 0.0
     for m in range(1, bins + 1):
         inside = [i for i, p in enumerate(confidence) if (m - 1) / bins < p <= m / bins]
         if inside:
-            share = sum(bool(right[i]) for i in inside) / len(inside)
+            accuracy = sum(bool(correct[i]) for i in inside) / len(inside)
             mean = sum(confidence[i] for i in inside) / len(inside)
-            error += len(inside) / len(confidence) * abs(share - mean)
+            error += len(inside) / len(confidence) * abs(accuracy - mean)
     return error
 
 
-def test_the_calibration_error_is_that_of_the_definition(calibrated, unknown):
-    X, y = unknown
+def test_the_calibration_error_is_that_of_the_definition(calibrated, test):
+    X, y = test
     for probabilities in (calibrated.predict_proba(X), calibrated.estimator_.predict_proba(X)):
-        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
-        assert calibration_error(confidence, right) == pytest.approx(
-            slow_calibration_error(confidence, right), abs=1e-12
+        confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
+        assert calibration_error(confidence, correct) == pytest.approx(
+            slow_calibration_error(confidence, correct), abs=1e-12
         )
 
 
-def test_the_calibration_error_of_sure_answers_is_their_error_rate():
+def test_the_calibration_error_at_confidence_1_is_the_error_rate():
     assert calibration_error(np.ones(10), np.arange(10) < 7) == pytest.approx(0.3)
     assert calibration_error(np.zeros(10), np.zeros(10, bool)) == 0
     assert np.isnan(calibration_error(np.empty(0), np.empty(0, bool)))
 
 
-def test_probabilities_are_nearer_to_the_truth_than_confidences(calibrated, unknown):
-    X, y = unknown
+def test_probabilities_are_better_calibrated_than_confidences(calibrated, test):
+    X, y = test
     raw, probabilities = calibrated.estimator_.predict_proba(X), calibrated.predict_proba(X)
     before, after = (
         calibration_error(p.max(axis=1), p.argmax(axis=1) == y) for p in (raw, probabilities)
@@ -82,32 +82,33 @@ def test_probabilities_are_nearer_to_the_truth_than_confidences(calibrated, unkn
     assert log_loss(y, probabilities) < 0.95 * log_loss(y, raw)
 
 
-def test_the_labels_are_those_of_the_machine_alone(calibrated, known, unknown):
-    X, _ = unknown
-    alone = machine().fit(*known)
+def test_calibration_changes_no_predicted_label(calibrated, train, test):
+    X, _ = test
+    alone = make_svc().fit(*train)
     np.testing.assert_array_equal(calibrated.predict(X), alone.predict(X))
     best = calibrated.predict_proba(X).argmax(axis=1)
     np.testing.assert_array_equal(calibrated.classes_[best], alone.predict(X))
 
 
-def test_two_fits_are_bit_equal(calibrated, known, unknown):
-    again = Calibrated(machine()).fit(*known)
+def test_two_fits_are_bit_equal(calibrated, train, test):
+    again = Calibrated(make_svc()).fit(*train)
     assert again.temperature_ == calibrated.temperature_
-    one, other = (fitted.predict_proba(unknown[0][:200]) for fitted in (calibrated, again))
+    one, other = (fitted.predict_proba(test[0][:200]) for fitted in (calibrated, again))
     assert one.tobytes() == other.tobytes()
 
 
-def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(calibrated, known):
-    X, y = known
+def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(calibrated, train):
+    X, y = train
     confidences = np.empty((len(y), 10))
-    for train, test in StratifiedKFold(3).split(X, y):
-        confidences[test] = machine().fit(X[train], y[train]).predict_proba(X[test])
+    for fitted, held_out in StratifiedKFold(3).split(X, y):
+        svc = make_svc().fit(X[fitted], y[fitted])
+        confidences[held_out] = svc.predict_proba(X[held_out])
 
     def loss(temperature):
-        # Every way to write softmax(log p / T) is as good as another.
+        # Another way to write softmax(log p / T).
         powers = confidences ** (1 / float(temperature[0]))
-        of_truth = powers[np.arange(len(y)), y] / powers.sum(axis=1)
-        return -np.log(of_truth).sum() + np.log(temperature[0]) ** 2 / 2
+        of_true_class = powers[np.arange(len(y)), y] / powers.sum(axis=1)
+        return -np.log(of_true_class).sum() + np.log(temperature[0]) ** 2 / 2
 
     best = brute(loss, [slice(0.2, 2, 0.001)], finish=None)
     assert calibrated.temperature_ == pytest.approx(float(best), abs=0.002)
@@ -118,10 +119,10 @@ def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(calib
 
 
 class Counting(ClassifierMixin, BaseEstimator):
-    """Knows nothing; its class remembers what it was fitted to and asked."""
+    """Predicts uniform probabilities; records the numbers of samples it is called with."""
 
     fits: ClassVar[list[int]]
-    asked: ClassVar[list[int]]
+    predictions: ClassVar[list[int]]
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -129,7 +130,7 @@ class Counting(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        self.asked.append(len(X))
+        self.predictions.append(len(X))
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
 
@@ -142,18 +143,18 @@ class Counting(ClassifierMixin, BaseEstimator):
         (6_000, [4_000, 4_000, 4_000, 6_000]),
     ],
 )
-def test_no_more_folds_are_fitted_than_ten_thousand_samples_need(monkeypatch, n, fits):
+def test_folds_are_held_out_until_they_have_10_000_samples(monkeypatch, n, fits):
     monkeypatch.setattr(Counting, "fits", [], raising=False)
-    monkeypatch.setattr(Counting, "asked", [], raising=False)
+    monkeypatch.setattr(Counting, "predictions", [], raising=False)
     fitted = Calibrated(Counting()).fit(np.zeros((n, 1)), np.arange(n) % 10)
     assert Counting.fits == fits
-    assert sum(Counting.asked) == fitted.n_held_out_ >= min(n, 10_000)
+    assert sum(Counting.predictions) == fitted.n_held_out_ >= min(n, 10_000)
 
 
-@pytest.mark.parametrize("each", [1, 2])
-def test_classes_too_small_to_hold_out_leave_the_confidences_as_they_are(train_set, each):
-    rows = np.concatenate([np.flatnonzero(train_set.labels == d)[:each] for d in range(10)])
-    fitted = Calibrated(machine()).fit(train_set.X[rows], train_set.labels[rows])
+@pytest.mark.parametrize("n_per_class", [1, 2])
+def test_without_held_out_samples_confidences_are_unchanged(train_set, n_per_class):
+    rows = np.concatenate([np.flatnonzero(train_set.labels == d)[:n_per_class] for d in range(10)])
+    fitted = Calibrated(make_svc()).fit(train_set.X[rows], train_set.labels[rows])
     assert fitted.temperature_ == pytest.approx(1, abs=1e-6)
     assert fitted.n_held_out_ == 0
     X = train_set.X[:100]
@@ -165,19 +166,19 @@ def test_classes_too_small_to_hold_out_leave_the_confidences_as_they_are(train_s
 
 
 @pytest.mark.parametrize("n", [3, 100, 10_000])
-def test_without_an_error_the_temperature_stays_sane(n):
+def test_without_errors_the_temperature_stays_above_0_1(n):
     # The log loss alone is least at a temperature of 0.
     confidences = np.tile([0.9, 0.06, 0.04], (n, 1))
     assert 0.1 < best_temperature(confidences, np.zeros(n, np.intp)) < 1
 
 
-def test_sure_errors_alone_do_not_make_it_infinite():
+def test_confident_errors_alone_do_not_make_it_infinite():
     confidences = np.tile([1.0, 0.0, 0.0], (500, 1))
     assert 1 < best_temperature(confidences, np.ones(500, np.intp)) < 100
 
 
-def test_overconfidence_is_found():
-    # 0.99 in each answer, 0.8 of them right: the temperature that makes 0.8 of 0.99.
+def test_overconfidence_is_corrected():
+    # Confidence 0.99, accuracy 0.8: the temperature turns 0.99 into 0.8.
     confidences = np.tile([0.99, 0.01], (10_000, 1))
     codes = (np.arange(10_000) % 5 == 0).astype(np.intp)
     temperature = best_temperature(confidences, codes)
@@ -196,25 +197,25 @@ def test_probabilities_are_finite_and_add_up_to_one(temperature):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
 
-def test_any_classifier_with_confidences_will_do(known, unknown):
-    X, y = known
+def test_any_classifier_with_predict_proba_can_be_calibrated(train, test):
+    X, y = train
     fitted = Calibrated(GaussianNB(var_smoothing=0.01)).fit(X, y)
-    # It takes features that say the same for independent witnesses, and is far too sure.
+    # Naive Bayes treats dependent features as independent, and is overconfident.
     assert fitted.temperature_ > 5
-    X, y = unknown
+    X, y = test
     raw, probabilities = fitted.estimator_.predict_proba(X), fitted.predict_proba(X)
     assert log_loss(y, probabilities) < 0.5 * log_loss(y, raw)
 
 
-def test_labels_may_be_words(train_set):
+def test_labels_may_be_strings(train_set):
     words = np.array(["zero", "one"])[np.minimum(train_set.labels[:300], 1)]
-    fitted = Calibrated(machine()).fit(train_set.X[:300], words)
+    fitted = Calibrated(make_svc()).fit(train_set.X[:300], words)
     assert set(fitted.predict(train_set.X[:50])) == {"zero", "one"}
 
 
-def test_progress_tells_calibrating_from_fitting(known, caplog):
+def test_the_log_separates_calibrating_from_fitting(train, caplog):
     with caplog.at_level(logging.INFO, logger="mnist_svm.svm"):
-        Calibrated(machine()).fit(*known)
+        Calibrated(make_svc()).fit(*train)
     assert caplog.messages[0] == "calibrating 1/3"
     assert caplog.messages[1].startswith("calibrating 1/3: round 1: working set")
     assert "calibrating, predicting 300 held-out samples" in caplog.messages

@@ -1,4 +1,4 @@
-"""KernelSVC where SVC's users would trip: weights, labels, tiny and hard problems, bad input."""
+"""Edge cases of KernelSVC: weights, labels, tiny and hard problems, invalid input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.svm import SVC
 
 from mnist_svm import Deskew, KernelSVC
-from tests.support.svm_oracle import kernel_of, violation
+from tests.support.svm_oracle import kernel_function, max_kkt_violation
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +27,18 @@ def digits(train_set, test_set):
 
 @pytest.fixture(scope="module")
 def two_digits(digits):
-    """The threes and eights of them, the most alike."""
+    """The threes and eights of them, which are hard to separate."""
     X, y, X_test = digits
     return X[np.isin(y, (3, 8))], y[np.isin(y, (3, 8))], X_test
 
 
-def fit_both(X, y, sample_weight=None, **given):
-    ours, peer = KernelSVC(**given), SVC(**given)
+def fit_both(X, y, sample_weight=None, **parameters):
+    ours, peer = KernelSVC(**parameters), SVC(**parameters)
     return ours.fit(X, y, sample_weight=sample_weight), peer.fit(X, y, sample_weight=sample_weight)
 
 
 def assert_same_decisions(ours, peer, X, atol=5e-3):
-    # Of pairs: a score a class jumps by a vote where a pair is undecided.
+    # Compare pairs: the score of a class jumps by a vote where a pair is close to 0.
     one, other = (m.set_params(decision_function_shape="ovo") for m in (ours, peer))
     np.testing.assert_allclose(
         one.decision_function(X), other.decision_function(X), rtol=0, atol=atol
@@ -50,26 +50,26 @@ def assert_same_decisions(ours, peer, X, atol=5e-3):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["poly", "rbf", "linear"])
-def test_a_prepared_machine_answers_with_the_same_bits(digits, kernel):
+def test_prepare_changes_no_bit_of_the_decisions(digits, kernel):
     X, y, X_test = digits
-    machine = KernelSVC(kernel=kernel).fit(X, y)
-    before = [machine.decision_function(X_test[:n]) for n in (3, 1000)]
-    assert machine.prepare() is machine
+    svc = KernelSVC(kernel=kernel).fit(X, y)
+    before = [svc.decision_function(X_test[:n]) for n in (3, 1000)]
+    assert svc.prepare() is svc
     for n, values in zip((3, 1000), before, strict=True):
-        np.testing.assert_array_equal(machine.decision_function(X_test[:n]), values)
+        np.testing.assert_array_equal(svc.decision_function(X_test[:n]), values)
 
 
-def test_what_was_prepared_is_neither_saved_nor_kept_by_the_next_fit(two_digits):
+def test_prepare_is_not_pickled_and_reset_by_fit(two_digits):
     X, y, X_test = two_digits
-    machine = KernelSVC().fit(X, y)
-    plain = pickle.dumps(machine)
-    assert pickle.dumps(machine.prepare()) == plain
+    svc = KernelSVC().fit(X, y)
+    plain = pickle.dumps(svc)
+    assert pickle.dumps(svc.prepare()) == plain
     expected = KernelSVC(C=0.01).fit(X, y).decision_function(X_test)
-    again = machine.set_params(C=0.01).fit(X, y)
+    again = svc.set_params(C=0.01).fit(X, y)
     np.testing.assert_array_equal(again.decision_function(X_test), expected)
 
 
-def test_only_a_fitted_machine_can_be_prepared():
+def test_prepare_requires_a_fitted_svc():
     with pytest.raises(NotFittedError):
         KernelSVC().prepare()
 
@@ -80,10 +80,10 @@ def test_only_a_fitted_machine_can_be_prepared():
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["ovo", "ovr"])
 @pytest.mark.parametrize("break_ties", [False, True])
-def test_shapes_and_answers_are_svc_s(digits, shape, break_ties):
+def test_shapes_and_predictions_are_svc_s(digits, shape, break_ties):
     X, y, X_test = digits
     ours, peer = fit_both(X, y, decision_function_shape=shape, break_ties=break_ties)
-    one, other = (machine.decision_function(X_test) for machine in (ours, peer))
+    one, other = (svc.decision_function(X_test) for svc in (ours, peer))
     assert one.shape == other.shape
     assert (np.abs(one - other) < 5e-3).mean() > 0.999
     if break_ties and shape == "ovo":
@@ -112,9 +112,9 @@ def test_two_classes_have_svc_s_signs(two_digits):
     assert_same_decisions(ours, peer, X_test)
     np.testing.assert_array_equal(ours.predict(X_test), peer.predict(X_test))
     np.testing.assert_allclose(ours.intercept_, peer.intercept_, atol=5e-3)
-    for machine in (ours, peer):
-        positive = machine.dual_coef_[0] > 0
-        assert (y[machine.support_[positive]] == 8).all()
+    for svc in (ours, peer):
+        positive = svc.dual_coef_[0] > 0
+        assert (y[svc.support_[positive]] == 8).all()
 
 
 @pytest.mark.parametrize("pair", [(3, 8), (0, 1, 2)])
@@ -128,13 +128,13 @@ def test_the_linear_weights_are_svc_s(digits, pair):
     np.testing.assert_allclose(np.squeeze(by_weights), ours.decision_function(X_test), atol=1e-3)
 
 
-def test_other_kernels_have_no_weights(two_digits):
-    machine = KernelSVC().fit(*two_digits[:2])
-    assert not hasattr(machine, "coef_")
+def test_other_kernels_have_no_coef(two_digits):
+    svc = KernelSVC().fit(*two_digits[:2])
+    assert not hasattr(svc, "coef_")
 
 
 @pytest.mark.parametrize("gamma", ["scale", "auto", 0.01, 0, np.float32(0.02), 1])
-def test_gamma_means_what_it_means_to_svc(two_digits, gamma):
+def test_gamma_is_svc_s(two_digits, gamma):
     X, y, X_test = two_digits
     ours, peer = fit_both(X, y, gamma=gamma)
     assert ours.gamma_ == pytest.approx(peer._gamma, rel=1e-6)
@@ -143,7 +143,7 @@ def test_gamma_means_what_it_means_to_svc(two_digits, gamma):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float64, np.bool_])
-def test_any_type_of_numbers_will_do(digits, dtype):
+def test_x_may_have_any_numeric_type(digits, dtype):
     X, y, X_test = (part if part.ndim == 1 else (200 * part).astype(dtype) for part in digits)
     ours, peer = fit_both(X, y)
     assert ours.support_vectors_.dtype == dtype
@@ -152,17 +152,17 @@ def test_any_type_of_numbers_will_do(digits, dtype):
 
 @pytest.mark.slow
 def test_a_common_offset_costs_no_precision(digits):
-    # float32 alone would keep one digit of the pixels. So many samples are not done in float64.
-    # The small offset is there because zeros alone are arranged in another way.
+    # float32 alone would keep one digit of the pixels. 6,000 samples are too many for float64. The
+    # offset of 1 avoids zeros, which would sort the columns differently.
     X, X_test = (1 + part.astype(np.float64) for part in digits[::2])
     X, y = X.repeat(3, axis=0), digits[1].repeat(3)
-    given = {"C": 0.3, "gamma": 0.01, "random_state": 0}
-    one, other = KernelSVC(**given).fit(X, y), KernelSVC(**given).fit(1e6 + X, y)
+    parameters = {"C": 0.3, "gamma": 0.01, "random_state": 0}
+    one, other = KernelSVC(**parameters).fit(X, y), KernelSVC(**parameters).fit(1e6 + X, y)
     np.testing.assert_array_equal(one.support_, other.support_)
     ovo = {"decision_function_shape": "ovo"}
     expected = one.set_params(**ovo).decision_function(X_test)
-    found = other.set_params(**ovo).decision_function(1e6 + X_test)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    values = other.set_params(**ovo).decision_function(1e6 + X_test)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-4)
 
 
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
@@ -176,7 +176,7 @@ def test_labels_may_be_strings(digits):
 
 
 @pytest.mark.parametrize("labels", [(0, 9), (1, 4, 7), (-1, 3)])
-def test_absent_classes_are_no_matter(digits, labels):
+def test_labels_may_have_gaps(digits, labels):
     X, y, X_test = digits
     rows = np.isin(y, [label % 10 for label in labels])
     chosen = np.where(y[rows] == 9, labels[0], y[rows]) if -1 in labels else y[rows]
@@ -185,14 +185,14 @@ def test_absent_classes_are_no_matter(digits, labels):
     assert_same_decisions(ours, peer, X_test)
 
 
-def test_a_machine_survives_cloning_and_pickling(digits, tmp_path):
+def test_cloning_and_pickling_change_no_bit(digits, tmp_path):
     X, y, X_test = digits
-    machine = KernelSVC(kernel="poly", degree=4, C=2.0, random_state=0).fit(X, y)
-    joblib.dump(machine, tmp_path / "machine.joblib")
-    back = joblib.load(tmp_path / "machine.joblib")
-    np.testing.assert_array_equal(back.decision_function(X_test), machine.decision_function(X_test))
-    again = clone(machine).fit(X, y)
-    np.testing.assert_array_equal(again.dual_coef_, machine.dual_coef_)
+    svc = KernelSVC(kernel="poly", degree=4, C=2.0, random_state=0).fit(X, y)
+    joblib.dump(svc, tmp_path / "svc.joblib")
+    back = joblib.load(tmp_path / "svc.joblib")
+    np.testing.assert_array_equal(back.decision_function(X_test), svc.decision_function(X_test))
+    again = clone(svc).fit(X, y)
+    np.testing.assert_array_equal(again.dual_coef_, svc.dual_coef_)
 
 
 # --- weights ----------------------------------------------------------------------------
@@ -213,36 +213,36 @@ def test_sample_weights_are_svc_s(digits):
     weights = np.random.default_rng(0).uniform(0.01, 3, len(y))
     ours, peer = fit_both(X, y, weights, gamma=0.01, C=0.5, decision_function_shape="ovo")
     assert_same_decisions(ours, peer, X_test)
-    assert violation(ours, X, y, kernel_of("rbf", gamma=0.01), 0.5 * weights) <= 2e-3
+    assert max_kkt_violation(ours, X, y, kernel_function("rbf", gamma=0.01), 0.5 * weights) <= 2e-3
 
 
 def test_a_weight_of_two_is_a_sample_twice(digits):
     X, y, X_test = digits
     counts = np.random.default_rng(0).integers(0, 4, len(y))
-    given = {"C": 0.3, "decision_function_shape": "ovo"}
-    weighted = KernelSVC(**given).fit(X, y, sample_weight=counts)
-    repeated = KernelSVC(**given).fit(X.repeat(counts, axis=0), y.repeat(counts))
+    parameters = {"C": 0.3, "decision_function_shape": "ovo"}
+    weighted = KernelSVC(**parameters).fit(X, y, sample_weight=counts)
+    repeated = KernelSVC(**parameters).fit(X.repeat(counts, axis=0), y.repeat(counts))
     assert weighted.gamma_ == pytest.approx(repeated.gamma_, rel=1e-12)
     assert_same_decisions(weighted, repeated, X_test)
 
 
-@pytest.mark.parametrize("nothing", [0.0, -1.0])
-def test_a_weight_of_zero_or_less_leaves_a_sample_out(digits, nothing):
+@pytest.mark.parametrize("weight", [0.0, -1.0])
+def test_samples_of_weight_zero_or_less_are_ignored(digits, weight):
     X, y, X_test = digits
-    kept = np.random.default_rng(0).random(len(y)) < 0.5
-    given = {"gamma": 0.01, "decision_function_shape": "ovo", "random_state": 0}
-    weighted = KernelSVC(**given).fit(X, y, sample_weight=np.where(kept, 1.0, nothing))
-    without = KernelSVC(**given).fit(X[kept], y[kept])
-    assert kept[weighted.support_].all()
-    np.testing.assert_array_equal(np.flatnonzero(kept)[without.support_], weighted.support_)
+    used = np.random.default_rng(0).random(len(y)) < 0.5
+    parameters = {"gamma": 0.01, "decision_function_shape": "ovo", "random_state": 0}
+    weighted = KernelSVC(**parameters).fit(X, y, sample_weight=np.where(used, 1.0, weight))
+    without = KernelSVC(**parameters).fit(X[used], y[used])
+    assert used[weighted.support_].all()
+    np.testing.assert_array_equal(np.flatnonzero(used)[without.support_], weighted.support_)
     assert_same_decisions(weighted, without, X_test, atol=1e-3)
 
 
-def test_a_class_of_no_weight_is_absent(digits):
+def test_classes_of_weight_zero_are_ignored(digits):
     X, y, X_test = digits
-    machine = KernelSVC().fit(X, y, sample_weight=(y != 5).astype(float))
-    assert machine.classes_.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
-    assert 5 not in machine.predict(X_test)
+    svc = KernelSVC().fit(X, y, sample_weight=(y != 5).astype(float))
+    assert svc.classes_.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert 5 not in svc.predict(X_test)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_class_of_no_weight_is_absent(digits):
         (lambda y: np.ones((len(y), 2)), "should be a 1d array"),
     ],
 )
-def test_weights_that_leave_nothing_to_tell_apart_are_refused(two_digits, weight, message):
+def test_invalid_weights_are_rejected(two_digits, weight, message):
     X, y, _ = two_digits
     with pytest.raises(ValueError, match=message):
         KernelSVC().fit(X, y, sample_weight=weight(y))
@@ -265,7 +265,7 @@ def test_weights_that_leave_nothing_to_tell_apart_are_refused(two_digits, weight
 # --- tiny and degenerate problems --------------------------------------------------------
 
 
-def test_one_sample_a_class_is_enough(digits):
+def test_one_sample_per_class_is_enough(digits):
     X, y, _ = digits
     first = [np.flatnonzero(y == digit)[0] for digit in range(10)]
     ours, peer = fit_both(X[first], y[first], decision_function_shape="ovo")
@@ -275,7 +275,7 @@ def test_one_sample_a_class_is_enough(digits):
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
-def test_a_handful_of_samples_gives_svc_s_machine(two_digits, n, kernel):
+def test_few_samples_give_svc_s_decisions(two_digits, n, kernel):
     X, y, X_test = two_digits
     rows = np.concatenate([np.flatnonzero(y == 3)[: n // 2], np.flatnonzero(y == 8)[: n - n // 2]])
     ours, peer = fit_both(X[rows], y[rows], kernel=kernel)
@@ -300,7 +300,7 @@ def test_nothing_but_duplicates_with_different_labels_can_be_fitted():
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
 @pytest.mark.parametrize("value", [0.0, 7.0])
-def test_constant_features_tell_nothing_apart(digits, kernel, value):
+def test_constant_features_give_svc_s_decisions(digits, kernel, value):
     X, y, X_test = digits
     ours, peer = fit_both(np.full_like(X[:300], value), y[:300], kernel=kernel, gamma=1e-3)
     other = np.full_like(X_test[:5], value)
@@ -308,18 +308,18 @@ def test_constant_features_tell_nothing_apart(digits, kernel, value):
 
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
-def test_constant_features_of_more_samples_than_are_drawn_are_scanned(kernel):
+def test_constant_features_are_scanned_outside_the_working_set(kernel):
     X, y = np.zeros((2000, 3)), np.arange(2000) % 2
-    machine = KernelSVC(kernel=kernel).fit(X, y)
-    assert machine.fit_log_[0]["scanned"] > 0
-    assert machine.kkt_violation_ <= 1e-3
+    svc = KernelSVC(kernel=kernel).fit(X, y)
+    assert svc.fit_log_[0]["scanned"] > 0
+    assert svc.kkt_violation_ <= 1e-3
 
 
 def test_constant_columns_among_others_change_nothing(two_digits):
     X, y, X_test = two_digits
-    given = {"gamma": 0.01, "random_state": 0}
+    parameters = {"gamma": 0.01, "random_state": 0}
     wide = [np.hstack([part, np.full((len(part), 2), 3.0), 0 * part]) for part in (X, X_test)]
-    one, other = KernelSVC(**given).fit(X, y), KernelSVC(**given).fit(wide[0], y)
+    one, other = KernelSVC(**parameters).fit(X, y), KernelSVC(**parameters).fit(wide[0], y)
     np.testing.assert_allclose(
         other.decision_function(wide[1]), one.decision_function(X_test), atol=1e-4
     )
@@ -329,29 +329,29 @@ def test_constant_columns_among_others_change_nothing(two_digits):
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
-def test_a_hard_problem_converges_or_says_so(two_digits, kernel):
+def test_a_hard_problem_converges_or_warns(two_digits, kernel):
     X, y, _ = two_digits
     y = np.where(np.random.default_rng(0).random(len(y)) < 0.1, 11 - y, y)
-    machine = KernelSVC(kernel=kernel, C=1e6)
+    svc = KernelSVC(kernel=kernel, C=1e6)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        machine.fit(X, y)
-    said = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
-    assert (machine.kkt_violation_ <= 2e-3) != bool(said)
+        svc.fit(X, y)
+    convergence_warnings = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+    assert (svc.kkt_violation_ <= 2e-3) != bool(convergence_warnings)
 
 
-def test_giving_up_is_said_with_how_far_the_optimum_is(two_digits, monkeypatch):
+def test_no_convergence_warns_with_the_violation(two_digits, monkeypatch):
     X, y, _ = two_digits
     monkeypatch.setattr("mnist_svm.svm._solver.optimum.MAX_ITER", 10)
     monkeypatch.setattr("mnist_svm.svm._solver.optimum.MAX_ITER_PER_SAMPLE", 0)
     with pytest.warns(ConvergenceWarning, match="1 of 1 pairs did not converge") as caught:
-        machine = KernelSVC().fit(X, y)
+        svc = KernelSVC().fit(X, y)
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert machine.kkt_violation_ > 1e-3
-    # The certificate is honest about what is left.
-    found = violation(machine, X, y, kernel_of("rbf", gamma=machine.gamma_), 1.0)
-    assert machine.kkt_violation_ == pytest.approx(found, rel=1e-3)
+    assert svc.kkt_violation_ > 1e-3
+    # The reported violation is the true one.
+    expected = max_kkt_violation(svc, X, y, kernel_function("rbf", gamma=svc.gamma_), 1.0)
+    assert svc.kkt_violation_ == pytest.approx(expected, rel=1e-3)
 
 
 def test_an_infinite_c_separates(two_digits):
@@ -361,7 +361,7 @@ def test_an_infinite_c_separates(two_digits):
     assert_same_decisions(ours, peer, X_test)
 
 
-def test_kernel_values_out_of_range_are_refused(digits):
+def test_kernel_values_out_of_range_are_rejected(digits):
     X, y, _ = digits
     with pytest.raises(ValueError, match="beyond the range of float32: scale the features"):
         KernelSVC(kernel="poly", degree=9, gamma=1e6).fit(X, y)
@@ -371,7 +371,7 @@ def test_kernel_values_out_of_range_are_refused(digits):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("parameters", "message"),
     [
         ({"C": 0}, "C must be a number > 0, got 0"),
         ({"C": -1.0}, "C must be a number > 0, got -1.0"),
@@ -392,29 +392,29 @@ def test_kernel_values_out_of_range_are_refused(digits):
         ({"class_weight": "even"}, "class_weight"),
     ],
 )
-def test_a_wrong_parameter_is_named(two_digits, given, message):
+def test_an_invalid_parameter_is_named(two_digits, parameters, message):
     with pytest.raises(ValueError, match=message):
-        KernelSVC(**given).fit(*two_digits[:2])
+        KernelSVC(**parameters).fit(*two_digits[:2])
 
 
 @pytest.mark.parametrize("labels", [np.linspace(0, 1, 20), [3] * 20, np.ones((20, 2))])
-def test_labels_that_are_no_classes_are_refused(digits, labels):
+def test_invalid_labels_are_rejected(digits, labels):
     with pytest.raises(ValueError, match=r"[Uu]nknown label type|got 1 class|1d array"):
         KernelSVC().fit(digits[0][:20], labels)
 
 
-# --- what it tells while it works ----------------------------------------------------------
+# --- log ----------------------------------------------------------
 
 
-def test_the_logger_is_told_of_every_round(digits, caplog):
+def test_every_round_is_logged(digits, caplog):
     with caplog.at_level(logging.INFO, logger="mnist_svm.svm"):
-        machine = KernelSVC().fit(*digits[:2])
-    assert len(caplog.records) == len(machine.fit_log_)
+        svc = KernelSVC().fit(*digits[:2])
+    assert len(caplog.records) == len(svc.fit_log_)
     assert caplog.messages[-1].endswith(" 0 violators left")
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_verbose_tells_of_the_rounds_on_stderr(digits, capfd, verbose):
+def test_verbose_prints_the_rounds_on_stderr(digits, capfd, verbose):
     KernelSVC(verbose=verbose).fit(*digits[:2])
     out, err = capfd.readouterr()
     assert out == ""

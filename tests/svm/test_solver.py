@@ -1,4 +1,4 @@
-"""The parts of the solver: kernel blocks, scans, floors, memory, threads."""
+"""The parts of the solver: kernels, scans, margin bounds, memory, threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ from mnist_svm.svm._solver.samples import Samples
 from mnist_svm.svm._solver.scan import KernelExpansion, scan
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms, trim_trailing_zeros
 from tests.support.paths import ROOT
-from tests.support.svm_oracle import kernel_of, objectives, values, violation
+from tests.support.svm_oracle import (
+    decision_values,
+    dual_objectives,
+    kernel_function,
+    max_kkt_violation,
+)
 
 KERNELS = [
     Kernel("linear"),
@@ -42,9 +47,9 @@ def digits(train_set):
     return Deskew().fit_transform(train_set.X[:4000]) / np.float32(255), train_set.labels[:4000]
 
 
-def factors(kernel, rows, dtype=np.float64, centre=None, used=None):
+def factors(kernel, rows, dtype=np.float64, centre=None):
     centre = np.zeros(rows.shape[1]) if centre is None else centre
-    points = InputTransform(kernel, centre, used, np.dtype(dtype)).points(rows)
+    points = InputTransform(kernel, centre, None, np.dtype(dtype)).transform(rows)
     norms = squared_norms(points)
     return (
         kernel.left_factor(points, norms),
@@ -54,7 +59,7 @@ def factors(kernel, rows, dtype=np.float64, centre=None, used=None):
 
 
 def samples_of(digits, kernel, workers):
-    """All of them in the solver's order, float32, and their transform."""
+    """`Samples` of all digits in float32, and their input transform."""
     X, y = digits
     transform = column_statistics(X, None, workers).input_transform(kernel, np.dtype(np.float32))
     starts = np.concatenate([[0], np.bincount(y).cumsum()])
@@ -65,7 +70,9 @@ def samples_of(digits, kernel, workers):
 @given(rows=SMALL_MATRIX)
 def test_kernel_values_are_those_of_the_formula(kernel, rows):
     left, right, diagonal = factors(kernel, rows)
-    formula = kernel_of(kernel.name, gamma=kernel.gamma, degree=kernel.degree, coef0=kernel.coef0)
+    formula = kernel_function(
+        kernel.name, gamma=kernel.gamma, degree=kernel.degree, coef0=kernel.coef0
+    )
     expected = formula(rows, rows)
     np.testing.assert_allclose(kernel.values(left, right), expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(diagonal, np.diag(expected), rtol=1e-9, atol=1e-9)
@@ -75,14 +82,16 @@ def test_kernel_values_are_those_of_the_formula(kernel, rows):
 def test_kernel_values_of_digits_in_float32_are_close(kernel, digits):
     rows = digits[0][:200] / 10
     left, right, _ = factors(kernel, rows, np.float32, centre=rows.mean(axis=0, dtype=np.float64))
-    formula = kernel_of(kernel.name, gamma=kernel.gamma, degree=kernel.degree, coef0=kernel.coef0)
+    formula = kernel_function(
+        kernel.name, gamma=kernel.gamma, degree=kernel.degree, coef0=kernel.coef0
+    )
     expected = formula(rows.astype(np.float64), rows.astype(np.float64))
     assert kernel.values(left, right).dtype == np.float32
     np.testing.assert_allclose(kernel.values(left, right), expected, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
-def test_weighing_gives_the_weighted_sum(kernel, digits):
+def test_weighted_sum_is_the_sum_of_kernel_values(kernel, digits):
     left, right, _ = factors(kernel, digits[0][:100].astype(np.float64))
     weights = np.random.default_rng(0).normal(size=(3, 100))
     expected = weights @ kernel.values(left, right)
@@ -90,7 +99,7 @@ def test_weighing_gives_the_weighted_sum(kernel, digits):
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
-def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, digits):
+def test_trimmed_factors_give_the_same_values(kernel, digits):
     rows = digits[0][:300].astype(np.float64)
     with threads(1) as workers:
         transform = column_statistics(rows, None, workers).input_transform(
@@ -98,9 +107,12 @@ def test_factors_without_the_zeros_at_their_end_give_the_same_values(kernel, dig
         )
     points = transform.transform(rows)
     norms = squared_norms(points)
-    # Those whose points end with the most zeros.
-    some = (points[:, ::-1] != 0).argmax(axis=1).argsort()[-20:]
-    left, right = kernel.left_factor(points, norms), kernel.right_factor(points[some], norms[some])
+    # The points with the most trailing zeros.
+    subset = (points[:, ::-1] != 0).argmax(axis=1).argsort()[-20:]
+    left, right = (
+        kernel.left_factor(points, norms),
+        kernel.right_factor(points[subset], norms[subset]),
+    )
     assert trim_trailing_zeros(right).shape[1] < 0.9 * right.shape[1]
     expected = kernel.values(left, right)
     np.testing.assert_allclose(
@@ -123,18 +135,18 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
     assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
 
-def test_a_factor_of_zeros_has_nothing_left():
+def test_a_zero_factor_is_trimmed_to_no_columns():
     assert trim_trailing_zeros(np.zeros((3, 5))).shape == (3, 0)
 
 
 @pytest.mark.parametrize("kernel", [KERNELS[1], KERNELS[-1]], ids=str)
-def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, digits):
+def test_columns_and_samples_are_sorted_so_that_blocks_end_with_zeros(kernel, digits):
     X, y = digits
     with threads(2) as workers:
         samples, transform = samples_of(digits, kernel, workers)
-    filled = np.count_nonzero(X[:, transform.columns], axis=0)
-    assert (np.diff(filled) <= 0).all()
-    assert filled[-1] > 0
+    nonzeros = np.count_nonzero(X[:, transform.columns], axis=0)
+    assert (np.diff(nonzeros) <= 0).all()
+    assert nonzeros[-1] > 0
     assert not transform.centre.any()
     for digit, mine in enumerate(samples.class_slices):
         np.testing.assert_array_equal(np.sort(samples.order[mine]), np.flatnonzero(y == digit))
@@ -142,7 +154,7 @@ def test_columns_and_samples_are_ordered_so_that_blocks_end_with_zeros(kernel, d
         assert half.shape[1] < 0.75 * samples.n_columns
 
 
-def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits):
+def test_mostly_nonzero_columns_keep_their_order_and_are_centred(digits):
     X = digits[0] + np.float32(1)
     with threads(2) as workers:
         transform = column_statistics(X, None, workers).input_transform(
@@ -154,7 +166,7 @@ def test_columns_that_are_mostly_filled_keep_their_order_and_are_centred(digits)
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 4000])
-def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
+def test_column_statistics_are_numpy_s(digits, dtype, n):
     X = (200 * digits[0][:n]).astype(dtype)
     with threads(2) as workers:
         columns = column_statistics(X, None, workers)
@@ -165,7 +177,7 @@ def test_a_survey_is_numpy_s_mean_and_variance(digits, dtype, n):
     np.testing.assert_array_equal(columns.nonzero_share, np.count_nonzero(X, axis=0) / n)
 
 
-def test_a_weighted_survey_counts_rows_repeatedly(digits):
+def test_weighted_column_statistics_are_those_of_repeated_rows(digits):
     X = digits[0].astype(np.float64)
     counts = np.random.default_rng(0).integers(0, 3, len(X))
     counts[:600] = 0
@@ -186,45 +198,47 @@ def test_overlapping_clouds_have_svc_s_optimum(seed, C):
     X = rng.normal(size=(1200, 2)) + y[:, None]
     ours = KernelSVC(C=C, decision_function_shape="ovo").fit(X, y)
     peer = SVC(C=C, decision_function_shape="ovo").fit(X, y)
-    kernel = kernel_of("rbf", gamma=ours.gamma_)
-    assert violation(ours, X, y, kernel, C) <= 1.1e-3
-    np.testing.assert_allclose(objectives(ours, X, kernel) / objectives(peer, X, kernel), 1, 1e-4)
+    kernel = kernel_function("rbf", gamma=ours.gamma_)
+    assert max_kkt_violation(ours, X, y, kernel, C) <= 1.1e-3
+    np.testing.assert_allclose(
+        dual_objectives(ours, X, kernel) / dual_objectives(peer, X, kernel), 1, 1e-4
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["poly", "rbf"])
-@pytest.mark.parametrize("guesses", [False, True])
-def test_floors_lie_below_the_margins(digits, monkeypatch, name, guesses):
-    # Every sample's last known floor, in every pair, beside the margin by its definition.
+@pytest.mark.parametrize("approximate", [False, True])
+def test_margin_bounds_lie_below_the_margins(digits, monkeypatch, name, approximate):
+    # Compare the last bound of every sample in every pair with the exact margin.
     X, y = digits
-    if guesses:
+    if approximate:
         monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 1000)
         monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 1000)
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 50)
-        # One guess, and much left to find out exactly.
+        # One approximate round, so that exact rounds have much left to do.
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_SHRINKING_ROUNDS", 0)
-    seen = []
-    keep = KernelSVC._store
+    stored = []
+    store = KernelSVC._store
     monkeypatch.setattr(
-        KernelSVC, "_store", lambda self, *args: (seen.append(args), keep(self, *args))[1]
+        KernelSVC, "_store", lambda self, *args: (stored.append(args), store(self, *args))[1]
     )
-    machine = KernelSVC(kernel=name, degree=4, coef0=1, decision_function_shape="ovo").fit(X, y)
-    ((_, solver),) = seen
+    svc = KernelSVC(kernel=name, degree=4, coef0=1, decision_function_shape="ovo").fit(X, y)
+    ((_, solver),) = stored
     order = solver.samples.order
-    assert machine.fit_log_[0]["exact"] != guesses
-    kernel = kernel_of(name, gamma=machine.gamma_, degree=4, coef0=1)
-    decisions = values(machine, X, kernel, X[order])
+    assert svc.fit_log_[0]["exact"] != approximate
+    kernel = kernel_function(name, gamma=svc.gamma_, degree=4, coef0=1)
+    decisions = decision_values(svc, X, kernel, X[order])
     checked = 0
     for pair, f in zip(solver.pairs, decisions.T, strict=True):
         for own, sign in ((pair.first, 1), (pair.second, -1)):
             mine = y[order] == own
-            floor = solver.margin_bounds[mine, pair.opponent(own)]
-            assert (floor <= sign * f[mine] + 1e-3).all()
-            # The floors prove it: outside the working sets none violates.
+            bounds = solver.margin_bounds[mine, pair.opponent(own)]
+            assert (bounds <= sign * f[mine] + 1e-3).all()
+            # The bounds prove that no sample outside the working sets violates.
             outside = ~solver.in_working_set[mine, pair.opponent(own)]
-            assert (floor[outside] >= 1 - 1e-3).all()
-            checked += np.count_nonzero(outside & (floor < sign * f[mine] - 1e-3))
-    # Some floors lie well below: those margins were not computed again.
+            assert (bounds[outside] >= 1 - 1e-3).all()
+            checked += np.count_nonzero(outside & (bounds < sign * f[mine] - 1e-3))
+    # Some bounds are far below the margin: those margins were not computed.
     assert checked > 0
 
 
@@ -239,7 +253,7 @@ field = 2 if sys.argv[4] else None
 def resident():
     with open("/proc/self/statm") as file:
         words = file.read().split()
-    # What is mapped from a file is not taken.
+    # Without pages that are mapped from files.
     return (int(words[1]) - int(words[2])) * page
 before, peak, done = resident(), 0, False
 def watch():
@@ -249,11 +263,11 @@ def watch():
         time.sleep(0.002)
 watcher = threading.Thread(target=watch)
 watcher.start()
-machine = KernelSVC(kernel="poly", degree=4, coef0=1, working_memory=float(sys.argv[3]))
-machine.fit(X, y)
+svc = KernelSVC(kernel="poly", degree=4, coef0=1, working_memory=float(sys.argv[3]))
+svc.fit(X, y)
 done = True
 watcher.join()
-print((peak - before) / 2**20, machine.support_vectors_.nbytes / 2**20, machine.kkt_violation_)
+print((peak - before) / 2**20, svc.support_vectors_.nbytes / 2**20, svc.kkt_violation_)
 """
 
 
@@ -261,41 +275,39 @@ print((peak - before) / 2**20, machine.support_vectors_.nbytes / 2**20, machine.
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mapped", ["", "r"])
 @pytest.mark.parametrize("memory", [64, 256])
-def test_working_memory_bounds_what_a_fit_takes(train_set, tmp_path, memory, mapped):
-    # Of these labels a tenth is wrong, so that working sets are large; as float64, X has 72 MiB.
+def test_working_memory_bounds_the_memory_of_a_fit(train_set, tmp_path, memory, mapped):
+    # A tenth of the labels is wrong, so that working sets are large. X has 72 MiB in float64.
     rng = np.random.default_rng(0)
     X = Deskew().fit_transform(train_set.X[:12_000]).astype(np.float64)
     y = np.where(rng.random(12_000) < 0.1, rng.integers(0, 10, 12_000), train_set.labels[:12_000])
     np.save(tmp_path / "X.npy", X)
     np.save(tmp_path / "y.npy", y)
     arguments = [str(tmp_path / "X.npy"), str(tmp_path / "y.npy"), str(memory), mapped]
-    # In an arena for each thread, glibc would keep what is free again.
+    # With one arena per thread, glibc would keep freed memory.
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, *arguments], env={**os.environ, "MALLOC_ARENA_MAX": "1"},
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
-    taken, result, found = map(float, done.stdout.split())
-    # A few numbers for each sample and class, and code loaded late, are beside it.
-    assert taken <= memory + result + 15
-    assert found <= 2e-3
+    used, result, violation = map(float, done.stdout.split())
+    # Allow for a few numbers per sample and class, and for code that is loaded late.
+    assert used <= memory + result + 15
+    assert violation <= 2e-3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["poly", "rbf"])
-def test_pairs_whose_gram_matrix_does_not_fit_are_solved_too(digits, name, monkeypatch):
+def test_pairs_whose_gram_matrix_does_not_fit_are_solved(digits, name, monkeypatch):
     X, y = digits
-    given = {"kernel": name, "degree": 4, "coef0": 1, "decision_function_shape": "ovo"}
-    expected = KernelSVC(**given).fit(X, y)
+    parameters = {"kernel": name, "degree": 4, "coef0": 1, "decision_function_shape": "ovo"}
+    expected = KernelSVC(**parameters).fit(X, y)
     monkeypatch.setattr("mnist_svm.svm._solver.pair.gram_bytes", lambda m, n_features: 1 << 60)
-    machine = KernelSVC(**given).fit(X, y)
-    kernel = kernel_of(name, gamma=machine.gamma_, degree=4, coef0=1)
-    assert violation(machine, X, y, kernel, 1.0) <= 2e-3
-    np.testing.assert_allclose(
-        machine.decision_function(X), expected.decision_function(X), atol=5e-3
-    )
+    svc = KernelSVC(**parameters).fit(X, y)
+    kernel = kernel_function(name, gamma=svc.gamma_, degree=4, coef0=1)
+    assert max_kkt_violation(svc, X, y, kernel, 1.0) <= 2e-3
+    np.testing.assert_allclose(svc.decision_function(X), expected.decision_function(X), atol=5e-3)
 
 
-def test_rows_are_read_from_a_memory_map_as_they_are(digits, tmp_path):
+def test_a_memory_map_is_fitted_like_an_array(digits, tmp_path):
     X, y = digits
     np.save(tmp_path / "X.npy", (255 * X).astype(np.uint8))
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -310,11 +322,11 @@ def blas_threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-def test_blas_has_its_threads_back_afterwards(digits):
+def test_blas_threads_are_restored(digits):
     X, y = digits
     before = blas_threads()
-    machine = KernelSVC().fit(X[:500], y[:500])
-    workers = [threading.Thread(target=machine.predict, args=(X,)) for _ in range(4)]
+    svc = KernelSVC().fit(X[:500], y[:500])
+    workers = [threading.Thread(target=svc.predict, args=(X,)) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -322,19 +334,21 @@ def test_blas_has_its_threads_back_afterwards(digits):
     assert blas_threads() == before
 
 
-def test_threads_that_predict_at_once_do_not_disturb_each_other(digits):
+def test_concurrent_predictions_are_bit_equal(digits):
     X, y = digits
-    machine = KernelSVC().fit(X[:1000], y[:1000])
-    expected = machine.decision_function(X)
-    found = {}
+    svc = KernelSVC().fit(X[:1000], y[:1000])
+    expected = svc.decision_function(X)
+    results = {}
     workers = [
-        threading.Thread(target=lambda at=at: found.update({at: machine.decision_function(X)}))
-        for at in range(4)
+        threading.Thread(
+            target=lambda index=index: results.update({index: svc.decision_function(X)})
+        )
+        for index in range(4)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(found) == 4
-    for decisions in found.values():
+    assert len(results) == 4
+    for decisions in results.values():
         np.testing.assert_array_equal(decisions, expected)

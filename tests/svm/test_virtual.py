@@ -17,15 +17,15 @@ from mnist_svm.svm.virtual import VirtualSupportVectors
 GENTLE = Distortion(displacement=0.6, rotation=0.1, stretch=0.08)
 
 
-def machine():
+def make_svc():
     return CoupledSVC(C=10, random_state=0)
 
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [CoupledSVC(), VirtualSupportVectors(machine(), Distortion(displacement=0.1), random_state=0)]
+    [CoupledSVC(), VirtualSupportVectors(make_svc(), Distortion(displacement=0.1), random_state=0)]
 )
-def test_the_contract_of_scikit_learn_is_kept(estimator, check):
+def test_scikit_learn_checks_pass(estimator, check):
     # No check is waived.
     check(estimator)
 
@@ -55,7 +55,7 @@ def displaced(distortion, n=2000):
         distortion(np.tile(ramp.ravel(), (n, 1)), rng()).reshape(n, 28, 28) - ramp
         for ramp in (rows, columns)
     )
-    # The transform's edge, where the ramps end, tells nothing.
+    # Leave out the edge, where the ramps end.
     inner = slice(6, 22)
     return i[:, inner, inner], j[:, inner, inner]
 
@@ -123,7 +123,7 @@ def small(train_set):
 
 
 def pipeline():
-    return Pipeline([("deskew", Deskew()), ("gradients", GradientFeatures()), ("svm", machine())])
+    return Pipeline([("deskew", Deskew()), ("gradients", GradientFeatures()), ("svm", make_svc())])
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def fitted(small):
 
 
 @pytest.mark.slow
-def test_each_support_vector_has_its_copies(small, fitted):
+def test_each_support_vector_is_copied(small, fitted):
     support = pipeline().fit(*small)[-1].support_
     assert fitted.n_virtual_ == 4 * len(support)
     assert fitted.estimator_[-1].shape_fit_[0] == 3000 + 4 * len(support)
@@ -148,17 +148,17 @@ def test_many_support_vectors_have_fewer_copies(small, monkeypatch, most, copies
 
 
 @pytest.mark.slow
-def test_copies_have_the_label_of_what_they_are_copies_of(small):
+def test_copies_have_the_label_of_their_support_vector(small):
     X, y = small
-    seen = {}
+    arguments = {}
 
     def spy(support, random_state):
-        seen["support"] = support
-        # A copy that is the same image: another label for it would not be separable.
+        arguments["support"] = support
+        # The copy is the same image: with another label it would not be separable.
         return support
 
     virtual = VirtualSupportVectors(pipeline(), spy, copies=1).fit(X, y)
-    assert set(map(bytes, seen["support"])) <= set(map(bytes, X))
+    assert set(map(bytes, arguments["support"])) <= set(map(bytes, X))
     assert virtual.score(X, y) == pipeline().fit(X, y).score(X, y)
 
 
@@ -175,11 +175,11 @@ def test_two_fits_with_the_same_seed_are_bit_equal(small, fitted):
     assert one.tobytes() == other.tobytes()
 
 
-def test_what_the_machine_cannot_do_the_wrapper_cannot():
-    assert hasattr(VirtualSupportVectors(machine(), GENTLE), "predict_proba")
+def test_methods_are_those_of_the_estimator():
+    assert hasattr(VirtualSupportVectors(make_svc(), GENTLE), "predict_proba")
     assert not hasattr(VirtualSupportVectors(KernelSVC(), GENTLE), "predict_proba")
 
 
-def test_no_copies_are_refused(small):
+def test_zero_copies_are_rejected(small):
     with pytest.raises(ValueError, match="copies must be at least 1, got 0"):
         VirtualSupportVectors(pipeline(), GENTLE, copies=0).fit(*small)

@@ -26,14 +26,7 @@ WITHOUT_EFFECT = ("n_jobs", "verbose", "checkpoint")
 
 
 class Checkpoint:
-    """A file that holds the state of one fit.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-    fit_id : str
-        Identifies data and parameters.
-    """
+    """A file that holds the state of one fit; `fit_id` identifies its data and parameters."""
 
     def __init__(self, path: str, fit_id: str) -> None:
         self._path = Path(path)
@@ -53,10 +46,7 @@ class Checkpoint:
     def restore(self, solver: WorkingSetSolver, random_state: np.random.RandomState) -> bool:
         """Set the state of solver and generator to that of the file.
 
-        Returns
-        -------
-        bool
-            False, and nothing is changed, if there is no file, or it is not of this fit.
+        Returns False, and changes nothing, if there is no file or it is not of this fit.
 
         Raises
         ------
@@ -80,21 +70,9 @@ def resume(
     solver: WorkingSetSolver,
     random_state: np.random.RandomState,
 ) -> Callable[[], None]:
-    """Restore the state from a checkpoint of the same fit, if any.
+    """Restore the state from a checkpoint of the same fit, if any; return a function that saves it.
 
-    Parameters
-    ----------
-    path : str or None
-        None uses no checkpoint.
-    parameters : mapping
-        Of the estimator.
-    solver : WorkingSetSolver
-    random_state : numpy.random.RandomState
-
-    Returns
-    -------
-    callable
-        Saves the state; takes nothing.
+    `parameters` are those of the estimator. Without a path, nothing is restored or saved.
 
     Raises
     ------

@@ -41,15 +41,6 @@ class ColumnStatistics:
         It drops columns that are all zero, and for ``rbf`` all constant columns. If most elements
         are zero, columns are sorted by their share of nonzero elements, so that most rows end with
         zeros, and rows are not centred, so that zeros stay zeros.
-
-        Parameters
-        ----------
-        kernel : Kernel
-        dtype : float32 or float64
-
-        Returns
-        -------
-        InputTransform
         """
         constant = self.minimum == self.maximum
         if kernel.name != "rbf":
@@ -64,16 +55,7 @@ class ColumnStatistics:
 def column_statistics(X: Array, weights: Float64Array | None, workers: Workers) -> ColumnStatistics:
     """Compute column statistics in one pass over blocks of rows.
 
-    Parameters
-    ----------
-    X : numeric ndarray of shape (n, n_features)
-    weights : float64 ndarray of shape (n,), optional
-        Weight of each row in means and variance; not all zero.
-    workers : Workers
-
-    Returns
-    -------
-    ColumnStatistics
+    `weights`, of shape (n,), apply to means and variance; they are not all zero.
 
     References
     ----------

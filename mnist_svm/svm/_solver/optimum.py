@@ -48,21 +48,10 @@ def gram_bytes(m: int, n_features: int) -> int:
 def gram_matrix(
     kernel: Kernel, points: FloatArray, norms: FloatArray, *, border: int = 0
 ) -> Float64Array:
-    """Kernel values of all pairs of points.
+    """Kernel values of all pairs of points: float64 ndarray of shape (m + border, m + border).
 
-    Parameters
-    ----------
-    kernel : Kernel
-    points : ndarray of shape (m, n_features)
-        From `mnist_svm.svm.kernels.InputTransform`.
-    norms : ndarray of shape (m,)
-        Their `squared_norms`.
-    border : int, default=0
-        Number of zero rows and columns to append.
-
-    Returns
-    -------
-    float64 ndarray of shape (m + border, m + border)
+    `points` has shape (m, n_features), `norms` are its `squared_norms`, and `border` is the number
+    of zero rows and columns to append.
     """
     m = len(points)
     left, right = kernel.left_factor(points, norms), kernel.right_factor(points, norms)
@@ -78,21 +67,9 @@ def solve_dual(
 ) -> DualSolution:
     """Solve a two-class problem with libsvm.
 
-    Parameters
-    ----------
-    gram : float64 ndarray of shape (m, m)
-    signs : float64 ndarray of shape (m,)
-        +1 or -1; both occur.
-    box : float64 ndarray of shape (m,)
-        C_i, positive.
-    tol : float
-        Tolerance of the optimality conditions.
-    tight : bool, default=False
-        Try a tighter tolerance if there are few samples; for float64 kernel values.
-
-    Returns
-    -------
-    DualSolution
+    `gram` has shape (m, m); `signs` are +1 and -1, and `box` holds C_i > 0, both of shape (m,).
+    With `tight`, for kernel values computed in float64, a tighter tolerance is tried first if there
+    are few samples.
     """
     m = len(gram)
     svc = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
@@ -110,15 +87,8 @@ def solve_dual(
 def kkt_violations(coef: Float64Array, box: Float64Array, margins: Float64Array) -> Float64Array:
     """Violation of the optimality conditions of `mnist_svm.svm._solver.pair` by each sample.
 
-    Parameters
-    ----------
-    coef, box, margins : float64 ndarrays of shape (m,)
-        alpha_i y_i, C_i and y_i f(x_i).
-
-    Returns
-    -------
-    float64 ndarray of shape (m,)
-        In units of the margin; negative where the condition holds with slack.
+    From alpha_i y_i, C_i and y_i f(x_i), all of shape (m,). In units of the margin; negative where
+    the condition holds with slack.
     """
     below = np.where(np.abs(coef) < box, 1 - margins, -np.inf)
     above = np.where(coef != 0, margins - 1, -np.inf)

@@ -110,23 +110,13 @@ def solve_pair(
     Parameters
     ----------
     kernel : Kernel
-    points : ndarray of shape (m, n_features)
-        From `mnist_svm.svm.kernels.InputTransform`.
-    signs : float64 ndarray of shape (m,)
-        +1 or -1; both occur.
-    box : float64 ndarray of shape (m,)
-        C_i, positive.
-    start : float64 ndarray of shape (m,)
-        Coefficients of the last solution, in which all other samples had none.
-    tol : float
-        Tolerance of the optimality conditions.
-    memory : int
-        Bytes for Gram matrices.
-    max_parts : int, default=`mnist_svm.svm._solver.parts.MAX_PARTS`
-
-    Returns
-    -------
-    PairSolution
+    points : ndarray of shape (m, n_features), from `mnist_svm.svm.kernels.InputTransform`
+    signs : float64 ndarray of shape (m,), +1 and -1
+    box : float64 ndarray of shape (m,), C_i, positive
+    start : float64 ndarray of shape (m,), the coefficients of the last solution
+    tol : float, tolerance of the optimality conditions
+    memory : int, bytes for Gram matrices
+    max_parts : int
     """
     m, n_features = points.shape
     if gram_bytes(m, n_features) <= memory:

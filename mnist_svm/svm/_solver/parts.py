@@ -68,18 +68,9 @@ def solve_in_parts(
     memory: int,
     max_parts: int,
 ) -> tuple[DualSolution, Float64Array, Float64Array]:
-    """Solve a two-class problem part by part.
+    """Solve a two-class problem part by part; see `mnist_svm.svm._solver.pair.solve_pair`.
 
-    Parameters
-    ----------
-    kernel, points, signs, box, start, tol, memory, max_parts
-        See `mnist_svm.svm._solver.pair.solve_pair`.
-
-    Returns
-    -------
-    DualSolution
-    sums, changes : float64 ndarrays of shape (m,)
-        ``sum_i coef_i k(x_i, x_j)``, and its change since `start`.
+    Returns the solution, ``sum_i coef_i k(x_i, x_j)`` for all j, and its change since `start`.
     """
     norms = squared_norms(points)
     # Leave room for the points and for their kernel factors.

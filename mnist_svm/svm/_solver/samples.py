@@ -38,10 +38,7 @@ class Samples:
     Parameters
     ----------
     X : numeric ndarray of shape (n_rows, n_features)
-    rows : intp ndarray of shape (n,)
-        Rows that are samples, sorted by class.
-    starts : intp ndarray of shape (k + 1,)
-        Class c has the samples from ``starts[c]`` to ``starts[c + 1]``.
+    rows, starts : see `mnist_svm.svm.validation.sort_by_class`
     input_transform : InputTransform
     workers : Workers
 
@@ -122,11 +119,7 @@ class ProjectedSamples:
     ``<x, Pz> = <Px, Pz>``, so a sample has an image phi~(x) such that each value is
     ``<phi~(x), phi(z)>``, and ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
 
-    Parameters
-    ----------
-    samples : Samples
-    basis : ndarray of shape (samples.n_columns, n_directions), orthonormal columns
-    workers : Workers
+    `basis`, of shape (samples.n_columns, n_directions), has orthonormal columns.
 
     Attributes
     ----------
@@ -179,19 +172,7 @@ def project_samples(
     """Project the samples, if that saves work and keeps most of their squared norm.
 
     The directions are approximate leading right singular vectors of a random subset of the points,
-    found by subspace iteration.
-
-    Parameters
-    ----------
-    samples : Samples
-    workers : Workers
-    random_state : numpy.random.RandomState
-    memory : int
-        Bytes that the projected samples may take.
-
-    Returns
-    -------
-    ProjectedSamples or None
+    found by subspace iteration. The projected samples take at most `memory` bytes.
 
     References
     ----------

@@ -87,17 +87,8 @@ def plan_scan(
 ) -> list[KernelExpansion]:
     """Plan the computation of margins with few kernel values.
 
-    Parameters
-    ----------
-    samples : Samples
-    wanted : bool ndarray of shape (n, k)
-        Which margins to compute. Row: the sample; column: the other class.
-    expansions : iterable of (Pair, float64 ndarray of shape (m,), float)
-        Coefficients of the pair's members, and bias.
-
-    Returns
-    -------
-    list of KernelExpansion
+    `wanted` has shape (n, k): which margins to compute, by sample and other class. `expansions`
+    holds pairs, coefficients of their members, and biases.
     """
     functions: list[dict[int, MarginFunction]] = [{} for _ in samples.class_slices]
     for pair, coef, bias in expansions:
@@ -191,18 +182,10 @@ def scan(
     margins: Float32Array,
     memory: int,
 ) -> None:
-    """Compute the margins of a plan.
+    """Compute the margins of a plan, in place.
 
-    Parameters
-    ----------
-    workers : Workers
-    source : FactorSource
-        Must be shared with the workers already.
-    plan : sequence of KernelExpansion
-    margins : float32 ndarray of shape (n, k), changed in place
-        Row: the sample; column: the other class.
-    memory : int
-        Bytes for kernel factors that tasks share.
+    `margins` has shape (n, k): by sample and other class. `source` must be shared with the workers
+    already. `memory` is for the kernel factors that tasks share, in bytes.
     """
     for expansion in plan:
         margins[np.ix_(expansion.samples, expansion.opponents)] = expansion.biases

@@ -187,16 +187,8 @@ class WorkingSetSolver:
     ) -> None:
         """Find the optimum, and store it in `pairs`; continue after the last round of `log`.
 
-        Parameters
-        ----------
-        random_state : numpy.random.RandomState
-            Draws the first working sets, and the violators that join in approximate rounds.
-        projected : ProjectedSamples, optional
-            The samples, for approximate rounds.
-        report : callable
-            Called with each `Round`.
-        save : callable
-            Called after each round but the last, with nothing; the state is complete then.
+        `projected` are the samples for approximate rounds, if any. `report` is called with each
+        `Round`, and `save` after each round but the last, when the state is complete.
         """
         start = time.perf_counter() - (self.log[-1].seconds if self.log else 0)
         self._workers.share(projected)
