@@ -166,7 +166,7 @@ def _build(expected: Any, data: Any, name: str) -> Any:
         for option in args:
             with suppress(ValueError):
                 return _build(option, data, name)
-    elif is_dataclass(expected) and type(data) is dict:
+    elif isinstance(expected, type) and is_dataclass(expected) and type(data) is dict:
         hints = get_type_hints(expected)
         for key in hints.keys() ^ data.keys():
             msg = f"{name}.{key} is {'missing' if key in hints else 'unknown'}"

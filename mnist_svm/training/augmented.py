@@ -278,9 +278,11 @@ def _fit_calibrated(
             weights = np.zeros(len(samples.y))
             weights[images] = 1
             weights = samples.repeat(weights)
-        fitted: CoupledSVC = clone(svc).set_params(checkpoint=str(work.path / f"{name}.npz"))
+        fitted: CoupledSVC = clone(svc)
+        fitted.set_params(checkpoint=str(work.path / f"{name}.npz")).fit(X, y, weights)
         # The model must not depend on the folder.
-        return fitted.fit(X, y, weights).set_params(checkpoint=None)
+        fitted.set_params(checkpoint=None)
+        return fitted
 
     def probabilities(number: int, fold: Fold) -> Float64Array:
         path = work.path / f"probabilities-{number}.npy"
