@@ -8,11 +8,11 @@ from dataclasses import asdict
 from math import sqrt
 from typing import Any
 
-from mnist_svm.exceptions import MnistSvmError
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.tuning.search import SearchOptions
 from mnist_svm.tuning.space import default_values, format_train_command
+from mnist_svm.tuning.study import hide_password
 from mnist_svm.tuning.trials import SearchState, Trial
 
 # Number of trials in the table, best first.
@@ -31,6 +31,7 @@ class SearchReporter:
     """
 
     def __init__(self, recipe: Recipe, data: str, options: SearchOptions) -> None:
+        self.storage = hide_password(options.storage)
         self._recipe, self._data, self._options = recipe, data, options
         self._defaults = default_values(recipe)
         self._latest: SearchState | None = None
@@ -63,19 +64,10 @@ class SearchReporter:
         return f"{message}\nBest so far: {_describe(best)}: {self._train_command(best)}"
 
     def summary(self, state: SearchState) -> dict[str, Any]:
-        """Everything about a search as plain types, for JSON.
-
-        Raises
-        ------
-        MnistSvmError
-            If no trial is complete.
-        """
-        if not state.ranking:
-            first = state.finished[0]
-            msg = f"no trial was completed; trial {first.number} failed: {first.reason}"
-            raise MnistSvmError(msg)
-        best, default, protocol = state.ranking[0], state.default, state.protocol
+        """Everything about a search as plain types, for JSON."""
+        best, default, protocol = state.best, state.default, state.protocol
         return {
+            "storage": self.storage,
             "search": state.name,
             "recipe": self._recipe.name,
             "data": self._data,
@@ -93,7 +85,7 @@ class SearchReporter:
 
     def text(self, state: SearchState) -> str:
         """Table of the best trials, comparison with the defaults, and the train command."""
-        best = state.ranking[0]
+        best = state.best
         return "\n".join(
             [
                 *self._table(state.ranking),

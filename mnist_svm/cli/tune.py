@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -128,15 +127,13 @@ def tune_command(
     """
     from mnist_svm.cli.dataset import read_dataset
     from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
-    from mnist_svm.cli.trial_table import SearchReporter
-    from mnist_svm.tuning.search import SearchOptions, require_optuna, search_name
+    from mnist_svm.tuning.search import SearchOptions, require_optuna
     from mnist_svm.tuning.splits import make_protocol
 
     require_optuna()
     require_dask_for(dask)
-    from mnist_svm.tuning.study import hide_password
+    from mnist_svm.cli.trial_table import SearchReporter
 
-    recipe, shown_storage = RECIPES[recipe_name], hide_password(storage)
     echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
     try:
@@ -146,63 +143,58 @@ def tune_command(
     explicit = ctx.get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
     train_options = ("--data-dir", data_dir) if explicit else ()
     options = SearchOptions(trials, timeout, storage, jobs, train_options)
+    recipe = RECIPES[recipe_name]
     reporter = SearchReporter(recipe, data, options)
     try:
-        with _mlflow_tracker(mlflow, search_name(recipe, dataset, protocol)) as tracker:
-            echo_stderr(f"Tuning {recipe.name}: {protocol}, {trials} trials in {shown_storage}")
-            state = _run_search(recipe, dataset, protocol, options, reporter, tracker, dask)
-            summary = {"storage": shown_storage, **reporter.summary(state)}
-            registered = _register_best(ctx, tracker, state) if tracker else None
+        state, registered = _search(ctx, recipe, dataset, protocol, options, reporter, mlflow, dask)
     except KeyboardInterrupt:
         echo_stderr(reporter.interruption_message())
         raise click.exceptions.Exit(INTERRUPTED) from None
     if as_json:
-        click.echo(json.dumps({**summary, "registered": registered}, indent=2))
+        click.echo(json.dumps({**reporter.summary(state), "registered": registered}, indent=2))
         return
     click.echo(reporter.text(state))
     if registered:
         click.echo(f"\nRegistered in MLflow as {registered}")
 
 
-def _run_search(
+def _search(
+    ctx: click.Context,
     recipe: Recipe,
     dataset: Dataset,
     protocol: EvaluationProtocol,
     options: SearchOptions,
     reporter: SearchReporter,
-    tracker: MLflowTracker | None,
+    mlflow: str | None,
     dask: str | None,
-) -> SearchState:
-    """Run the search in a thread and show its best trials on a terminal."""
+) -> tuple[SearchState, str | None]:
+    """Run the search in a thread; return its final state and the URI of the registered model."""
+    from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import run_with_progress
-    from mnist_svm.tuning.search import tune
-
-    def search() -> SearchState:
-        on_trial = tracker.log if tracker else None
-        with use_cluster(dask):
-            return tune(
-                recipe, dataset, protocol, options, on_trial=on_trial, on_progress=reporter.update
-            )
-
-    return run_with_progress("Searching", search, header=reporter.live_table)
-
-
-@contextmanager
-def _mlflow_tracker(uri: str | None, experiment: str) -> Iterator[MLflowTracker | None]:
-    if uri is None:
-        yield None
-        return
     from mnist_svm.tuning.mlflow_log import MLflowTracker
+    from mnist_svm.tuning.search import search_name, tune
 
-    with MLflowTracker(uri, experiment) as tracker:
-        yield tracker
+    name = search_name(recipe, dataset, protocol)
+    with nullcontext() if mlflow is None else MLflowTracker(mlflow, name) as tracker:
+
+        def search() -> SearchState:
+            log, update = tracker.log if tracker else None, reporter.update
+            with use_cluster(dask):
+                return tune(recipe, dataset, protocol, options, on_trial=log, on_progress=update)
+
+        echo_stderr(
+            f"Tuning {recipe.name}: {protocol}, {options.n_trials} trials in {reporter.storage}"
+        )
+        state = run_with_progress("Searching", search, header=reporter.live_table)
+        return state, _register(ctx, tracker, state) if tracker else None
 
 
-def _register_best(ctx: click.Context, tracker: MLflowTracker, state: SearchState) -> str | None:
+def _register(ctx: click.Context, tracker: MLflowTracker, state: SearchState) -> str | None:
     """Register the best model; return its MLflow URI, or None after printing why there is none."""
     from mnist_svm.cli.exit_codes import PARTIAL_FAILURE, echo_stderr
     from mnist_svm.exceptions import TrackingError
 
+    best = state.best
     if not tracker.n_logged:
         echo_stderr("No trial was trained in this run, so no model is registered in MLflow")
         return None
@@ -210,7 +202,7 @@ def _register_best(ctx: click.Context, tracker: MLflowTracker, state: SearchStat
         echo_stderr("Folds train several models, so none is registered in MLflow")
         return None
     try:
-        return tracker.register(state.ranking[0].number)
+        return tracker.register(best.number)
     except TrackingError as error:
         # Still print the result of the search.
         ctx.meta[PARTIAL_FAILURE] = True

@@ -106,15 +106,11 @@ class MLflowTracker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._lock:
+        # If MLflow is the cause of `error`, it can fail again: report the first error.
+        ignored = () if error is None else (TrackingError,)
+        with self._lock, suppress(*ignored), mlflow_session(self._uri, fail_fast=error is not None):
             run_id, self._search_run = self._search_run, ""
-            if error is None:
-                with mlflow_session(self._uri):
-                    self._client.set_terminated(run_id)
-            else:
-                # If the server is the cause of the error, report that error, not another one.
-                with suppress(TrackingError), mlflow_session(self._uri, fail_fast=True):
-                    self._client.set_terminated(run_id, _run_status(error))
+            self._client.set_terminated(run_id, _run_status(error))
 
     @property
     def n_logged(self) -> int:
@@ -134,9 +130,7 @@ class MLflowTracker:
             If MLflow fails or the search's run has ended.
         """
         with self._session() as search_run, self._trial_run(result, search_run) as run_id:
-            model_id = None
-            if result.model is not None:
-                model_id = self._log_model(run_id, result, result.model)
+            model_id = self._log_model(run_id, result, result.model) if result.model else None
             _log_values(self._client, run_id, result, model_id)
             _log_confusion(self._client, run_id, result.evaluation)
             self._trial_runs[result.number] = run_id
@@ -163,7 +157,7 @@ class MLflowTracker:
             run = self._client.get_run(self._trial_runs.get(number) or self._find_run(number))
             if not (run.outputs and run.outputs.model_outputs):
                 self._fail(f"trial {number} was logged without a model to register")
-            uri = _register_model(self._client, run)
+            uri = _register_model(self._client, run, run.outputs.model_outputs[0].model_id)
             best = {"mnist_svm.best_trial": str(number), NOTE_TAG: run.data.tags[NOTE_TAG]}
             for tag, value in best.items():
                 self._client.set_tag(search_run, tag, value)
@@ -275,11 +269,11 @@ def _log_confusion(client: MlflowClient, run_id: str, evaluation: Evaluation) ->
         client.log_figure(run_id, plot_confusion(evaluation), "confusion_matrix.png")
 
 
-def _register_model(client: MlflowClient, run: Run) -> str:
+def _register_model(client: MlflowClient, run: Run, model_id: str) -> str:
     """Register the model of a run as a new version with the alias `ALIAS`; return its URI."""
     from mlflow.exceptions import MlflowException
 
-    model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    model = client.get_logged_model(model_id)
     name = f"mnist-svm-{run.data.tags['mnist_svm.recipe']}"
     try:
         client.create_registered_model(name, description=MODEL_DESCRIPTION)
@@ -343,6 +337,8 @@ def _metrics(result: TrialResult) -> dict[str, float]:
     return metrics
 
 
-def _run_status(error: BaseException) -> str:
-    """MLflow's status of a run that ended with an error."""
+def _run_status(error: BaseException | None) -> str:
+    """MLflow's status of a run that ended, with or without an error."""
+    if error is None:
+        return "FINISHED"
     return "FAILED" if isinstance(error, Exception) else "KILLED"

@@ -30,8 +30,8 @@ from mnist_svm.models.file import Model
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.workers import is_cluster_active, run_in_threads, workers_for
-from mnist_svm.training.train import TrainingConfig, fit_config
-from mnist_svm.tuning.space import SPACES, default_values, format_train_command, split_values
+from mnist_svm.training.train import fit_config
+from mnist_svm.tuning.space import SPACES, default_values, format_train_command, training_config
 from mnist_svm.tuning.splits import EvaluationProtocol
 from mnist_svm.tuning.trials import RunningTrial, SearchState, Trial, TrialResult, TrialState
 
@@ -72,24 +72,9 @@ def require_optuna() -> None:
 
 
 def search_name(recipe: Recipe, dataset: Dataset, protocol: EvaluationProtocol) -> str:
-    """Return a name that two searches share only if their trials are comparable.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    dataset : Dataset
-    protocol : EvaluationProtocol
-
-    Returns
-    -------
-    str
-    """
-    compared = (
-        SPACES[recipe.name],
-        default_values(recipe),
-        sorted(dataset.sha256.items()),
-        protocol.train_sizes,
-    )
+    """Return a name that two searches share only if their trials are comparable."""
+    space, checksums = SPACES[recipe.name], sorted(dataset.sha256.items())
+    compared = (space, default_values(recipe), checksums, protocol.train_sizes)
     digest = hashlib.sha256(repr(compared).encode()).hexdigest()[:8]
     description = f"{recipe.name} on {Path(dataset.name).name}, {protocol}"
     return f"{description}, seed {protocol.random_state}, {digest}"
@@ -175,8 +160,7 @@ class TrialTrainer:
 
     def train(self, values: Mapping[str, Value], n_images: int) -> tuple[Evaluation, Model]:
         """Train on `n_images` images of each fold; return the evaluation and the last model."""
-        parameters, changes = split_values(self.recipe, values)
-        config = TrainingConfig(self.recipe, parameters, changes, self.protocol.random_state)
+        config = training_config(self.recipe, values, self.protocol.random_state)
         y_true, y_pred = [], []
         try:
             with warnings.catch_warnings():
@@ -249,9 +233,8 @@ class _Search:
             if timed_out or n_started >= self._options.n_trials:
                 return None
             number, values = self._study.start_trial()
-            self._running[number] = RunningTrial(
-                number, values, self._trainer.protocol.train_sizes[0]
-            )
+            train_sizes = self._trainer.protocol.train_sizes
+            self._running[number] = RunningTrial(number, values, train_sizes[0])
             return number, values
 
     def _run_trial(self, number: int, values: dict[str, Value], train: Train) -> Trial:
@@ -271,9 +254,11 @@ class _Search:
                 return Trial(number, "failed", values, stages, 0, 0, seconds, str(error))
             accuracy = 1 - evaluation.errors / evaluation.n
             stages += ((n_images, accuracy),)
-            if n_images < train_sizes[-1] and self._should_prune(number, stage, accuracy):
-                state = "pruned"
-                break
+            if n_images < train_sizes[-1]:
+                with self._lock:
+                    if self._study.should_prune(number, stage, accuracy):
+                        state = "pruned"
+                        break
         recipe, dataset = self._trainer.recipe, self._trainer.dataset
         return TrialResult(
             number=number,
@@ -288,10 +273,6 @@ class _Search:
             model=None if self._trainer.protocol.folds else model,
             command=format_train_command(recipe, dataset.name, values, self._options.train_options),
         )
-
-    def _should_prune(self, number: int, stage: int, accuracy: float) -> bool:
-        with self._lock:
-            return self._study.should_prune(number, stage, accuracy)
 
     def _report_progress(self) -> None:
         if self._on_progress:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import Recipe
+from mnist_svm.training.train import TrainingConfig
 
 # Parameters that have an option of their own in ``mnist-svm train``; others take ``--set``.
 KERNEL_PARAMETERS = tuple(field.name for field in fields(Parameters))
@@ -126,29 +127,25 @@ def default_values(recipe: Recipe) -> dict[str, Value]:
     return {name: defaults[matching_names(name, defaults)[0]] for name in SPACES[recipe.name]}
 
 
-def split_values(
-    recipe: Recipe, values: Mapping[str, Value]
-) -> tuple[Parameters, dict[str, Value]]:
-    """Split parameter values into those of the kernel and changes of the pipeline.
+def training_config(
+    recipe: Recipe, values: Mapping[str, Value], random_state: int = 0
+) -> TrainingConfig:
+    """Return the configuration that trains a recipe with these parameter values.
 
     Parameters
     ----------
     recipe : Recipe
     values : mapping of str to value
         By the names of `SPACES`.
+    random_state : int, default=0
 
     Returns
     -------
-    parameters : Parameters
-        The recipe's kernel parameters with these values.
-    changes : dict of str to value
-        The other values that differ from the recipe's defaults, for
-        `mnist_svm.models.recipes.Recipe.pipeline`.
+    TrainingConfig
     """
-    changed = _non_default(recipe, values)
-    kernel = {name: value for name, value in changed.items() if name in KERNEL_PARAMETERS}
-    changes = {name: value for name, value in changed.items() if name not in KERNEL_PARAMETERS}
-    return recipe.defaults.changed(**kernel), changes
+    changes = _non_default(recipe, values)
+    kernel = {name: changes.pop(name) for name in KERNEL_PARAMETERS if name in changes}
+    return TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)
 
 
 def format_train_command(

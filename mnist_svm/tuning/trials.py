@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mnist_svm.exceptions import MnistSvmError
 from mnist_svm.models.parameters import Value
 from mnist_svm.tuning.splits import EvaluationProtocol
 
@@ -96,6 +97,15 @@ class SearchState:
         """Complete trials by number of errors, then by number."""
         complete = [trial for trial in self.finished if trial.state == "complete"]
         return sorted(complete, key=lambda trial: trial.errors)
+
+    @property
+    def best(self) -> Trial:
+        """First trial of the ranking; MnistSvmError if no trial is complete."""
+        if not self.ranking:
+            first = self.finished[0]
+            msg = f"no trial was completed; trial {first.number} failed: {first.reason}"
+            raise MnistSvmError(msg)
+        return self.ranking[0]
 
     @property
     def default(self) -> Trial | None:

@@ -20,9 +20,11 @@ from mnist_svm.cli import cli
 from mnist_svm.cli.progress import CLEAR_LINE
 from mnist_svm.cli.trial_table import SearchReporter
 from mnist_svm.exceptions import TrackingError
+from mnist_svm.models.parameters import Parameters
 from mnist_svm.models.pipelines import matching_names, settable_parameters
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.training.train import TrainingConfig
 from mnist_svm.tuning.search import SearchOptions, search_name, tune
 from mnist_svm.tuning.space import (
     SPACES,
@@ -30,7 +32,7 @@ from mnist_svm.tuning.space import (
     FloatRange,
     default_values,
     format_train_command,
-    split_values,
+    training_config,
 )
 from mnist_svm.tuning.splits import make_protocol
 from mnist_svm.tuning.study import Study, StudyError
@@ -131,7 +133,7 @@ def test_the_defaults_are_within_the_search_space(name):
         if not isinstance(values, FloatRange):
             assert type(value) is int
             assert (value - values.low) % values.step == 0
-    assert split_values(recipe, defaults) == (recipe.defaults, {})
+    assert training_config(recipe, defaults) == TrainingConfig(recipe, recipe.defaults)
     # A parameter that several views share has the same default in each.
     known = settable_parameters(recipe.pipeline(calibrate=False))
     for parameter in set(defaults) - {"C", "gamma", "degree", "coef0"}:
@@ -180,8 +182,7 @@ def test_the_errors_are_those_of_a_model_trained_on_the_other_images(search, tra
     ((training, held_out),) = protocol.splits
     for number in (0, state.ranking[-1].number):
         (result,) = [result for result in results if result.number == number]
-        parameters, _ = split_values(POLY4, result.parameters)
-        model = POLY4.pipeline(parameters, calibrate=False)
+        model = POLY4.pipeline(Parameters("poly", **result.parameters), calibrate=False)
         model.fit(train_set.X[training], train_set.labels[training])
         wrong = model.predict(train_set.X[held_out]) != train_set.labels[held_out]
         assert result.errors == np.count_nonzero(wrong) == result.evaluation.errors
@@ -380,12 +381,12 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     result = run(*command, "--limit", 20, "--data-dir", DATA, "-o", model)
     assert result.exit_code == 0, result.stderr
     loaded = load_model(model)
-    parameters, changes = split_values(recipe, values)
-    assert loaded.info.changes == changes
+    config = training_config(recipe, values)
+    assert loaded.info.changes == config.changes
     for svc in fitted_svcs(loaded.pipeline):
-        assert (svc.C, svc.gamma) == (parameters.C, parameters.gamma)
+        assert (svc.C, svc.gamma) == (config.parameters.C, config.parameters.gamma)
     known = settable_parameters(loaded.pipeline)
-    for parameter, value in changes.items():
+    for parameter, value in config.changes.items():
         assert {known[place] for place in matching_names(parameter, known)} == {value}
 
 
