@@ -114,9 +114,8 @@ def draw_explanation_page(content: ExplanationPage) -> Image.Image:
     top = page.y + _line_height(SMALL_FONT)
     for row in content.rows:
         page.row(COLUMNS[1], row)
-    canvas.paste_framed(
-        page.image, canvas.dark_on_light(content.svm_input, TILE, TILE), COLUMNS[0], top
-    )
+    svm_input = canvas.dark_on_light(content.svm_input, TILE, TILE)
+    canvas.paste_framed(page.image, svm_input, COLUMNS[0], top)
     page.y += GAP
     page.paragraph(content.note, SMALL_FONT, canvas.FAINT)
     return page.image.crop((0, 0, WIDTH, page.y + MARGIN - GAP))
@@ -152,13 +151,8 @@ class _Page:
         padded = np.pad(ink, 1)
         edges = [(i, j, i, j + 1) for i, j in np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])]
         edges += [(i, j, i + 1, j) for i, j in np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])]
-        for top, left, bottom, right in edges:
-            ends = (
-                x + scale * left,
-                self.y + scale * top,
-                x + scale * right,
-                self.y + scale * bottom,
-            )
+        for top, left, bottom, right in scale * np.array(edges):
+            ends = (x + left, self.y + top, x + right, self.y + bottom)
             self._draw.line(ends, fill=canvas.INK, width=2)
 
     def legend(self, x: int, peak: float) -> None:
@@ -194,7 +188,7 @@ def _line_height(font_size: int) -> int:
 
 
 def _diverging(values: Float64Array, peak: float) -> Image.Image:
-    """canvas.Colour values from -peak, against, over 0, white, to peak, for."""
+    """Map values from -peak to 0 to peak to colours from AGAINST over white to FOR."""
     strength = np.abs(values / peak if peak > 0 else values)[..., None]
     colours = np.where(values[..., None] > 0, FOR, AGAINST)
     return Image.fromarray(np.rint(255 + strength * (colours - 255.0)).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The page of predict --show: each picture beside what the classifier saw."""
+"""The page of predict --show: each picture, the classified image and the prediction."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.support.paths import DIGITS
 
 @pytest.fixture
 def readings(small_model):
-    """What is read in pictures, with thumbnails."""
+    """Readings of pictures, with thumbnails."""
     recognizer = Recognizer(small_model)
     return lambda *pictures: list(recognizer.read(pictures, thumbnails=True))
 
 
 @pytest.fixture
 def tiles_of(run, small_model_file, tmp_path, monkeypatch):
-    """The tiles, title and note that predict draws, and its exit code."""
+    """The arguments of draw_tiles in a run of predict, and its exit code."""
 
-    def told(*arguments):
+    def run_predict(*arguments):
         drawn = {}
 
-        def draw(of, **texts):
-            drawn.update(texts, tiles=of)
-            return draw_tiles(of, **texts)
+        def draw(tiles, **texts):
+            drawn.update(texts, tiles=tiles)
+            return draw_tiles(tiles, **texts)
 
         monkeypatch.setattr(tiles, "draw_tiles", draw)
         page = tmp_path / "page.png"
@@ -43,39 +43,39 @@ def tiles_of(run, small_model_file, tmp_path, monkeypatch):
         assert Image.open(page).format == "PNG"
         return drawn, result.exit_code
 
-    return told
+    return run_predict
 
 
-def framed(page: Image.Image) -> list[tuple[int, int]]:
-    """The corners inside the frames on a page, by rows."""
+def frame_corners(page: Image.Image) -> list[tuple[int, int]]:
+    """Upper left corners inside the frames on a page, row by row."""
     is_frame = (np.asarray(page) == FRAME).all(axis=2)
     corner = is_frame[:-1, :-1] & is_frame[1:, :-1] & is_frame[:-1, 1:]
     return [(int(y) + 1, int(x) + 1) for y, x in np.argwhere(corner)]
 
 
-def as_drawn(pixels: np.ndarray) -> np.ndarray:
+def enlarge(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(np.repeat(pixels, 4, axis=0), 4, axis=1)
 
 
 # --- the page ----------------------------------------------------------------------------
 
 
-def test_the_page_shows_each_picture_beside_what_the_classifier_saw(
-    run, small_model_file, tmp_path
-):
+def test_the_page_shows_each_picture_and_its_image(run, small_model_file, tmp_path):
     page = tmp_path / "page.png"
     result = run("predict", *DIGITS, "-m", small_model_file, "--show", page)
     assert result.exit_code == 0
     drawn = Image.open(page).convert("RGB")
-    pixels, corners = np.asarray(drawn)[..., 0], framed(drawn)
+    pixels, corners = np.asarray(drawn)[..., 0], frame_corners(drawn)
     assert len(corners) == 20
-    for digit, given, seen in zip(DIGITS, corners[::2], corners[1::2], strict=True):
+    for digit, picture_corner, image_corner in zip(
+        DIGITS, corners[::2], corners[1::2], strict=True
+    ):
         picture = np.asarray(Image.open(digit).convert("L"))
-        for (y, x), expected in ((given, picture), (seen, 255 - picture)):
-            np.testing.assert_array_equal(pixels[y : y + 112, x : x + 112], as_drawn(expected))
+        for (y, x), expected in ((picture_corner, picture), (image_corner, 255 - picture)):
+            np.testing.assert_array_equal(pixels[y : y + 112, x : x + 112], enlarge(expected))
 
 
-def test_the_tiles_tell_name_digit_and_confidence(tiles_of):
+def test_tiles_show_name_digit_and_confidence(tiles_of):
     drawn, code = tiles_of(*DIGITS[:3])
     assert code == 0
     assert [tile.name for tile in drawn["tiles"]] == ["0.png", "1.png", "2.png"]
@@ -84,7 +84,7 @@ def test_the_tiles_tell_name_digit_and_confidence(tiles_of):
     assert drawn["title"] == "3 pictures"
 
 
-def test_a_rejected_picture_has_a_question_mark_and_says_why(tiles_of):
+def test_a_rejected_picture_has_a_question_mark_and_the_threshold(tiles_of):
     drawn, code = tiles_of(DIGITS[3], "--reject-below", "1")
     assert code == 0
     (tile,) = drawn["tiles"]
@@ -92,7 +92,7 @@ def test_a_rejected_picture_has_a_question_mark_and_says_why(tiles_of):
     assert tile.details.endswith(" < 1")
 
 
-def test_what_could_not_be_read_is_shown_with_the_reason(tiles_of, tmp_path):
+def test_an_unreadable_picture_is_shown_with_the_error(tiles_of, tmp_path):
     blank, text = tmp_path / "blank.png", tmp_path / "text.png"
     Image.new("RGB", (60, 40), (250, 240, 200)).save(blank)
     text.write_text("hello\n")
@@ -108,7 +108,7 @@ def test_what_could_not_be_read_is_shown_with_the_reason(tiles_of, tmp_path):
     assert all(tile.image is None and tile.prediction == "" for tile in drawn["tiles"])
 
 
-def test_of_very_many_pictures_the_first_are_shown(tiles_of, monkeypatch):
+def test_only_the_first_of_very_many_pictures_are_shown(tiles_of, monkeypatch):
     monkeypatch.setattr("mnist_svm.cli.predict.MAX_TILES", 2)
     drawn, _ = tiles_of(*DIGITS)
     assert drawn["title"] == "The first 2 of 10 pictures"
@@ -122,7 +122,7 @@ def test_a_page_of_five_hundred_is_about_as_wide_as_high():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names there are Unicode")
-def test_no_name_is_too_odd_for_the_page(tiles_of, tmp_path):
+def test_names_in_any_encoding_are_drawn(tiles_of, tmp_path):
     names = [b"caf\xe9 \n\x1b[31m.png", "数字の写真.png".encode(), b"x" * 200 + b".png"]
     paths = [os.fsencode(tmp_path) + b"/" + name for name in names]
     for path in paths:
@@ -132,7 +132,7 @@ def test_no_name_is_too_odd_for_the_page(tiles_of, tmp_path):
     assert [tile.prediction for tile in drawn["tiles"]] == ["7", "7", "7"]
 
 
-def test_nothing_of_a_tile_reaches_beyond_it(digit_picture):
+def test_a_tile_stays_within_its_size(digit_picture):
     text = "a very long reason " * 40 + "x" * 300
     crowded = [
         Tile("n" * 300, None, None, "", "not read", text),
@@ -155,7 +155,7 @@ def digit_picture():
 # --- thumbnails --------------------------------------------------------------------------
 
 
-def test_thumbnails_are_kept_only_when_asked_for(small_model, readings):
+def test_thumbnails_are_kept_on_request(small_model, readings):
     (reading,) = Recognizer(small_model).read([DIGITS[3]])
     assert reading.thumbnail is None
     (reading,) = readings(DIGITS[3])
@@ -164,7 +164,7 @@ def test_thumbnails_are_kept_only_when_asked_for(small_model, readings):
 
 
 @pytest.mark.parametrize("size", [(3000, 3), (3, 3000), (1200, 800), (28, 28), (113, 40)])
-def test_a_thumbnail_has_the_picture_s_shape_and_at_most_so_many_pixels(readings, tmp_path, size):
+def test_a_thumbnail_keeps_the_proportions_and_is_limited_in_size(readings, tmp_path, size):
     picture = tmp_path / "odd.png"
     Image.new("RGB", size, (200, 30, 40)).save(picture)
     (reading,) = readings(picture)
@@ -189,7 +189,7 @@ def test_a_thumbnail_is_upright_and_keeps_the_colours(readings, tmp_path, orient
     np.testing.assert_array_equal(reading.thumbnail, np.asarray(upright))
 
 
-def test_the_thumbnail_of_white_ink_on_nothing_is_on_black(readings, tmp_path):
+def test_the_thumbnail_of_white_ink_on_transparency_is_on_black(readings, tmp_path):
     ink = Image.open(DIGITS[5]).convert("L")
     drawn = Image.new("LA", ink.size, (255, 0))
     drawn.putalpha(ink)
@@ -199,7 +199,7 @@ def test_the_thumbnail_of_white_ink_on_nothing_is_on_black(readings, tmp_path):
     np.testing.assert_allclose(reading.thumbnail[..., 1], np.asarray(ink), atol=1)
 
 
-def test_the_thumbnail_of_deep_greys_keeps_their_contrast(readings, tmp_path):
+def test_the_thumbnail_of_16_bit_levels_keeps_their_contrast(readings, tmp_path):
     ink = np.asarray(Image.open(DIGITS[5]).convert("L"))
     picture = tmp_path / "deep.png"
     Image.fromarray(ink.astype(np.uint16) * 16 + 15).save(picture)
@@ -207,7 +207,7 @@ def test_the_thumbnail_of_deep_greys_keeps_their_contrast(readings, tmp_path):
     np.testing.assert_allclose(reading.thumbnail[..., 2], ink, atol=1)
 
 
-# --- text that has to fit ----------------------------------------------------------------
+# --- fitting text ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [40, 112, 230])
@@ -219,11 +219,11 @@ def test_a_long_name_loses_its_middle_and_fits(width):
     start, end = line.split("…")
     assert name.startswith(start)
     assert name.endswith(end)
-    # One letter more would not fit.
+    # One more character would not fit.
     assert font.getlength(start + "…" + name[len(name) - len(end) - 2 :]) > width
 
 
-def test_a_short_name_stays_and_what_cannot_be_printed_is_a_question_mark():
+def test_a_short_name_stays_and_unprintable_characters_become_question_marks():
     assert shorten_text("7.png", 14, 230) == "7.png"
     assert shorten_text("a\nb\udce9\x1b.png", 14, 230) == "a?b??.png"
     assert shorten_text("", 14, 230) == ""

@@ -1,4 +1,4 @@
-"""Ink is told from the ground, however the light falls and whichever of both is darker."""
+"""Ink is separated from the background, in any light and with either polarity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPE = (260, 340)
 
 @pytest.fixture
 def digits(test_set):
-    """Digits in the middle of sheets: each that is shaped in a way of its own."""
+    """Ink of pages with one digit in the middle, with different shapes."""
     firsts = [int(np.argmax(test_set.labels == digit)) for digit in (0, 1, 4, 5, 7, 8)]
     return [
         compose_ink(SHAPE, [PlacedInk(scaled_ink(test_set.images[k], 120), 70, 130)])
@@ -28,7 +28,7 @@ def digits(test_set):
 
 
 def agreement(found: np.ndarray, truth: np.ndarray) -> float:
-    """Pixels in both, of those in either (P. Jaccard)."""
+    """Intersection over union (P. Jaccard)."""
     return float((found & truth).sum() / (found | truth).sum())
 
 
@@ -39,7 +39,7 @@ LIGHTS = {
     "from the right": 0.4 + 0.6 * ACROSS,
     "from below": 0.4 + 0.6 * DOWN,
     "a lamp": np.exp(-((ACROSS - 0.3) ** 2) - (DOWN - 0.2) ** 2),
-    # Its edge is a few pixels wide, as that of a hand a hand's breadth above the sheet.
+    # Its edge is a few pixels wide, like that of a hand close above the page.
     "a hard shadow across the digit": np.interp(ACROSS + 0.2 * DOWN, (0.57, 0.59), (0.55, 1.0)),
 }
 
@@ -47,63 +47,63 @@ LIGHTS = {
 @pytest.mark.parametrize("grain", [0, 2])
 @pytest.mark.parametrize("light", LIGHTS)
 def test_strokes_are_found_in_any_light(digits, light, grain):
-    for cover in digits:
-        found = find_ink(on_paper(cover, light=LIGHTS[light], grain=grain)).mask
-        assert agreement(found, cover > 0.5) > 0.8
+    for coverage in digits:
+        found = find_ink(on_paper(coverage, light=LIGHTS[light], grain=grain)).mask
+        assert agreement(found, coverage > 0.5) > 0.8
 
 
 @pytest.mark.parametrize("light", LIGHTS)
-def test_the_ground_has_no_cover_and_strokes_are_full(digits, light):
-    for cover in digits:
-        found = find_ink(on_paper(cover, light=LIGHTS[light])).coverage
+def test_coverage_is_0_on_the_background_and_1_on_strokes(digits, light):
+    for coverage in digits:
+        found = find_ink(on_paper(coverage, light=LIGHTS[light])).coverage
         assert found.dtype == np.float32
-        # The edge of a hard shadow passes as far as a thin stroke.
-        assert np.quantile(found[cover == 0], 0.97) < 0.2
-        assert np.median(found[cover == 1]) > 0.9
+        # The edge of a hard shadow resembles a thin stroke.
+        assert np.quantile(found[coverage == 0], 0.97) < 0.2
+        assert np.median(found[coverage == 1]) > 0.9
 
 
 @pytest.mark.parametrize(("paper", "pen"), [(235, 40), (40, 235), (250, 190), (30, 90), (128, 60)])
 def test_ink_may_be_darker_or_lighter(digits, paper, pen):
-    for cover in digits:
-        found = find_ink(on_paper(cover, paper=paper, pen=pen)).mask
-        assert agreement(found, cover > 0.5) > 0.8
+    for coverage in digits:
+        found = find_ink(on_paper(coverage, paper=paper, pen=pen)).mask
+        assert agreement(found, coverage > 0.5) > 0.8
 
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_a_frame_does_not_change_which_is_ink(digits, inverted):
-    for cover in digits:
-        framed = cover.copy()
+    for coverage in digits:
+        framed = coverage.copy()
         framed[:8] = framed[-8:] = 1
         framed[:, :8] = framed[:, -8:] = 1
         grey = on_paper(framed)
         found = find_ink(255 - grey if inverted else grey).mask
-        assert agreement(found[20:-20, 20:-20], cover[20:-20, 20:-20] > 0.5) > 0.8
+        assert agreement(found[20:-20, 20:-20], coverage[20:-20, 20:-20] > 0.5) > 0.8
 
 
 def test_a_dark_desk_around_the_sheet_does_not_change_which_is_ink(digits):
     inside = (slice(30, -30), slice(30, -30))
-    for cover in digits:
+    for coverage in digits:
         grey = np.full(SHAPE, 70, dtype=np.uint8)
-        grey[inside] = on_paper(cover)[inside]
+        grey[inside] = on_paper(coverage)[inside]
         found = find_ink(grey).mask
         middle = (slice(60, -60), slice(60, -60))
-        assert agreement(found[middle], cover[middle] > 0.5) > 0.8
+        assert agreement(found[middle], coverage[middle] > 0.5) > 0.8
 
 
-def test_strokes_that_glare_bleaches_are_full(digits):
+def test_strokes_bleached_by_glare_have_full_coverage(digits):
     glare = 0.55 * np.exp(-((ACROSS - 0.5) ** 2 + (DOWN - 0.5) ** 2) / 0.02)
-    for cover in digits:
-        grey = on_paper(cover, paper=200)
+    for coverage in digits:
+        grey = on_paper(coverage, paper=200)
         ink = find_ink((grey + glare * (255.0 - grey)).astype(np.uint8))
-        assert agreement(ink.mask, cover > 0.5) > 0.8
-        assert np.median(ink.coverage[(cover == 1) & (glare > 0.4)]) > 0.6
+        assert agreement(ink.mask, coverage > 0.5) > 0.8
+        assert np.median(ink.coverage[(coverage == 1) & (glare > 0.4)]) > 0.6
 
 
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("thickness", [9, 21, 31])
-def test_bold_digits_that_are_cut_to_their_ink_are_whole(digits, thickness, inverted):
-    for cover in digits:
-        bold = ndimage.maximum_filter(cover, thickness)
+def test_tightly_cropped_bold_digits_are_whole(digits, thickness, inverted):
+    for coverage in digits:
+        bold = ndimage.maximum_filter(coverage, thickness)
         box = bounding_box(bold > 0)
         bold = bold[box.top : box.bottom, box.left : box.right]
         grey = on_paper(bold)
@@ -115,7 +115,7 @@ def test_bold_digits_that_are_cut_to_their_ink_are_whole(digits, thickness, inve
     "light", [1.0, 0.7 + 0.3 * ACROSS, 0.7 + 0.3 * DOWN, LIGHTS["from the right"], LIGHTS["a lamp"]]
 )
 @pytest.mark.parametrize("grain", [0, 3, 10])
-def test_paper_alone_is_blank(light, grain):
+def test_empty_paper_is_blank(light, grain):
     sheet = on_paper(np.zeros(SHAPE), light=light, grain=grain)
     with pytest.raises(PictureError, match="blank picture"):
         find_ink(sheet)
@@ -126,9 +126,9 @@ def test_a_dark_sheet_with_grain_is_blank():
         find_ink(on_paper(np.zeros(SHAPE), paper=30, grain=10))
 
 
-def test_traces_show_lines_that_are_too_faint_for_strokes(digits):
-    for cover in digits[:3]:
-        ruled = cover.copy()
+def test_the_faint_mask_has_lines_too_faint_for_strokes(digits):
+    for coverage in digits[:3]:
+        ruled = coverage.copy()
         ruled[230:232] = 0.3
         ink = find_ink(on_paper(ruled))
         assert ink.faint_mask[230:232].mean() > 0.9
@@ -146,7 +146,7 @@ def test_the_width_of_a_bar_is_measured(width):
     rows=st.integers(1, 40), columns=st.integers(1, 40), seed=st.integers(0, 1000), data=st.data()
 )
 @settings(deadline=None)
-def test_pictures_of_any_small_shape_have_a_digit_or_are_refused(rows, columns, seed, data):
+def test_pictures_of_any_small_shape_are_normalized_or_rejected(rows, columns, seed, data):
     levels = data.draw(st.sampled_from([2, 256]))
     noise = np.random.default_rng(seed).integers(0, levels, (rows, columns))
     with np.errstate(all="raise"):

@@ -1,4 +1,4 @@
-"""The collection of pictures that people send: the same each time, as told, and read."""
+"""The guises of test pictures are reproducible, as documented, and classified correctly."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from scipy import ndimage
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import normalize
 from tests.support.guises import lines, make
-from tests.support.guises.guises import GUISES, drawn, uci_digits
-from tests.support.guises.lines import KINDS, Hands, drawn_lines
-from tests.support.guises.strokes import INKED, thinned
+from tests.support.guises.guises import GUISES, load_uci_digits, render_guise
+from tests.support.guises.lines import KINDS, Writers, render_page
+from tests.support.guises.strokes import INK_THRESHOLD, thin
 from tests.support.paths import DATA, ROOT
 
 COUNT = 8
@@ -35,33 +35,33 @@ def digits(train_set):
 
 @pytest.fixture(scope="module")
 def right(small_model, digits):
-    """How many of the digits are read rightly in each guise."""
-    images, labels = (of[:COUNT] for of in digits)
+    """Number of digits that are classified correctly, by guise."""
+    images, labels = (part[:COUNT] for part in digits)
     counts = {}
     for guise in GUISES:
-        files = [drawn(guise, image, index) for index, image in enumerate(images)]
-        seen = np.stack([normalize(decode(io.BytesIO(file)).grey) for file in files])
-        read = small_model.pipeline.predict(seen.reshape(COUNT, 784))
-        counts[guise] = np.count_nonzero(read == labels)
+        files = [render_guise(guise, image, index) for index, image in enumerate(images)]
+        normalized = np.stack([normalize(decode(io.BytesIO(file)).grey) for file in files])
+        predicted = small_model.pipeline.predict(normalized.reshape(COUNT, 784))
+        counts[guise] = np.count_nonzero(predicted == labels)
     return counts
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guise", GUISES)
-def test_digits_in_a_guise_are_read(right, guise):
+def test_digits_in_each_guise_are_classified(right, guise):
     assert right["plain"] == COUNT
     assert right[guise] >= COUNT - 2
 
 
-def test_guises_cost_few_digits_in_all(right):
+def test_few_digits_are_misclassified_over_all_guises(right):
     assert sum(right.values()) >= 0.95 * COUNT * len(GUISES)
 
 
-def test_digits_of_eight_pixels_are_read(small_model):
-    images, labels = uci_digits()
-    seen = np.stack([normalize(image) for image in images[:500]])
-    read = small_model.pipeline.predict(seen.reshape(500, 784))
-    assert np.mean(read == labels[:500]) > 0.8
+def test_digits_of_8_x_8_pixels_are_classified(small_model):
+    images, labels = load_uci_digits()
+    normalized = np.stack([normalize(image) for image in images[:500]])
+    predicted = small_model.pipeline.predict(normalized.reshape(500, 784))
+    assert np.mean(predicted == labels[:500]) > 0.8
 
 
 # --- drawing -----------------------------------------------------------------------------
@@ -69,31 +69,32 @@ def test_digits_of_eight_pixels_are_read(small_model):
 
 def test_a_picture_depends_on_seed_guise_and_index_alone(digits):
     images, _ = digits
-    first = [drawn(guise, images[3], 3) for guise in GUISES]
+    first = [render_guise(guise, images[3], 3) for guise in GUISES]
     for image in images[:5]:
-        drawn("marker", image, 0)
-    assert [drawn(guise, images[3], 3) for guise in reversed(GUISES)] == first[::-1]
+        render_guise("marker", image, 0)
+    assert [render_guise(guise, images[3], 3) for guise in reversed(GUISES)] == first[::-1]
     for other in ({"index": 4}, {"index": 3, "seed": 1}):
-        others = [drawn(guise, images[3], **other) for guise in GUISES]
+        others = [render_guise(guise, images[3], **other) for guise in GUISES]
         same = {guise for guise, one, two in zip(GUISES, others, first) if one == two}
-        # Nothing is drawn at random for two, and few sizes are tiny.
+        # Two guises have nothing random; few sizes are tiny.
         assert {"plain", "inverted"} <= same <= {"plain", "inverted", "tiny"}
 
 
-def test_another_process_draws_the_same(digits, tmp_path):
+def test_another_process_renders_the_same_file(digits, tmp_path):
     images, _ = digits
     script = (
-        "import sys; from pathlib import Path; from guises import drawn; import numpy as np\n"
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from tests.support.guises.guises import render_guise\n"
         "image = np.load(sys.argv[1])\n"
-        "Path(sys.argv[2]).write_bytes(drawn('rough paper', image, 7, seed=2))\n"
+        "Path(sys.argv[2]).write_bytes(render_guise('rough paper', image, 7, seed=2))\n"
     )
     np.save(tmp_path / "digit.npy", images[7])
     subprocess.run(
         [sys.executable, "-c", script, tmp_path / "digit.npy", tmp_path / "picture"],
-        cwd=ROOT / "tests" / "pictures",
+        cwd=ROOT,
         check=True,
     )
-    assert (tmp_path / "picture").read_bytes() == drawn("rough paper", images[7], 7, seed=2)
+    assert (tmp_path / "picture").read_bytes() == render_guise("rough paper", images[7], 7, seed=2)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,14 @@ def test_another_process_draws_the_same(digits, tmp_path):
         ("keystone", "JPEG", "RGB"),
     ],
 )
-def test_files_are_what_people_send(digits, guise, kind, mode):
-    image = Image.open(io.BytesIO(drawn(guise, digits[0][0], 0)))
+def test_guises_have_the_formats_of_real_pictures(digits, guise, kind, mode):
+    image = Image.open(io.BytesIO(render_guise(guise, digits[0][0], 0)))
     assert (image.format, image.mode) == (kind, mode)
 
 
-def test_a_ring_is_thinned_to_its_middle_line():
+def test_a_ring_is_thinned_to_its_centre_line():
     i, j = np.indices((41, 41)) - 20
-    line = thinned(np.abs(np.hypot(i, j) - 14) < 4)
+    line = thin(np.abs(np.hypot(i, j) - 14) < 4)
     assert np.abs(np.hypot(i, j)[line] - 14).max() < 1.5
     # Closed, and one pixel thick: each pixel has two neighbours, or three at a corner.
     around = ndimage.convolve(line.astype(int), np.ones((3, 3), int), mode="constant")[line] - 1
@@ -127,24 +128,24 @@ def test_a_ring_is_thinned_to_its_middle_line():
 
 
 @pytest.fixture(scope="module")
-def hands(digits):
-    return Hands(*digits)
+def writers(digits):
+    return Writers(*digits)
 
 
 @pytest.fixture
-def page(hands, monkeypatch):
-    """A page's rows, and its ink as it is before it comes on paper."""
-    monkeypatch.setattr(lines, "_on_paper", lambda cover, *_: cover)
+def page(writers, monkeypatch):
+    """A page's rows, and its ink before it is printed on paper."""
+    monkeypatch.setattr(lines, "_print_page", lambda cover, *_: cover)
 
-    def drawn_on_nothing(kind, index):
-        page = drawn_lines(kind, hands, index)
-        return page.rows, page.file > INKED
+    def render_ink(kind, index):
+        page = render_page(kind, writers, index)
+        return page.rows, page.file > INK_THRESHOLD
 
-    return drawn_on_nothing
+    return render_ink
 
 
-def strangers(rows, ink):
-    """How many connected pieces of ink are in no digit's box."""
+def components_outside(rows, ink):
+    """Number of connected components of ink that are in no digit's box."""
     boxes = [box for row in rows for box in row.boxes]
     pieces = ndimage.find_objects(ndimage.label(ink, np.ones((3, 3)))[0])
     return sum(
@@ -171,36 +172,38 @@ def test_each_digit_fills_its_box(page, kind):
 
 
 @pytest.mark.parametrize("kind", ["natural spacing", "rows on a page"])
-def test_digits_that_stand_apart_are_connected_to_no_other(page, kind):
-    assert all(strangers(*page(kind, index)) == 0 for index in range(20))
+def test_separate_digits_are_not_connected(page, kind):
+    assert all(components_outside(*page(kind, index)) == 0 for index in range(20))
 
 
 def test_marks_are_in_no_box(page):
-    assert all(1 <= strangers(*page("points and dashes", index)) <= 2 for index in range(20))
+    assert all(
+        1 <= components_outside(*page("points and dashes", index)) <= 2 for index in range(20)
+    )
 
 
-def test_touching_digits_are_one_piece(page):
-    assert all(strangers(*page("touching pairs", index)) == 1 for index in range(20))
+def test_touching_digits_are_one_component(page):
+    assert all(components_outside(*page("touching pairs", index)) == 1 for index in range(20))
 
 
-def test_the_text_is_of_the_digits_written(digits):
+def test_the_text_has_the_labels_of_the_digits(digits):
     images, labels = digits
-    ones = Hands(images[labels == 1], labels[labels == 1])
-    rows = drawn_lines("rows on a page", ones, 0).rows
+    ones = Writers(images[labels == 1], labels[labels == 1])
+    rows = render_page("rows on a page", ones, 0).rows
     assert {character for row in rows for character in row.text} == {"1"}
 
 
-def test_a_page_of_numbers_is_the_same_each_time(hands):
+def test_a_page_of_numbers_is_the_same_each_time(writers):
     for kind in KINDS:
-        assert drawn_lines(kind, hands, 5) == drawn_lines(kind, hands, 5)
-        assert drawn_lines(kind, hands, 5) != drawn_lines(kind, hands, 6)
+        assert render_page(kind, writers, 5) == render_page(kind, writers, 5)
+        assert render_page(kind, writers, 5) != render_page(kind, writers, 6)
 
 
 # --- the files ---------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_the_collection_is_written_with_labels_in_the_names(digits, hands, tmp_path, monkeypatch):
+def test_the_collection_is_written_with_labels_in_the_names(digits, writers, tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_SVM_DATA", str(DATA))
     monkeypatch.setattr(sys, "argv", ["make.py", str(tmp_path), "--count", "1"])
     with parallel_config(backend="sequential"):
@@ -209,8 +212,8 @@ def test_the_collection_is_written_with_labels_in_the_names(digits, hands, tmp_p
     for guise in GUISES:
         [path] = (tmp_path / guise.replace(" ", "_")).iterdir()
         assert path.stem == f"{labels[0]}_00000"
-        assert path.read_bytes() == drawn(guise, images[0], 0)
-    page = drawn_lines("rows on a page", hands, 0)
+        assert path.read_bytes() == render_guise(guise, images[0], 0)
+    page = render_page("rows on a page", writers, 0)
     boxes = json.loads((tmp_path / "rows_on_a_page" / "boxes.json").read_text())
     [(name, rows)] = boxes.items()
     assert name.startswith("-".join(row.text for row in page.rows) + "_")

@@ -1,4 +1,4 @@
-"""Damaged and ill-meant picture files: each is read or refused with one line, in little memory."""
+"""Damaged and hostile picture files are decoded or rejected with one line, in little memory."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def files() -> dict[str, bytes]:
     return seed_files(np.asarray(Image.open(DIGITS[3]).convert("L")))
 
 
-def test_every_seed_is_read(files):
+def test_every_seed_file_is_decoded(files):
     for name, data in files.items():
         assert normalize(decode(io.BytesIO(data)).grey).max() == 255, name
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(5))
-def test_a_mutated_picture_is_read_or_refused_and_nothing_else(files, seed, monkeypatch, capfd):
-    # Inflated sizes that are legal would only take time.
+def test_a_mutated_picture_is_decoded_or_raises_a_picture_error(files, seed, monkeypatch, capfd):
+    # Large sizes below the limit would only take time.
     monkeypatch.setattr(picture, "MAX_PIXELS", 1 << 17)
-    read = 0
+    n_decoded = 0
     for index, data in enumerate(mutants(list(files.values()), 1000, seed)):
         try:
             grey = decode(io.BytesIO(data)).grey
@@ -54,15 +54,15 @@ def test_a_mutated_picture_is_read_or_refused_and_nothing_else(files, seed, monk
         else:
             assert grey.dtype == np.uint8, (seed, index)
             assert image.shape == (28, 28), (seed, index)
-            read += 1
-    # The mutations are mild enough to get past the headers, and harsh enough to do damage.
-    assert 200 < read < 600
-    # libtiff, Pillow's logging and its warnings are silent.
+            n_decoded += 1
+    # Mutations are mild enough to pass the headers, and strong enough to do damage.
+    assert 200 < n_decoded < 600
+    # libtiff, Pillow's logger and its warnings print nothing.
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_damaged_exif_block_does_not_keep_a_picture_from_being_read(kind):
+def test_a_picture_with_a_damaged_exif_block_is_decoded(kind):
     draw = random.Random(0)
     exif = Image.Exif()
     exif.update({0x0112: 3, 0x010F: "maker", 0x011A: 72.0, 0x011B: 72.0, 0x0128: 2})
@@ -79,12 +79,12 @@ def test_a_damaged_exif_block_does_not_keep_a_picture_from_being_read(kind):
         ).grey.mean() == pytest.approx(200, abs=2)
 
 
-# --- files made by hand, through the command line ------------------------------------------
+# --- hostile files, through the command line -----------------------------------------------
 
 
-# Runs a command and says how many KiB it took at most. A process of its own, because what the
-# system says of one is never below what its parent had.
-TELLING_MEMORY = """
+# Runs a command and prints its peak memory in KiB. In a process of its own, because the system
+# reports at least the peak of the parent.
+PRINT_PEAK_MEMORY = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
@@ -93,11 +93,11 @@ sys.exit(code)
 
 
 @pytest.mark.slow
-def test_hostile_files_are_reported_each_on_one_line_in_little_memory(start, tmp_path):
+def test_each_hostile_file_is_reported_on_one_line_in_little_memory(start, tmp_path):
     for name, (data, _) in HOSTILE_FILES.items():
         (tmp_path / name).write_bytes(data)
     paths = [*(tmp_path / name for name in HOSTILE_FILES), DIGITS[7]]
-    before = [sys.executable, "-c", TELLING_MEMORY]
+    before = [sys.executable, "-c", PRINT_PEAK_MEMORY]
     process = start("predict", *paths, "-m", SHIPPED, before=before)
     out, err = process.communicate()
     first, *lines, peak = err.splitlines()
@@ -111,13 +111,13 @@ def test_hostile_files_are_reported_each_on_one_line_in_little_memory(start, tmp
     assert int(peak) < 500 << 10
 
 
-def test_what_cameras_write_is_within_the_limits():
+def test_files_of_cameras_are_within_the_limits():
     camera = jpeg_with_segments(
         b"\xff\xe1\xff\xff" + bytes(65_533),
         *[b"\xff\xe2\xff\xff" + bytes(65_533)] * 255,
         b"\xff" * 100,
     )
-    # A film may follow the picture, and looks as it likes.
+    # A video with arbitrary content may follow the picture.
     film = b"\xff\xda\0\2" * 1000 + b"\xff\xe9\0\2" * 10_000
     for data in (camera, GOOD_JPEG + film, progressive_jpeg(20)):
         assert decode(io.BytesIO(data)).grey.shape == (28, 28)
@@ -128,7 +128,7 @@ def test_comments_in_the_header_of_a_ppm_are_skipped():
     assert decode(io.BytesIO(data)).grey.shape == (28, 28)
 
 
-def test_a_picture_over_a_limit_of_one_s_own_is_refused_before_it_is_decoded():
+def test_a_picture_over_max_pixels_is_rejected_before_it_is_decoded():
     content = DIGITS[7].read_bytes()
     assert decode(io.BytesIO(content), max_pixels=784).grey.shape == (28, 28)
     with pytest.raises(TooLargeError, match="28 x 28 pixels, over the limit of 783"):

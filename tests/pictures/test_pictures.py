@@ -1,4 +1,4 @@
-"""Pictures of every kind, made from real digits, decoded and brought into MNIST form."""
+"""Pictures of every kind, rendered from real digits, are decoded and normalized to MNIST form."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import is_mnist_form, normalize
 from tests.support import drawing
 from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
+from tests.support.hostile import encode_image
+from tests.support.hostile_files import png_file
 from tests.support.paths import DIGITS
 
 
-def saved(image: Image.Image, kind: str = "PNG", **options) -> io.BytesIO:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    buffer.seek(0)
-    return buffer
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> io.BytesIO:
+    return io.BytesIO(encode_image(image, kind, **options))
 
 
 @pytest.fixture
@@ -54,49 +53,51 @@ def image_of_mode(digit, mode: str) -> Image.Image:
     ],
 )
 def test_lossless_formats_and_modes_give_the_same_greys(digit, kind, mode):
-    np.testing.assert_allclose(decode(saved(image_of_mode(digit, mode), kind)).grey, digit, atol=1)
+    np.testing.assert_allclose(
+        decode(encoded(image_of_mode(digit, mode), kind)).grey, digit, atol=1
+    )
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_lossy_formats_come_close(digit, kind):
-    decoded = decode(saved(Image.fromarray(digit), kind, quality=95)).grey
+    decoded = decode(encoded(Image.fromarray(digit), kind, quality=95)).grey
     assert np.abs(decoded.astype(int) - digit).mean() < 4
 
 
 def test_one_bit_pictures_are_black_and_white(digit):
-    decoded = decode(saved(Image.fromarray(digit).convert("1", dither=Image.Dither.NONE))).grey
+    decoded = decode(encoded(Image.fromarray(digit).convert("1", dither=Image.Dither.NONE))).grey
     np.testing.assert_array_equal(decoded, np.where(digit > 127, 255, 0))
 
 
 def test_transparent_parts_are_white():
     image = Image.new("RGBA", (4, 3), (0, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 255))
-    assert decode(saved(image)).grey[0].tolist() == [255, 0, 255, 255]
+    assert decode(encoded(image)).grey[0].tolist() == [255, 0, 255, 255]
 
 
 def test_a_transparent_palette_colour_is_white():
     image = Image.new("P", (4, 3), 0)
     image.putpalette([0, 0, 0, 40, 40, 40])
     image.putpixel((1, 0), 1)
-    assert decode(saved(image, transparency=0)).grey[0].tolist() == [255, 40, 255, 255]
+    assert decode(encoded(image, transparency=0)).grey[0].tolist() == [255, 40, 255, 255]
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("WEBP", "RGBA")])
-def test_white_ink_on_nothing_is_seen_on_black(digit, kind, mode):
+def test_white_ink_on_transparency_is_composed_over_black(digit, kind, mode):
     image = Image.new(mode[:-1], (28, 28), "white")
     image.putalpha(Image.fromarray(digit))
-    grey = decode(saved(image, kind, lossless=True)).grey
+    grey = decode(encoded(image, kind, lossless=True)).grey
     np.testing.assert_allclose(grey, digit, atol=1)
 
 
-def test_black_ink_on_nothing_is_seen_on_white(digit):
+def test_black_ink_on_transparency_is_composed_over_white(digit):
     image = Image.new("L", (28, 28), 0)
     image.putalpha(Image.fromarray(digit))
-    np.testing.assert_allclose(decode(saved(image)).grey, 255 - digit, atol=1)
+    np.testing.assert_allclose(decode(encoded(image)).grey, 255 - digit, atol=1)
 
 
-def test_a_blank_picture_on_nothing_stays_white():
-    assert (decode(saved(Image.new("RGBA", (9, 9), (255, 255, 255, 0)))).grey == 255).all()
+def test_a_transparent_blank_picture_is_white():
+    assert (decode(encoded(Image.new("RGBA", (9, 9), (255, 255, 255, 0)))).grey == 255).all()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -119,31 +120,31 @@ def test_the_exif_orientation_is_followed(orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = Image.fromarray(np.ascontiguousarray(stored))
-    grey = decode(saved(image, kind, exif=exif, quality=100, lossless=True)).grey
+    grey = decode(encoded(image, kind, exif=exif, quality=100, lossless=True)).grey
     np.testing.assert_allclose(grey, upright, atol=3)
     assert grey.flags.c_contiguous
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
-def test_the_first_of_several_is_read_and_said(digit, kind):
+def test_the_first_of_several_pages_is_decoded_and_noted(digit, kind):
     image = Image.fromarray(digit)
     others = [Image.fromarray(255 - digit), Image.fromarray(digit.T)]
     options = {"WEBP": {"lossless": True}, "MPO": {"quality": 100}}.get(kind, {})
-    picture = decode(saved(image, kind, save_all=True, append_images=others, **options))
+    picture = decode(encoded(image, kind, save_all=True, append_images=others, **options))
     np.testing.assert_allclose(picture.grey, digit, atol=6)
-    # A phone's MPO holds a photo, and what the phone keeps beside it.
-    what = {"TIFF": "the first of 3 pages", "MPO": None}
-    assert picture.note == what.get(kind, "the first of 3 frames")
+    # The other pictures in a phone's MPO belong to the photo.
+    notes = {"TIFF": "the first of 3 pages", "MPO": None}
+    assert picture.note == notes.get(kind, "the first of 3 frames")
 
 
-def test_one_page_needs_no_note(digit):
+def test_a_single_page_has_no_note(digit):
     for kind in ("PNG", "TIFF", "GIF", "WEBP", "BMP"):
-        assert decode(saved(Image.fromarray(digit), kind)).note is None
+        assert decode(encoded(Image.fromarray(digit), kind)).note is None
 
 
-def test_a_broken_second_page_does_not_matter(digit):
+def test_a_picture_with_a_damaged_second_page_is_decoded(digit):
     image = Image.fromarray(digit)
-    data = saved(image, "TIFF", save_all=True, append_images=[image]).getvalue()
+    data = encoded(image, "TIFF", save_all=True, append_images=[image]).getvalue()
     last = data.rindex(b"\x00\x01\x04\x00")  # the second page's first tag, its width
     picture = decode(io.BytesIO(data[:last] + b"\x7f" + data[last + 1 :]))
     np.testing.assert_array_equal(picture.grey, digit)
@@ -161,42 +162,42 @@ def test_a_scan_of_fewer_bits_than_its_container_keeps_its_contrast(digit, bits,
     mode = "I;16" if dtype == "<u2" else "I;16B"
     image = Image.frombytes(mode, (28, 28), values.tobytes())
     expected = digit * (255 / digit.max()) if digit.max() < 255 else digit
-    np.testing.assert_allclose(decode(saved(image, kind)).grey, expected, atol=1)
+    np.testing.assert_allclose(decode(encoded(image, kind)).grey, expected, atol=1)
 
 
 def test_floats_up_to_one_are_scaled(digit):
     image = Image.fromarray((digit / 255).astype(np.float32))
-    np.testing.assert_array_equal(decode(saved(image, "TIFF")).grey, digit)
+    np.testing.assert_array_equal(decode(encoded(image, "TIFF")).grey, digit)
 
 
 def test_floats_a_little_above_one_are_white(digit):
     image = Image.fromarray((digit * (1.05 / 255)).astype(np.float32))
     expected = np.minimum(digit * 1.05, 255)
-    np.testing.assert_allclose(decode(saved(image, "TIFF")).grey, expected, atol=0.51)
+    np.testing.assert_allclose(decode(encoded(image, "TIFF")).grey, expected, atol=0.51)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
-def test_of_negative_values_the_lowest_is_black_and_the_highest_white(digit, dtype):
+def test_negative_levels_are_scaled_from_the_lowest_to_the_highest(digit, dtype):
     image = Image.fromarray((digit.astype(dtype) - 100) * 7)
     stretched = digit * (255 / digit.max())
-    np.testing.assert_allclose(decode(saved(image, "TIFF")).grey, stretched, atol=0.51)
+    np.testing.assert_allclose(decode(encoded(image, "TIFF")).grey, stretched, atol=0.51)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_greys_that_are_not_finite_are_refused(digit, value):
+def test_levels_that_are_not_finite_are_rejected(digit, value):
     greys = digit.astype(np.float32)
     greys[5, 5] = value
     with pytest.raises(PictureError, match="not finite"):
-        decode(saved(Image.fromarray(greys), "TIFF"))
+        decode(encoded(Image.fromarray(greys), "TIFF"))
 
 
 # --- other colour spaces -----------------------------------------------------------------
 
 
-def test_lab_gives_its_lightness(digit):
+def test_the_lightness_of_lab_is_used(digit):
     flat = Image.new("L", (28, 28), 128)
     image = Image.merge("LAB", [Image.fromarray(digit), flat, flat])
-    np.testing.assert_array_equal(decode(saved(image, "TIFF")).grey, digit)
+    np.testing.assert_array_equal(decode(encoded(image, "TIFF")).grey, digit)
 
 
 @pytest.mark.parametrize("adobe", [True, False])
@@ -207,7 +208,7 @@ def test_cmyk_jpegs_are_read_with_adobes_marker_and_without(digit, adobe):
     plates = [none, none, none, black]
     if not adobe:
         plates = [ImageOps.invert(plate) for plate in plates]
-    data = saved(Image.merge("CMYK", plates), "JPEG", quality=95).getvalue()
+    data = encoded(Image.merge("CMYK", plates), "JPEG", quality=95).getvalue()
     if not adobe:
         at = data.index(b"\xff\xee\x00\x0eAdobe")
         data = data[:at] + data[at + 16 :]
@@ -237,8 +238,8 @@ def on_paper(image, ink, paper) -> Image.Image:
     ],
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_where_ink_is_darker_or_brighter_the_greys_are_luminance(digit, ink, paper, kind):
-    file = saved(on_paper(digit, ink, paper), kind)
+def test_ink_with_contrast_in_luminance_gives_luminance(digit, ink, paper, kind):
+    file = encoded(on_paper(digit, ink, paper), kind)
     luminance = np.asarray(Image.open(file).convert("L"))
     file.seek(0)
     np.testing.assert_array_equal(decode(file).grey, luminance)
@@ -252,7 +253,7 @@ def test_rulings_and_margins_do_not_change_the_greys(digit, ink):
         draw.line([(0, y), (600, y)], fill=(150, 190, 255), width=2)
     draw.line([(60, 0), (60, 440)], fill=(255, 90, 90), width=4)
     draw.rectangle([80, 380, 200, 420], fill=(255, 255, 0) if ink == (0, 0, 0) else "white")
-    np.testing.assert_array_equal(decode(saved(page)).grey, np.asarray(page.convert("L")))
+    np.testing.assert_array_equal(decode(encoded(page)).grey, np.asarray(page.convert("L")))
 
 
 def test_the_noise_of_a_camera_does_not_change_the_greys(digit):
@@ -260,7 +261,7 @@ def test_the_noise_of_a_camera_does_not_change_the_greys(digit):
     page = np.asarray(on_paper(digit, "black", (225, 215, 200)).resize((600, 440)))
     light = np.linspace(0.6, 1, 600)[:, None]
     page = Image.fromarray(np.clip(page * light + noise, 0, 255).astype(np.uint8))
-    np.testing.assert_array_equal(decode(saved(page)).grey, np.asarray(page.convert("L")))
+    np.testing.assert_array_equal(decode(encoded(page)).grey, np.asarray(page.convert("L")))
 
 
 COLOURS = {
@@ -276,31 +277,18 @@ COLOURS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("colours", COLOURS)
-def test_coloured_ink_is_read(small_model, test_set, colours):
+def test_coloured_ink_is_classified(small_model, test_set, colours):
     images, labels = test_set.images[:30], test_set.labels[:30]
-    files = [saved(on_paper(image, *COLOURS[colours]), "JPEG") for image in images]
-    seen = np.stack([normalize(decode(file).grey) for file in files])
-    assert (small_model.pipeline.predict(seen.reshape(-1, 784)) == labels).mean() > 0.93
+    files = [encoded(on_paper(image, *COLOURS[colours]), "JPEG") for image in images]
+    normalized = np.stack([normalize(decode(file).grey) for file in files])
+    assert (small_model.pipeline.predict(normalized.reshape(-1, 784)) == labels).mean() > 0.93
 
 
 @pytest.mark.parametrize("colours", ["yellow on white", "light cyan on white"])
-def test_what_is_brighter_stays_brighter(digit, colours):
-    grey = decode(saved(on_paper(digit, *COLOURS[colours]))).grey
+def test_brighter_colours_stay_brighter(digit, colours):
+    grey = decode(encoded(on_paper(digit, *COLOURS[colours]))).grey
     assert grey[0, 0] == 255
     assert grey.min() < 80 if colours.startswith("yellow") else grey.min() < 200
-
-
-def png_of(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that promises that many pixels."""
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + checksum
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(
@@ -314,11 +302,11 @@ def png_of(width: int, height: int) -> bytes:
         (b"RIFF\0\0\0\0WAVEfmt ", "not a picture in a supported format"),
         (DIGITS[0].read_bytes()[:100], "damaged picture"),
         (DIGITS[0].read_bytes()[:20], "damaged picture|not a picture"),
-        (png_of(100_000, 100_000), "over the limit of 64,000,000 pixels"),
-        (png_of(10_000, 9_000), "10,000 x 9,000 pixels, over the limit"),
+        (png_file(100_000, 100_000), "over the limit of 64,000,000 pixels"),
+        (png_file(10_000, 9_000), "10,000 x 9,000 pixels, over the limit"),
     ],
 )
-def test_what_is_no_picture_is_refused(content, message):
+def test_a_file_that_is_no_picture_is_rejected(content, message):
     with pytest.raises(PictureError, match=message) as caught:
         decode(io.BytesIO(content))
     assert "\n" not in str(caught.value)
@@ -328,7 +316,7 @@ def test_what_is_no_picture_is_refused(content, message):
 
 
 @pytest.mark.parametrize("split", ["train_set", "test_set"])
-def test_every_mnist_image_is_used_as_it_is(request, split):
+def test_every_mnist_image_is_returned_unchanged(request, split):
     images = request.getfixturevalue(split).images
     assert all(is_mnist_form(image) for image in images)
     first = images[0]
@@ -345,7 +333,7 @@ def test_every_mnist_image_is_used_as_it_is(request, split):
     ],
     ids=["inverted", "off-centre", "30 pixels", "faint"],
 )
-def test_what_is_framed_otherwise_is_not_in_mnist_form(digit, change):
+def test_an_image_with_another_frame_is_not_in_mnist_form(digit, change):
     assert not is_mnist_form(change(digit))
 
 
@@ -383,11 +371,13 @@ GUISES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guise", GUISES)
-def test_digits_in_other_guises_are_read_nearly_as_well(small_model, test_set, guise):
+def test_digits_in_other_guises_are_classified_nearly_as_well(small_model, test_set, guise):
     images, labels = test_set.images[:300], test_set.labels[:300]
     plain = (small_model.pipeline.predict(test_set.X[:300]) == labels).mean()
-    seen = np.stack([normalize(decode(saved(GUISES[guise](image))).grey) for image in images])
-    read = small_model.pipeline.predict(seen.reshape(300, 784))
+    normalized = np.stack(
+        [normalize(decode(encoded(GUISES[guise](image))).grey) for image in images]
+    )
+    read = small_model.pipeline.predict(normalized.reshape(300, 784))
     assert plain > 0.96
     assert (read == labels).mean() > plain - 0.03
 
@@ -396,7 +386,7 @@ SHEET = 480
 
 
 def on_a_sheet(image, height: int, down: float, across: float):
-    """A digit so many pixels high, somewhere on white paper."""
+    """A digit of a height in pixels at a relative position on white paper."""
     ink = scaled_ink(image, height)
     free = np.array((SHEET, SHEET + 120)) - ink.shape
     top, left = (free * (down, across)).astype(int)
@@ -412,18 +402,18 @@ def on_a_sheet(image, height: int, down: float, across: float):
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_a_digit_of_any_size_anywhere_comes_into_mnist_form(test_set, index, height, down, across):
+def test_a_digit_of_any_size_and_position_is_normalized(test_set, index, height, down, across):
     assert is_mnist_form(normalize(on_a_sheet(test_set.images[index], height, down, across)))
 
 
 @pytest.mark.slow
-def test_digits_of_any_size_anywhere_are_read_nearly_always_as_they_were(small_model, test_set):
+def test_digits_of_any_size_and_position_keep_their_prediction(small_model, test_set):
     rng = np.random.default_rng(0)
     images = test_set.images[1000:1080]
-    seen = [
+    normalized = [
         normalize(on_a_sheet(image, int(rng.integers(20, 401)), *rng.uniform(0.02, 0.98, 2)))
         for image in images
     ]
     plain = small_model.pipeline.predict(images.reshape(-1, 784))
-    read = small_model.pipeline.predict(np.stack(seen).reshape(-1, 784))
+    read = small_model.pipeline.predict(np.stack(normalized).reshape(-1, 784))
     assert (read == plain).mean() >= 0.97

@@ -1,4 +1,4 @@
-"""Ruled lines are told from strokes."""
+"""Ruled lines are distinguished from strokes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHAPE = (200, 300)
 
 
 def line(row: float, tilt: float, thick: int = 2, shape=SHAPE, ends=(0, 0)) -> np.ndarray:
-    """A line that begins in a row, and goes down by degrees."""
+    """A line that starts in a row and descends by `tilt` degrees."""
     i, j = np.indices(shape)
     above = i - row - np.tan(np.deg2rad(tilt)) * j
     return (above >= 0) & (above < thick) & (j >= ends[0]) & (j < shape[1] - ends[1])
@@ -39,7 +39,9 @@ def test_a_line_across_the_page_is_found_at_any_small_tilt(tilt, thick):
 
 
 def test_all_lines_are_found_from_top_to_bottom():
-    found = find_horizontal_lines(np.logical_or.reduce([line(row, 0.6) for row in (20, 60, 100, 140)]))
+    found = find_horizontal_lines(
+        np.logical_or.reduce([line(row, 0.6) for row in (20, 60, 100, 140)])
+    )
     tops = [int(each.any(axis=1).argmax()) for each in found]
     assert tops == [20, 60, 100, 140]
 
@@ -50,7 +52,7 @@ def test_no_line_is_found_in_digits(one_of_each):
         assert find_horizontal_lines(digit_at(image, 60, 120).T) == []
 
 
-def test_a_tall_one_and_the_bar_of_a_large_seven_are_no_lines(test_set):
+def test_a_tall_1_and_the_bar_of_a_large_7_are_no_lines(test_set):
     for label in (1, 7):
         for image in test_set.images[test_set.labels == label][:40]:
             ink = scaled_ink(image, 180) > 0.5
@@ -75,7 +77,7 @@ def test_a_broken_line_is_found():
     assert (found & drawn).sum() > 0.97 * drawn.sum()
 
 
-def test_a_single_line_that_ends_inside_is_a_stroke_and_two_are_a_frame():
+def test_one_line_that_ends_inside_is_a_stroke_and_two_are_a_frame():
     one, two = (line(row, 0, ends=(30, 30)) for row in (40, 160))
     assert find_horizontal_lines(one) == []
     assert len(find_horizontal_lines(one | two)) == 2
@@ -87,6 +89,6 @@ def test_a_broad_bar_is_no_line():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (15, 900), (16, 16), (3, 3)])
 @pytest.mark.parametrize("value", [False, True])
-def test_full_and_empty_masks_of_any_shape_do_no_harm(shape, value):
+def test_full_and_empty_masks_of_any_shape_are_accepted(shape, value):
     for found in find_horizontal_lines(np.full(shape, value)):
         assert found.shape == shape

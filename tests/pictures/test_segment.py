@@ -1,4 +1,4 @@
-"""The digits on a page are found, in reading order, and other marks are not."""
+"""A page is segmented into digits in reading order, without other marks."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def digits(test_set):
     return [test_set.images[k] for k in ONE_PIECE_DIGITS]
 
 
-def boxes_of(page) -> list[list]:
+def picture_boxes(page) -> list[list]:
     return [[page.picture_box(blob.box) for blob in row] for row in page.rows]
 
 
-def assert_at(box, placed: PlacedInk, within: float = 3) -> None:
+def assert_box(box, placed: PlacedInk, within: float = 3) -> None:
     drawn = (placed.top, placed.bottom, placed.left, placed.right)
     np.testing.assert_allclose(box, drawn, atol=within)
 
 
 def test_the_boxes_are_those_of_the_digits_from_left_to_right(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=30, gap=20)
-    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed), grain=2)))
+    (row,) = picture_boxes(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed), grain=2)))
     for box, digit in zip(row, placed, strict=True):
-        assert_at(box, digit)
+        assert_box(box, digit)
 
 
 def test_rows_come_from_top_to_bottom(digits):
@@ -51,9 +51,9 @@ def test_rows_come_from_top_to_bottom(digits):
         for k in range(4)
     ]
     page = segment_page(on_paper(compose_ink(PAGE_SHAPE, chain.from_iterable(rows))))
-    for boxes, row in zip(boxes_of(page), rows, strict=True):
+    for boxes, row in zip(picture_boxes(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
-            assert_at(box, digit)
+            assert_box(box, digit)
 
 
 @pytest.mark.parametrize("rise", [-4, 4])
@@ -68,9 +68,9 @@ def test_rows_may_be_tilted(digits, rise):
         for n in range(2)
     ]
     page = segment_page(on_paper(compose_ink(PAGE_SHAPE, chain.from_iterable(rows))))
-    for boxes, row in zip(boxes_of(page), rows, strict=True):
+    for boxes, row in zip(picture_boxes(page), rows, strict=True):
         for box, digit in zip(boxes, row, strict=True):
-            assert_at(box, digit)
+            assert_box(box, digit)
 
 
 def bar(height: int, width: int) -> np.ndarray:
@@ -88,59 +88,59 @@ def test_a_mark_is_no_digit(digits, mark, top, before):
     start = left[-1].right + 16 if left else 60
     right = in_a_row(digits[before:4], 60, top=80, left=start + mark.shape[1] + 16, gap=20)
     page = [*left, PlacedInk(mark, top, start), *right]
-    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, page))))
+    (row,) = picture_boxes(segment_page(on_paper(compose_ink(PAGE_SHAPE, page))))
     for box, digit in zip(row, left + right, strict=True):
-        assert_at(box, digit)
+        assert_box(box, digit)
 
 
 def test_dirt_is_no_digit(digits):
     placed = in_a_row(digits[:5], 60, top=80, left=60, gap=20)
     spots = [PlacedInk(bar(4, 4), row, column) for row, column in [(9, 9), (200, 300), (40, 600)]]
-    (row,) = boxes_of(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed + spots))))
+    (row,) = picture_boxes(segment_page(on_paper(compose_ink(PAGE_SHAPE, placed + spots))))
     assert len(row) == 5
 
 
 def test_ruled_lines_are_no_digits_and_no_parts_of_them(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = compose_ink(PAGE_SHAPE, placed)
+    coverage = compose_ink(PAGE_SHAPE, placed)
     for row in (30, 90, 150, 210):
-        cover[row : row + 2] = 1
-    (row,) = boxes_of(segment_page(on_paper(cover)))
+        coverage[row : row + 2] = 1
+    (row,) = picture_boxes(segment_page(on_paper(coverage)))
     for box, digit in zip(row, placed, strict=True):
-        assert_at(box, digit, within=5)
+        assert_box(box, digit, within=5)
 
 
 def test_a_line_under_a_number_is_no_part_of_it(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = compose_ink(PAGE_SHAPE, placed)
-    cover[150:153, 30:600] = 1
-    (row,) = boxes_of(segment_page(on_paper(cover)))
+    coverage = compose_ink(PAGE_SHAPE, placed)
+    coverage[150:153, 30:600] = 1
+    (row,) = picture_boxes(segment_page(on_paper(coverage)))
     for box, digit in zip(row, placed, strict=True):
-        assert_at(box, digit)
+        assert_box(box, digit)
 
 
-def test_a_thin_bar_that_is_longer_than_the_digits_leaves_them_whole(digits):
+def test_digits_next_to_a_longer_thin_bar_stay_whole(digits):
     placed = in_a_row(digits[:8], 60, top=80, left=70, gap=20)
     bar_before = PlacedInk(np.ones((100, 4), dtype=np.float32), 60, 20)
-    (row,) = boxes_of(segment_page(on_paper(compose_ink((240, 670), [bar_before, *placed]))))
+    (row,) = picture_boxes(segment_page(on_paper(compose_ink((240, 670), [bar_before, *placed]))))
     for box, digit in zip(row, [bar_before, *placed], strict=True):
-        assert_at(box, digit)
+        assert_box(box, digit)
 
 
 @pytest.mark.parametrize("margin", [12, 30])
 def test_a_frame_is_no_digit(digits, margin):
     placed = in_a_row(digits[:8], 60, top=80, left=40, gap=20)
-    cover = compose_ink(PAGE_SHAPE, placed)
+    coverage = compose_ink(PAGE_SHAPE, placed)
     frame = np.zeros(PAGE_SHAPE, dtype=bool)
     frame[margin : PAGE_SHAPE[0] - margin, margin : PAGE_SHAPE[1] - margin] = True
     frame[margin + 4 : PAGE_SHAPE[0] - margin - 4, margin + 4 : PAGE_SHAPE[1] - margin - 4] = False
-    cover[frame] = 1
-    (row,) = boxes_of(segment_page(on_paper(cover)))
+    coverage[frame] = 1
+    (row,) = picture_boxes(segment_page(on_paper(coverage)))
     for box, digit in zip(row, placed, strict=True):
-        assert_at(box, digit)
+        assert_box(box, digit)
 
 
-def test_a_five_whose_bar_stands_apart_is_one_blot(test_set):
+def test_a_5_with_a_detached_bar_is_one_blob(test_set):
     ink = scaled_ink(test_set.images[int(np.argmax(test_set.labels == 5))], 80)
     apart = ink.copy()
     rows = np.flatnonzero(apart.any(axis=1))
@@ -155,21 +155,21 @@ def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(digits, zoom):
     sheet = Image.fromarray(on_paper(compose_ink((220, 1000), placed)))
     size = round(zoom * sheet.width), round(zoom * sheet.height)
     grey = np.asarray(sheet.resize(size, Image.Resampling.BOX))
-    (row,) = boxes_of(segment_page(grey))
+    (row,) = picture_boxes(segment_page(grey))
     for box, digit in zip(row, placed, strict=True):
-        assert_at(np.array(box) / zoom, digit, within=max(5, 1.5 / zoom))
+        assert_box(np.array(box) / zoom, digit, within=max(5, 1.5 / zoom))
 
 
 def test_boxes_end_where_the_picture_does(digits):
     ink = scaled_ink(digits[0], 1401)
     grey = on_paper(np.pad(ink, ((1000, 0), (2403 - ink.shape[1], 0))))
-    (row,) = boxes_of(segment_page(grey))
+    (row,) = picture_boxes(segment_page(grey))
     assert row[0].bottom == grey.shape[0]
     assert row[0].right == grey.shape[1]
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (3, 3), (1, 400), (600, 400)])
-def test_a_blank_page_is_refused(shape):
+def test_a_blank_page_is_rejected(shape):
     with pytest.raises(PictureError, match="blank picture"):
         segment_page(np.full(shape, 200, dtype=np.uint8))
 
@@ -178,7 +178,7 @@ def test_a_blank_page_is_refused(shape):
     rows=st.integers(1, 30), columns=st.integers(1, 60), seed=st.integers(0, 1000), data=st.data()
 )
 @settings(max_examples=40, deadline=None)
-def test_pictures_of_any_small_shape_are_taken_or_refused(rows, columns, seed, data):
+def test_pictures_of_any_small_shape_are_segmented_or_rejected(rows, columns, seed, data):
     levels = data.draw(st.sampled_from([2, 256]))
     noise = np.random.default_rng(seed).integers(0, levels, (rows, columns))
     with np.errstate(all="raise"):

@@ -1,4 +1,4 @@
-"""What is the digit on a picture of one, and what is not."""
+"""The digit on a picture is selected, and other marks are left out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rulings(gap: int, thick: int = 2) -> np.ndarray:
 CLUTTER = {
     "nothing": np.zeros(SHAPE, dtype=bool),
     "specks": dot(20, 30, 4) | dot(100, 100, 4) | dot(270, 300, 5) | dot(150, 330, 3),
-    "a blot in the far corner": dot(5, 5, 20),
+    "a blob in the far corner": dot(5, 5, 20),
     "a frame": frame(20, 3),
     "a frame along the edge": frame(0, 4),
     "a strip of desk on the left": np.arange(SHAPE[1]) < np.full((SHAPE[0], 1), 30),
@@ -55,14 +55,14 @@ CLUTTER = {
 
 
 @pytest.mark.parametrize("clutter", CLUTTER)
-def test_what_is_beside_the_digit_is_dropped(digits, clutter):
+def test_clutter_around_the_digit_is_dropped(digits, clutter):
     for digit in digits:
         page = digit | CLUTTER[clutter]
         np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
 @pytest.mark.parametrize("gap", [35, 50, 80])
-def test_ruled_lines_are_dropped_and_leave_the_digit_nearly_whole(digits, gap):
+def test_ruled_lines_are_dropped_without_much_of_the_digit(digits, gap):
     for digit in digits:
         page = digit | rulings(gap)
         found = select_digit(page, page)
@@ -80,9 +80,9 @@ def test_squared_paper_is_dropped(digits):
         assert (found & ~digit).sum() < 0.05 * digit.sum()
 
 
-def test_faint_lines_are_known_by_their_traces(digits):
+def test_faint_lines_are_found_in_the_faint_mask(digits):
     for digit in digits:
-        # Strokes bring only bits of the line above the threshold, beside the digit.
+        # Only parts of the line near the digit are above the threshold.
         bits = np.zeros(SHAPE, dtype=bool)
         bits[160:162, LEFT - 30 : LEFT + 130] = True
         found = select_digit(digit | bits, digit | rulings(80))
@@ -98,14 +98,14 @@ def test_the_parts_of_a_broken_digit_are_joined(digits, gap):
         np.testing.assert_array_equal(select_digit(broken, broken), broken)
 
 
-def test_of_two_digits_far_apart_the_larger_is_taken(digits, test_set):
+def test_the_larger_of_two_distant_digits_is_selected(digits, test_set):
     small = PlacedInk(scaled_ink(test_set.images[0], 40), 10, 10)
     for digit in digits:
         page = digit | (compose_ink(SHAPE, [small]) > 0.5)
         np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
-def test_a_neighbour_that_the_edge_cuts_off_is_left_out(digits, test_set):
+def test_a_neighbour_cut_off_by_the_border_is_left_out(digits, test_set):
     zero = scaled_ink(test_set.images[3], 140) > 0.5
     cut = np.zeros(SHAPE, dtype=bool)
     cut[80:220, :40] = zero[:, -40:]
@@ -114,7 +114,7 @@ def test_a_neighbour_that_the_edge_cuts_off_is_left_out(digits, test_set):
         np.testing.assert_array_equal(select_digit(page, page), digit)
 
 
-def test_a_digit_that_the_edge_cuts_off_is_taken_when_it_is_all_there_is(digits):
+def test_a_digit_cut_off_by_the_border_is_selected_if_it_is_the_only_one(digits):
     for digit in digits:
         cut = digit[TOP + 8 :]
         if ndimage.label(cut, structure=np.ones((3, 3)))[1] > 1:
@@ -122,7 +122,7 @@ def test_a_digit_that_the_edge_cuts_off_is_taken_when_it_is_all_there_is(digits)
         np.testing.assert_array_equal(select_digit(cut, cut), cut)
 
 
-def test_bounds_are_the_first_and_last_of_both_axes():
+def test_the_bounding_box_excludes_its_end():
     mask = np.zeros((9, 12), dtype=bool)
     mask[2, 7] = mask[5, 3] = True
     assert bounding_box(mask) == Box(top=2, bottom=6, left=3, right=8)

@@ -1,4 +1,4 @@
-"""Digits on sheets of paper, each where it is asked for."""
+"""Render digits at given positions on paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONE_PIECE_DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 19, 2
 
 
 class PlacedInk(NamedTuple):
-    """Ink, 0 to 1, and where on the sheet its box begins."""
+    """Ink, 0 to 1, and the top left corner of its box on the page."""
 
     ink: np.ndarray
     top: int
@@ -35,7 +35,7 @@ class PlacedInk(NamedTuple):
 
 
 def scaled_ink(image: np.ndarray, height: int) -> np.ndarray:
-    """The digit without what is around it, so many pixels high: float32, 0 to 1."""
+    """Crop an image to its digit and scale it to a height in pixels: float32, 0 to 1."""
     rows, columns = (np.flatnonzero((image > 64).any(axis=axis)) for axis in (1, 0))
     digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     width = max(round(height * digit.width / digit.height), 2)
@@ -46,7 +46,7 @@ def scaled_ink(image: np.ndarray, height: int) -> np.ndarray:
 def in_a_row(
     images: Iterable[np.ndarray], height: int, *, top: int, left: int, gap: int
 ) -> list[PlacedInk]:
-    """Digits side by side, so many pixels apart."""
+    """Place digits side by side, `gap` pixels apart."""
     placed = []
     for image in images:
         placed.append(PlacedInk(scaled_ink(image, height), top, left))
@@ -55,25 +55,25 @@ def in_a_row(
 
 
 def compose_ink(shape: tuple[int, int], placed: Iterable[PlacedInk]) -> np.ndarray:
-    """All ink of a sheet: float32, 0 to 1."""
-    cover = np.zeros(shape, dtype=np.float32)
+    """Compose the ink of a page: float32, 0 to 1."""
+    coverage = np.zeros(shape, dtype=np.float32)
     for part in placed:
-        window = cover[part.top : part.bottom, part.left : part.right]
+        window = coverage[part.top : part.bottom, part.left : part.right]
         np.maximum(window, part.ink, out=window)
-    return cover
+    return coverage
 
 
 def on_paper(
-    cover: np.ndarray,
+    coverage: np.ndarray,
     *,
     paper: float | np.ndarray = PAPER,
     pen: float = PEN,
     light: float | np.ndarray = 1.0,
     grain: float = 0.0,
 ) -> np.ndarray:
-    """Greys of a sheet, as the light falls on it: uint8."""
-    grey = (paper + (pen - paper) * cover) * light
-    grey = grey + np.random.default_rng(0).normal(0, 1, cover.shape) * grain
+    """Grey levels of a page: ink on paper under light, with noise of standard deviation `grain`."""
+    grey = (paper + (pen - paper) * coverage) * light
+    grey = grey + np.random.default_rng(0).normal(0, 1, coverage.shape) * grain
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Picture files of every format and mode, and what can be done to them with ill will."""
+"""Valid picture files of every format and mode, and mutations of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 PNG = b"\x89PNG\r\n\x1a\n"
-LIES = (
+# Numbers that overflow, truncate or contradict sizes.
+EXTREME_NUMBERS = (
     0,
     1,
     2,
@@ -41,21 +42,22 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
-    """The kinds and bodies of a PNG's chunks."""
-    found, at = [], len(PNG)
-    while at + 12 <= len(png):
-        (length,) = struct.unpack_from(">I", png, at)
-        found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
-        at += 12 + length
+    """Types and bodies of a PNG's chunks."""
+    found, position = [], len(PNG)
+    while position + 12 <= len(png):
+        (length,) = struct.unpack_from(">I", png, position)
+        body = position + 8
+        found.append((png[position + 4 : body], png[body : body + length]))
+        position += 12 + length
     return found
 
 
 def seed_files(digit: np.ndarray) -> dict[str, bytes]:
-    """A small picture in every format and mode, by name: all show the digit."""
+    """A small picture of a digit in every format and mode, by name."""
     grey = Image.fromarray(255 - digit)
     red = Image.merge("RGB", [Image.new("L", grey.size, 255), grey, grey])
-    seen = red.copy()
-    seen.putalpha(Image.fromarray(digit))
+    rgba = red.copy()
+    rgba.putalpha(Image.fromarray(digit))
     exif = Image.Exif()
     exif.update({0x0112: 6, 0x010F: "maker", 0x011A: 72.0})
     tags = dict(exif)
@@ -63,11 +65,11 @@ def seed_files(digit: np.ndarray) -> dict[str, bytes]:
     wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 16)
     image = {mode: grey.convert(mode) for mode in ("1", "L", "LA")}
     image |= {mode: red.convert(mode) for mode in ("RGB", "P", "CMYK", "YCbCr", "LAB")[:-1]}
-    image |= {"RGBA": seen, "I;16": wide, "I": wide.convert("I"), "F": grey.convert("F")}
+    image |= {"RGBA": rgba, "I;16": wide, "I": wide.convert("I"), "F": grey.convert("F")}
     files = {}
     for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "I;16"):
         files[f"png {mode}"] = encode_image(image[mode], "PNG", exif=exif)
-    files["png animated"] = encode_image(red, "PNG", save_all=True, append_images=[seen, grey])
+    files["png animated"] = encode_image(red, "PNG", save_all=True, append_images=[rgba, grey])
     for mode in ("L", "RGB", "CMYK"):
         files[f"jpeg {mode}"] = encode_image(image[mode], "JPEG", exif=exif)
     files["jpeg progressive"] = encode_image(
@@ -77,19 +79,19 @@ def seed_files(digit: np.ndarray) -> dict[str, bytes]:
     for mode in ("1", "L", "RGB", "RGBA", "P"):
         files[f"bmp {mode}"] = encode_image(image[mode], "BMP")
     files["gif"] = encode_image(image["P"], "GIF", transparency=0)
-    files["gif animated"] = encode_image(grey, "GIF", save_all=True, append_images=[seen, red])
+    files["gif animated"] = encode_image(grey, "GIF", save_all=True, append_images=[rgba, red])
     for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "YCbCr", "I;16", "I", "F"):
         files[f"tiff {mode}"] = encode_image(image[mode], "TIFF", tiffinfo=tags)
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
         files[f"tiff {compression}"] = encode_image(red, "TIFF", compression=compression)
     for compression in ("group3", "group4", "tiff_ccitt"):
         files[f"tiff {compression}"] = encode_image(image["1"], "TIFF", compression=compression)
-    files["tiff pages"] = encode_image(grey, "TIFF", save_all=True, append_images=[red, seen])
+    files["tiff pages"] = encode_image(grey, "TIFF", save_all=True, append_images=[red, rgba])
     files["tiff big"] = encode_image(red, "TIFF", big_tiff=True)
     for mode in ("RGB", "RGBA"):
         files[f"webp {mode}"] = encode_image(image[mode], "WEBP", exif=exif)
-    files["webp lossless"] = encode_image(seen, "WEBP", lossless=True)
-    files["webp animated"] = encode_image(red, "WEBP", save_all=True, append_images=[seen, grey])
+    files["webp lossless"] = encode_image(rgba, "WEBP", lossless=True)
+    files["webp animated"] = encode_image(red, "WEBP", save_all=True, append_images=[rgba, grey])
     for mode in ("1", "L", "RGB", "I", "F"):
         files[f"ppm {mode}"] = encode_image(image[mode], "PPM")
     greys = " ".join(map(str, np.asarray(grey).ravel().tolist()))
@@ -99,14 +101,14 @@ def seed_files(digit: np.ndarray) -> dict[str, bytes]:
 
 
 def mutants(files: list[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """Files with one to three things done to each, the same for the same seed."""
+    """`count` files with one to three mutations each, reproducible by seed."""
     draw = random.Random(seed)
     for _ in range(count):
         yield mutate(draw.choice(files), files, draw)
 
 
 def mutate(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
-    """A file with one to three things done to it; parts of the others may get into it."""
+    """A file with one to three mutations, which may insert parts of other files."""
     for _ in range(draw.choice((1, 1, 2, 3))):
         data = draw.choice(MUTATIONS)(data, files, draw)
     return data
@@ -123,11 +125,11 @@ def _flip_near_the_start(data: bytes, files: list[bytes], draw: random.Random) -
     return _flip(data[:64], files, draw) + data[64:]
 
 
-def _lie(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
-    """A number of 1, 2 or 4 bytes overwritten, mostly where formats keep sizes and lengths."""
+def _overwrite_number(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
+    """Overwrite a number of 1, 2 or 4 bytes, mostly where formats keep sizes and lengths."""
     form = draw.choice(("B", "<H", ">H", "<I", ">I"))
     size = struct.calcsize(form)
-    number = struct.pack(form, draw.choice(LIES) & (256**size - 1))
+    number = struct.pack(form, draw.choice(EXTREME_NUMBERS) & (256**size - 1))
     at = draw.randrange(max(1, min(len(data), draw.choice((48, 256, len(data) + 1)))))
     return data[:at] + number + data[at + size :]
 
@@ -148,33 +150,33 @@ def _repeat(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
 
 
 def _splice(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
-    """The start of this file and the end of another, of the same format where there is one."""
+    """Join the start of this file and the end of another, of the same format if possible."""
     other = draw.choice([file for file in files if file[:2] == data[:2]] or files)
     at = draw.randrange(min(len(data), len(other)) + 1)
     return data[:at] + other[draw.choice((at, draw.randrange(len(other) + 1))) :]
 
 
 def _rewrite_chunk(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
-    """A PNG with a chunk changed, renamed, doubled or moved, and the checksums right."""
+    """Change, rename, double or move a chunk of a PNG, with valid checksums."""
     parts = chunks(data) if data.startswith(PNG) else []
     if not parts:
         return _flip(data, files, draw)
     at = draw.randrange(len(parts))
     kind, body = parts.pop(at)
-    how = draw.randrange(4)
-    if how == 0:
+    change_kind = draw.randrange(4)
+    if change_kind == 0:
         kind = draw.choice((b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"zTXt", b"iTXt", b"eXIf", b"acTL"))
-    elif how == 1:
+    elif change_kind == 1:
         at = draw.randrange(len(parts) + 1)
-    elif how == 2:
+    elif change_kind == 2:
         parts.insert(at, (kind, body))
-    change = draw.choice((_flip, _lie, _cut, _repeat, lambda data, *_: data))
+    change = draw.choice((_flip, _overwrite_number, _cut, _repeat, lambda data, *_: data))
     parts.insert(at, (kind, change(body, files, draw)))
     return PNG + b"".join(chunk(kind, body) for kind, body in parts)
 
 
 def _rewrite_tag(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
-    """A TIFF, or the EXIF in another file, with a tag's number, type, count or value changed."""
+    """Change number, type, count or value of a tag in a TIFF or an EXIF block."""
     for order, mark in (("<", b"II*\0"), (">", b"MM\0*")):
         start = data.find(mark)
         if start < 0 or start + 10 > len(data):
@@ -185,7 +187,7 @@ def _rewrite_tag(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
         (count,) = struct.unpack_from(order + "H", data, start + directory)
         entry = start + directory + 2 + 12 * draw.randrange(max(1, min(count, 40)))
         at, form = draw.choice(((0, "H"), (2, "H"), (4, "I"), (8, "I"), (8, "H")))
-        likely = (
+        common_values = (
             0,
             1,
             2,
@@ -207,14 +209,23 @@ def _rewrite_tag(data: bytes, files: list[bytes], draw: random.Random) -> bytes:
             339,
             34665,
         )
-        number = draw.choice(likely if draw.random() < 0.6 else LIES)
+        number = draw.choice(common_values if draw.random() < 0.6 else EXTREME_NUMBERS)
         number &= 256 ** struct.calcsize(form) - 1
         packed = struct.pack(order + form, number)
         return data[: entry + at] + packed + data[entry + at + len(packed) :]
-    return _lie(data, files, draw)
+    return _overwrite_number(data, files, draw)
 
 
 MUTATIONS = (
-    *(_flip, _flip_near_the_start, _lie, _lie, _cut, _drop, _repeat, _splice),
+    *(
+        _flip,
+        _flip_near_the_start,
+        _overwrite_number,
+        _overwrite_number,
+        _cut,
+        _drop,
+        _repeat,
+        _splice,
+    ),
     *(_rewrite_chunk, _rewrite_chunk, _rewrite_tag, _rewrite_tag),
 )

@@ -19,11 +19,11 @@ def png_file(width: int, height: int, *others: bytes, pixels: bytes = b"") -> by
 
 
 def tiff(*, drop: tuple[int, ...] = (), data: bytes = b"\x55" * 64, **tags: object) -> bytes:
-    """A little-endian TIFF whose tags say what they are told to."""
-    said = {256: 28, 257: 28, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 28, 279: len(data)}
-    said |= {int(tag[1:]): value for tag, value in tags.items()}
+    """A little-endian TIFF with arbitrary values of its tags."""
+    values = {256: 28, 257: 28, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 28, 279: len(data)}
+    values |= {int(tag[1:]): value for tag, value in tags.items()}
     entries = [
-        struct.pack("<HHII", tag, 4, 1, said[tag]) for tag in sorted(said) if tag not in drop
+        struct.pack("<HHII", tag, 4, 1, values[tag]) for tag in sorted(values) if tag not in drop
     ]
     directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory
@@ -48,19 +48,19 @@ def webp(width: int, height: int) -> bytes:
 
 
 def inflated(kind: str, marker: bytes, offset: int, size: bytes) -> bytes:
-    """A good picture whose header promises another size."""
+    """A valid picture with another size in its header."""
     good = encode_image(Image.open(DIGITS[3]).convert("L"), kind)
-    at = good.index(marker) + offset
-    return good[:at] + size + good[at + len(size) :]
+    start = good.index(marker) + offset
+    return good[:start] + size + good[start + len(size) :]
 
 
 def jpeg_with_segments(*segments: bytes) -> bytes:
-    """A good picture with segments before its own."""
+    """A valid picture with additional segments in front."""
     return GOOD_JPEG[:2] + b"".join(segments) + GOOD_JPEG[2:]
 
 
 def progressive_jpeg(scans: int) -> bytes:
-    """A JPEG with so many scans, all but a few of them the last one again."""
+    """A progressive JPEG whose last scan is repeated until there are `scans`."""
     good = encode_image(Image.open(DIGITS[3]).convert("L"), "JPEG", progressive=True)
     last = good.rindex(b"\xff\xda")
     more = scans - good.count(b"\xff\xda")
@@ -68,7 +68,7 @@ def progressive_jpeg(scans: int) -> bytes:
 
 
 def run_lengths(size: int) -> bytes:
-    """A BMP of 8 bits that says that it is compressed."""
+    """An 8-bit BMP whose header claims run-length compression."""
     header = struct.pack("<IiiHHIIiiII", 40, 28, 28, 1, 8, 1, 0, 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", size, 0, 0, 54) + header + bytes(size - 54)
 
@@ -80,7 +80,7 @@ WHITE = Image.new("L", (28, 28), 255)
 
 HOSTILE_FILES = {
     "billions.png": (png_file(100_000, 100_000), "over the limit"),
-    "nothing-in-it.png": (png_file(8000, 8000), "damaged"),
+    "no-pixels.png": (png_file(8000, 8000), "damaged"),
     "line.png": (png_file(60_000, 1, pixels=bytes(60_001)), "60,000 x 1 pixels, too narrow"),
     "column.png": (png_file(1, 60_000, pixels=bytes(120_000)), "1 x 60,000 pixels, too narrow"),
     "dot.png": (png_file(1, 1, pixels=b"\0\0"), "1 x 1 pixels, too narrow"),
@@ -120,7 +120,7 @@ HOSTILE_FILES = {
         "over the limit of 2,000 segments",
     ),
     "hidden-segments.jpg": (
-        # The first marker is none that has a length to Pillow.
+        # Pillow knows no length for the first marker.
         jpeg_with_segments(b"\xff\xf0\x20\0", b"\xff\xe9\0\2" * 2001),
         "over the limit of 2,000 segments",
     ),

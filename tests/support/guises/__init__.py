@@ -1,1 +1,1 @@
-"""Digits in the guises that people send, drawn from MNIST's and UCI's."""
+"""Pictures as people send them, rendered from labelled digits of MNIST and UCI."""

@@ -1,7 +1,7 @@
-"""Numbers in rows, written with MNIST digits whose labels are known: pages to cut into digits.
+"""Pages of numbers in rows, composed of labelled MNIST digits, with the box of each digit.
 
-The digits of a page are chosen among those of one stroke width, as if one person had written them
-with one pen. Where each of them stands is known.
+The digits of a page have about the same stroke width, as if one person had written them with one
+pen.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from tests.support.guises.paper import (
     PAPERS,
     RULES,
     Rng,
-    grainy,
-    lit,
+    add_grain,
+    apply_ink,
+    encode,
+    illuminate,
+    light_map,
     pick,
-    printed,
-    saved,
-    shade,
     texture,
 )
-from tests.support.guises.strokes import INKED, Cover, inked, strokes
+from tests.support.guises.strokes import INK_THRESHOLD, Coverage, crop_to_ink, draw_strokes
 
-# All lengths are parts of the digits' height, which is so many pixels; less on a page of rows.
+# Height of the digits in pixels, on a page with one row and on one with several. All lengths below
+# are fractions of it.
 HEIGHT = (20.0, 120.0)
 ROW_HEIGHT = (20.0, 60.0)
 
 GAP = (0.08, 0.6)
-# How much larger or smaller than the others a digit is, and how far off the base line.
+# Variation of the digits' size, and of their distance to the base line.
 SIZE, BASE = 0.1, 0.04
-# From one base line to the next.
+# Distance between base lines.
 PITCH = (1.5, 2.2)
 MARGIN = (0.2, 1.0)
-
-# Boxes of neighbours, above one another in part, share no more columns than this: "7" and "4" do.
+# Columns that the boxes of neighbours may share, as those of "7" and "4" do.
 UNDERCUT = 0.15
-# What is nearer than this above or below counts as beside.
+# Vertical distance within which glyphs keep the horizontal gap.
 NEAR = 0.1
-# How far touching digits are moved into one another.
+# Overlap of touching digits.
 TOUCH = (0.01, 0.03)
 
-# Digits of one page are taken from so many, by the width of their strokes.
-ALIKE = 200
+# Number of digits with similar stroke width that a page is written with.
+SIMILAR_DIGITS = 200
 
 
 class Box(NamedTuple):
-    """Rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, the ends excluded."""
 
     top: int
     bottom: int
@@ -69,7 +69,7 @@ class Row:
     Attributes
     ----------
     text : its digits, without the marks between them.
-    boxes : tuple of `Box`, one a digit.
+    boxes : tuple of `Box`, one for each digit.
     """
 
     text: str
@@ -90,59 +90,59 @@ class Page:
     rows: tuple[Row, ...]
 
 
-class Hands:
-    """Digits to write with, sorted by the width of their strokes.
+class Writers:
+    """Digits sorted by stroke width.
 
     Parameters
     ----------
-    images : uint8 ndarray of shape (n, 28, 28), ink bright on a dark ground; n over `ALIKE`
+    images : uint8 ndarray of shape (n, 28, 28), ink bright; n > `SIMILAR_DIGITS`
     labels : int ndarray of shape (n,)
     """
 
     def __init__(self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
         full = images.astype(np.float32)
         by_row, by_column = np.gradient(np.pad(full, ((0, 0), (1, 1), (1, 1))), axis=(1, 2))
-        # Twice the area by the length of the outline.
+        # Twice the area over the length of the outline.
         widths = 2 * full.sum(axis=(1, 2)) / np.hypot(by_row, by_column).sum(axis=(1, 2))
         order = np.argsort(widths, kind="stable")
         self._images, self._labels, self._widths = images[order], labels[order], widths[order]
 
-    def hand(self, rng: Rng) -> Hand:
-        """One that writes with a pen of some width."""
-        start = int(rng.integers(len(self._labels) - ALIKE))
-        alike = slice(start, start + ALIKE)
+    def pick_writer(self, rng: Rng) -> Writer:
+        """Digits with similar stroke width."""
+        start = int(rng.integers(len(self._labels) - SIMILAR_DIGITS))
+        alike = slice(start, start + SIMILAR_DIGITS)
         pen = float(self._widths[alike].mean()) / 20
-        return Hand(self._images[alike], self._labels[alike], pen)
+        return Writer(self._images[alike], self._labels[alike], pen)
 
 
-class Hand(NamedTuple):
-    """Digits of one stroke width; ``pen`` is that width as a part of their height."""
+class Writer(NamedTuple):
+    """Digits of one stroke width; ``pen`` is that width as a fraction of their height."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     pen: float
 
 
-# --- what stands in a row ----------------------------------------------------------------
+# --- glyphs of a row ---------------------------------------------------------------------
 
 
 class Glyph(NamedTuple):
-    """A digit, or a mark without a label, and how far above the base line its lowest ink is."""
+    """A digit, or a mark without label, and the height of its lowest ink above the base line."""
 
-    cover: Cover
+    cover: Coverage
     label: str = ""
     rise: int = 0
 
 
-def _digit(hand: Hand, height: float, rng: Rng) -> Glyph:
-    k = int(rng.integers(len(hand.labels)))
-    cover = inked(strokes(hand.images[k], height * rng.uniform(1 - SIZE, 1 + SIZE)))
-    return Glyph(cover, str(hand.labels[k]), round(height * rng.uniform(-BASE, BASE)))
+def _digit(writer: Writer, height: float, rng: Rng) -> Glyph:
+    k = int(rng.integers(len(writer.labels)))
+    cover = crop_to_ink(draw_strokes(writer.images[k], height * rng.uniform(1 - SIZE, 1 + SIZE)))
+    return Glyph(cover, str(writer.labels[k]), round(height * rng.uniform(-BASE, BASE)))
 
 
-def _mark(kind: str, hand: Hand, height: float, rng: Rng) -> Glyph:
-    """A point, a comma or a dash, by the same pen."""
-    pen = max(hand.pen * height * rng.uniform(0.8, 1.2), 1.5)
+def _mark(kind: str, writer: Writer, height: float, rng: Rng) -> Glyph:
+    """Draw a point, comma or dash with the writer's pen."""
+    pen = max(writer.pen * height * rng.uniform(0.8, 1.2), 1.5)
     long, high = {
         "point": (0.0, 0.0),
         "comma": (-rng.uniform(0.04, 0.1) * height, rng.uniform(0.1, 0.2) * height),
@@ -161,37 +161,37 @@ def _mark(kind: str, hand: Hand, height: float, rng: Rng) -> Glyph:
         half = fine * pen / 2
         draw.ellipse([x - half, y - half, x + half, y + half], fill=255)
     rise = {"point": 0.0, "comma": -high / 2, "dash": rng.uniform(0.35, 0.5) * height}[kind]
-    return Glyph(inked(np.asarray(image.reduce(fine))), rise=round(rise))
+    return Glyph(crop_to_ink(np.asarray(image.reduce(fine))), rise=round(rise))
 
 
-class Written(NamedTuple):
-    """A row's ink, how many pixels its base line is from the top, and what was written where.
+class ArrangedRow(NamedTuple):
+    """Ink of a row, pixels from its top to the base line, and the boxes of its digits.
 
-    ``joined`` is whether all glyphs touch that were to touch the one before.
+    ``joined`` is whether all glyphs touch their predecessor that should.
     """
 
-    cover: Cover
+    cover: Coverage
     base: int
     row: Row
     joined: bool
 
 
-def _written(glyphs: list[Glyph], gaps: list[float], height: float) -> Written:
-    """Glyphs beside one another; one with a gap below 0 is moved that far into the one before."""
+def _arrange(glyphs: list[Glyph], gaps: list[float], height: float) -> ArrangedRow:
+    """Arrange glyphs in a row; a negative gap moves a glyph into its predecessor."""
     base = max(glyph.cover.shape[0] + glyph.rise for glyph in glyphs)
     below = max(0, -min(glyph.rise for glyph in glyphs))
     width = sum(glyph.cover.shape[1] + abs(gap) + 2 for glyph, gap in zip(glyphs, gaps))
     cover = np.zeros((base + below, int(width)), dtype=np.uint8)
-    # The column behind the last ink, in each row of pixels and of all.
+    # Column after the last ink, for each row of pixels and for all.
     edge, right = np.full(len(cover), -np.inf), 0
     boxes, joined = [], True
     for glyph, gap in zip(glyphs, gaps):
         top = base - glyph.rise - glyph.cover.shape[0]
         window = slice(top, base - glyph.rise)
         near = round(NEAR * height) if gap > 0 else 0
-        beside = ndimage.maximum_filter1d(edge, 2 * near + 1)[window]
-        ink = glyph.cover > INKED
-        left = np.max(beside - np.where(ink.any(axis=1), ink.argmax(axis=1), np.inf)) + gap
+        occupied = ndimage.maximum_filter1d(edge, 2 * near + 1)[window]
+        ink = glyph.cover > INK_THRESHOLD
+        left = np.max(occupied - np.where(ink.any(axis=1), ink.argmax(axis=1), np.inf)) + gap
         least = right - UNDERCUT * height + max(gap, 0) if boxes else 0
         joined &= gap > 0 or left >= least or not boxes
         start = max(round(max(left, least)), 0)
@@ -204,55 +204,57 @@ def _written(glyphs: list[Glyph], gaps: list[float], height: float) -> Written:
         boxes.append(box)
     of_digits = tuple(box for box, glyph in zip(boxes, glyphs) if glyph.label)
     text = "".join(glyph.label for glyph in glyphs)
-    return Written(cover[:, :right], base, Row(text, of_digits), joined)
+    return ArrangedRow(cover[:, :right], base, Row(text, of_digits), joined)
 
 
 # --- kinds of rows -----------------------------------------------------------------------
 
 
 def _gaps(count: int, height: float, rng: Rng) -> list[float]:
-    """The same hand leaves about the same gaps."""
-    usual = rng.uniform(*GAP)
-    return [float(np.clip(usual * rng.uniform(0.7, 1.3), *GAP)) * height for _ in range(count)]
+    """Similar gaps, as of one writer."""
+    mean = rng.uniform(*GAP)
+    return [float(np.clip(mean * rng.uniform(0.7, 1.3), *GAP)) * height for _ in range(count)]
 
 
-def _number(hand: Hand, height: float, rng: Rng) -> Written:
+def _number(writer: Writer, height: float, rng: Rng) -> ArrangedRow:
     count = int(rng.integers(1, 9))
-    return _written(
-        [_digit(hand, height, rng) for _ in range(count)], _gaps(count, height, rng), height
+    return _arrange(
+        [_digit(writer, height, rng) for _ in range(count)], _gaps(count, height, rng), height
     )
 
 
-def _with_marks(hand: Hand, height: float, rng: Rng) -> Written:
-    """A minus sign in front, a point or comma within, or dashes between parts."""
-    glyphs = [_digit(hand, height, rng) for _ in range(rng.integers(2, 9))]
-    where = int(rng.integers(1, len(glyphs)))
-    way = rng.integers(4)
-    if way in (0, 1):
-        glyphs.insert(where, _mark(("point", "comma")[rng.integers(2)], hand, height, rng))
-    if way in (1, 2):
-        glyphs.insert(0, _mark("dash", hand, height, rng))
-    if way == 3:
-        glyphs.insert(where, _mark("dash", hand, height, rng))
-    return _written(glyphs, _gaps(len(glyphs), height, rng), height)
+def _with_marks(writer: Writer, height: float, rng: Rng) -> ArrangedRow:
+    """Digits with a minus sign in front, a point or comma inside, or dashes between parts."""
+    glyphs = [_digit(writer, height, rng) for _ in range(rng.integers(2, 9))]
+    position = int(rng.integers(1, len(glyphs)))
+    variant = rng.integers(4)
+    if variant in (0, 1):
+        glyphs.insert(position, _mark(("point", "comma")[rng.integers(2)], writer, height, rng))
+    if variant in (1, 2):
+        glyphs.insert(0, _mark("dash", writer, height, rng))
+    if variant == 3:
+        glyphs.insert(position, _mark("dash", writer, height, rng))
+    return _arrange(glyphs, _gaps(len(glyphs), height, rng), height)
 
 
-def _touching(hand: Hand, height: float, rng: Rng) -> Written:
-    """Two neighbours moved together until their strokes touch."""
+def _touching(writer: Writer, height: float, rng: Rng) -> ArrangedRow:
+    """Digits of which two neighbours touch."""
     while True:
-        glyphs = [_digit(hand, height, rng) for _ in range(rng.integers(2, 7))]
+        glyphs = [_digit(writer, height, rng) for _ in range(rng.integers(2, 7))]
         gaps = _gaps(len(glyphs), height, rng)
         gaps[rng.integers(1, len(glyphs))] = -max(height * rng.uniform(*TOUCH), 1)
-        # Where one would have to reach far under the other, nobody writes so.
-        if (written := _written(glyphs, gaps, height)).joined:
+        # Nobody writes a digit far under its neighbour: try again.
+        if (written := _arrange(glyphs, gaps, height)).joined:
             return written
 
 
 # --- pages -------------------------------------------------------------------------------
 
 
-def _page(numbers: list[Written], height: float, rng: Rng) -> tuple[Cover, list[int], list[Row]]:
-    """Numbers below one another with margins: the ink, the base lines and what stands where."""
+def _stack_rows(
+    numbers: list[ArrangedRow], height: float, rng: Rng
+) -> tuple[Coverage, list[int], list[Row]]:
+    """Stack rows with margins; return the page, its base lines and its rows."""
     top, bottom, left, right = (max(round(height * rng.uniform(*MARGIN)), 2) for _ in range(4))
     pitch = round(height * rng.uniform(*PITCH))
     starts = [left + round(height * rng.uniform(0, 0.3)) for _ in numbers]
@@ -271,36 +273,38 @@ def _page(numbers: list[Written], height: float, rng: Rng) -> tuple[Cover, list[
     return page, bases, rows
 
 
-def _on_paper(page: Cover, bases: list[int], height: float, rng: Rng) -> bytes:
-    """Half on plain paper, the others on what people write on; half of all as JPEG."""
+def _print_page(page: Coverage, bases: list[int], height: float, rng: Rng) -> bytes:
+    """Half on plain paper, half on other backgrounds; half of all as JPEG."""
     paper, ink = pick(PAPERS, rng), pick(INKS, rng)
-    way = rng.integers(10)
-    if way == 9:
-        ground = int(rng.integers(0, 60))
-        image = printed(page, paper=(ground,) * 3, ink=(235, 235, 235))
-    elif way in (7, 8):
-        # Under the numbers, or through them.
-        off = height * (rng.uniform(0.08, 0.2) if way == 7 else -rng.uniform(0.1, 0.9))
-        rules = _rules(page.shape, [base + off for base in bases], max(height / 60, 0.6))
-        image = printed(page, paper=printed(rules, paper=paper, ink=pick(RULES, rng)), ink=ink)
+    variant = rng.integers(10)
+    if variant == 9:
+        background = int(rng.integers(0, 60))
+        image = apply_ink(page, paper=(background,) * 3, ink=(235, 235, 235))
+    elif variant in (7, 8):
+        # Ruled lines under the numbers, or through them.
+        off = height * (rng.uniform(0.08, 0.2) if variant == 7 else -rng.uniform(0.1, 0.9))
+        rules = _draw_lines(page.shape, [base + off for base in bases], max(height / 60, 0.6))
+        image = apply_ink(page, paper=apply_ink(rules, paper=paper, ink=pick(RULES, rng)), ink=ink)
     else:
-        image = printed(page, paper=paper, ink=ink)
-    if way == 6:
-        image = lit(image, shade(page.shape, rng, darkest=rng.uniform(0.4, 0.7), hard=False))
-    if way in (5, 6):
-        image = grainy(image, texture(page.shape, rng, rng.uniform(2, 8)))
+        image = apply_ink(page, paper=paper, ink=ink)
+    if variant == 6:
+        image = illuminate(
+            image, light_map(page.shape, rng, darkest=rng.uniform(0.4, 0.7), hard=False)
+        )
+    if variant in (5, 6):
+        image = add_grain(image, texture(page.shape, rng, rng.uniform(2, 8)))
     if rng.random() < 0.5:
-        return saved(image, "JPEG", quality=int(rng.integers(40, 95)))
-    return saved(image)
+        return encode(image, "JPEG", quality=int(rng.integers(40, 95)))
+    return encode(image)
 
 
-def _rules(shape: tuple[int, int], rows: list[float], thick: float) -> Cover:
-    """Level lines at these rows of pixels."""
+def _draw_lines(shape: tuple[int, int], rows: list[float], thick: float) -> Coverage:
+    """Horizontal lines at the given rows."""
     off = np.min([np.abs(np.arange(shape[0]) - row) for row in rows], axis=0)
     return np.repeat((255 * (thick + 0.5 - off).clip(0, 1)).astype(np.uint8)[:, None], shape[1], 1)
 
 
-KINDS: dict[str, Callable[[Hand, float, Rng], Written]] = {
+KINDS: dict[str, Callable[[Writer, float, Rng], ArrangedRow]] = {
     "natural spacing": _number,
     "rows on a page": _number,
     "points and dashes": _with_marks,
@@ -308,25 +312,25 @@ KINDS: dict[str, Callable[[Hand, float, Rng], Written]] = {
 }
 
 
-def drawn_lines(kind: str, hands: Hands, index: int, *, seed: int = 0) -> Page:
-    """A page of numbers: the same for the same seed, kind and index, whatever came before.
+def render_page(kind: str, writers: Writers, index: int, *, seed: int = 0) -> Page:
+    """Render a page of numbers; it depends on the arguments alone.
 
     Parameters
     ----------
     kind : a key of `KINDS`
-    hands : Hands, of the digits to write with
-    index : which of the pages of the kind it is
-    seed : of the whole collection
+    writers : Writers
+    index : index of the page
+    seed : seed of the collection
 
     Returns
     -------
     Page
     """
     rng = generator(kind, index, seed=seed)
-    several = kind == "rows on a page"
-    height = rng.uniform(*(ROW_HEIGHT if several else HEIGHT))
-    hand = hands.hand(rng)
-    count = int(rng.integers(2, 7)) if several else 1
-    numbers = [KINDS[kind](hand, height, rng) for _ in range(count)]
-    page, bases, rows = _page(numbers, height, rng)
-    return Page(_on_paper(page, bases, height, rng), tuple(rows))
+    has_rows = kind == "rows on a page"
+    height = rng.uniform(*(ROW_HEIGHT if has_rows else HEIGHT))
+    writer = writers.pick_writer(rng)
+    count = int(rng.integers(2, 7)) if has_rows else 1
+    numbers = [KINDS[kind](writer, height, rng) for _ in range(count)]
+    page, bases, rows = _stack_rows(numbers, height, rng)
+    return Page(_print_page(page, bases, height, rng), tuple(rows))
