@@ -65,7 +65,7 @@ def evaluate_command(
 ) -> None:
     """Evaluate a model on the test images.
 
-    Prints accuracy, error rate with its 95 % Wilson interval, the confusion matrix, precision,
+    Prints accuracy, error rate with its 95% Wilson interval, the confusion matrix, precision,
     recall and F1 of each digit, the most frequent confusions, and images per second.
 
     Then it prints the expected calibration error (the mean difference between confidence and
@@ -174,7 +174,7 @@ def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     (wrong,) = np.nonzero(predicted != true)
     wrong = wrong[np.lexsort((predicted[wrong], true[wrong]))]
     captions = [Caption(f"{true[i]} read as {predicted[i]}", correct=False) for i in wrong]
-    title = f"{len(wrong):,} of {len(true):,} images misread: true digit, prediction"
+    title = f"{len(wrong):,} of {len(true):,} images misread"
     with atomic_write(path) as file:
         draw_contact_sheet(test.images[wrong], captions, title=title).save(file, format="PNG")
 

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import BoolArray, Float64Array, IntegerArray, Labels
+from mnist_svm.constants import BoolArray, Float64Array, IntegerArray
 from mnist_svm.svm.calibration import N_BINS, bin_indices, calibration_error
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class ConfidenceReport:
     calibration_error: float
     rejection: tuple[RejectionPoint, ...]
     bins: tuple[CalibrationBin, ...]
-    answered: Labels
-    misread: Labels
+    answered: IntegerArray
+    misread: IntegerArray
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration error and the rejection points as JSON types."""
@@ -139,7 +139,7 @@ class Evaluation:
     """
 
     classes: IntegerArray
-    matrix: Labels
+    matrix: IntegerArray
     precision: Float64Array
     recall: Float64Array
     f1: Float64Array

@@ -31,9 +31,9 @@ SPLITS_PER_ROUND = 100
 # Neighbours may be joined if the gap between them is at most this multiple of their height.
 MAX_JOIN_GAP = 0.15
 
-# Weights in the score of a split, relative to the log confidences: the log probability that each
-# half is a single digit, and the lower half's height as a fraction of the whole. Fitted by logistic
-# regression on 300 pairs of training digits.
+# Weights in the score of a split, which adds to the log confidences of both halves: their log
+# probabilities of being single digits, and the smaller height as a fraction of the whole's. Fitted
+# by logistic regression on 300 pairs of training digits.
 SINGLE_WEIGHT = 0.1
 HEIGHT_WEIGHT = 0.6
 
@@ -58,6 +58,11 @@ class _Candidate:
     def log_confidence(self) -> float:
         """Logarithm of the highest class probability."""
         return float(np.log(max(self.probabilities.max(), MIN_PROBA)))
+
+    @property
+    def log_single_proba(self) -> float:
+        """Logarithm of the probability of being a single digit."""
+        return float(np.log(max(self.single_proba, MIN_PROBA)))
 
     def digits(self) -> Iterator[_Candidate]:
         """Yield this candidate, or those that it was split into, from left to right."""
@@ -142,14 +147,9 @@ class PageReader:
     def _digit(self, page: Page, candidate: _Candidate) -> Digit:
         probabilities = candidate.probabilities
         best = int(probabilities.argmax())
+        label, confidence = int(self._classes[best]), float(probabilities[best])
         box = page.picture_box(candidate.blob.box)
-        return Digit(
-            int(self._classes[best]),
-            float(probabilities[best]),
-            box,
-            candidate.image,
-            probabilities,
-        )
+        return Digit(label, confidence, box, candidate.image, probabilities)
 
 
 def _join_neighbours(rows: list[list[_Candidate]], classify: Classify) -> list[list[_Candidate]]:
@@ -206,7 +206,7 @@ def _split_score(whole: _Candidate, left: _Candidate, right: _Candidate) -> floa
     """Return the score of a split; the highest of a blob's splits is chosen."""
     halves = (left, right)
     confidence = sum(half.log_confidence for half in halves)
-    single = sum(float(np.log(max(half.single_proba, MIN_PROBA))) for half in halves)
+    single = sum(half.log_single_proba for half in halves)
     height = min(half.blob.box.height for half in halves) / whole.blob.box.height
     return confidence + SINGLE_WEIGHT * single + HEIGHT_WEIGHT * height
 
