@@ -1,9 +1,8 @@
-"""Take a picture of what ``mnist-svm eval --report`` writes: ``docs/report.png``.
+"""Take a screenshot of ``mnist-svm eval --report`` for the shipped model: ``docs/report.png``.
 
     python -m tools.report_screenshot
 
-It is the upper part of the report on the model that comes with the package. Needs what the tests of
-the report need: the extra `dev` and the commands chromium and chromedriver.
+Needs the extra `dev` and the commands chromium and chromedriver.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 WIDTH = 1200
 
-# The last of what the picture shows: two rows of misread images.
+# The screenshot ends below this element, the last of two rows of misread images.
 LAST = ".misread > li:nth-child(14)"
 
-# The page has few colours besides the shades of two.
+# Size of the palette of the PNG: the page has few colours.
 COLOURS = 128
 
 
 def main() -> None:
-    """Write the picture."""
+    """Evaluate the shipped model and write the screenshot of the report."""
     with tempfile.TemporaryDirectory() as folder, browsing() as page:
         report = Path(folder) / "report.html"
         arguments = ["eval", "--model", str(SHIPPED), "--report", str(report)]
@@ -41,7 +40,7 @@ def main() -> None:
 
 
 def save(page: Page, path: Path) -> None:
-    """Save what the page shows, as far as that."""
+    """Save the page from the top to `LAST` as a PNG."""
     end = page.run(
         "return document.querySelector(arguments[0]).getBoundingClientRect().bottom", LAST
     )

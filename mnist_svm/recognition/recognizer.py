@@ -28,9 +28,10 @@ from mnist_svm.recognition.results import DigitReading, PageReading, Readings, R
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 from mnist_svm.svm.fitted import fitted_svcs
 
-# A call of the classifier first prepares all support vectors, so blocks should not be small.
+# Images per task: each task first prepares all support vectors, so it should not be small.
 IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
-# Decoded pictures held in memory at a time.
+
+# Pictures that `Recognizer.read` classifies together, and holds in memory.
 PICTURES_PER_BLOCK = 500
 
 # Longer side of a thumbnail in pixels.
@@ -117,7 +118,7 @@ class Recognizer:
         Readings
         """
         n, pipeline = len(images), self.model.pipeline
-        X = images.reshape(-1, N_PIXELS)
+        X = images.reshape(n, N_PIXELS)
         confidences = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES_PER_BLOCK) for start in range(0, n, IMAGES_PER_BLOCK)]
         # Sending a single block to a cluster takes longer than classifying it.
