@@ -1,14 +1,14 @@
-"""Read digits in every guise that people send them in.
+"""Accuracy on pictures of digits in every guise, and on pages of numbers.
 
-    python -m benchmarks.pictures                  the test digits, by a model trained on all others
-    python -m benchmarks.pictures --development    the last 10,000 training digits, by the others
-    python -m benchmarks.pictures --model FILE     the test digits, by a model of one's own
-    python -m benchmarks.pictures --guise marker   one guise
+    python -m benchmarks.pictures                  test digits, model trained on all training digits
+    python -m benchmarks.pictures --development    the last 10,000 training digits, model trained on
+                                                   the others; use this one for tuning
+    python -m benchmarks.pictures --model FILE     test digits, an existing model
+    python -m benchmarks.pictures --guise marker   a single guise
 
-Each guise is drawn from the same digits, evenly taken from all of the split, and read as a file is:
-decoded, brought into MNIST form, classified; the milliseconds are what the first two take of one
-processor. What is tuned is tuned with ``--development``. All guises of the test digits, read by a
-recipe, make ``benchmarks/pictures.md``.
+Each guise is rendered from the same digits, evenly spaced in the split. Pictures are decoded,
+normalized and classified; the milliseconds are the processor time of the first two. A run with all
+guises of the test digits and a recipe writes ``benchmarks/pictures.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import chain
@@ -27,8 +27,9 @@ import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from scipy.stats import binomtest
 
-from mnist_svm.constants import IMAGE_SIDE
-from mnist_svm.datasets.load import Dataset, load_dataset
+from mnist_svm.constants import IMAGE_SHAPE
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import load_model
 from mnist_svm.models.recipes import RECIPES
@@ -36,36 +37,30 @@ from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.training.train import train_model
-from tests.support.guises.guises import GUISES, drawn, uci_digits
-from tests.support.guises.lines import KINDS, Hands, Page, drawn_lines
-from tests.support.guises.make import KNOWN, evenly, write
+from tests.support.guises.guises import GUISES, load_uci_digits, render_guise
+from tests.support.guises.lines import KINDS, Page, Writers, render_page
+from tests.support.guises.make import N_TRAINING, spread_indices, write
 
 # Pages of each kind.
-LINES = 500
+N_PAGES = 500
 
-# Pictures that a process draws and reads at a time.
-CHUNK = 50
+# Pictures that a process renders and normalizes at a time.
+PICTURES_PER_TASK = 50
 
-# Another 1,797 digits than MNIST's, of 8 x 8 pixels.
+# Name of the 1,797 UCI digits of 8 x 8 pixels, in place of MNIST's.
 UCI = "UCI digits, 8 x 8"
 
-HEADER = """\
+GUISE_HEADER = """\
 | guise | pictures | right | 95 % interval | less than plain | unreadable | ms a picture |
 |---|---|---|---|---|---|---|"""
 
-LINES_HEADER = """\
+PAGE_HEADER = """\
 | numbers | pages | numbers | right | 95 % interval | of the right length |
 |---|---|---|---|---|---|"""
 
-# What reads the file of a page: its numbers, from top to bottom.
-Read = Callable[[bytes], Sequence[str]]
 
-
-class Seen(NamedTuple):
-    """A picture as the classifier sees it.
-
-    ``image`` is uint8 of shape (28, 28), blank if the picture is unreadable.
-    """
+class Normalized(NamedTuple):
+    """A normalized picture, uint8 of shape (28, 28), all 0 if it could not be read."""
 
     image: np.ndarray
     readable: bool
@@ -73,120 +68,119 @@ class Seen(NamedTuple):
 
 
 def main() -> None:
-    """Measure, print and write the table."""
-    given = _arguments()
-    model, digits = _prepared(given)
+    """Measure, print and write the tables."""
+    arguments = _parse_arguments()
+    recognizer, digits = _load(arguments)
+    lines = [_guise_table(recognizer, digits, arguments)]
+    if not arguments.guise:
+        lines.append(_page_table(recognizer, digits, arguments.seed))
     table = []
-    lines = () if given.guise else of_lines(_numbers(model), digits, count=LINES, seed=given.seed)
-    for line in chain(_guises(model, digits, given), lines):
+    for line in chain(*lines):
         print(line, flush=True)
         table.append(line)
-    if not (given.guise or given.development or given.model):
-        told = f"Test digits in many guises, read by the recipe `{given.recipe}`."
-        Path(__file__).with_suffix(".md").write_text("\n".join([told, "", *table, ""]))
+    if not (arguments.guise or arguments.development or arguments.model):
+        title = f"Test digits in many guises, read by the recipe `{arguments.recipe}`."
+        Path(__file__).with_suffix(".md").write_text("\n".join([title, "", *table, ""]))
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--development", action="store_true")
-    which.add_argument("--model", type=Path)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--development", action="store_true", help="use training digits only")
+    source.add_argument("--model", type=Path, help="model file, in place of a recipe")
     parser.add_argument("--recipe", choices=list(RECIPES), default="gradient")
     parser.add_argument("--guise", action="append", choices=[*GUISES, UCI], metavar="NAME")
-    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--count", type=int, default=1000, help="pictures of each guise")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--misread", type=Path, help="a folder for the files that are misread")
+    parser.add_argument("--misread", type=Path, help="folder for the misclassified pictures")
     return parser.parse_args()
 
 
-def _prepared(given: argparse.Namespace) -> tuple[Recognizer, Dataset]:
-    """What reads, and digits that it has not seen."""
-    if given.model:
-        return Recognizer(load_model(given.model)), load_dataset("mnist", split="test")
+def _load(arguments: argparse.Namespace) -> tuple[Recognizer, Dataset]:
+    """A recognizer, and digits that its model was not trained on."""
+    if arguments.model:
+        return Recognizer(load_model(arguments.model)), load_dataset("mnist", split="test")
     train = load_dataset("mnist", split="train")
-    if given.development:
-        known, digits = (_part(train, part) for part in (slice(KNOWN), slice(KNOWN, None)))
+    if arguments.development:
+        digits = _part(train, slice(N_TRAINING, None))
+        train = _part(train, slice(N_TRAINING))
     else:
-        known, digits = train, load_dataset("mnist", split="test")
-    return Recognizer(train_model(RECIPES[given.recipe], known)), digits
+        digits = load_dataset("mnist", split="test")
+    return Recognizer(train_model(RECIPES[arguments.recipe], train)), digits
 
 
-def _numbers(model: Recognizer) -> Read:
-    """What reads the numbers of a page with a model."""
-
-    def read(file: bytes) -> list[str]:
-        try:
-            rows = model.read_page(decode(io.BytesIO(file)).grey)
-        except PictureError:
-            return []
-        return ["".join(str(digit.label) for digit in row) for row in rows]
-
-    return read
-
-
-def _part(digits: Dataset, which: slice | np.ndarray) -> Dataset:
-    return replace(digits, images=digits.images[which], labels=digits.labels[which])
+def _part(digits: Dataset, part: slice) -> Dataset:
+    return replace(digits, images=digits.images[part], labels=digits.labels[part])
 
 
 # --- guises ------------------------------------------------------------------------------
 
 
-def _guises(model: Recognizer, digits: Dataset, given: argparse.Namespace) -> Iterator[str]:
-    """The lines of their table."""
-    yield HEADER
-    chosen = evenly(len(digits.labels), given.count)
-    images, labels = digits.images[chosen], digits.labels[chosen]
-    # The foreign digits last: they take the place of MNIST's.
-    names = sorted(given.guise or [*GUISES, UCI], key=lambda name: name == UCI)
+def _guise_table(
+    recognizer: Recognizer, digits: Dataset, arguments: argparse.Namespace
+) -> Iterator[str]:
+    yield GUISE_HEADER
+    indices = spread_indices(len(digits.labels), arguments.count)
+    images, labels = digits.images[indices], digits.labels[indices]
+    # UCI digits come last, because they replace MNIST's.
+    names = sorted(arguments.guise or [*GUISES, UCI], key=lambda name: name == UCI)
     plain = None
     for name in ["plain", *(name for name in names if name != "plain")]:
         guise = name
         if name == UCI:
-            guise, (images, labels), plain = "plain", uci_digits(), None
-            chosen = np.arange(len(labels))
-        seen = _seen(guise, images, chosen, given.seed)
-        read = model.classify(np.stack([one.image for one in seen])).labels
-        right = (read == labels) & [one.readable for one in seen]
-        plain = right if name == "plain" else plain
-        yield _row(name, right, plain, seen)
-        if given.misread:
-            for k in np.flatnonzero(~right):
-                file = drawn(guise, images[k], int(chosen[k]), seed=given.seed)
-                beginning = f"{labels[k]}_as_{read[k]}_{chosen[k]:05}"
-                write(given.misread / name.replace(" ", "_"), beginning, file)
+            guise, (images, labels), plain = "plain", load_uci_digits(), None
+            indices = np.arange(len(labels))
+        pictures = _normalize_all(guise, images, indices, arguments.seed)
+        predicted = recognizer.classify(np.stack([picture.image for picture in pictures])).labels
+        correct = (predicted == labels) & [picture.readable for picture in pictures]
+        plain = correct if name == "plain" else plain
+        yield _guise_row(name, correct, plain, pictures)
+        if arguments.misread:
+            for k in np.flatnonzero(~correct):
+                file = render_guise(guise, images[k], int(indices[k]), seed=arguments.seed)
+                stem = f"{labels[k]}_as_{predicted[k]}_{indices[k]:05}"
+                write(arguments.misread / name.replace(" ", "_"), stem, file)
 
 
-def _seen(guise: str, images: np.ndarray, indices: np.ndarray, seed: int) -> list[Seen]:
-    chunks = [slice(start, start + CHUNK) for start in range(0, len(images), CHUNK)]
+def _normalize_all(
+    guise: str, images: np.ndarray, indices: np.ndarray, seed: int
+) -> list[Normalized]:
+    starts = range(0, len(images), PICTURES_PER_TASK)
+    blocks = [slice(start, start + PICTURES_PER_TASK) for start in starts]
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        done = Parallel(n_jobs=-1)(
-            delayed(_look)(guise, images[chunk], indices[chunk], seed) for chunk in chunks
+        results = Parallel(n_jobs=-1)(
+            delayed(_normalize_block)(guise, images[block], indices[block], seed)
+            for block in blocks
         )
-    return [one for chunk in done for one in chunk]
+    return list(chain.from_iterable(results))
 
 
-def _look(guise: str, images: np.ndarray, indices: np.ndarray, seed: int) -> list[Seen]:
-    """Draw digits and bring them back into MNIST form."""
-    seen = []
+def _normalize_block(
+    guise: str, images: np.ndarray, indices: np.ndarray, seed: int
+) -> list[Normalized]:
+    """Render digits in a guise, and normalize the pictures."""
+    pictures = []
     for image, index in zip(images, indices.tolist()):
-        file = io.BytesIO(drawn(guise, image, index, seed=seed))
-        before = time.process_time()
+        file = io.BytesIO(render_guise(guise, image, index, seed=seed))
+        start = time.process_time()
         try:
-            digit, readable = normalize(decode(file).grey), True
+            normalized, readable = normalize(decode(file).grey), True
         except PictureError:
-            digit, readable = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8), False
-        seen.append(Seen(digit, readable, time.process_time() - before))
-    return seen
+            normalized, readable = np.zeros(IMAGE_SHAPE, dtype=np.uint8), False
+        pictures.append(Normalized(normalized, readable, time.process_time() - start))
+    return pictures
 
 
-def _row(name: str, right: np.ndarray, plain: np.ndarray | None, seen: list[Seen]) -> str:
-    milliseconds = 1000 * float(np.mean([one.seconds for one in seen]))
-    unreadable = sum(not one.readable for one in seen)
+def _guise_row(
+    name: str, correct: np.ndarray, plain: np.ndarray | None, pictures: list[Normalized]
+) -> str:
+    milliseconds = 1000 * float(np.mean([picture.seconds for picture in pictures]))
+    unreadable = sum(not picture.readable for picture in pictures)
     cells = [
         name,
-        f"{len(right):,}",
-        *_share(int(right.sum()), len(right)),
-        "" if plain is None or plain is right else _difference(plain, right),
+        f"{len(correct):,}",
+        *_share(int(correct.sum()), len(correct)),
+        "" if plain is None or plain is correct else _loss(plain, correct),
         str(unreadable),
         f"{milliseconds:.1f}",
     ]
@@ -194,59 +188,52 @@ def _row(name: str, right: np.ndarray, plain: np.ndarray | None, seen: list[Seen
 
 
 def _share(part: int, whole: int) -> tuple[str, str]:
-    """In per cent, and its 95 % Wilson interval."""
+    """A share in per cent, and its 95 % Wilson interval."""
     interval = binomtest(part, whole).proportion_ci(0.95, method="wilson")
     return f"{part / whole:.1%}", f"{interval.low:.1%} to {interval.high:.1%}"
 
 
-def _difference(plain: np.ndarray, right: np.ndarray) -> str:
-    """How much fewer of the same digits are right, in per cent, with its 95 % interval."""
-    lost = plain.astype(int) - right
+def _loss(plain: np.ndarray, correct: np.ndarray) -> str:
+    """Loss of accuracy on the same digits, in percentage points, with its 95 % interval."""
+    lost = plain.astype(int) - correct
     return f"{100 * lost.mean():.1f} ± {100 * 1.96 * lost.std() / len(lost) ** 0.5:.1f}"
 
 
-# --- numbers in rows ---------------------------------------------------------------------
+# --- pages of numbers --------------------------------------------------------------------
 
 
-def of_lines(read: Read, digits: Dataset, *, count: int, seed: int) -> Iterator[str]:
-    """The lines of the table of numbers in rows.
-
-    Parameters
-    ----------
-    read : callable
-        From the bytes of a picture file to its numbers, digits only, from top to bottom.
-    digits : Dataset
-        To write with; ``read`` must not have seen them.
-    count : int
-        Pages of each kind.
-    seed : int
-
-    Yields
-    ------
-    str
-    """
-    yield f"\n{LINES_HEADER}"
-    hands = Hands(digits.images, digits.labels)
+def _page_table(recognizer: Recognizer, digits: Dataset, seed: int) -> Iterator[str]:
+    yield f"\n{PAGE_HEADER}"
+    writers = Writers(digits.images, digits.labels)
     for kind in KINDS:
-        pages = [drawn_lines(kind, hands, index, seed=seed) for index in range(count)]
-        yield _row_of_lines(kind, pages, [read(page.file) for page in pages])
+        pages = [render_page(kind, writers, index, seed=seed) for index in range(N_PAGES)]
+        yield _page_row(kind, pages, [_read_numbers(recognizer, page.file) for page in pages])
 
 
-def _row_of_lines(kind: str, pages: list[Page], read: list[Sequence[str]]) -> str:
+def _read_numbers(recognizer: Recognizer, file: bytes) -> list[str]:
+    """The numbers of a page from top to bottom, digits only."""
+    try:
+        rows = recognizer.read_page(decode(io.BytesIO(file)).grey)
+    except PictureError:
+        return []
+    return ["".join(str(digit.label) for digit in row) for row in rows]
+
+
+def _page_row(kind: str, pages: list[Page], predicted: list[list[str]]) -> str:
     texts = [[row.text for row in page.rows] for page in pages]
     total = sum(map(len, texts))
-    right = sum(map(in_common, texts, read))
-    lengths = sum(
-        in_common(list(map(len, text)), list(map(len, numbers)))
-        for text, numbers in zip(texts, read)
+    n_correct = sum(map(_count_matching, texts, predicted))
+    n_correct_lengths = sum(
+        _count_matching(list(map(len, text)), list(map(len, numbers)))
+        for text, numbers in zip(texts, predicted)
     )
-    cells = [kind, f"{len(pages):,}", f"{total:,}", *_share(right, total)]
-    return f"| {' | '.join(cells)} | {lengths / total:.1%} |"
+    cells = [kind, f"{len(pages):,}", f"{total:,}", *_share(n_correct, total)]
+    return f"| {' | '.join(cells)} | {n_correct_lengths / total:.1%} |"
 
 
-def in_common(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many members two lists share in the same order: a row too many costs no other."""
-    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+def _count_matching(first: Sequence[object], second: Sequence[object]) -> int:
+    """Number of elements that match in order, so that an extra row costs no other."""
+    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks)
 
 

@@ -1,9 +1,9 @@
-"""Write a page of numbers by hand, for the README to read: ``docs/page.jpg``.
+"""Render the handwritten page of numbers that the README shows: ``docs/page.jpg``.
 
     python -m tools.sample_page && mnist-svm read docs/page.jpg --annotate docs/read.png
 
-The digits are the first of the MNIST test set, in their order and none left out, in blue ink on
-ruled paper that lies partly in a shadow.
+The digits are the first of the MNIST test set, in order and without omissions, in blue ink on ruled
+paper that lies partly in a shadow.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from mnist_svm.constants import Float64Array, Images
 from mnist_svm.datasets.load import load_dataset
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-# A 0 is the next digit of the test set, and a hyphen is before one that touches the digit to its
-# left.
+# A 0 stands for the next digit of the test set; a hyphen makes it touch the digit before.
 ROWS = ("00000 000-0", "0000 000 000", "000-00 00000", "0000-0 0000")
 
+# Width of the page, distance of the base lines, and margin, in pixels.
 WIDTH, PITCH, MARGIN = 960, 124, 60
-# Pixels to one of MNIST's; between digits; between numbers; shared by digits that touch.
-ZOOM, GAP, SPACE, SHARED = 3.4, 14, 110, 3
+# Scale of MNIST's digits; pixels between digits and between numbers; overlap of touching digits.
+ZOOM, GAP, SPACE, OVERLAP = 3.4, 14, 110, 3
 
 PAPER, BLUE, RULE = (246, 240, 226), (38, 52, 120), (196, 210, 228)
 NOISE = 1.0
-
-Field = npt.NDArray[np.float64]
 
 
 def main() -> None:
@@ -42,41 +40,39 @@ def main() -> None:
     for row, text in enumerate(ROWS):
         base, left, touching = MARGIN + PITCH * row + 80, MARGIN, False
         rules[base + 8 : base + 10] = 1
-        for place in text:
-            if place == "0":
-                base_of_digit = base + int(rng.integers(-3, 4))
-                left = GAP + written(ink, next(images), base_of_digit, left, touching=touching)
-            left += SPACE if place == " " else 0
-            touching = place == "-"
+        for character in text:
+            if character == "0":
+                digit_base = base + int(rng.integers(-3, 4))
+                left = GAP + draw_digit(ink, next(images), digit_base, left, touching=touching)
+            left += SPACE if character == " " else 0
+            touching = character == "-"
     page = np.full((*shape, 3), PAPER, dtype=np.float64)
-    for cover, colour in ((rules, RULE), (ink, BLUE)):
-        page += cover[..., None] * (np.array(colour) - page)
+    for coverage, colour in ((rules, RULE), (ink, BLUE)):
+        page += coverage[..., None] * (np.array(colour) - page)
     page = page * light(shape)[..., None] + rng.normal(0, NOISE, (*shape, 1))
     picture = Image.fromarray(np.clip(np.rint(page), 0, 255).astype(np.uint8))
     picture.save(DOCS / "page.jpg", quality=75)
 
 
-def written(
-    ink: Field, image: npt.NDArray[np.uint8], base: int, left: int, *, touching: bool
-) -> int:
-    """Write a digit onto the base line, and tell where its right side is."""
+def draw_digit(ink: Float64Array, image: Images, base: int, left: int, *, touching: bool) -> int:
+    """Draw a digit on a base line; return the column after it."""
     rows, columns = (np.flatnonzero((image > 64).any(axis=axis)) for axis in (1, 0))
     box = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     size = round(ZOOM * box.width), round(ZOOM * box.height)
-    greys = np.asarray(box.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
-    digit = np.clip(greys / 127.5 - 0.5, 0, 1)
+    grey = np.asarray(box.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
+    digit = np.clip(grey / 127.5 - 0.5, 0, 1)
 
-    def place(column: int) -> Field:
+    def window(column: int) -> Float64Array:
         return ink[base - size[1] : base, column : column + size[0]]
 
-    while touching and np.minimum(place(left), digit).sum() < SHARED:
+    while touching and np.minimum(window(left), digit).sum() < OVERLAP:
         left -= 1
-    np.maximum(place(left), digit, out=place(left))
+    np.maximum(window(left), digit, out=window(left))
     return left + size[0]
 
 
-def light(shape: tuple[int, int]) -> Field:
-    """A lamp at the upper left, and the soft shadow of a hand at the lower right."""
+def light(shape: tuple[int, int]) -> Float64Array:
+    """Brightness factors: a lamp at the upper left, and a soft shadow at the lower right."""
     down, across = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j]
     lamp = 1.02 - 0.3 * np.hypot(down - 0.1, across - 0.2)
     shadow = (0.7 * down + across > 1.15 + 0.05 * np.sin(9 * down)).astype(np.float64)
