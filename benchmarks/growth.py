@@ -1,11 +1,11 @@
-"""How time and memory grow with the number of points, beside scikit-learn's SVC and Intel's.
+"""Measure time and memory over the number of points, for KernelSVC and the SVC of others.
 
     pip install -e '.[bench]'
     python -m benchmarks.growth
 
-15,000 to 480,000 points: deskewed MNIST and its one-pixel shifts. A machine takes part until a
-run of it exceeds ten minutes. Writes the table ``benchmarks/growth.md`` and the chart
-``benchmarks/growth.png``. Takes about forty minutes on two cores, and 6 GB of memory with the data.
+The 15,000 to 480,000 points are deskewed MNIST images and their one-pixel shifts. An implementation
+is left out once it has taken more than ten minutes. Writes the table ``benchmarks/growth.md`` and
+the chart ``benchmarks/growth.png``. Takes about forty minutes on two cores and 6 GB of memory.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.peers import PROBLEM, available, run
+from benchmarks.peers import PARAMETERS, available, run
 from mnist_svm import Deskew, load_dataset
 
 HERE = Path(__file__).parent
+# Numbers of points.
 SIZES = (15_000, 30_000, 60_000, 120_000, 240_000, 480_000)
-LIMIT = 600
+TIMEOUT = 600  # seconds
 
-# The growth exponent is fitted from here on.
-LARGE = 60_000
+# Smallest number of points for the fit of the growth exponent.
+MIN_FOR_EXPONENT = 60_000
 
-# The image itself first, then the shifts along the axes, then along the diagonals.
+# Of the lines, KernelSVC first.
+COLORS = ("#1f77b4", "#d62728", "#7f7f7f")
+
+# Pixels down and right: no shift first, then those along the axes, then the diagonal ones.
 SHIFTS = sorted(product((0, 1, -1), repeat=2), key=lambda shift: abs(shift[0]) + abs(shift[1]))
 
 
@@ -47,22 +51,22 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             save_shifted(Path(folder), deskewed, train.labels, size)
             for name in [name for name in names if name in running]:
-                result = run(name, Path(folder), timeout=LIMIT)
+                result = run(name, Path(folder), timeout=TIMEOUT)
                 if result is None:
                     running.discard(name)
-                    print(f"{size:>8,} {name:24} more than {LIMIT} s", flush=True)
+                    print(f"{size:>8,} {name:24} more than {TIMEOUT} s", flush=True)
                     continue
                 results[name][size] = result
                 peak = result["peak"] / 2**20
                 print(f"{size:>8,} {name:24} {result['fit']:7.1f} s {peak:8,.0f} MiB", flush=True)
-    table = table_of(results)
+    table = format_table(results)
     print(table)
     (HERE / "growth.md").write_text(table)
     chart(results).savefig(HERE / "growth.png", dpi=120)
 
 
 def save_shifted(folder: Path, images: np.ndarray, labels: np.ndarray, size: int) -> None:
-    """The first so many of the images, and of their shifts by one pixel."""
+    """Save the first `size` of the images and their shifts, and their labels."""
     X = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float32, (size, 784))
     n = len(images)
     for start, (down, right) in zip(range(0, size, n), SHIFTS, strict=False):
@@ -76,37 +80,38 @@ def save_shifted(folder: Path, images: np.ndarray, labels: np.ndarray, size: int
 
 
 def exponent(results: dict[int, dict], *, up_to: int) -> float | None:
-    """The slope of log seconds over log points, from `LARGE` up to a size."""
-    sizes = [size for size in results if LARGE <= size <= up_to]
+    """Return the slope of log seconds over log points, from `MIN_FOR_EXPONENT` to `up_to`."""
+    sizes = [size for size in results if MIN_FOR_EXPONENT <= size <= up_to]
     if len(sizes) < 2:
         return None
     seconds = [results[size]["fit"] for size in sizes]
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
-def table_of(results: dict[str, dict[int, dict]]) -> str:
-    """The figures in Markdown."""
+def format_table(results: dict[str, dict[int, dict]]) -> str:
+    """Return the results as a Markdown table."""
     rows = []
     for size in SIZES:
         cells = []
-        for of in results.values():
-            peak = of[size]["peak"] / 2**20 if size in of else 0
-            fit = f"{of[size]['fit']:.1f} s, {peak:,.0f} MiB" if size in of else f"over {LIMIT} s"
-            cells.append(fit)
+        for runs in results.values():
+            if size in runs:
+                peak = runs[size]["peak"] / 2**20
+                cells.append(f"{runs[size]['fit']:.1f} s, {peak:,.0f} MiB")
+            else:
+                cells.append(f"over {TIMEOUT} s")
         support = results["mnist_svm.KernelSVC"].get(size, {}).get("support_vectors", 0)
         rows.append(f"| {size:,} | {' | '.join(cells)} | {support:,} |")
-    exponents = [exponent(of, up_to=SIZES[-1]) for of in results.values()]
+    exponents = [exponent(runs, up_to=SIZES[-1]) for runs in results.values()]
     cells = [
-        f"{slope:.2f} (to {max(of):,})" if slope else "-"
-        for slope, of in zip(exponents, results.values(), strict=True)
+        f"{slope:.2f} (to {max(runs):,})" if slope else "-"
+        for slope, runs in zip(exponents, results.values(), strict=True)
     ]
-    rows.append(f"| exponent from {LARGE:,} | {' | '.join(cells)} | |")
-    shared = min(max(of) for of in results.values())
-    cells = [
-        f"{slope:.2f}" if (slope := exponent(of, up_to=shared)) else "-" for of in results.values()
-    ]
-    rows.append(f"| exponent from {LARGE:,} to {shared:,} | {' | '.join(cells)} | |")
-    parameters = ", ".join(f"{key}={value!r}" for key, value in PROBLEM.items())
+    rows.append(f"| exponent from {MIN_FOR_EXPONENT:,} | {' | '.join(cells)} | |")
+    shared = min(max(runs) for runs in results.values())
+    exponents = [exponent(runs, up_to=shared) for runs in results.values()]
+    cells = [f"{slope:.2f}" if slope else "-" for slope in exponents]
+    rows.append(f"| exponent from {MIN_FOR_EXPONENT:,} to {shared:,} | {' | '.join(cells)} | |")
+    parameters = ", ".join(f"{key}={value!r}" for key, value in PARAMETERS.items())
     names = " | ".join(f"`{name}`" for name in results)
     return "\n".join(
         [
@@ -122,18 +127,17 @@ def table_of(results: dict[str, dict[int, dict]]) -> str:
 
 
 def chart(results: dict[str, dict[int, dict]]) -> plt.Figure:
-    """Seconds and memory over points, both axes logarithmic."""
+    """Return a chart of seconds and memory over points, both axes logarithmic."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     parts = (("seconds to fit", "fit", 1), ("peak memory, MiB", "peak", 2**20))
     for axis, (title, key, unit) in zip(axes, parts, strict=True):
-        for at, (name, of) in enumerate(results.items()):
-            ours = at == 0
+        for (name, runs), color in zip(results.items(), COLORS, strict=False):
             axis.loglog(
-                list(of),
-                [result[key] / unit for result in of.values()],
+                list(runs),
+                [result[key] / unit for result in runs.values()],
                 marker="o",
-                linewidth=2.5 if ours else 1.5,
-                color="#1f77b4" if ours else ("#d62728", "#7f7f7f")[at - 1],
+                linewidth=2.5 if color == COLORS[0] else 1.5,
+                color=color,
                 label=name,
             )
         axis.set_title(title, loc="left")

@@ -1,11 +1,12 @@
-"""KernelSVC beside scikit-learn's SVC and Intel's, on deskewed MNIST, in one run.
+"""Compare KernelSVC with the SVC of scikit-learn and of Intel's extension, on deskewed MNIST.
 
     pip install -e '.[bench]'
     python -m benchmarks.kernel_svc
 
-Each machine fits 60,000 x 784 two times, in turns, and predicts the 10,000 test images five
-times, each time in a process of its own. Writes the table ``benchmarks/kernel_svc.md`` and the
-chart ``benchmarks/kernel_svc.png``. Takes about ten minutes on two cores.
+Each implementation in turn fits the 60,000 training images, twice, in separate processes. The first
+process also predicts the 10,000 test images five times. Writes the table
+``benchmarks/kernel_svc.md`` and the chart ``benchmarks/kernel_svc.png``. Takes about ten minutes on
+two cores.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.peers import PROBLEM, available, run
+from benchmarks.peers import PARAMETERS, available, run
 from mnist_svm import Deskew, load_dataset
 
 HERE = Path(__file__).parent
@@ -38,18 +39,18 @@ def main() -> None:
         save_deskewed(Path(folder))
         for turn in range(FITS):
             for name in names:
-                # The first fit's machine predicts; that of the second would do the same.
+                # Both fits give the same model: predict with the first.
                 result = run(name, Path(folder), predictions=0 if turn else PREDICTIONS)
                 results[name].append(result)
                 print(f"{name:24} fit {result['fit']:6.1f} s", flush=True)
-    table = table_of(results)
+    table = format_table(results)
     print(table)
     (HERE / "kernel_svc.md").write_text(table)
     chart(results).savefig(HERE / "kernel_svc.png", dpi=120)
 
 
 def save_deskewed(folder: Path) -> None:
-    """The arrays that all machines get: deskewed pixels, float32, 0-255."""
+    """Save deskewed pixels, float32, 0-255, and labels for all implementations."""
     for split, suffix in (("train", ""), ("test", "_test")):
         dataset = load_dataset("mnist", split=split)
         np.save(folder / f"X{suffix}.npy", Deskew().fit_transform(dataset.X))
@@ -57,35 +58,36 @@ def save_deskewed(folder: Path) -> None:
 
 
 def fit_seconds(results: list[dict]) -> float:
-    """The median over the fits."""
+    """Return the median over the fits."""
     return median(result["fit"] for result in results)
 
 
 def predict_seconds(results: list[dict]) -> float:
-    """The median over the predictions."""
+    """Return the median over the predictions."""
     return median(results[0]["predict"])
 
 
-def table_of(results: dict[str, list[dict]]) -> str:
-    """The figures in Markdown."""
-    ours, *peers = results
-    reference = results.get("sklearn.svm.SVC", results[ours])[0]["objectives"]
+def format_table(results: dict[str, list[dict]]) -> str:
+    """Return the results as a Markdown table."""
+    own, *peers = results
+    reference = results.get("sklearn.svm.SVC", results[own])[0]["objectives"]
     rows = []
-    for name, of in results.items():
-        fit, predict = fit_seconds(of), predict_seconds(of)
-        apart = np.abs(np.array(of[0]["objectives"]) / reference - 1).max()
+    for name, runs in results.items():
+        fit, predict = fit_seconds(runs), predict_seconds(runs)
+        difference = np.abs(np.array(runs[0]["objectives"]) / reference - 1).max()
         rows.append(
             f"| `{name}` | {fit:.1f} s | {predict:.2f} s "
-            f"| {max(r['peak'] for r in of) / 2**20:,.0f} MiB | {of[0]['support_vectors']:,} "
-            f"| {sum(of[0]['objectives']):.3f} | {apart:.0e} | {of[0]['accuracy']:.2%} |"
+            f"| {max(result['peak'] for result in runs) / 2**20:,.0f} MiB "
+            f"| {runs[0]['support_vectors']:,} | {sum(runs[0]['objectives']):.3f} "
+            f"| {difference:.0e} | {runs[0]['accuracy']:.2%} |"
         )
     ratios = [
-        f"| `{peer}` / ours | {fit_seconds(results[peer]) / fit_seconds(results[ours]):.1f} "
-        f"| {predict_seconds(results[peer]) / predict_seconds(results[ours]):.1f} "
-        f"| {results[peer][0]['peak'] / results[ours][0]['peak']:.1f} | | | | |"
+        f"| `{peer}` / ours | {fit_seconds(results[peer]) / fit_seconds(results[own]):.1f} "
+        f"| {predict_seconds(results[peer]) / predict_seconds(results[own]):.1f} "
+        f"| {results[peer][0]['peak'] / results[own][0]['peak']:.1f} | | | | |"
         for peer in peers
     ]
-    parameters = ", ".join(f"{key}={value!r}" for key, value in PROBLEM.items())
+    parameters = ", ".join(f"{key}={value!r}" for key, value in PARAMETERS.items())
     head = "fit, predict, peak memory, support vectors, dual objective, differs by, accuracy"
     return "\n".join(
         [
@@ -93,8 +95,8 @@ def table_of(results: dict[str, list[dict]]) -> str:
             f"medians of {FITS} fits and of {PREDICTIONS} predictions of 10,000 images, in one run",
             "of `python -m benchmarks.kernel_svc`.",
             "Memory is the peak of the process, with the data (180 MiB) and all libraries.",
-            "The objective is the sum over the 45 pairs; beside it, the largest relative",
-            "difference of any pair's from that of `sklearn.svm.SVC`.",
+            'The dual objective is the sum over the 45 pairs; "differs by" is the largest relative',
+            "difference of a pair from `sklearn.svm.SVC`.",
             "",
             f"| | {head.replace(', ', ' | ')} |",
             "|---" * 8 + "|",
@@ -106,11 +108,11 @@ def table_of(results: dict[str, list[dict]]) -> str:
 
 
 def chart(results: dict[str, list[dict]]) -> plt.Figure:
-    """Bars of fit and predict seconds."""
+    """Return a bar chart of the seconds to fit and to predict."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
     parts = (("fit 60,000 images", fit_seconds), ("predict 10,000 images", predict_seconds))
     for axis, (title, seconds_of) in zip(axes, parts, strict=True):
-        seconds = [seconds_of(of) for of in results.values()]
+        seconds = [seconds_of(runs) for runs in results.values()]
         colors = ["#1f77b4"] + ["#b0b0b0"] * (len(seconds) - 1)
         bars = axis.barh(list(results), seconds, color=colors)
         labels = [f"{s:.2f} s" if s < 3 else f"{s:.1f} s" for s in seconds]
