@@ -1,11 +1,11 @@
-"""Train on every image of MNIST and changed copies of each: one and two million points.
+"""Train on MNIST and virtual copies of each image: one and two million points.
 
     python -m benchmarks.large
-    python -m benchmarks.large --copies 4 --limit 3000      a trial; writes no table
+    python -m benchmarks.large --copies 4 --limit 3000      a quick test; writes no table
 
-Each training is interrupted with Ctrl-C after some rounds of the fit to all points, and goes on by
-the same command. Beside them stands a training without copies, in the same run. Each is a process
-of its own: what a user starts, with all that it takes. Writes ``benchmarks/large.md``.
+Each training with copies is interrupted with Ctrl-C after some rounds of the last fit, and resumed
+with the same command. A training without copies is for comparison. Each is a process of the CLI.
+Writes ``benchmarks/large.md``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from mnist_svm.svm.fitted import fitted_svcs
 HERE = Path(__file__).parent
 TICK_SECONDS = 0.02
 
-# Of the fit to all points, before it is interrupted.
+# Rounds of the last fit before the interruption, and the exit code after it.
 ROUNDS = 3
-INTERRUPTED = 130
+EXIT_CODE = 130
 
 COLUMNS = [
     "training",
@@ -50,19 +50,19 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Run:
-    """A process that has ended.
+    """A finished process.
 
     Attributes
     ----------
-    code : its exit code.
-    said : what it printed.
-    seconds : from its start to its end.
-    peak : bytes in memory at its peak, mapped files among them, as the system counted.
-    anonymous : the most bytes beside mapped files that were seen, fifty times a second.
+    exit_code : int
+    stdout : str
+    seconds : run time.
+    peak : peak resident memory in bytes, with mapped files.
+    anonymous : peak resident memory in bytes without mapped files, sampled 50 times a second.
     """
 
-    code: int
-    said: str
+    exit_code: int
+    stdout: str
     seconds: float
     peak: int
     anonymous: int
@@ -72,32 +72,36 @@ def main() -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, nargs="+", default=[16, 33])
-    parser.add_argument("--limit", type=int, help="train on that many images")
-    given = parser.parse_args()
-    options = ["--recipe", "gradient", *(["--limit", str(given.limit)] if given.limit else [])]
-    # The working folder is to be on a disk, which a folder for temporary files need not be.
+    parser.add_argument("--limit", type=int, help="number of images to train on")
+    arguments = parser.parse_args()
+    options = [
+        "--recipe",
+        "gradient",
+        *(["--limit", str(arguments.limit)] if arguments.limit else []),
+    ]
+    # Not the default folder for temporary files, which may be in memory.
     with tempfile.TemporaryDirectory(dir=HERE) as folder:
         model = Path(folder) / "model.joblib"
         rows = [_row("images alone", model, [_finished(_train(model, options))])]
         print(rows[-1], flush=True)
-        rows += [_with_copies(model, options, copies) for copies in given.copies]
-    told = (
-        f"The trainings with copies were interrupted with Ctrl-C, {ROUNDS} rounds into the fit to "
-        "all points, and went on by the same command: before + after. Memory is the larger of both."
+        rows += [_with_copies(model, options, copies) for copies in arguments.copies]
+    note = (
+        f"The trainings with copies were interrupted with Ctrl-C in round {ROUNDS} of the last fit "
+        "and resumed with the same command: times before + after. Memory is the larger of both."
     )
     table = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}", *rows]
-    if not given.limit:
-        what = f"Recipe `gradient` on {os.cpu_count()} cores, by `python -m benchmarks.large`."
-        (HERE / "large.md").write_text("\n".join([what, "", *table, "", told, ""]))
+    if not arguments.limit:
+        title = f"Recipe `gradient` on {os.cpu_count()} cores, by `python -m benchmarks.large`."
+        (HERE / "large.md").write_text("\n".join([title, "", *table, "", note, ""]))
 
 
 def _with_copies(model: Path, options: list[str], copies: int) -> str:
-    """A training that is interrupted, and goes on."""
+    """A row for a training that is interrupted and resumed."""
     options = [*options, "--virtual-copies", str(copies)]
     interrupter = Interrupter(Path(f"{model}.work"))
     first = _train(model, options, interrupter)
-    if first.code != INTERRUPTED:
-        sys.exit(f"ended with {first.code} before {ROUNDS} rounds: {first.said}")
+    if first.exit_code != EXIT_CODE:
+        sys.exit(f"ended with {first.exit_code} before {ROUNDS} rounds: {first.stdout}")
     parts = [first, _finished(_train(model, options))]
     row = _row(f"{copies} copies of each", model, parts, interrupter.features)
     print(row, flush=True)
@@ -105,17 +109,17 @@ def _with_copies(model: Path, options: list[str], copies: int) -> str:
 
 
 class Interrupter:
-    """Presses Ctrl-C once a checkpoint has been replaced often enough.
+    """Interrupts a training once its checkpoint has been written a number of times.
 
     Parameters
     ----------
     folder : Path
-        The training's working folder.
+        Work folder of the training.
 
     Attributes
     ----------
     features : int
-        Bytes of the file of features.
+        Size of the file of features in bytes.
     """
 
     features = 0
@@ -123,24 +127,24 @@ class Interrupter:
     def __init__(self, folder: Path) -> None:
         self._features = folder / "features.npy"
         self._checkpoint = folder / "all.npz"
-        self._seen: set[int] = set()
+        self._write_times: set[int] = set()
 
     def __call__(self, pid: int) -> None:
-        """Look at the files, and act."""
+        """Check the checkpoint; interrupt the process if it is time."""
         with suppress(FileNotFoundError):
-            replaced = self._checkpoint.stat().st_mtime_ns
+            written = self._checkpoint.stat().st_mtime_ns
             self.features = self._features.stat().st_size
-            if replaced not in self._seen and len(self._seen) + 1 == ROUNDS:
+            if written not in self._write_times and len(self._write_times) + 1 == ROUNDS:
                 os.kill(pid, signal.SIGINT)
-            self._seen.add(replaced)
+            self._write_times.add(written)
 
 
 def _train(
     model: Path,
     options: list[str],
-    look: Callable[[int], None] = lambda pid: None,
+    watch: Callable[[int], None] = lambda pid: None,
 ) -> Run:
-    """A training, looked at while it runs."""
+    """Run a training; call `watch` with its process id while it runs."""
     command = [sys.executable, "-m", "mnist_svm", "train", *options, "-o", str(model), "--json"]
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -148,7 +152,7 @@ def _train(
         stdout=subprocess.PIPE,
         text=True,
         cwd=HERE.parent,
-        # A shell in the background hands on that Ctrl-C is ignored.
+        # Processes in the background of a shell inherit that Ctrl-C is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     anonymous = 0
@@ -157,7 +161,7 @@ def _train(
         if ended:
             break
         anonymous = max(anonymous, _anonymous(process.pid))
-        look(process.pid)
+        watch(process.pid)
         time.sleep(TICK_SECONDS)
     seconds = time.perf_counter() - start
     assert process.stdout is not None
@@ -167,30 +171,30 @@ def _train(
 
 
 def _anonymous(pid: int) -> int:
-    """Bytes in memory that are of no file."""
-    found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) * 1024 if found else 0
+    """Resident memory of a process in bytes, without mapped files."""
+    match = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1]) * 1024 if match else 0
 
 
 def _finished(run: Run) -> Run:
-    if run.code:
-        sys.exit(f"a training ended with {run.code}")
+    if run.exit_code:
+        sys.exit(f"a training ended with {run.exit_code}")
     return run
 
 
 def _row(name: str, model: Path, parts: list[Run], features: int = 0) -> str:
-    """What a training came to, in one part or several."""
-    trained = json.loads(parts[-1].said)
-    (machine,) = fitted_svcs(load_model(model).pipeline)
+    """A row for a training, in one part or several."""
+    trained = json.loads(parts[-1].stdout)
+    (svc,) = fitted_svcs(load_model(model).pipeline)
     evaluated = _evaluated(model)
     cells = [
         name,
-        f"{machine.shape_fit_[0]:,}",
+        f"{svc.shape_fit_[0]:,}",
         f"{features / 1e6:,.0f} MB" if features else "",
         " + ".join(f"{part.seconds:,.0f}" for part in parts) + " s",
         f"{max(part.peak for part in parts) / 2**30:.1f} GiB",
         f"{max(part.anonymous for part in parts) / 2**30:.1f} GiB",
-        f"{len(machine.fit_log_)}",
+        f"{len(svc.fit_log_)}",
         f"{trained['support_vectors']:,}",
         f"{evaluated['errors']} of {evaluated['n']:,}",
     ]

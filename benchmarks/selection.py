@@ -1,13 +1,12 @@
 """Choose the parameters of the recipes by cross-validation on the training images.
 
-    python -m benchmarks.selection             all of them, an hour on two cores
-    python -m benchmarks.selection gradient    one of them
+    python -m benchmarks.selection             all recipes, an hour on two cores
+    python -m benchmarks.selection gradient    one recipe
 
-Five stratified folds over all 60,000 training images of MNIST, for the slow recipe ``virtual`` the
-first two of them; the test set is not read. Each recipe has a table of its own,
-``benchmarks/select_NAME.md``, sorted by errors. Beside the errors stands the log loss of the
-confidences, which tells candidates apart that chance puts in one order or the other: the
-difference of two counts near 250 has a standard deviation of about 10.
+Five stratified folds of all 60,000 training images of MNIST, or two of them for the slow recipe
+``virtual``; the test set is not used. Writes a table per recipe, ``benchmarks/select_NAME.md``,
+sorted by errors. It also has the log loss of the confidences, which separates candidates better:
+the difference of two error counts near 250 has a standard deviation of about 10.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ from mnist_svm.features.distort import Distortion
 from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import RECIPES
 
-# What a candidate is, its confidences in each class for all images, and the minutes it took.
-Measured = tuple[str, np.ndarray, float]
+# Description of a candidate, its confidences for all images, and the minutes it took.
+Result = tuple[str, np.ndarray, float]
 
-# Rows to train on, and rows to read.
+# Rows of the training and of the test part.
 Fold = tuple[np.ndarray, np.ndarray]
 
 FOLDS = StratifiedKFold(n_splits=5, shuffle=True, random_state=0)
 FOLDS_OF = {"virtual": 2}
 
-# Each candidate is the recipe as it is, but for these parameters of its pipeline.
+# Candidates: changes of the parameters of the recipe's pipeline.
 CANDIDATES: dict[str, list[dict[str, Any]]] = {
-    # coef0 stays 1: only its ratio to gamma matters, given C. From the recipe's gamma on, only
-    # chance tells one from another.
+    # coef0 stays 1: for a given C, only its ratio to gamma matters. From the recipe's gamma on,
+    # differences are not significant.
     "poly4": [
         {"contrast": "passthrough", "svm__gamma": "scale"},
         {"svm__gamma": "scale"},
@@ -80,7 +79,7 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
-# For the first view of `virtual`, without copies: image and kernel.
+# Changes of the first view of `virtual`, without copies: image and kernel.
 PIXELS: list[dict[str, Any]] = [
     {"normalize": Deskew()},
     {"normalize__upright": False},
@@ -92,7 +91,7 @@ PIXELS: list[dict[str, Any]] = [
     {"svm__C": 2e-6},
     {"svm__C": 1.0},
 ]
-# For the first view of a recipe with copies.
+# Changes of the first view of a recipe with copies.
 COPIES: dict[str, list[dict[str, Any]]] = {
     "virtual": [
         {"copies": 8},
@@ -107,14 +106,15 @@ COPIES: dict[str, list[dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Measure the candidates of the recipes that are named, or of all, and write their tables."""
+    """Evaluate the candidates of the named recipes, or of all, and write their tables."""
     train = load_dataset("mnist", split="train")
     for name in sys.argv[1:] or RECIPES:
         folds = list(FOLDS.split(train.X, train.labels))[: FOLDS_OF.get(name, 5)]
         labels = _labels(train, folds)
-        measured = {"virtual": _of_pixels, "best": _of_copies}.get(name, _of_changes)
+        evaluations = {"virtual": _evaluate_pixels, "best": _evaluate_copies}
+        evaluate = evaluations.get(name, _evaluate_changes)
         rows = []
-        for candidate, confidences, minutes in measured(name, train, folds):
+        for candidate, confidences, minutes in evaluate(name, train, folds):
             errors = int(np.count_nonzero(confidences.argmax(axis=1) != labels))
             loss = log_loss(labels, confidences)
             rows.append((errors, loss, f"| {candidate} | {errors} | {loss:.5f} | {minutes:.1f} |"))
@@ -132,56 +132,56 @@ def main() -> None:
         Path(__file__).with_name(f"select_{name}.md").write_text("\n".join(table))
 
 
-def _of_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
+def _evaluate_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
     """The recipe with each of its changes."""
     for changes in CANDIDATES[name]:
         pipeline = RECIPES[name].pipeline(calibrate=False).set_params(**changes)
-        yield _told(**changes) or "the recipe", *_cross_validated(pipeline, train, folds)
+        yield _describe(**changes) or "the recipe", *_cross_validated(pipeline, train, folds)
 
 
-def _of_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
-    """The first view of the recipe with changes, without copies; then what `_of_copies` gives."""
+def _evaluate_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
+    """The first view of the recipe with changes, without copies; then `_evaluate_copies`."""
     for changes in [{}, *PIXELS]:
-        machine = clone(_machines(name)["sized"].estimator).set_params(**changes)
-        told = _told("sized alone", "no copies", **changes)
-        yield told, *_cross_validated(machine, train, folds)
-    yield _of_normalized(name, train, folds)
-    yield from _of_copies(name, train, folds)
+        svc = clone(_svcs(name)["sized"].estimator).set_params(**changes)
+        description = _describe("sized alone", "no copies", **changes)
+        yield description, *_cross_validated(svc, train, folds)
+    yield _evaluate_normalized(name, train, folds)
+    yield from _evaluate_copies(name, train, folds)
 
 
-def _of_normalized(name: str, train: Dataset, folds: list[Fold]) -> Measured:
+def _evaluate_normalized(name: str, train: Dataset, folds: list[Fold]) -> Result:
     """The first view of the recipe with copies that are distorted after size normalisation."""
-    machine = _machines(name)["sized"]
-    normalize, *rest = machine.estimator.steps
-    machine.set_params(estimator=Pipeline(rest), copies=8)
-    told = _told("sized alone", "copies of normalised images", copies=8)
-    whole = Pipeline([normalize, ("virtual", machine)])
-    return told, *_cross_validated(whole, train, folds)
+    svc = _svcs(name)["sized"]
+    normalize, *rest = svc.estimator.steps
+    svc.set_params(estimator=Pipeline(rest), copies=8)
+    description = _describe("sized alone", "copies of normalised images", copies=8)
+    whole = Pipeline([normalize, ("virtual", svc)])
+    return description, *_cross_validated(whole, train, folds)
 
 
-def _of_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
+def _evaluate_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
     """The first view of the recipe with other copies, then all views."""
     for changes in COPIES[name]:
-        machine = _machines(name)["sized"].set_params(**changes)
-        yield _told("sized alone", **changes), *_cross_validated(machine, train, folds)
-    yield from _of_views(name, train, folds)
+        svc = _svcs(name)["sized"].set_params(**changes)
+        yield _describe("sized alone", **changes), *_cross_validated(svc, train, folds)
+    yield from _evaluate_views(name, train, folds)
 
 
-def _of_views(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured]:
-    """Each view of the digit alone, and all ways to make one answer of several."""
+def _evaluate_views(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
+    """Each view of the digit alone, and ways to combine several views."""
     of_views, minutes_of_views = {}, {}
-    for view, machine in _machines(name).items():
-        confidences, minutes = _cross_validated(machine, train, folds)
+    for view, svc in _svcs(name).items():
+        confidences, minutes = _cross_validated(svc, train, folds)
         of_views[view], minutes_of_views[view] = confidences, minutes
         yield f"{view} alone", confidences, minutes
     for k in range(2, len(of_views) + 1):
         for views in combinations(of_views, k):
             several = np.array([of_views[view] for view in views])
             minutes = sum(minutes_of_views[view] for view in views)
-            told = f"average of {', '.join(views)}" if k < len(of_views) else "the recipe"
-            yield told, several.mean(axis=0), minutes
+            description = f"average of {', '.join(views)}" if k < len(of_views) else "the recipe"
+            yield description, several.mean(axis=0), minutes
     votes = np.eye(several.shape[2])[several.argmax(axis=2)].mean(axis=0)
-    # A vote of 0 would have an infinite log loss. Ties go to the surer.
+    # Mix in the average: it avoids an infinite log loss, and breaks ties.
     yield "majority vote of all", 0.99 * votes + 0.01 * several.mean(axis=0), minutes
     logits = np.log(np.concatenate(several, axis=1).clip(1e-6))
     learner = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
@@ -192,29 +192,29 @@ def _of_views(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Measured
 
 
 def _labels(train: Dataset, folds: list[Fold]) -> np.ndarray:
-    """Of the images that are read, fold after fold."""
-    return np.concatenate([train.labels[read] for _, read in folds])
+    """Labels of the test parts, fold after fold."""
+    return np.concatenate([train.labels[test] for _, test in folds])
 
 
-def _machines(name: str) -> dict[str, BaseEstimator]:
+def _svcs(name: str) -> dict[str, BaseEstimator]:
     return dict(RECIPES[name].pipeline(calibrate=False)["average"].estimators)
 
 
 def _cross_validated(
     pipeline: BaseEstimator, train: Dataset, folds: list[Fold]
 ) -> tuple[np.ndarray, float]:
-    """Confidences of machines that have not seen the image, fold after fold, and the minutes."""
+    """Confidences for the test parts, fold after fold, and the minutes it took."""
     start = time.perf_counter()
     confidences = [
-        clone(pipeline).fit(train.X[known], train.labels[known]).predict_proba(train.X[unknown])
-        for known, unknown in folds
+        clone(pipeline).fit(train.X[fitted], train.labels[fitted]).predict_proba(train.X[test])
+        for fitted, test in folds
     ]
     return np.concatenate(confidences), (time.perf_counter() - start) / 60
 
 
-def _told(*what: str, **changes: Any) -> str:
+def _describe(*parts: str, **changes: Any) -> str:
     return ", ".join(
-        [*what, *(f"{key.replace('__', ' ')} {value}" for key, value in changes.items())]
+        [*parts, *(f"{key.replace('__', ' ')} {value}" for key, value in changes.items())]
     )
 
 
