@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -249,7 +250,7 @@ def _write_features(
     """Compute the features that the file does not have yet."""
     shards = list(samples.shards())
 
-    def compute(start: int, parallel: Workers) -> Iterator[Array]:
+    def compute(start: int, parallel: Workers) -> Generator[Array, None, None]:
         n_done = start
         batch = shards[work.steps :][:SHARDS_PER_SYNC]
         for features in parallel(delayed(samples.features)(shard) for shard in batch):
@@ -260,7 +261,9 @@ def _write_features(
     with threads(n_jobs) as parallel:
         while work.steps < len(shards):
             start = sum(shard.stop - shard.start for shard in shards[: work.steps])
-            file.extend(start, compute(start, parallel))
+            # joblib's iterator must be closed in this thread, even if the disk is full.
+            with closing(compute(start, parallel)) as blocks:
+                file.extend(start, blocks)
             work.record(min(work.steps + SHARDS_PER_SYNC, len(shards)))
 
 
