@@ -13,13 +13,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.serve import routes
 from mnist_svm.serve.limits import LimitsMiddleware
 from mnist_svm.serve.observability import Metrics, ObservabilityMiddleware
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.responses import INTERNAL_ERROR, error_response
+from mnist_svm.serve.schemas import VERSION
 from mnist_svm.serve.settings import Settings
 from mnist_svm.serve.web_page import add_pages
 
@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
     app = FastAPI(
         title="mnist-svm",
-        version=__version__,
+        version=VERSION,
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         docs_url=None,

@@ -68,7 +68,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header; ignore trailers, of which there may be millions."""
+        """Store a header, but no trailers, because a client may send millions."""
         if self._is_in_headers:
             super().on_header(name, value)
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.recognition.results import DigitReading, PageReading, Row, row_text
 from mnist_svm.serve import schemas
@@ -39,7 +38,7 @@ def model_card(recognizer: Recognizer) -> schemas.ModelCard:
     """Describe a model for responses."""
     return schemas.ModelCard(
         name=recognizer.model.info.recipe,
-        version=__version__,
+        version=schemas.VERSION,
         classes=recognizer.classes.tolist(),
     )
 
@@ -122,10 +121,10 @@ async def info(request: Request) -> Response:
         **error_responses(401),
     },
 )
-async def metrics(request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Return the sums over all workers, in Prometheus text format."""
-    state_metrics: Metrics = request.state.metrics
-    return state_metrics.response()
+    metrics: Metrics = request.state.metrics
+    return metrics.response()
 
 
 @probes.get("/health", summary="Liveness probe", response_model=schemas.Status)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE
 from mnist_svm.serve.settings import MAX_ARRAYS
+
+VERSION = version("mnist-svm")
 
 # Lengths of lists. Validation stops at the first error, because a body may have millions.
 _one = Field(min_length=1, max_length=1, fail_fast=True)

@@ -164,7 +164,7 @@ def little_memory(server: Server, most: int = 64 * MIB) -> Iterator[None]:
 
 
 def squares(side: int) -> bytes:
-    """Return a small file with so many blobs that reading it as a page takes long."""
+    """Return a small file whose thousands of blobs take long to read as a page."""
     dots = np.random.default_rng(0).random((side, side)) < 0.3
     return encode_image(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
 

@@ -38,7 +38,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def page() -> bytes:
-    """A picture with so many blobs that reading it takes a while."""
+    """A picture whose many blobs take a while to read."""
     dots = np.random.default_rng(0).random((70, 70)) < 0.3
     return encode_image(Image.fromarray(np.kron(dots, np.ones((4, 4), dtype=bool))), "PNG")
 

@@ -194,7 +194,7 @@ let dragTimer;
 function setDragging(isDragging) {
   clearTimeout(dragTimer);
   document.body.classList.toggle("dragging", isDragging);
-  // No event tells reliably that the pointer has left the window.
+  // There is no reliable event for a pointer that leaves the window.
   if (isDragging) dragTimer = setTimeout(() => setDragging(false), DRAG_TIMEOUT_MS);
 }
 addEventListener("dragover", (event) => {
