@@ -2,8 +2,8 @@
 
     python -m tools.serve_screenshots
 
-One shows a drawn digit, the other a row of ``docs/page.jpg``. Needs the extra `dev` and the commands
-chromium and chromedriver.
+One shows a drawn digit, the other a row of ``docs/page.jpg``. Needs the extra `dev` and the
+commands chromium and chromedriver.
 """
 
 from __future__ import annotations
