@@ -18,7 +18,7 @@ def recipes_command(as_json: bool) -> None:
     """List the recipes of `train`.
 
     The error rates are those of cross-validation on MNIST's training images, which selected the
-    parameters, and those on the 10,000 test images. Times were measured on the 2-core computer
+    parameters, and those on the 10,000 test images. Times were result on the 2-core computer
     described in the README.
 
     \b
@@ -43,14 +43,14 @@ def recipes_command(as_json: bool) -> None:
 
 
 def _row(recipe: Recipe) -> tuple[str, ...]:
-    validation, measured = recipe.cross_validation, recipe.measured
+    validation, result = recipe.cross_validation, recipe.test_result
     return (
         recipe.name,
         f"{validation.errors / validation.n:.2%}",
-        f"{measured.errors / measured.n:.2%} ({measured.errors})",
-        f"{measured.seconds:.0f} s",
-        f"{measured.megabytes:.1f} MB",
-        f"{measured.images_per_second:,} images/s",
+        f"{result.errors / result.n:.2%} ({result.errors})",
+        f"{result.seconds:.0f} s",
+        f"{result.megabytes:.1f} MB",
+        f"{result.images_per_second:,} images/s",
     )
 
 
@@ -60,5 +60,5 @@ def _json_object(recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "parameters": asdict(recipe.defaults),
         "cross_validation": asdict(recipe.cross_validation),
-        "measured": asdict(recipe.measured),
+        "test_result": asdict(recipe.test_result),
     }

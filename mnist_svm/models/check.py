@@ -1,13 +1,13 @@
-"""Whether a pipeline read from a file is one that can be used.
+"""Check that a pipeline read from a file can be used.
 
-An unpickler that resolves few names keeps a file from running code, but not from holding a
-damaged or nonsensical model. Here every part is asked whether it is fitted, has the types that its
-methods take at their word, and gives as many columns as the next part wants.
+The restricted unpickler keeps a file from running code, but not from holding a damaged or
+inconsistent model. Here each step is checked: that it is fitted, that its attributes have the types
+and ranges that its methods rely on, and that it outputs as many columns as the next step takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite, prod
 from typing import Any
 
@@ -16,7 +16,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 
-from mnist_svm.constants import N_PIXELS
+from mnist_svm.constants import N_PIXELS, Array
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew
@@ -27,154 +27,155 @@ from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.kernels import KERNELS
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
-# A degree beyond any use would take forever.
+# Higher degrees are of no use and could take forever.
 MAX_DEGREE = 100
 
-# Types that support vectors are kept in.
-VECTOR_TYPES = ("uint8", "float32")
+SUPPORT_VECTOR_DTYPES = ("uint8", "float32")
 
 
-class _UnsoundError(Exception):
-    """Says what is wrong with a part."""
+class _InvalidStepError(Exception):
+    """Its message says what is wrong with a step."""
 
 
-def find_pipeline_fault(pipeline: Any) -> str | None:
-    """What keeps a loaded pipeline from being used.
+def find_pipeline_fault(pipeline: object) -> str | None:
+    """Return why a loaded pipeline cannot be used, on one line, or None if it can.
 
     Parameters
     ----------
-    pipeline : any object that a model file may hold
+    pipeline : object
+        Any object that the unpickler can build.
 
     Returns
     -------
     str or None
-        One line; None if nothing is wrong.
     """
     if type(pipeline) is not Pipeline:
-        return "it holds no pipeline"
+        return "it contains no pipeline"
     try:
-        _classifier(pipeline, N_PIXELS)
-    except _UnsoundError as fault:
+        _check_classifier(pipeline, N_PIXELS)
+    except _InvalidStepError as fault:
         return str(fault)
     except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
         return f"its pipeline is incomplete ({type(error).__name__} {error})".splitlines()[0][:150]
     return None
 
 
-def _require(sound: object, part: Any) -> None:
-    if not sound:
-        msg = f"the parts of its {type(part).__name__} do not fit together"
-        raise _UnsoundError(msg)
+def _require(valid: object, step: object) -> None:
+    if not valid:
+        msg = f"the attributes of its {type(step).__name__} are inconsistent"
+        raise _InvalidStepError(msg)
 
 
-def _classifier(part: Any, width: int) -> Any:
-    """Check what predicts from so many columns; gives the classes it knows."""
-    _require(not _overrides(part), part)
-    check: Callable[[Any, int], Any] = _asked(_CLASSIFIERS, part, "reads digits")
-    return check(part, width)
+def _check_classifier(step: object, n_columns: int) -> Array:
+    """Check a classifier of samples with `n_columns` columns; return its classes."""
+    classes: Array = _checker(_CLASSIFIERS, step, "a classifier")(step, n_columns)
+    return classes
 
 
-def _transformer(part: Any, width: int) -> int:
-    """Check what transforms so many columns; gives how many come out."""
-    _require(not _overrides(part), part)
-    check: Callable[[Any, int], int] = _asked(_TRANSFORMERS, part, "transforms images")
-    return check(part, width)
+def _check_transformer(step: object, n_columns: int) -> int:
+    """Check a transformer of samples with `n_columns` columns; return its number of outputs."""
+    n_outputs: int = _checker(_TRANSFORMERS, step, "a transformer")(step, n_columns)
+    return n_outputs
 
 
-def _asked(known: dict[type, Any], part: Any, deed: str) -> Any:
-    if type(part) not in known:
-        msg = f"it has a {type(part).__name__} where something that {deed} belongs"
-        raise _UnsoundError(msg)
-    return known[type(part)]
+def _checker(checkers: Mapping[type, Any], step: object, expected: str) -> Any:
+    if type(step) not in checkers:
+        msg = f"it has {type(step).__name__} in place of {expected}"
+        raise _InvalidStepError(msg)
+    _require(not _overrides(step), step)
+    return checkers[type(step)]
 
 
-def _overrides(part: Any) -> bool:
-    """Whether an object hides methods or properties of its class behind data of its own."""
-    return any(hasattr(type(part), name) for name in vars(part))
+def _overrides(step: object) -> bool:
+    """Return whether instance attributes hide methods or properties of the class."""
+    return any(hasattr(type(step), name) for name in vars(step))
 
 
-def _pipeline(pipeline: Pipeline, width: int) -> Any:
+def _pipeline(pipeline: Pipeline, n_columns: int) -> Array:
     *transformers, (_, classifier) = pipeline.steps
     for _, transformer in transformers:
-        width = _transformer(transformer, width)
-    return _classifier(classifier, width)
+        n_columns = _check_transformer(transformer, n_columns)
+    return _check_classifier(classifier, n_columns)
 
 
-def _virtual(virtual: VirtualSupportVectors, width: int) -> Any:
-    classes = _classifier(virtual.estimator_, width)
-    _require(virtual.n_features_in_ == width and _equal(virtual.classes_, classes), virtual)
-    return virtual.classes_
+def _virtual(virtual: VirtualSupportVectors, n_columns: int) -> Array:
+    classes = _check_classifier(virtual.estimator_, n_columns)
+    _require(virtual.n_features_in_ == n_columns and _equal(virtual.classes_, classes), virtual)
+    return classes
 
 
-def _calibrated(calibrated: Calibrated, width: int) -> Any:
-    classes = _classifier(calibrated.estimator_, width)
-    temperature, fits = calibrated.temperature_, calibrated.n_features_in_ == width
-    _require(fits and _equal(calibrated.classes_, classes), calibrated)
+def _calibrated(calibrated: Calibrated, n_columns: int) -> Array:
+    classes = _check_classifier(calibrated.estimator_, n_columns)
+    temperature, same_width = calibrated.temperature_, calibrated.n_features_in_ == n_columns
+    _require(same_width and _equal(calibrated.classes_, classes), calibrated)
     _require(type(temperature) is float and temperature > 0 and isfinite(temperature), calibrated)
     return classes
 
 
-def _vote(vote: VotingClassifier, width: int) -> Any:
+def _vote(vote: VotingClassifier, n_columns: int) -> Array:
     encoder = vote.le_
     _require(type(encoder) is LabelEncoder and not _overrides(encoder), vote)
     _require((vote.voting, vote.weights, vote.n_jobs) == ("soft", None, None), vote)
     _require(_is_array(vote.classes_, np.int64, (len(vote.classes_),)), vote)
-    # The machines know the classes by their numbers.
-    codes = np.arange(len(vote.classes_))
-    known = [_classifier(machine, width) for machine in vote.estimators_]
-    _require(known and all(_equal(classes, codes) for classes in known), vote)
+    # VotingClassifier fits its estimators to class indices.
+    indices = np.arange(len(vote.classes_))
+    classes = [_check_classifier(estimator, n_columns) for estimator in vote.estimators_]
+    _require(classes and all(_equal(labels, indices) for labels in classes), vote)
     _require(_equal(encoder.classes_, vote.classes_), vote)
-    return vote.classes_
+    return np.asarray(vote.classes_)
 
 
-def _image_part(part: Any, width: int) -> None:
-    """Check what all transformers of images have."""
-    part._check_parameters()  # noqa: SLF001 - one of ours, and the file is not trusted
-    shape, n_jobs = part.image_shape_, part.n_jobs
-    _require(n_jobs is None or (type(n_jobs) is int and n_jobs), part)
-    _require(type(shape) is tuple and len(shape) == 2, part)
-    _require(all(type(side) is int and side > 0 for side in shape), part)
-    _require(prod(shape) == width == part.n_features_in_, part)
+def _check_image_transformer(step: Any, n_columns: int) -> None:
+    """Check the attributes that all transformers of images share."""
+    step._check_parameters()  # noqa: SLF001 - `fit` checked them, but the file is not trusted
+    shape = step.image_shape_
+    _require(_is_n_jobs(step.n_jobs), step)
+    _require(type(shape) is tuple and len(shape) == 2, step)
+    _require(all(type(side) is int and side > 0 for side in shape), step)
+    _require(prod(shape) == n_columns == step.n_features_in_, step)
 
 
-def _same_shape(part: Blur | Deskew | NormalizeContrast, width: int) -> int:
-    _image_part(part, width)
-    return width
+def _same_shape(step: Blur | Deskew | NormalizeContrast, n_columns: int) -> int:
+    _check_image_transformer(step, n_columns)
+    return n_columns
 
 
-def _size(part: NormalizeSize, width: int) -> int:
-    _image_part(part, width)
-    _require(type(part.upright) is bool, part)
-    return part.side**2
+def _size(step: NormalizeSize, n_columns: int) -> int:
+    _check_image_transformer(step, n_columns)
+    _require(type(step.upright) is bool, step)
+    return step.side**2
 
 
-def _gradients(part: GradientFeatures, width: int) -> int:
-    _image_part(part, width)
-    return part.directions * part.grid**2
+def _gradients(step: GradientFeatures, n_columns: int) -> int:
+    _check_image_transformer(step, n_columns)
+    return step.directions * step.grid**2
 
 
-def _machine(svm: CoupledSVC, width: int) -> Any:
-    """Check that a machine's attributes have the types and shapes that `predict` needs."""
-    k, n = len(svm.classes_), len(svm.support_)
-    vectors = svm.support_vectors_
+def _svc(svc: CoupledSVC, n_columns: int) -> Array:
+    k, n = len(svc.classes_), len(svc.support_)
+    vectors = svc.support_vectors_
     arrays = [
-        (svm.classes_, np.int64, (k,)),
-        (svm.support_, np.int32, (n,)),
-        (svm.n_support_, np.int32, (k,)),
-        (vectors, vectors.dtype, (n, width)),
-        (svm.dual_coef_, np.float64, (k - 1, n)),
-        (svm.intercept_, np.float64, (k * (k - 1) // 2,)),
+        (svc.classes_, np.int64, (k,)),
+        (svc.support_, np.int32, (n,)),
+        (svc.n_support_, np.int32, (k,)),
+        (vectors, vectors.dtype, (n, n_columns)),
+        (svc.dual_coef_, np.float64, (k - 1, n)),
+        (svc.intercept_, np.float64, (k * (k - 1) // 2,)),
     ]
-    _require(k >= 2 and all(_is_array(*array) for array in arrays), svm)
-    _require(vectors.dtype.name in VECTOR_TYPES and svm.n_features_in_ == width, svm)
-    _require((svm.n_support_ >= 0).all() and svm.n_support_.sum(dtype=np.int64) == n, svm)
-    _require(svm.kernel in KERNELS and type(svm.kernel) is str, svm)
-    _require(type(svm.degree) is int and 0 <= svm.degree <= MAX_DEGREE, svm)
-    _require(all(type(value) in (int, float) for value in (svm.gamma_, svm.coef0)), svm)
-    _require((type(svm.shape_fit_), len(svm.shape_fit_)) == (tuple, 2), svm)
-    _require(all(type(side) is int for side in svm.shape_fit_), svm)
-    _require(svm.n_jobs is None or (type(svm.n_jobs) is int and svm.n_jobs), svm)
-    return svm.classes_
+    _require(k >= 2 and all(_is_array(*array) for array in arrays), svc)
+    _require(vectors.dtype.name in SUPPORT_VECTOR_DTYPES and svc.n_features_in_ == n_columns, svc)
+    _require((svc.n_support_ >= 0).all() and svc.n_support_.sum(dtype=np.int64) == n, svc)
+    _require(svc.kernel in KERNELS and type(svc.kernel) is str, svc)
+    _require(type(svc.degree) is int and 0 <= svc.degree <= MAX_DEGREE, svc)
+    _require(all(type(value) in (int, float) for value in (svc.gamma_, svc.coef0)), svc)
+    _require((type(svc.shape_fit_), len(svc.shape_fit_)) == (tuple, 2), svc)
+    _require(all(type(side) is int for side in svc.shape_fit_), svc)
+    _require(_is_n_jobs(svc.n_jobs), svc)
+    return np.asarray(svc.classes_)
+
+
+def _is_n_jobs(value: object) -> bool:
+    return value is None or (type(value) is int and value != 0)
 
 
 def _is_array(array: Any, dtype: Any, shape: tuple[int, ...]) -> bool:
@@ -186,18 +187,20 @@ def _is_array(array: Any, dtype: Any, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _equal(one: Any, other: Any) -> bool:
-    return type(one) is type(other) is np.ndarray and bool(np.array_equal(one, other))
+def _equal(first: Any, second: Any) -> bool:
+    return type(first) is type(second) is np.ndarray and bool(np.array_equal(first, second))
 
 
-_CLASSIFIERS: dict[type, Callable[[Any, int], Any]] = {
+# Each takes a step and its number of input columns: classifiers return their classes, transformers
+# their number of output columns.
+_CLASSIFIERS: Mapping[type, Callable[[Any, int], Array]] = {
     Calibrated: _calibrated,
-    CoupledSVC: _machine,
+    CoupledSVC: _svc,
     Pipeline: _pipeline,
     VirtualSupportVectors: _virtual,
     VotingClassifier: _vote,
 }
-_TRANSFORMERS: dict[type, Callable[[Any, int], int]] = {
+_TRANSFORMERS: Mapping[type, Callable[[Any, int], int]] = {
     Blur: _same_shape,
     Deskew: _same_shape,
     GradientFeatures: _gradients,

@@ -1,26 +1,26 @@
-"""Hyperparameters of a recipe."""
+"""Hyperparameters of the SVMs of a recipe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Of a parameter of a pipeline: a whole number, a real one, or whether.
+# Type of a pipeline parameter's value.
 Value = bool | int | float
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Hyperparameters of a kernel SVM.
+    """Hyperparameters of a kernel SVM, as in `mnist_svm.svm.classifier.KernelSVC`.
 
     Attributes
     ----------
     kernel : ``"poly"``, ``(gamma <x, z> + coef0) ** degree``, or ``"rbf"``,
-        ``exp(-gamma ||x - z||**2)``.
-    C : price of a margin violation, positive.
-    gamma : positive number, or ``"scale"`` or ``"auto"`` as in scikit-learn.
-    degree : of the polynomial, at least 1; None for ``"rbf"``.
-    coef0 : weight of the polynomial's lower-degree terms; None for ``"rbf"``.
+        ``exp(-gamma ||x - z||**2)``
+    C : penalty of a margin violation, positive
+    gamma : positive number, or ``"scale"`` or ``"auto"`` as in scikit-learn
+    degree : degree of the polynomial, at least 1; None for ``"rbf"``
+    coef0 : constant of the polynomial kernel; None for ``"rbf"``
     """
 
     kernel: str
@@ -29,15 +29,15 @@ class Parameters:
     degree: int | None = None
     coef0: float | None = None
 
-    def changed(self, **given: float | str | None) -> Parameters:
-        """These parameters with those that are given, and not None, in their place.
+    def changed(self, **values: float | str | None) -> Parameters:
+        """Return a copy with other values; None keeps a value.
 
         Raises
         ------
         ValueError
-            If one is given that the kernel has not.
+            If the kernel does not have one of the parameters.
         """
-        changes: dict[str, Any] = {name: x for name, x in given.items() if x is not None}
+        changes: dict[str, Any] = {name: x for name, x in values.items() if x is not None}
         for name in changes:
             if getattr(self, name) is None:
                 msg = f"{name} has no meaning for the Gaussian kernel of this recipe"

@@ -1,4 +1,4 @@
-"""A name -> an unfitted pipeline, with its hyperparameters and where they came from."""
+"""Recipes: pipelines by name, with their default hyperparameters and results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How a recipe's parameters did on the training images that each fold left out.
+    """Result of a cross-validation on the training set.
 
     Attributes
     ----------
-    folds : number of folds, each read by a machine trained on the rest.
-    n : images in all folds, each misread or not exactly once.
-    errors : images misread.
-    command : that repeats the search.
+    folds : number of folds
+    n : number of images in all folds
+    errors : number of misclassified images
+    command : command that repeats it
     """
 
     folds: int
@@ -32,17 +32,17 @@ class CrossValidation:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a recipe did when it was trained on all of MNIST, on the machine that the README names.
+class TestResult:
+    """Result on MNIST's test set after training on all of MNIST, on the README's machine.
 
     Attributes
     ----------
-    n : test images.
-    errors : test images misread.
-    seconds : of ``mnist-svm train``, everything included.
-    megabytes : of the model file, in 10**6 bytes.
-    images_per_second : of ``mnist-svm eval``.
-    command : that measures it again.
+    n : number of test images
+    errors : number of misclassified images
+    seconds : duration of ``mnist-svm train``, reading and writing included
+    megabytes : size of the model file, in 10**6 bytes
+    images_per_second : speed of ``mnist-svm eval``
+    command : command that repeats it
     """
 
     n: int
@@ -55,21 +55,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A pipeline by name.
+    """A named pipeline.
 
     Attributes
     ----------
-    name, summary : for people.
-    defaults : the parameters chosen by cross-validation on the training set.
-    cross_validation : the figures behind that choice.
-    measured : what became of it.
+    name, summary : name and one-line description
+    defaults : hyperparameters, chosen by cross-validation on the training set
+    cross_validation : result of the defaults in that cross-validation
+    test_result : result of the defaults on the test set
     """
 
     name: str
     summary: str
     defaults: Parameters
     cross_validation: CrossValidation
-    measured: Measured
+    test_result: TestResult
 
     def pipeline(
         self,
@@ -80,33 +80,33 @@ class Recipe:
         n_jobs: int = -1,
         calibrate: bool = True,
     ) -> Pipeline:
-        """An unfitted pipeline that takes ``X`` of shape (n, 784), 0-255.
+        """Build an unfitted pipeline that takes ``X`` of shape (n_images, 784), 0-255.
 
         Parameters
         ----------
-        parameters : Parameters, optional
-            Instead of the recipe's own.
-        changes : mapping of names to values, optional
-            What else is to be changed, of images and of copies; see `mnist_svm.models.pipelines.set_parameters`.
+        parameters : Parameters or None, default=None
+            Hyperparameters of the SVMs; None takes `defaults`.
+        changes : mapping of str to value, optional
+            Other pipeline parameters, see `mnist_svm.models.pipelines.set_parameters`.
         random_state : int, default=0
-            Seed of all that is drawn.
+            Seed of the solver and of the virtual copies.
         n_jobs : int, default=-1
-            Threads, as in joblib.
+            Number of threads, as in joblib.
         calibrate : bool, default=True
-            Whether its confidences become calibrated probabilities, for which the machines are
-            fitted to parts of the samples as well. The labels are the same without.
+            Whether to calibrate the probabilities, for which SVMs are also fitted to parts of the
+            samples. The predicted labels are the same without.
 
         Returns
         -------
         sklearn.pipeline.Pipeline
-            It has ``predict`` and ``predict_proba``.
+            With ``predict`` and ``predict_proba``.
 
         Raises
         ------
         ValueError
-            If a change is of something that the pipeline has not, or cannot be.
+            If `changes` has an unknown name or an invalid value.
         """
-        # Here, so that listing recipes costs no import of scikit-learn.
+        # Imported here, so that listing the recipes does not import scikit-learn.
         from mnist_svm.models.pipelines import PIPELINES, set_parameters, with_calibration
 
         pipeline = PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
@@ -125,28 +125,28 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 summary="deskewed pixels, degree-4 polynomial SVM: the classic",
                 defaults=Parameters("poly", C=1.0, gamma=2e-5, degree=4, coef0=1.0),
                 cross_validation=CrossValidation(5, 60_000, 625, f"{SELECTION} poly4"),
-                measured=Measured(10_000, 95, 23, 2.0, 8_443),
+                test_result=TestResult(10_000, 95, 23, 2.0, 8_443),
             ),
             Recipe(
                 name="virtual",
                 summary="pixels in two views of the digit, degree-9 SVMs, virtual copies, averaged",
                 defaults=Parameters("poly", C=1e-6, gamma=4e-6, degree=9, coef0=1.0),
                 cross_validation=CrossValidation(2, 24_000, 113, f"{SELECTION} virtual"),
-                measured=Measured(10_000, 52, 319, 22.9, 1_072),
+                test_result=TestResult(10_000, 52, 319, 22.9, 1_072),
             ),
             Recipe(
                 name="gradient",
                 summary="gradient directions of digits of one size, Gaussian SVM: small, accurate",
                 defaults=Parameters("rbf", C=3.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 254, f"{SELECTION} gradient"),
-                measured=Measured(10_000, 41, 10, 1.1, 14_998),
+                test_result=TestResult(10_000, 41, 10, 1.1, 14_998),
             ),
             Recipe(
                 name="best",
                 summary="gradient directions in three views of the digit, virtual copies, averaged",
                 defaults=Parameters("rbf", C=3.0, gamma=8e-6),
                 cross_validation=CrossValidation(5, 60_000, 206, f"{SELECTION} best"),
-                measured=Measured(10_000, 30, 181, 17.2, 2_342),
+                test_result=TestResult(10_000, 30, 181, 17.2, 2_342),
             ),
         )
     }

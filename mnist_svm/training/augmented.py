@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -64,23 +65,6 @@ CHECKPOINT_BYTES = 10
 
 
 @dataclass(frozen=True)
-class Shard:
-    """Samples whose features are computed together.
-
-    Attributes
-    ----------
-    number : position of the shard in the file of features
-    copy : 0 for the images themselves, 1 for the first copy of each, ...
-    start, stop : range of the images
-    """
-
-    number: int
-    copy: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
 class AugmentedSamples:
     """Images and virtual copies: sample ``c * n + i`` is copy c of image i of n, or i itself.
 
@@ -108,22 +92,28 @@ class AugmentedSamples:
         """Return a value for each sample from a value for each image."""
         return np.tile(values, 1 + self.n_copies)
 
-    def shards(self) -> Iterator[Shard]:
-        """Yield all shards in the order of their rows."""
-        starts = range(0, len(self.y), SAMPLES_PER_SHARD)
-        for number in range(len(starts) * (1 + self.n_copies)):
-            copy, i = divmod(number, len(starts))
-            stop = min(starts[i] + SAMPLES_PER_SHARD, len(self.y))
-            yield Shard(number, copy, starts[i], stop)
+    def shards(self) -> range:
+        """Return the numbers of the shards, which are parts of one copy each, in row order."""
+        return range(self._shards_per_copy * (1 + self.n_copies))
 
-    def features(self, shard: Shard) -> Array:
+    def first_row(self, shard: int) -> int:
+        """Return the row of a shard's first sample."""
+        copy, i = divmod(shard, self._shards_per_copy)
+        return copy * len(self.y) + i * SAMPLES_PER_SHARD
+
+    def features(self, shard: int) -> Array:
         """Compute the features of a shard."""
-        images: Array = self.X[shard.start : shard.stop]
-        if shard.copy:
-            seed = np.random.SeedSequence([self.random_state, shard.number])
+        copy, i = divmod(shard, self._shards_per_copy)
+        images: Array = self.X[i * SAMPLES_PER_SHARD : (i + 1) * SAMPLES_PER_SHARD]
+        if copy:
+            seed = np.random.SeedSequence([self.random_state, shard])
             rng = np.random.RandomState(np.random.MT19937(seed))
             images = self.distortion(images, rng)
         return np.asarray(self.transformers.transform(images))
+
+    @property
+    def _shards_per_copy(self) -> int:
+        return ceil(len(self.y) / SAMPLES_PER_SHARD)
 
 
 def require_augmentable(recipe: Recipe) -> None:
@@ -248,10 +238,9 @@ def _write_features(
     progress: Progress,
 ) -> None:
     """Compute the features that the file does not have yet."""
-    shards = list(samples.shards())
+    shards = samples.shards()
 
-    def compute(start: int, parallel: Workers) -> Generator[Array, None, None]:
-        n_done = start
+    def compute(n_done: int, parallel: Workers) -> Generator[Array, None, None]:
         batch = shards[work.steps :][:SHARDS_PER_SYNC]
         for features in parallel(delayed(samples.features)(shard) for shard in batch):
             yield features
@@ -260,10 +249,10 @@ def _write_features(
 
     with threads(n_jobs) as parallel:
         while work.steps < len(shards):
-            start = sum(shard.stop - shard.start for shard in shards[: work.steps])
+            n_done = samples.first_row(work.steps)
             # joblib's iterator must be closed in this thread, even if the disk is full.
-            with closing(compute(start, parallel)) as blocks:
-                file.extend(start, blocks)
+            with closing(compute(n_done, parallel)) as blocks:
+                file.extend(n_done, blocks)
             work.record(min(work.steps + SHARDS_PER_SYNC, len(shards)))
 
 

@@ -57,7 +57,7 @@ def test_recipes_are_listed(run):
     assert result.exit_code == 0
     for recipe in RECIPES.values():
         assert recipe.summary in result.stdout
-        assert f"({recipe.measured.errors})" in result.stdout
+        assert f"({recipe.test_result.errors})" in result.stdout
 
 
 def test_recipes_are_listed_for_machines(run):
@@ -66,7 +66,7 @@ def test_recipes_are_listed_for_machines(run):
     for recipe in listed:
         of = recipe["cross_validation"]
         assert of["n"] == of["folds"] * 12_000
-    assert all(recipe["measured"]["n"] == 10_000 for recipe in listed)
+    assert all(recipe["test_result"]["n"] == 10_000 for recipe in listed)
 
 
 def test_a_parameter_that_the_kernel_has_not_is_wrong_usage(run, tmp_path):
@@ -88,7 +88,7 @@ def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     read, reread = (model.pipeline.predict(test_set.X) for model in (shipped, again))
     assert np.count_nonzero(read != reread) <= 1
     errors = int(np.count_nonzero(read != test_set.labels))
-    assert errors == RECIPES["gradient"].measured.errors
+    assert errors == RECIPES["gradient"].test_result.errors
     assert shipped.info.recipe == "gradient"
     assert shipped.info.parameters == again.info.parameters
 
