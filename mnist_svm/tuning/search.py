@@ -187,7 +187,7 @@ class TrialTrainer:
 
 
 class _Search:
-    """Ask-and-tell loop over the trials of a study; several threads can call `run`.
+    """Runs the trials of a study; several threads can call `run`.
 
     Optuna's own `optimize` can neither restart an unfinished trial nor seed the sampler per trial.
     """

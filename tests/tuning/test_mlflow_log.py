@@ -167,8 +167,8 @@ def scoring(uri: str) -> Iterator[None]:
 def runs(uri: str, experiment: str = "digits") -> dict[str, Run]:
     """The runs of an experiment, by name."""
     client = MlflowClient(uri)
-    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
-    return {run.info.run_name: client.get_run(run.info.run_id) for run in found}
+    entities = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return {run.info.run_name: client.get_run(run.info.run_id) for run in entities}
 
 
 def artifact(uri: str, run: Run, name: str, folder: Path) -> Path:
@@ -177,11 +177,11 @@ def artifact(uri: str, run: Run, name: str, folder: Path) -> Path:
 
 @pytest.mark.usefixtures("registered")
 def test_each_trial_is_a_finished_run_nested_in_that_of_the_search(uri):
-    found = runs(uri)
-    assert set(found) == {"tune", "trial 0", "trial 1"}
-    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    by_name = runs(uri)
+    assert set(by_name) == {"tune", "trial 0", "trial 1"}
+    assert {run.info.status for run in by_name.values()} == {"FINISHED"}
     for name in ("trial 0", "trial 1"):
-        assert found[name].data.tags["mlflow.parentRunId"] == found["tune"].info.run_id
+        assert by_name[name].data.tags["mlflow.parentRunId"] == by_name["tune"].info.run_id
 
 
 @pytest.mark.usefixtures("registered")
@@ -230,8 +230,8 @@ def test_a_run_has_the_confusion_matrix(uri, results, tmp_path):
 @pytest.mark.usefixtures("registered")
 def test_a_run_has_the_confusion_matrix_as_a_picture(uri, results, tmp_path):
     plot_confusion(results[1].evaluation).savefig(tmp_path / "expected.png")
-    found = artifact(uri, runs(uri)["trial 1"], "confusion_matrix.png", tmp_path)
-    with Image.open(found) as picture, Image.open(tmp_path / "expected.png") as expected:
+    path = artifact(uri, runs(uri)["trial 1"], "confusion_matrix.png", tmp_path)
+    with Image.open(path) as picture, Image.open(tmp_path / "expected.png") as expected:
         np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 
@@ -247,24 +247,24 @@ def test_a_run_has_the_model_with_its_metrics(uri, results):
 
 @pytest.mark.usefixtures("registered")
 def test_the_run_of_the_search_has_the_best_trial(uri):
-    found = runs(uri)
-    search, best = found["tune"].data, found["trial 1"].data
+    by_name = runs(uri)
+    search, best = by_name["tune"].data, by_name["trial 1"].data
     assert search.metrics == {"best_accuracy": best.metrics["accuracy"]}
     assert search.tags["mnist_svm.best_trial"] == "1"
     assert search.tags["mlflow.note.content"] == best.tags["mlflow.note.content"]
 
 
 def test_the_best_is_registered_and_has_the_alias(uri, registered, results):
-    found = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
-    assert registered == f"models:/{NAME}/{found.version}"
-    assert found.run_id == runs(uri)["trial 1"].info.run_id
+    model_version = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
+    assert registered == f"models:/{NAME}/{model_version.version}"
+    assert model_version.run_id == runs(uri)["trial 1"].info.run_id
     accuracy = 1 - results[1].errors / 500
-    assert f"{accuracy:.2%} of 500 held-out images" in found.description
-    assert results[1].command in found.description
+    assert f"{accuracy:.2%} of 500 held-out images" in model_version.description
+    assert results[1].command in model_version.description
     (output,) = runs(uri)["trial 1"].outputs.model_outputs
     logged = MlflowClient(uri).get_logged_model(output.model_id)
     versions = json.loads(logged.tags["mlflow.modelVersions"])
-    assert (NAME, str(found.version)) in [(v["name"], str(v["version"])) for v in versions]
+    assert (NAME, str(model_version.version)) in [(v["name"], str(v["version"])) for v in versions]
 
 
 @pytest.mark.usefixtures("scoring")
@@ -307,9 +307,9 @@ def test_a_later_search_continues_the_experiment_and_registers_a_new_version(uri
     with MLflowTracker(uri, "digits") as tracker:
         tracker.log(replace(results[0], number=2))
         again = tracker.register(1)
-    found = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
-    assert again == f"models:/{NAME}/{found.version}"
-    assert found.run_id == runs(uri)["trial 1"].info.run_id
+    model_version = MlflowClient(uri).get_model_version_by_alias(NAME, "best")
+    assert again == f"models:/{NAME}/{model_version.version}"
+    assert model_version.run_id == runs(uri)["trial 1"].info.run_id
     assert "trial 2" in runs(uri)
 
 
@@ -335,8 +335,8 @@ def test_a_search_that_is_interrupted_while_it_logs_is_killed(database, results,
     monkeypatch.setattr("mnist_svm.tuning.mlflow_log.plot_confusion", interrupted)
     with pytest.raises(KeyboardInterrupt), MLflowTracker(database, "interrupted") as tracker:
         tracker.log(results[0])
-    found = runs(database, "interrupted")
-    assert {name: run.info.status for name, run in found.items()} == {
+    by_name = runs(database, "interrupted")
+    assert {name: run.info.status for name, run in by_name.items()} == {
         "tune": "KILLED",
         "trial 0": "KILLED",
     }
@@ -357,9 +357,9 @@ def test_an_interrupt_waits_for_a_trial_that_is_being_logged(database, results, 
         assert reached.wait(TIMEOUT)
         threading.Timer(0.2, go.set).start()
         raise KeyboardInterrupt
-    found = runs(database, "threads")
+    by_name = runs(database, "threads")
     worker.join(TIMEOUT)
-    assert (found["tune"].info.status, found["trial 0"].info.status) == ("KILLED", "FINISHED")
+    assert (by_name["tune"].info.status, by_name["trial 0"].info.status) == ("KILLED", "FINISHED")
 
 
 def test_logging_after_the_search_is_an_error(database, results):
@@ -374,8 +374,8 @@ def test_a_search_that_raises_is_failed(database, results):
     with suppress(ZeroDivisionError), MLflowTracker(database, "failed") as tracker:
         tracker.log(results[0])
         raise ZeroDivisionError
-    found = runs(database, "failed")
-    assert (found["tune"].info.status, found["trial 0"].info.status) == ("FAILED", "FINISHED")
+    by_name = runs(database, "failed")
+    assert (by_name["tune"].info.status, by_name["trial 0"].info.status) == ("FAILED", "FINISHED")
 
 
 def test_an_unreachable_server_is_an_error_at_once():

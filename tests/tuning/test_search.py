@@ -135,9 +135,11 @@ def test_the_defaults_are_within_the_search_space(name):
             assert (value - values.low) % values.step == 0
     assert training_config(recipe, defaults) == TrainingConfig(recipe, recipe.defaults)
     # A parameter that several views share has the same default in each.
-    known = settable_parameters(recipe.pipeline(calibrate=False))
+    parameters = settable_parameters(recipe.pipeline(calibrate=False))
     for parameter in set(defaults) - {"C", "gamma", "degree", "coef0"}:
-        assert {known[place] for place in matching_names(parameter, known)} == {defaults[parameter]}
+        assert {parameters[name] for name in matching_names(parameter, parameters)} == {
+            defaults[parameter]
+        }
 
 
 def test_float_parameters_have_three_significant_digits(search):
@@ -385,9 +387,9 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     assert loaded.info.changes == config.changes
     for svc in fitted_svcs(loaded.pipeline):
         assert (svc.C, svc.gamma) == (config.parameters.C, config.parameters.gamma)
-    known = settable_parameters(loaded.pipeline)
+    parameters = settable_parameters(loaded.pipeline)
     for parameter, value in config.changes.items():
-        assert {known[place] for place in matching_names(parameter, known)} == {value}
+        assert {parameters[name] for name in matching_names(parameter, parameters)} == {value}
 
 
 def test_the_command_is_quoted_for_the_shell():
@@ -628,20 +630,20 @@ def test_the_live_table_is_cleared_line_by_line(tmp_path):
 
 def test_a_parameter_is_set_wherever_it_occurs():
     pipeline = RECIPES["best"].pipeline(changes={"directions": 8, "slanted__copies": 2})
-    known = settable_parameters(pipeline)
-    assert {x for place, x in known.items() if place.endswith("__directions")} == {8}
-    assert [x for place, x in known.items() if place.endswith("__copies")] == [8, 2, 8]
+    parameters = settable_parameters(pipeline)
+    assert {x for name, x in parameters.items() if name.endswith("__directions")} == {8}
+    assert [x for name, x in parameters.items() if name.endswith("__copies")] == [8, 2, 8]
 
 
 def test_setting_a_distortion_does_not_change_the_recipe():
     changed = settable_parameters(RECIPES["best"].pipeline(changes={"distort__rotation": 0.25}))
-    assert {x for place, x in changed.items() if place.endswith("__rotation")} == {0.25}
+    assert {x for name, x in changed.items() if name.endswith("__rotation")} == {0.25}
     again = settable_parameters(RECIPES["best"].pipeline())
-    assert {x for place, x in again.items() if place.endswith("__rotation")} == {0.1}
+    assert {x for name, x in again.items() if name.endswith("__rotation")} == {0.1}
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("assignment", "says"),
     [
         ("gradient__direction=8", "did you mean gradients__directions"),
         ("svm__C=8", "there is no parameter 'svm__C' to set"),
@@ -656,9 +658,9 @@ def test_setting_a_distortion_does_not_change_the_recipe():
         ("=3", "'=3' is not NAME=VALUE"),
     ],
 )
-def test_an_invalid_parameter_is_a_usage_error(run, tmp_path, given, says):
+def test_an_invalid_parameter_is_a_usage_error(run, tmp_path, assignment, says):
     output = tmp_path / "m.joblib"
-    result = run("train", "--recipe", "gradient", "--set", given, "-o", output)
+    result = run("train", "--recipe", "gradient", "--set", assignment, "-o", output)
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.split())
     assert "Reading" not in result.stderr
