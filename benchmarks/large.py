@@ -74,11 +74,8 @@ def main() -> None:
     parser.add_argument("--copies", type=int, nargs="+", default=[16, 33])
     parser.add_argument("--limit", type=int, help="number of images to train on")
     arguments = parser.parse_args()
-    options = [
-        "--recipe",
-        "gradient",
-        *(["--limit", str(arguments.limit)] if arguments.limit else []),
-    ]
+    limit = ["--limit", str(arguments.limit)] if arguments.limit else []
+    options = ["--recipe", "gradient", *limit]
     # Not the default folder for temporary files, which may be in memory.
     with tempfile.TemporaryDirectory(dir=HERE) as folder:
         model = Path(folder) / "model.joblib"

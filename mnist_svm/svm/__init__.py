@@ -1,1 +1,1 @@
-"""The learning machine; it knows nothing of images."""
+"""Kernel support vector classification, for any numeric data."""

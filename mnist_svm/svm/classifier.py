@@ -375,7 +375,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
-        # Missing in the state, and a path of another machine anyway.
+        # Not in the state: the path may not exist on this computer.
         self.checkpoint = None
 
     def _decision_functions(self) -> DecisionFunctions:

@@ -36,7 +36,8 @@ class CoupledSVC(KernelSVC):
         ValueError
             If ``X`` does not match `fit`.
         """
-        return np.asarray(self.classes_.take(self.predict_proba(X).argmax(axis=1)))
+        codes = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_.take(codes))
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
         """Confidences in the classes, uncalibrated.
