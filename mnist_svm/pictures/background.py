@@ -33,8 +33,8 @@ MAX_NOISE_AREA = 8
 # estimate shrinks to 0.
 MIN_BACKGROUND = 0.1
 
-# Longer side, in pixels, of the reduced copy in which the stroke width is estimated, and the least
-# shorter side that the reduction leaves.
+# Greatest longer side, in pixels, of the reduced copy in which the stroke width is estimated, and
+# least shorter side.
 PREVIEW_SIDE, MIN_PREVIEW_SIDE = 800, 20
 # Window of the first closing, as a fraction of the longer side.
 FIRST_WINDOW = 0.35
@@ -116,13 +116,8 @@ def find_ink(grey: GreyImage) -> Ink:
 
 
 def stroke_width(coverage: Float32Array) -> float:
-    """Mean width of strokes in pixels: twice their area over the length of their outline.
-
-    Parameters
-    ----------
-    coverage : float32 ndarray of shape (height, width), 0 to 1
-        The gradient magnitude, summed across an edge, is 1 for any softness of the edge.
-    """
+    """Mean width of strokes in pixels: twice their area over the length of their outline."""
+    # The gradient magnitude, summed across an edge, is 1 for any softness of the edge.
     by_row, by_column = np.gradient(np.pad(coverage, 1))
     outline = float(np.hypot(by_row, by_column).sum())
     return 2 * float(coverage.sum()) / max(outline, 1e-6)

@@ -20,7 +20,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 MIN_CONTRAST_RATIO = 1.5
 # Difference of colours, of 255, below which it is noise.
 MIN_CONTRAST = 20
-# Longer side, in pixels, of the reduced copy in which colours are compared.
+# Greatest longer side, in pixels, of the reduced copy in which colours are compared.
 COMPARED_SIDE = 384
 # Window of the local mean colour, as a fraction of the longer side: wider than a stroke, narrower
 # than a shadow.
@@ -33,16 +33,9 @@ AXIS_PEAK, LUMINANCE_PEAK = 0.002, 0.0005
 
 
 def to_grey(image: Image.Image) -> GreyImage:
-    """Convert a picture to grey levels: luminance, or weights with much more contrast of the ink.
+    """Convert a picture of mode L or RGB to grey levels: uint8 of shape (height, width), 0-255.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image of mode L or RGB
-
-    Returns
-    -------
-    uint8 ndarray of shape (height, width), 0-255
-        Exactly Pillow's luminance, unless other weights show the ink much better.
+    They are exactly Pillow's luminance, unless other weights show the ink much better.
     """
     axis = _ink_axis(image) if image.mode == "RGB" else None
     if axis is None:

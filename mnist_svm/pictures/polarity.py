@@ -12,7 +12,7 @@ from mnist_svm.exceptions import PictureError
 # Range of grey levels, of 255, below which a picture is blank.
 MIN_CONTRAST = 20
 
-# Longer side, in pixels, of the copy that is examined: detail beyond that is noise.
+# Least longer side, in pixels, of the reduced copy that is examined: finer detail is noise.
 EXAMINED_SIDE = 300
 # Window of the local mean, as a fraction of the longer side: wider than any stroke.
 LOCAL_WINDOW = 0.35
@@ -42,14 +42,6 @@ def ink_is_dark(grey: GreyImage) -> bool:
     Three cues that seldom fail together are added up. Ink is narrow: grey levels minus their local
     mean are skewed to the side of the ink. Ink is rare: the median is that of the background. Ink
     is inside: so are the medians of the border and, in case of a frame, of rings inside it.
-
-    Parameters
-    ----------
-    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-
-    Returns
-    -------
-    bool
 
     Raises
     ------

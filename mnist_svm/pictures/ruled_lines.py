@@ -27,16 +27,10 @@ def find_lines(mask: Mask) -> tuple[list[Mask], list[Mask]]:
 
 
 def find_horizontal_lines(mask: Mask) -> list[Mask]:
-    """Find the straight, nearly horizontal lines that cross a picture.
+    """Find the straight, nearly horizontal lines that cross a picture, given the pixels of ink.
 
-    Parameters
-    ----------
-    mask : bool ndarray of shape (height, width), the pixels of ink
-
-    Returns
-    -------
-    list of bool ndarray of shape (height, width), one for each line, from top to bottom
-        True on the line, except where strokes cross it.
+    Returns a mask of the picture's shape for each line, from top to bottom: True on the line,
+    except where strokes cross it.
     """
     width = mask.shape[1]
     if min(mask.shape) < MIN_SIDE:

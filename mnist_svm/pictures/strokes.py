@@ -102,15 +102,8 @@ def bounding_box(mask: Mask) -> Box:
 def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
     """Select the strokes of one digit; leave out specks, ruled lines, frames and desks.
 
-    Parameters
-    ----------
-    mask : bool ndarray of shape (height, width), the pixels of strokes; at least one
-    faint_mask : bool ndarray of shape (height, width), optional
-        All pixels above the noise, in which ruled lines are found. By default, there are no lines.
-
-    Returns
-    -------
-    bool ndarray of shape (height, width)
+    Both masks have the picture's shape: `mask` is true for the pixels of strokes, at least one, and
+    `faint_mask` for all above the noise. Without the latter, no ruled lines are looked for.
     """
     if faint_mask is None:
         return _largest_cluster(mask)
