@@ -122,9 +122,9 @@ def to_onnx(model: Model) -> bytes:
 
 def _add_nodes(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec]) -> None:
     from mnist_svm.export.onnx_graph.builder import Value
-    from mnist_svm.export.onnx_graph.pipeline import predict_proba
+    from mnist_svm.export.onnx_graph.pipeline import convert
 
-    probabilities = predict_proba(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
+    probabilities = convert(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
     best = graph.node("ArgMax", probabilities, dtype=np.int64, axis=1, keepdims=0)
     labels = graph.constant(model.pipeline.classes_).take(best, axis=0)
     for value, spec in zip((labels, probabilities), outputs, strict=True):

@@ -174,3 +174,10 @@ def infer_image_shape(n_pixels: int) -> tuple[int, int]:
     """Return the most nearly square (height, width) of an image with `n_pixels` >= 1 pixels."""
     height = next(side for side in range(isqrt(n_pixels), 0, -1) if n_pixels % side == 0)
     return height, n_pixels // height
+
+
+def require_parameter(estimator: object, name: str, is_valid: bool, expected: str) -> None:
+    """Raise ValueError with the name and value of a parameter unless it is valid."""
+    if not is_valid:
+        msg = f"{name} must be {expected}, got {getattr(estimator, name)!r}"
+        raise ValueError(msg)

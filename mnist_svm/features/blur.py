@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_svm.constants import Array
-from mnist_svm.features.base import ImageTransformer
+from mnist_svm.features.base import ImageTransformer, require_parameter
 
 
 class Blur(ImageTransformer):
@@ -22,14 +22,8 @@ class Blur(ImageTransformer):
     ----------
     sigma : float, default=0.6
         Standard deviation of the Gaussian in pixels, from 0 to 10.
-    image_shape : (int, int) or None, default=None
-        See `ImageTransformer`.
-    n_jobs : int or None, default=None
-        See `ImageTransformer`.
-
-    Attributes
-    ----------
-    image_shape_, n_features_in_ : see `ImageTransformer`.
+    image_shape, n_jobs
+        See `ImageTransformer`, also for the attributes.
 
     Examples
     --------
@@ -52,9 +46,7 @@ class Blur(ImageTransformer):
         self.sigma = sigma
 
     def _check_parameters(self) -> None:
-        if not 0 <= self.sigma <= 10:
-            msg = f"sigma must be from 0 to 10, got {self.sigma!r}"
-            raise ValueError(msg)
+        require_parameter(self, "sigma", 0 <= self.sigma <= 10, "from 0 to 10")
 
     def _transform_images(self, images: Array) -> npt.NDArray[np.float32]:
         sigma = (0, self.sigma, self.sigma)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from mnist_svm.constants import Array, Float32Array, Float64Array
-from mnist_svm.features.base import infer_image_shape
+from mnist_svm.features.base import infer_image_shape, require_parameter
 from mnist_svm.features.sampling import sample_bilinear
 
 # Images whose random numbers are drawn together. Changing it changes the distortions of a seed.
@@ -69,14 +69,10 @@ class Distortion(BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         """Raise ValueError if a parameter is out of range."""
-        if not 0 < self.smoothness < inf:
-            msg = f"smoothness must be positive, got {self.smoothness!r}"
-            raise ValueError(msg)
+        require_parameter(self, "smoothness", 0 < self.smoothness < inf, "positive")
         for name in ("displacement", "rotation", "stretch", "shift"):
-            value = getattr(self, name)
-            if not 0 <= value < inf:
-                msg = f"{name} must be a finite number of at least 0, got {value!r}"
-                raise ValueError(msg)
+            is_valid = 0 <= getattr(self, name) < inf
+            require_parameter(self, name, is_valid, "a finite number of at least 0")
 
     def __call__(self, X: npt.NDArray[np.generic], rng: np.random.RandomState) -> Float32Array:
         """Return a distorted copy of each row of ``X``.

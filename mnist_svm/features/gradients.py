@@ -7,13 +7,11 @@ grid. A feature then means "strong upward edge at the lower left", and tolerates
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
 from mnist_svm.constants import WHITE, Array, Float32Array
-from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer
+from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer, require_parameter
 
 # Largest component of a Sobel gradient in an image of 0-255.
 MAX_GRADIENT = 4 * WHITE
@@ -113,8 +111,6 @@ class GradientFeatures(ImageTransformer):
 
     Parameters
     ----------
-    image_shape : (int, int) or None, default=None
-        See `ImageTransformer`.
     directions : int, default=8
         A multiple of 4, from 4 to 64.
     grid : int, default=7
@@ -124,12 +120,8 @@ class GradientFeatures(ImageTransformer):
     power : float, default=0.5
         Exponent applied to the blurred gradient lengths, in (0, 1]. The square root stabilises
         their variance, which suits a Gaussian kernel.
-    n_jobs : int or None, default=None
-        See `ImageTransformer`.
-
-    Attributes
-    ----------
-    image_shape_, n_features_in_ : see `ImageTransformer`.
+    image_shape, n_jobs
+        See `ImageTransformer`, also for the attributes.
 
     Examples
     --------
@@ -161,18 +153,12 @@ class GradientFeatures(ImageTransformer):
         self.power = power
 
     def _check_parameters(self) -> None:
-        if self.directions not in range(4, 65, 4):
-            msg = f"directions must be a multiple of 4 from 4 to 64, got {self.directions!r}"
-            raise ValueError(msg)
-        if self.grid not in range(1, 33):
-            msg = f"grid must be a number from 1 to 32, got {self.grid!r}"
-            raise ValueError(msg)
-        if not 0 < self.smoothing < np.inf:
-            msg = f"smoothing must be positive, got {self.smoothing!r}"
-            raise ValueError(msg)
-        if not 0 < self.power <= 1:
-            msg = f"power must be above 0 and at most 1, got {self.power!r}"
-            raise ValueError(msg)
+        require_parameter(
+            self, "directions", self.directions in range(4, 65, 4), "a multiple of 4 from 4 to 64"
+        )
+        require_parameter(self, "grid", self.grid in range(1, 33), "a number from 1 to 32")
+        require_parameter(self, "smoothing", 0 < self.smoothing < np.inf, "positive")
+        require_parameter(self, "power", 0 < self.power <= 1, "above 0 and at most 1")
 
     def _transform_images(self, images: Array) -> npt.NDArray[np.uint8]:
         height, width = self.image_shape_
@@ -196,7 +182,6 @@ class GradientFeatures(ImageTransformer):
         return features
 
 
-@lru_cache(maxsize=8)
 def gaussian_axis_weights(side: int, grid: int, smoothing: float) -> Float32Array:
     """Return the weights with which `GradientFeatures` blurs and samples one axis of a plane.
 

@@ -90,22 +90,16 @@ class _Objective:
         self._power = gradients.power
         angles = 2 * np.pi / gradients.directions * np.arange(gradients.directions)
         self._directions = np.stack([np.cos(angles), np.sin(angles)])
-        # Sobel operator, scaled so that the maximum along an axis is 1.
-        smooth, difference, forward = (1, 2, 1), (-0.25, 0, 0.25), (0, -1, 1)
-        self._sobel = sparse.vstack(
-            [
-                sparse.kron(_tridiagonal(height, smooth), _tridiagonal(width, difference)),
-                sparse.kron(_tridiagonal(height, difference), _tridiagonal(width, smooth)),
-            ],
-            format="csr",
+        # Sobel operator, scaled so that the maximum along an axis is 1, and forward differences.
+        weights = (1, 2, 1), (-0.25, 0, 0.25), (0, -1, 1)
+        (smooth_i, sobel_i, forward_i), (smooth_j, sobel_j, forward_j) = (
+            [_tridiagonal(side, row) for row in weights] for side in (height, width)
         )
-        differences = sparse.vstack(
-            [
-                sparse.kron(sparse.eye_array(height), _tridiagonal(width, forward)[:-1]),
-                sparse.kron(_tridiagonal(height, forward)[:-1], sparse.eye_array(width)),
-            ],
-            format="csr",
-        )
+        g_x, g_y = sparse.kron(smooth_i, sobel_j), sparse.kron(sobel_i, smooth_j)
+        self._sobel = sparse.vstack([g_x, g_y], format="csr")
+        horizontal = sparse.kron(sparse.eye_array(height), forward_j[:-1])
+        vertical = sparse.kron(forward_i[:-1], sparse.eye_array(width))
+        differences = sparse.vstack([horizontal, vertical], format="csr")
         self._roughness = (differences.T @ differences).tocsr()
         self._sobel_transposed = self._sobel.T.tocsr()
 

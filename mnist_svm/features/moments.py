@@ -35,20 +35,6 @@ class Moments(Generic[T]):
     s_ij: T
     s_jj: T
 
-    @classmethod
-    def from_means(cls, m00: T, means: Any, image_shape: tuple[int, int]) -> Moments[T]:
-        """Derive the moments from the weighted means of the `monomials` i, j, ii, ij, jj."""
-        i, j, ii, ij, jj = means
-        height, width = image_shape
-        return cls(
-            m00=m00,
-            mu_i=i + (height - 1) / 2,
-            mu_j=j + (width - 1) / 2,
-            s_ii=ii - i * i,
-            s_ij=ij - i * j,
-            s_jj=jj - j * j,
-        )
-
 
 def image_moments(images: npt.NDArray[np.generic]) -> Moments[Float64Array]:
     """Compute the moments of each image with the pixel intensities as weights.
@@ -69,11 +55,24 @@ def image_moments(images: npt.NDArray[np.generic]) -> Moments[Float64Array]:
     """
     n, height, width = images.shape
     pixels = images.reshape(n, height * width).astype(np.float64)
-    sums = pixels @ monomials((height, width))
-    m00 = sums[:, :1]
-    means = np.zeros((n, 5))
-    np.divide(sums[:, 1:], m00, out=means, where=m00 > 0)
-    return Moments.from_means(m00[:, 0], means.T, (height, width))
+    return central_moments((pixels @ monomials((height, width))).T, (height, width))
+
+
+def central_moments(sums: Any, image_shape: tuple[int, int]) -> Moments[Any]:
+    """Derive the moments from the sums of pixels times each of the `monomials`."""
+    m00, *others = sums
+    # All sums of a blank image are zero.
+    total = np.where(m00 > 0, m00, 1)
+    i, j, ii, ij, jj = (weighted / total for weighted in others)
+    height, width = image_shape
+    return Moments(
+        m00=m00,
+        mu_i=i + (height - 1) / 2,
+        mu_j=j + (width - 1) / 2,
+        s_ii=ii - i * i,
+        s_ij=ij - i * j,
+        s_jj=jj - j * j,
+    )
 
 
 def monomials(image_shape: tuple[int, int]) -> Float64Array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnist_svm.constants import Array, Float32Array, Float64Array
-from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer
+from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer, require_parameter
 from mnist_svm.features.moments import Moments, image_moments
 from mnist_svm.features.sampling import sample_columns, sample_rows
 
@@ -27,8 +27,6 @@ class NormalizeSize(ImageTransformer):
 
     Parameters
     ----------
-    image_shape : (int, int) or None, default=None
-        See `ImageTransformer`.
     side : int, default=28
         Side of the square output images, 1-128. More pixels than the input has make gradients
         more precise.
@@ -36,12 +34,8 @@ class NormalizeSize(ImageTransformer):
         Spread of the digits along their longer axis as a fraction of `side`, in (0, 1].
     upright : bool, default=True
         Whether to remove the shear. If False, the horizontal spread is s_jj.
-    n_jobs : int or None, default=None
-        See `ImageTransformer`.
-
-    Attributes
-    ----------
-    image_shape_, n_features_in_ : see `ImageTransformer`.
+    image_shape, n_jobs
+        See `ImageTransformer`, also for the attributes.
 
     References
     ----------
@@ -77,12 +71,8 @@ class NormalizeSize(ImageTransformer):
         self.upright = upright
 
     def _check_parameters(self) -> None:
-        if self.side not in range(1, 129):
-            msg = f"side must be a number from 1 to 128, got {self.side!r}"
-            raise ValueError(msg)
-        if not 0 < self.extent <= 1:
-            msg = f"extent must be above 0 and at most 1, got {self.extent!r}"
-            raise ValueError(msg)
+        require_parameter(self, "side", self.side in range(1, 129), "a number from 1 to 128")
+        require_parameter(self, "extent", 0 < self.extent <= 1, "above 0 and at most 1")
 
     def _transform_images(self, images: Array) -> Float32Array:
         out = np.empty((len(images), self.side, self.side), np.float32)

@@ -43,7 +43,7 @@ class Graph:
     def node(
         self, operator: str, *operands: Any, dtype: npt.DTypeLike | None = None, **attributes: Any
     ) -> Value:
-        """Add a node with one output.
+        """Add a node.
 
         Parameters
         ----------
@@ -60,26 +60,12 @@ class Graph:
         -------
         Value
         """
-        return self.multi_output_node(operator, *operands, n_outputs=1, dtype=dtype, **attributes)[
-            0
-        ]
-
-    def multi_output_node(
-        self,
-        operator: str,
-        *operands: Any,
-        n_outputs: int,
-        dtype: npt.DTypeLike | None = None,
-        **attributes: Any,
-    ) -> list[Value]:
-        """Add a node with several outputs; see `node`."""
         input_dtype = next(operand.dtype for operand in operands if isinstance(operand, Value))
         inputs = [self._input_name(operand, input_dtype) for operand in operands]
         # Runtimes may give clashing names to the optimised forms of unnamed nodes.
-        node_name = f"{operator.lower()}_{len(self.nodes)}"
-        outputs = [f"{node_name}_{i}" for i in range(n_outputs)]
-        self.nodes.append(helper.make_node(operator, inputs, outputs, name=node_name, **attributes))
-        return [Value(self, name, dtype or input_dtype) for name in outputs]
+        name = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return Value(self, name, dtype or input_dtype)
 
     def constant(self, array: npt.NDArray[Any]) -> Value:
         """Add an array as a constant."""
@@ -176,6 +162,15 @@ class Value:
     def take(self, indices: Any, axis: int) -> Value:
         """Take elements along an axis."""
         return self.graph.node("Gather", self, indices, axis=axis)
+
+    def split(self, n_parts: int, axis: int) -> list[Value]:
+        """Split into equal parts along an axis."""
+        name = f"split_{len(self.graph.nodes)}"
+        parts = [f"{name}_{i}" for i in range(n_parts)]
+        self.graph.nodes.append(
+            helper.make_node("Split", [self.name], parts, name, axis=axis, num_outputs=n_parts)
+        )
+        return [Value(self.graph, part, self.dtype) for part in parts]
 
     def pad(self, *widths: int) -> Value:
         """Pad each axis with `widths[axis]` zeros on both sides."""

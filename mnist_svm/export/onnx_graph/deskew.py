@@ -17,17 +17,7 @@ Shape = tuple[int, int]
 
 
 def deskew(images: Value, transformer: Deskew) -> Value:
-    """Make images upright and centred.
-
-    Parameters
-    ----------
-    images : Value of shape (n, height, width)
-    transformer : Deskew, fitted
-
-    Returns
-    -------
-    Value, float32 of shape (n, height, width)
-    """
+    """Make images upright and centred: float32 of shape (n, height, width)."""
     graph, shape = images.graph, transformer.image_shape_
     moments = image_moments(images, shape)
     mu_i, mu_j = moments.mu_i, moments.mu_j

@@ -9,17 +9,7 @@ from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures, gaussia
 
 
 def gradient_features(images: Value, transformer: GradientFeatures) -> Value:
-    """Compute blurred planes of gradient directions, rounded to uint8.
-
-    Parameters
-    ----------
-    images : Value of shape (n, height, width)
-    transformer : GradientFeatures, fitted
-
-    Returns
-    -------
-    Value, uint8 of shape (n, directions * grid**2)
-    """
+    """Compute blurred planes of directions: uint8 of shape (n, directions * grid**2)."""
     graph, grid = images.graph, transformer.grid
     row_weights, column_weights = (
         gaussian_axis_weights(side, grid, transformer.smoothing).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Convert a fitted pipeline to a graph, by a converter function for each type of step."""
+"""Convert a fitted pipeline, by a converter for each type of step."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.export.onnx_graph.svc import class_confidences, decision_values
+from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew
@@ -25,58 +26,53 @@ from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
-# From the input of a step and the fitted step to its output.
-Converter = Callable[[Value, Any], Value]
 
-
-def predict_proba(images: Value, classifier: Any) -> Value:
-    """Compute the class probabilities of a pipeline or of a classifier in it.
+def convert(value: Value, step: Any) -> Value:
+    """Compute the output of a transformer, or the class probabilities of a classifier.
 
     Parameters
     ----------
-    images : Value of shape (n, height, width), or features of shape (n, n_features)
-    classifier : fitted estimator
+    value : Value of shape (n, height, width) or (n, n_features)
+    step : fitted estimator
+        A part of a pipeline, or a whole one.
 
     Returns
     -------
-    Value, float64 of shape (n, k)
+    Value
+        Of a classifier: float64 of shape (n, k).
 
     Raises
     ------
     FormatError
         If there is no converter for a step.
     """
-    return _converter(_CLASSIFIERS, classifier)(images, classifier)
-
-
-def _converter(converters: dict[type, Converter], step: Any) -> Converter:
-    if type(step) not in converters:
+    if type(step) not in _CONVERTERS:
         msg = f"a model with a {type(step).__name__} cannot be exported"
         raise FormatError(msg)
-    return converters[type(step)]
+    if isinstance(step, ImageTransformer):
+        value = value.reshape(0, *step.image_shape_)
+    return _CONVERTERS[type(step)](value, step)
 
 
-def _pipeline(images: Value, pipeline: Pipeline) -> Value:
-    *transformers, (_, classifier) = pipeline.steps
-    for _, transformer in transformers:
-        convert = _converter(_TRANSFORMERS, transformer)
-        images = convert(images.reshape(0, *transformer.image_shape_), transformer)
-    return predict_proba(images, classifier)
+def _pipeline(value: Value, pipeline: Pipeline) -> Value:
+    for _, step in pipeline.steps:
+        value = convert(value, step)
+    return value
 
 
 def _calibrated(images: Value, calibrated: Calibrated) -> Value:
     """Scale by the temperature, as `mnist_svm.svm.calibration.apply_temperature`."""
-    graph, confidences = images.graph, predict_proba(images, calibrated.estimator_)
+    graph, confidences = images.graph, convert(images, calibrated.estimator_)
     logs = graph.node("Log", graph.node("Max", confidences, np.finfo(np.float64).tiny))
     return graph.node("Softmax", logs / calibrated.temperature_, axis=1)
 
 
 def _virtual(images: Value, virtual: VirtualSupportVectors) -> Value:
-    return predict_proba(images, virtual.estimator_)
+    return convert(images, virtual.estimator_)
 
 
 def _voting(images: Value, voting: VotingClassifier) -> Value:
-    first, *others = (predict_proba(images, estimator) for estimator in voting.estimators_)
+    first, *others = (convert(images, estimator) for estimator in voting.estimators_)
     return sum(others, first) / (1 + len(others))
 
 
@@ -87,17 +83,15 @@ def _svc(samples: Value, svc: CoupledSVC) -> Value:
     return class_confidences(-values if k == 2 else values, k)
 
 
-_CLASSIFIERS: dict[type, Converter] = {
+_CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
+    Blur: blur,
     Calibrated: _calibrated,
     CoupledSVC: _svc,
-    Pipeline: _pipeline,
-    VirtualSupportVectors: _virtual,
-    VotingClassifier: _voting,
-}
-_TRANSFORMERS: dict[type, Converter] = {
-    Blur: blur,
     Deskew: deskew,
     GradientFeatures: gradient_features,
     NormalizeContrast: normalize_contrast,
     NormalizeSize: normalize_size,
+    Pipeline: _pipeline,
+    VirtualSupportVectors: _virtual,
+    VotingClassifier: _voting,
 }

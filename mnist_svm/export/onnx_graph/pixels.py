@@ -12,17 +12,7 @@ from mnist_svm.features.contrast import NORM, NormalizeContrast
 
 
 def blur(images: Value, transformer: Blur) -> Value:
-    """Blur images with a Gaussian, in float64 along each axis, as SciPy does.
-
-    Parameters
-    ----------
-    images : Value of shape (n, height, width)
-    transformer : Blur, fitted
-
-    Returns
-    -------
-    Value, float32 of shape (n, height, width)
-    """
+    """Blur images in float64 along each axis, as SciPy: float32 of shape (n, height, width)."""
     row_weights, column_weights = (
         _blur_matrix(side, transformer.sigma) for side in transformer.image_shape_
     )
@@ -36,17 +26,7 @@ def _blur_matrix(side: int, sigma: float) -> npt.NDArray[np.float64]:
 
 
 def normalize_contrast(images: Value, transformer: NormalizeContrast) -> Value:
-    """Scale images to one Euclidean norm, rounded to uint8.
-
-    Parameters
-    ----------
-    images : Value of shape (n, height, width)
-    transformer : NormalizeContrast, fitted
-
-    Returns
-    -------
-    Value, uint8 of shape (n, height * width)
-    """
+    """Scale images to one Euclidean norm: uint8 of shape (n, height * width)."""
     graph, (height, width) = images.graph, transformer.image_shape_
     pixels = images.reshape(0, height * width).astype(np.float64)
     norms = graph.node("ReduceL2", pixels, np.array([1]))

@@ -11,17 +11,7 @@ from mnist_svm.features.size import NormalizeSize, affine_map
 
 
 def normalize_size(images: Value, transformer: NormalizeSize) -> Value:
-    """Make images upright (if so set) and centred, and scale them to one size.
-
-    Parameters
-    ----------
-    images : Value of shape (n, height, width)
-    transformer : NormalizeSize, fitted
-
-    Returns
-    -------
-    Value, float32 of shape (n, side, side)
-    """
+    """Make digits upright, centred and of one size: float32 of shape (n, side, side)."""
     height, width = transformer.image_shape_
     moments = image_moments(images, transformer.image_shape_)
     shear, scale_i, scale_j = affine_map(moments, transformer)

@@ -58,18 +58,7 @@ def decision_values(samples: Value, svc: CoupledSVC) -> Value:
 
 
 def class_confidences(values: Value, n_classes: int) -> Value:
-    """Couple the decision values of pairs; see `mnist_svm.svm.pairwise.class_confidences`.
-
-    Parameters
-    ----------
-    values : Value, float64 of shape (n, k (k - 1) / 2)
-    n_classes : int
-        k, at least 2.
-
-    Returns
-    -------
-    Value, float64 of shape (n, k)
-    """
+    """Couple the pairs as `mnist_svm.svm.pairwise.class_confidences`: shape (n, n_classes)."""
     graph = values.graph
     odds = graph.node("Exp", values.clip(-MAX_VALUE, MAX_VALUE) * -STEEPNESS)
     first, second = np.triu_indices(n_classes, 1)
