@@ -11,9 +11,9 @@ from mnist_svm.constants import IntArray, Labels
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 
-# Stages of a trial, as proportions of the training images. A smaller stage is skipped if it would
-# have fewer than MIN_IMAGES_PER_CLASS images per class on average.
-STAGES = (1 / 25, 1 / 5, 1.0)
+# Proportions of the training images in the stages before the last one. A stage is left out if it
+# would have fewer than MIN_IMAGES_PER_CLASS images per class on average.
+EARLY_STAGES = (1 / 25, 1 / 5)
 MIN_IMAGES_PER_CLASS = 20
 
 # Without folds, 1 / HOLDOUT_DIVISOR of the images is held out: the last 10,000 of MNIST's 60,000.
@@ -94,7 +94,7 @@ def make_protocol(
             raise ValueError(msg)
     largest = min(len(training) for training, _ in splits)
     minimum = MIN_IMAGES_PER_CLASS * n_classes
-    smaller = [size for part in STAGES[:-1] if (size := int(largest * part)) >= minimum]
+    smaller = [size for part in EARLY_STAGES if (size := int(largest * part)) >= minimum]
     return EvaluationProtocol(len(rows), folds, tuple(splits), (*smaller, largest), random_state)
 
 

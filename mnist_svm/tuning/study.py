@@ -94,13 +94,7 @@ class Study:
         return tuple(_to_trial(trial) for trial in trials)
 
     def start_trial(self) -> tuple[int, dict[str, Value]]:
-        """Restart a trial that was running when the search was killed, or start a new one.
-
-        Returns
-        -------
-        number : int
-        parameters : dict of str to value
-        """
+        """Restart a trial that a killed search left, or start one; return number and parameters."""
         with self._translate_errors():
             stored = self._study.get_trials(deepcopy=False)
             if not stored:
@@ -114,15 +108,9 @@ class Study:
         return trial.number, parameters
 
     def should_prune(self, number: int, stage: int, accuracy: float) -> bool:
-        """Store the accuracy of a stage and decide whether to prune the trial.
+        """Store a running trial's accuracy at a stage (from 0); return whether to prune it.
 
-        Parameters
-        ----------
-        number : int
-            Number of a running trial. Trial 0 is never pruned.
-        stage : int
-            Number of the stage, from 0.
-        accuracy : float
+        Trial 0 is never pruned.
         """
         with self._translate_errors():
             trial = self._running[number]
@@ -140,14 +128,14 @@ class Study:
 
     def _unfinished(self, stored: list[optuna.trial.FrozenTrial]) -> optuna.trial.Trial | None:
         """A trial that an earlier process left running."""
-        for trial in stored:
-            if trial.state.name == "RUNNING" and trial.number not in self._running:
-                study_id = self._storage.get_study_id_from_name(self._study.study_name)
-                trial_id = self._storage.get_trial_id_from_study_id_trial_number(
-                    study_id, trial.number
-                )
-                return optuna.trial.Trial(self._study, trial_id)
-        return None
+        running = optuna.trial.TrialState.RUNNING
+        numbers = {trial.number for trial in stored if trial.state is running}
+        if not (unfinished := numbers - self._running.keys()):
+            return None
+        study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        number = min(unfinished)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return optuna.trial.Trial(self._study, trial_id)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
