@@ -18,7 +18,7 @@ and the solver runs rounds of four steps:
    problem; some of each pair join its working set. If there are none, the solution on the working
    sets is the solution of the whole problem, to tol.
 
-The first working sets are random samples, and most violators cease to be any once some of them have
+The first working sets are random samples, and most violators are satisfied once some of them have
 joined. So while there are many violators, satisfied samples leave again, and scans are approximate:
 they use projected samples (`mnist_svm.svm._solver.samples.ProjectedSamples`), at a fraction of the
 cost. In these rounds random violators join, because the worst ones are too much alike. Then the
@@ -59,7 +59,8 @@ from mnist_svm.svm._solver.scan import plan_scan, scan
 MIN_FIRST_SAMPLES = 300
 FIRST_SHARE = 0.005
 
-# In a round, a pair's working set grows by this many samples, or by twice its support vectors.
+# In a round, a pair's working set grows by at most this number of samples, or twice its number of
+# support vectors if that is larger.
 MIN_GROWTH = 500
 
 # Approximate rounds end, and working sets only grow, once the violators are less than this share of
