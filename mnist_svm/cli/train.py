@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,6 @@ from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mnist_svm.datasets.types import Dataset
     from mnist_svm.models.file import Model
     from mnist_svm.models.info import ModelInfo
@@ -127,9 +125,7 @@ def _parse_value(text: str) -> Value:
 @jobs_option
 @dask_option
 @json_option
-@click.pass_context
 def train_command(
-    ctx: click.Context,
     recipe_name: str,
     data: str,
     data_dir: str,
@@ -189,11 +185,10 @@ def train_command(
     echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
     options = _FitOptions(_subset_size(dataset, limit), copies, jobs, dask, Path(f"{output}.work"))
-    with _resume_hint(ctx, options):
-        model = _fit(config, dataset, options)
-        save_model(output, model)
-        if copies:
-            shutil.rmtree(options.folder)
+    model = _fit(config, dataset, options)
+    save_model(output, model)
+    if copies:
+        shutil.rmtree(options.folder)
     seconds, size = time.perf_counter() - start, Path(output).stat().st_size
     if as_json:
         summary = {"model": output, "bytes": size, "seconds": seconds, **model.info.to_dict()}
@@ -252,13 +247,11 @@ def _fit(config: TrainingConfig, dataset: Dataset, options: _FitOptions) -> Mode
     from mnist_svm.training.train import fit_config, select_rows
 
     recipe, n, copies = config.recipe, options.n_images, options.copies
+    folder, jobs = options.folder, options.n_jobs
     echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n:,} images")
     if copies:
-        n_samples = n * (1 + copies)
-        verb = "Resuming" if options.folder.exists() else "Working"
-        echo_stderr(
-            f"With {copies} copies of each: {n_samples:,} samples. {verb} in {options.folder}"
-        )
+        verb, n_samples = "Resuming" if folder.exists() else "Working", n * (1 + copies)
+        echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
 
     def log_features(n_done: int, n_total: int) -> None:
         logger.info("features of %s of %s samples", f"{n_done:,}", f"{n_total:,}")
@@ -267,33 +260,17 @@ def _fit(config: TrainingConfig, dataset: Dataset, options: _FitOptions) -> Mode
         with use_cluster(options.dask):
             if not copies:
                 rows = select_rows(dataset, n, config.random_state)
-                return fit_config(config, dataset, rows, n_jobs=options.n_jobs, calibrate=True)
+                return fit_config(config, dataset, rows, n_jobs=jobs, calibrate=True)
             return train_augmented(
-                config,
-                dataset,
-                options.folder,
-                copies=copies,
-                limit=n,
-                n_jobs=options.n_jobs,
-                progress=log_features,
+                config, dataset, folder, copies=copies, limit=n, n_jobs=jobs, progress=log_features
             )
 
-    return run_with_progress("Training", work)
-
-
-@contextmanager
-def _resume_hint(ctx: click.Context, options: _FitOptions) -> Iterator[None]:
-    """Say after an interrupt how to resume a training with virtual copies."""
-    from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
-
     try:
-        yield
+        return run_with_progress("Training", work)
     except KeyboardInterrupt:
-        if not options.copies:
-            raise
-        folder = options.folder
-        echo_stderr(f"mnist-svm: interrupted; {folder} is kept; repeat the command to resume")
-        ctx.exit(INTERRUPTED)
+        if copies:
+            echo_stderr(f"{folder} is kept; repeat the command to resume the training")
+        raise
 
 
 def _format_summary(info: ModelInfo, seconds: float) -> str:
@@ -308,11 +285,9 @@ def _format_summary(info: ModelInfo, seconds: float) -> str:
     if calibration and calibration.calibration_error is not None:
         error, n_held_out = calibration.calibration_error, calibration.n_held_out
         calibrated = f"error {error:.2%} on {n_held_out:,} held-out images"
-    return "\n".join(
-        [
-            trained,
-            f"Support vectors  {info.n_support_vectors:,}{n_svms}",
-            f"Calibration      {calibrated}",
-            f"Time             {times}",
-        ]
+    return (
+        f"{trained}\n"
+        f"Support vectors  {info.n_support_vectors:,}{n_svms}\n"
+        f"Calibration      {calibrated}\n"
+        f"Time             {times}"
     )
