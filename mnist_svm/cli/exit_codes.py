@@ -64,16 +64,7 @@ class ErrorHandlingGroup(click.Group):
 
 
 def error_message(error: Exception) -> str:
-    """Return the message of an error; for an OSError, ``file: reason`` without the number.
-
-    Parameters
-    ----------
-    error : Exception
-
-    Returns
-    -------
-    str
-    """
+    """Return the message of an error; for an OSError, ``file: reason`` without the number."""
     if isinstance(error, OSError) and not isinstance(error, MnistSvmError) and error.strerror:
         # A failed rename has two names; the target is the one to fix.
         name = error.filename2 or error.filename
@@ -82,26 +73,14 @@ def error_message(error: Exception) -> str:
 
 
 def echo_stderr(message: str) -> None:
-    """Print a status message or an error on stderr.
-
-    Parameters
-    ----------
-    message : str
-    """
+    """Print a status message or an error on stderr."""
     # A progress line may be there, and file names need not be valid Unicode.
     clear = CLEAR_LINE if is_terminal(sys.stderr) else ""
     click.echo(clear + click.format_filename(message), err=True)
 
 
 def report_problem(ctx: click.Context, reading: DigitReading | PageReading) -> None:
-    """Print why a picture could not be read, or which part of it was used.
-
-    Parameters
-    ----------
-    ctx : click.Context
-        Context of the command, which exits with 1 if the picture could not be read.
-    reading : DigitReading or PageReading
-    """
+    """Print why a picture could not be read, which makes the exit code 1, or what part was read."""
     if reading.error is not None:
         ctx.meta[PARTIAL_FAILURE] = True
         echo_stderr(f"mnist-svm: error: {reading.file}: {reading.error}")

@@ -94,14 +94,5 @@ jobs_option = click.option(
 
 
 def describe_model(path: Path) -> str:
-    """Return a phrase for status messages: the path, or that it is the shipped model.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-    """
+    """Return the path for a status message, or a phrase for the shipped model."""
     return "the model shipped with the package" if path == SHIPPED else str(path)

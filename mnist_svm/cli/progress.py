@@ -21,16 +21,7 @@ T = TypeVar("T")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is open and a terminal.
-
-    Parameters
-    ----------
-    stream : ``sys.stdout`` or ``sys.stderr``, which are None if they were closed at startup
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a stream is a terminal; Python's are None if closed at startup."""
     return stream is not None and stream.isatty()
 
 
