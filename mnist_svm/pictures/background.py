@@ -149,7 +149,7 @@ def _subtract(
         least = MIN_SHADOW_BRIGHTNESS * float(np.percentile(background, 90))
         depth *= 255 / np.maximum(background, max(least, 1.0))
     size = nearest_odd(window)
-    # The closing follows the lightest noise of the paper: subtract the mean of what is no ink.
+    # The closing follows the brightest noise of the paper: subtract the mean of pixels without ink.
     depth -= _local_mean(depth, depth < _isodata_threshold(depth), size, min_weight=1e-3)
     above = depth > _isodata_threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0

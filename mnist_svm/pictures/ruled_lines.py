@@ -27,10 +27,10 @@ def find_lines(mask: Mask) -> tuple[list[Mask], list[Mask]]:
 
 
 def find_horizontal_lines(mask: Mask) -> list[Mask]:
-    """Find the straight, nearly horizontal lines that cross a picture, given the pixels of ink.
+    """Find the straight, nearly horizontal lines in a mask of ink of shape (height, width).
 
-    Returns a mask of the picture's shape for each line, from top to bottom: True on the line,
-    except where strokes cross it.
+    Returns a mask of that shape for each line, from top to bottom: True on the line, except where
+    strokes cross it.
     """
     width = mask.shape[1]
     if min(mask.shape) < MIN_SIDE:

@@ -218,7 +218,7 @@ def _gaps(boxes: Float64Array, box: Box) -> Float64Array:
 
 
 def _are_one_digit(first: Box, second: Box, usual: float) -> bool:
-    """Whether two blobs are parts of one digit: above each other, or a bar beside the top."""
+    """Whether two blobs are parts of one digit: above each other, or a bar at the top right."""
     rows, columns = first.gaps(second)
     if first.union(second).height > MAX_JOINED_HEIGHT * usual:
         return False
