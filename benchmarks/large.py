@@ -192,7 +192,7 @@ def _row(name: str, model: Path, parts: list[Run], features: int = 0) -> str:
         f"{max(part.peak for part in parts) / 2**30:.1f} GiB",
         f"{max(part.anonymous for part in parts) / 2**30:.1f} GiB",
         f"{len(svc.fit_log_)}",
-        f"{trained['support_vectors']:,}",
+        f"{trained['n_support_vectors']:,}",
         f"{evaluated['errors']} of {evaluated['n']:,}",
     ]
     return f"| {' | '.join(cells)} |"

@@ -133,14 +133,14 @@ def main() -> None:
 
 
 def _evaluate_changes(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
-    """The recipe with each of its changes."""
+    """Evaluate the recipe with each of its changes."""
     for changes in CANDIDATES[name]:
         pipeline = RECIPES[name].pipeline(calibrate=False).set_params(**changes)
         yield _describe(**changes) or "the recipe", *_cross_validated(pipeline, train, folds)
 
 
 def _evaluate_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
-    """The first view of the recipe with changes, without copies; then `_evaluate_copies`."""
+    """Evaluate the first view with changes and without copies, then call `_evaluate_copies`."""
     for changes in [{}, *PIXELS]:
         svc = clone(_svcs(name)["sized"].estimator).set_params(**changes)
         description = _describe("sized alone", "no copies", **changes)
@@ -150,7 +150,7 @@ def _evaluate_pixels(name: str, train: Dataset, folds: list[Fold]) -> Iterator[R
 
 
 def _evaluate_normalized(name: str, train: Dataset, folds: list[Fold]) -> Result:
-    """The first view of the recipe with copies that are distorted after size normalisation."""
+    """Evaluate the first view with copies that are distorted after size normalization."""
     svc = _svcs(name)["sized"]
     normalize, *rest = svc.estimator.steps
     svc.set_params(estimator=Pipeline(rest), copies=8)
@@ -160,7 +160,7 @@ def _evaluate_normalized(name: str, train: Dataset, folds: list[Fold]) -> Result
 
 
 def _evaluate_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
-    """The first view of the recipe with other copies, then all views."""
+    """Evaluate the first view with other copies, then all views."""
     for changes in COPIES[name]:
         svc = _svcs(name)["sized"].set_params(**changes)
         yield _describe("sized alone", **changes), *_cross_validated(svc, train, folds)
@@ -168,31 +168,32 @@ def _evaluate_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[R
 
 
 def _evaluate_views(name: str, train: Dataset, folds: list[Fold]) -> Iterator[Result]:
-    """Each view of the digit alone, and ways to combine several views."""
-    of_views, minutes_of_views = {}, {}
+    """Evaluate each view of the digit alone, and ways to combine several views."""
+    confidences, minutes = {}, {}
     for view, svc in _svcs(name).items():
-        confidences, minutes = _cross_validated(svc, train, folds)
-        of_views[view], minutes_of_views[view] = confidences, minutes
-        yield f"{view} alone", confidences, minutes
-    for k in range(2, len(of_views) + 1):
-        for views in combinations(of_views, k):
-            several = np.array([of_views[view] for view in views])
-            minutes = sum(minutes_of_views[view] for view in views)
-            description = f"average of {', '.join(views)}" if k < len(of_views) else "the recipe"
-            yield description, several.mean(axis=0), minutes
-    votes = np.eye(several.shape[2])[several.argmax(axis=2)].mean(axis=0)
+        confidences[view], minutes[view] = _cross_validated(svc, train, folds)
+        yield f"{view} alone", confidences[view], minutes[view]
+    for k in range(2, len(confidences) + 1):
+        for views in combinations(confidences, k):
+            average = np.mean([confidences[view] for view in views], axis=0)
+            all_views = k == len(confidences)
+            description = "the recipe" if all_views else f"average of {', '.join(views)}"
+            yield description, average, sum(minutes[view] for view in views)
+    total_minutes = sum(minutes.values())
+    stacked = np.array(list(confidences.values()))
+    votes = np.eye(stacked.shape[2])[stacked.argmax(axis=2)].mean(axis=0)
     # Mix in the average: it avoids an infinite log loss, and breaks ties.
-    yield "majority vote of all", 0.99 * votes + 0.01 * several.mean(axis=0), minutes
-    logits = np.log(np.concatenate(several, axis=1).clip(1e-6))
+    yield "majority vote of all", 0.99 * votes + 0.01 * stacked.mean(axis=0), total_minutes
+    logits = np.log(np.concatenate(stacked, axis=1).clip(1e-6))
     learner = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    stacked = cross_val_predict(
+    learned = cross_val_predict(
         learner, logits, _labels(train, folds), cv=FOLDS, method="predict_proba"
     )
-    yield "super learner (logistic regression) of all", stacked, minutes
+    yield "super learner (logistic regression) of all", learned, total_minutes
 
 
 def _labels(train: Dataset, folds: list[Fold]) -> np.ndarray:
-    """Labels of the test parts, fold after fold."""
+    """Return the labels of the test parts, fold after fold."""
     return np.concatenate([train.labels[test] for _, test in folds])
 
 
@@ -203,7 +204,7 @@ def _svcs(name: str) -> dict[str, BaseEstimator]:
 def _cross_validated(
     pipeline: BaseEstimator, train: Dataset, folds: list[Fold]
 ) -> tuple[np.ndarray, float]:
-    """Confidences for the test parts, fold after fold, and the minutes it took."""
+    """Return the confidences for the test parts, fold after fold, and the minutes."""
     start = time.perf_counter()
     confidences = [
         clone(pipeline).fit(train.X[fitted], train.labels[fitted]).predict_proba(train.X[test])
