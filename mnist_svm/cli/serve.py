@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import click
 
 from mnist_svm.cli.options import describe_model, model_option, require_finite
@@ -12,7 +10,7 @@ from mnist_svm.serve.settings import MIB, Settings
 MILLION = 1_000_000
 
 # Modules that the extra "serve" installs.
-EXTRA = (
+MODULES = (
     "fastapi",
     "fastapi_offline",
     "httptools",
@@ -100,7 +98,7 @@ def serve_command(
     queue: int,
     origins: tuple[str, ...],
 ) -> None:
-    """Serve a JSON API, and a web page to draw digits or drop pictures on.
+    """Serve a web page to draw and drop digits on, and a JSON API.
 
     The page is at /, the documentation of the API at /docs. POST pictures or arrays of one digit
     each to /predict, pictures of any number of digits to /read. On Ctrl-C or SIGTERM the server
@@ -119,15 +117,14 @@ def serve_command(
     import os
     import sys
 
+    from mnist_svm._optional import require_extra
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import is_terminal
-    from mnist_svm.exceptions import MissingExtraError
     from mnist_svm.models.locate import find_model
     from mnist_svm.recognition.recognizer import Recognizer
 
-    if any(importlib.util.find_spec(name) is None for name in EXTRA):
-        msg = "serve needs an extra; install it with: pip install 'mnist-svm[serve]'"
-        raise MissingExtraError(msg)
+    for module in MODULES:
+        require_extra(module, f"serving needs {module}", "serve")
     from mnist_svm.serve.run import listen, serve, url_of
 
     path = find_model(model)

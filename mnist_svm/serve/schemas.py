@@ -20,10 +20,10 @@ _images = Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)
 
 Pixel = Annotated[float, Field(ge=0, le=WHITE, strict=True, allow_inf_nan=False)]
 PixelRow = Annotated[list[Pixel], _side]
-PixelColumn = Annotated[list[Annotated[list[Pixel], _one]], _side]
+ChannelRow = Annotated[list[Annotated[list[Pixel], _one]], _side]
 FlatImage = Annotated[list[Pixel], _pixels]
 Image2D = Annotated[list[PixelRow], _side]
-Image3D = Annotated[list[PixelColumn], _side]
+Image3D = Annotated[list[ChannelRow], _side]
 
 # Tags of the shapes of `Data`; pydantic's errors have them in their location.
 DATA_SHAPES = ("784", "28 x 28", "28 x 28 x 1", "n x 784", "n x 28 x 28", "n x 28 x 28 x 1")

@@ -183,7 +183,7 @@ def test_a_missing_package_is_one_line(run, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     result = run("serve", "--host", "192.0.2.1")
     assert result.exit_code == 1
-    expected = "serve needs an extra; install it with: pip install 'mnist-svm[serve]'"
+    expected = f"serving needs {package}: pip install 'mnist-svm[serve]'"
     assert result.stderr == f"mnist-svm: error: {expected}\n"
 
 
