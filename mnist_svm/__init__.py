@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mnist_svm.models.file import load_model as load_model
     from mnist_svm.models.file import save_model as save_model
     from mnist_svm.models.recipes import RECIPES as RECIPES
+    from mnist_svm.recognition.explain import draw_explanation as draw_explanation
     from mnist_svm.recognition.explain import explain as explain
     from mnist_svm.recognition.recognizer import Recognizer as Recognizer
     from mnist_svm.svm.calibration import Calibrated as Calibrated
@@ -54,6 +55,7 @@ _MODULES = {
     "NormalizeSize": "mnist_svm.features.size",
     "Recognizer": "mnist_svm.recognition.recognizer",
     "VirtualSupportVectors": "mnist_svm.svm.virtual",
+    "draw_explanation": "mnist_svm.recognition.explain",
     "evaluate": "mnist_svm.evaluation.measures",
     "explain": "mnist_svm.recognition.explain",
     "load_dataset": "mnist_svm.datasets.load",
