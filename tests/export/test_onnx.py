@@ -299,6 +299,14 @@ def test_features_are_rounded_to_the_same_integers(name, hard):
     assert np.count_nonzero(differences) <= 1e-5 * differences.size + 1
 
 
+@pytest.mark.parametrize("function", [np.tan, np.add.reduce, np.cumsum])
+def test_a_numpy_function_without_an_operator_is_rejected(function):
+    graph = Graph()
+    with pytest.raises(TypeError):
+        function(Value(graph, "images", np.float32))
+    assert not graph.nodes
+
+
 # The file.
 
 

@@ -140,7 +140,7 @@ class Value:
         )
 
     def astype(self, dtype: npt.DTypeLike) -> Value:
-        """Cast to another type; integers are truncated."""
+        """Cast to another type, to integers by truncation."""
         to = np.dtype(dtype)
         if to == self.dtype:
             return self
