@@ -33,7 +33,7 @@ def test_the_ten_pictures_are_read_right(run, full_model_file):
     assert [answer["digit"] for answer in answers] == list(range(10))
 
 
-def test_a_model_of_all_images_tells_its_cross_validation(run, full_model_file):
+def test_a_model_of_all_images_records_its_cross_validation(run, full_model_file):
     content = json.loads(run("info", full_model_file, "--json").stdout)
     assert content["training"]["n_images"] == 60_000
     assert content["cross_validation"]["n"] == 60_000

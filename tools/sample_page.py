@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Float64Array, Images
+from mnist_svm._types import Float64Array, Images
 from mnist_svm.datasets.load import load_dataset
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -18,7 +18,7 @@ from PIL import Image
 from sklearn.pipeline import Pipeline
 
 from mnist_svm import RECIPES, load_dataset
-from mnist_svm.constants import Images, Labels
+from mnist_svm._types import Images, Labels
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.features.gradients import GradientFeatures
 from mnist_svm.models.file import Model, save_model

@@ -13,7 +13,7 @@ from mnist_svm.cli.options import json_option, model_option
 from mnist_svm.cli.recognizer import load_recognizer
 
 if TYPE_CHECKING:
-    from mnist_svm.constants import Images
+    from mnist_svm._types import Images
     from mnist_svm.pictures.decode import Picture
 
 

@@ -58,9 +58,7 @@ model_option = click.option(
     help="The model file to use.",
 )
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 reject_option = click.option(
     "--reject-below",

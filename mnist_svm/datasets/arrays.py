@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE, Array, Images, Labels
+from mnist_svm._types import Array, Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
 from mnist_svm.exceptions import FormatError, sanitize
 
 # Rows to check at once, to bound the memory for wide element types.

@@ -6,9 +6,12 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mnist_svm.constants import N_PIXELS
-from mnist_svm.datasets.types import Split
+
+if TYPE_CHECKING:
+    from mnist_svm.datasets.types import Split
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_svm.constants import Array, Labels
+from mnist_svm._types import Array, Labels
 from mnist_svm.datasets.catalog import DatasetInfo, RemoteFile
 from mnist_svm.datasets.formats.idx import (
     encode_header,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES
 from mnist_svm.datasets.reader import open_dataset
 from mnist_svm.datasets.types import Dataset, FilePath, Progress, Split, no_progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.constants import IntArray, Labels
+from mnist_svm._types import IntArray, Labels
 
 
 def stratified_subset(labels: Labels, size: int, random_state: int) -> IntArray:

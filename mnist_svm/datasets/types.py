@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mnist_svm.constants import Images, Labels
+from mnist_svm._types import Images, Labels
 
 FilePath = str | os.PathLike[str]
 Split = Literal["train", "test"]

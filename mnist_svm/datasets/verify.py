@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import Array
+from mnist_svm._types import Array
 from mnist_svm.datasets.catalog import RemoteFile
 from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, encode_header, open_payload
 from mnist_svm.exceptions import FetchError, FormatError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 from mnist_svm.drawing.canvas import GREEN, PAPER, RED, Colour
 from mnist_svm.pictures.strokes import Box
 

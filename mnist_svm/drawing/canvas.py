@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 
 Colour = tuple[int, int, int]
 

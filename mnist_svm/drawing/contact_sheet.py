@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 from mnist_svm.drawing.canvas import GREEN, INK, PAPER, RED, dark_on_light, paste_framed
 
 # Pixels of the page for each pixel of an image; other sizes in pixels of the page.

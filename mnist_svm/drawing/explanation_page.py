@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_svm.constants import BoolArray, Float64Array, Images
+from mnist_svm._types import BoolArray, Float64Array, Images
 from mnist_svm.drawing import canvas
 from mnist_svm.drawing.text import wrap_text
 

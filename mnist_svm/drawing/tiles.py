@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 from mnist_svm.drawing import canvas
 from mnist_svm.drawing.text import ELLIPSIS, shorten_text, wrap_text
 

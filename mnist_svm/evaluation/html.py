@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import WHITE, Images
+from mnist_svm._types import Images
+from mnist_svm.constants import WHITE
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.charts import coverage_chart, learning_chart, reliability_chart
 from mnist_svm.evaluation.learning_curve import LearningPoint

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import BoolArray, Float64Array, IntegerArray
+from mnist_svm._types import BoolArray, Float64Array, IntegerArray
 from mnist_svm.svm.calibration import N_BINS, bin_indices, calibration_error
 
 if TYPE_CHECKING:

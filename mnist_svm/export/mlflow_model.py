@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, WHITE, Images
+from mnist_svm._types import Images
+from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, WHITE
 from mnist_svm.datasets.arrays import to_images
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model, load_model, save_model

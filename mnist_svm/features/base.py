@@ -12,7 +12,7 @@ from joblib import delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Array
+from mnist_svm._types import Array
 from mnist_svm.parallel.threads import threads
 
 # Images per thread task: long enough to hide the scheduling.

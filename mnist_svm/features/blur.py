@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_svm.constants import Array
+from mnist_svm._types import Array
 from mnist_svm.features.base import ImageTransformer, require_parameter
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import Array
+from mnist_svm._types import Array
 from mnist_svm.features.base import ImageTransformer
 
 # Euclidean norm of the output before rounding. Only 8 of MNIST's 60,000 training images, very thin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm._types import Array, Float32Array, Float64Array
 from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer
 from mnist_svm.features.moments import image_moments
 from mnist_svm.features.sampling import shift

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm._types import Array, Float32Array, Float64Array
 from mnist_svm.features.base import infer_image_shape, require_parameter
 from mnist_svm.features.sampling import sample_bilinear
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import WHITE, Array, Float32Array
+from mnist_svm._types import Array, Float32Array
+from mnist_svm.constants import WHITE
 from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer, require_parameter
 
 # Largest component of a Sobel gradient in an image of 0-255.

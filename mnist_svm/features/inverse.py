@@ -12,7 +12,8 @@ import numpy.typing as npt
 from joblib import delayed
 from scipy import optimize, sparse
 
-from mnist_svm.constants import WHITE, Float64Array
+from mnist_svm._types import Float64Array
+from mnist_svm.constants import WHITE
 from mnist_svm.features.gradients import GradientFeatures, gaussian_axis_weights
 from mnist_svm.parallel.threads import threads
 

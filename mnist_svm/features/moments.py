@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import Float64Array
+from mnist_svm._types import Float64Array
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm._types import Array, Float32Array, Float64Array
 
 # Zeros on each side of a padded axis, so that both neighbours of a clipped position exist.
 MARGIN = 2

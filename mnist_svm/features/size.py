@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_svm.constants import Array, Float32Array, Float64Array
+from mnist_svm._types import Array, Float32Array, Float64Array
 from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer, require_parameter
 from mnist_svm.features.moments import Moments, image_moments
 from mnist_svm.features.sampling import sample_columns, sample_rows

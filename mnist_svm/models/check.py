@@ -16,7 +16,8 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 
-from mnist_svm.constants import N_PIXELS, Array
+from mnist_svm._types import Array
+from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.blur import Blur
 from mnist_svm.features.contrast import NormalizeContrast
 from mnist_svm.features.deskew import Deskew

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Array, Float32Array, Float64Array, GreyImage, Mask
+from mnist_svm._types import Array, Float32Array, Float64Array, GreyImage, Mask
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
     blank_picture_error,

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Float32Array, GreyImage
+from mnist_svm._types import Float32Array, GreyImage
 
 # Weights of red, green and blue in ITU-R BT.601, which Pillow uses for luminance.
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)

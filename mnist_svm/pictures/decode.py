@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
-from mnist_svm.constants import GreyImage, Images
+from mnist_svm._types import GreyImage, Images
 from mnist_svm.exceptions import PictureError, TooLargeError, error_text
 from mnist_svm.pictures.colour import to_grey
 from mnist_svm.pictures.formats import MAX_BYTES, detect_format

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-from mnist_svm.constants import Array, GreyImage, Images
+from mnist_svm._types import Array, GreyImage, Images
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.colour import to_grey
 

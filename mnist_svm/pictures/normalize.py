@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, Float32Array, GreyImage, Mask
+from mnist_svm._types import Float32Array, GreyImage, Mask
+from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
 from mnist_svm.pictures.background import find_ink, stroke_width
 from mnist_svm.pictures.polarity import border_pixels, ink_is_dark
 from mnist_svm.pictures.strokes import Box, bounding_box, select_digit

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Array, Float32Array, GreyImage
+from mnist_svm._types import Array, Float32Array, GreyImage
 from mnist_svm.exceptions import PictureError
 
 # Range of grey levels, of 255, below which a picture is blank.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.constants import IntegerArray, Mask
+from mnist_svm._types import IntegerArray, Mask
 
 # Shorter side, in pixels, below which a picture is not searched for lines.
 MIN_SIDE = 16

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm.constants import Float32Array, Float64Array, GreyImage, IntArray, Mask
+from mnist_svm._types import Float32Array, Float64Array, GreyImage, IntArray, Mask
 from mnist_svm.pictures.background import find_ink
 from mnist_svm.pictures.normalize import MIN_OUTLINED, render_digit
 from mnist_svm.pictures.ruled_lines import find_lines

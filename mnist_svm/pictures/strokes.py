@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from mnist_svm.constants import IntegerArray, Mask
+from mnist_svm._types import IntegerArray, Mask
 from mnist_svm.pictures.ruled_lines import find_lines
 
 # Smallest separate stroke, as a fraction of the area of the largest: less is a speck.

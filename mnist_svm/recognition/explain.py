@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_svm.constants import IMAGE_SIDE, WHITE, Array, Float64Array, Images
+from mnist_svm._types import Array, Float64Array, Images
+from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.drawing.explanation_page import (
     INK_THRESHOLD,
     ExplanationPage,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm.constants import Float64Array, Images, Labels
+from mnist_svm._types import Float64Array, Images, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.segment import Blob, Page, segment_page, split_blob
 from mnist_svm.recognition.results import Digit, Row

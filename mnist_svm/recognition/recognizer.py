@@ -14,7 +14,8 @@ import numpy as np
 from joblib import delayed
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Float64Array, Images, Labels
+from mnist_svm._types import Float64Array, Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_svm.constants import Float64Array, Images, Labels
+from mnist_svm._types import Float64Array, Images, Labels
 from mnist_svm.pictures.strokes import Box
 
 # A gap wider than this many digit heights separates two numbers of a row.

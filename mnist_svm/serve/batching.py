@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_svm.constants import Float64Array, Images
+from mnist_svm._types import Float64Array, Images
 
 # Images per batch. Larger batches would delay the requests that come after them.
 IMAGES_PER_BATCH = 64

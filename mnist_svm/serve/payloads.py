@@ -15,7 +15,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE, Float64Array, Images
+from mnist_svm._types import Float64Array, Images
+from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE
 from mnist_svm.serve.schemas import DATA_SHAPES, Arrays
 from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, MAX_JSON_LISTS, MIB
 

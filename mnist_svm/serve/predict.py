@@ -16,7 +16,7 @@ import numpy as np
 from joblib import cpu_count
 from starlette.exceptions import HTTPException
 
-from mnist_svm.constants import Images
+from mnist_svm._types import Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import decode

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_svm.constants import IMAGE_SIDE, N_PIXELS
+
 MIB = 1 << 20
 
 # Images per JSON request, and bytes of its body: once parsed, numbers take ten times the memory.
@@ -12,7 +14,7 @@ MAX_ARRAYS = 1000
 MAX_JSON_BYTES = 8 * MIB
 
 # Lists in a JSON body: MAX_ARRAYS images of shape 28 x 28 x 1, the most deeply nested form.
-MAX_JSON_LISTS = 2 + MAX_ARRAYS * (1 + 28 + 28 * 28)
+MAX_JSON_LISTS = 2 + MAX_ARRAYS * (1 + IMAGE_SIDE + N_PIXELS)
 
 # Bytes of request bodies in the memory of one worker.
 MAX_BUFFERED_BYTES = 256 * MIB

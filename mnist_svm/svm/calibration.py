@@ -28,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Array, BoolArray, Float64Array, IntArray
+from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
 
 N_FOLDS = 3

@@ -18,7 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Array, Float64Array
+from mnist_svm._types import Array, Float64Array
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.svm._solver.checkpoint import resume

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from mnist_svm.constants import Array, Float64Array
+from mnist_svm._types import Array, Float64Array
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.pairwise import class_confidences
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from joblib import delayed
 
-from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
+from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
 

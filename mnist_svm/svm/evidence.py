@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
+from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
 from mnist_svm.svm.pairwise import STEEPNESS

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mnist_svm.constants import Array, Float64Array, FloatArray, IntArray
+from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
 
 T = TypeVar("T")
 

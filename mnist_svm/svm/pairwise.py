@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mnist_svm.constants import BoolArray, Float64Array
+from mnist_svm._types import BoolArray, Float64Array
 
 # Factor of decision values in log odds. Log loss on held-out images of an SVM trained on 6,000
 # others is least, and flat, from 6 to 8.

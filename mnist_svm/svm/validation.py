@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import column_or_1d
 
-from mnist_svm.constants import Array, BoolArray, Float64Array, IntArray
+from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.kernels import KERNELS
 
 # A larger number of MiB is most likely a number of bytes.

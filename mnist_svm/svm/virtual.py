@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_svm.constants import Array, Float64Array
+from mnist_svm._types import Array, Float64Array
 
 # Limit of the copies in all, but each support vector has at least one. Many support vectors mean
 # that classes overlap: then copies cost much time and help little.

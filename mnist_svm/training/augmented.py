@@ -25,7 +25,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import Array, Float64Array, Images, IntArray, Labels
+from mnist_svm._types import Array, Float64Array, Images, IntArray, Labels
 from mnist_svm.datasets.types import Dataset, Progress, no_progress
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model

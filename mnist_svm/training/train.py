@@ -12,7 +12,7 @@ from importlib.metadata import version
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.constants import IntArray
+from mnist_svm._types import IntArray
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.exceptions import FormatError

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import Array
+from mnist_svm._types import Array
 
 try:
     import fcntl

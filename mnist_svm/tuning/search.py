@@ -21,7 +21,7 @@ from joblib import delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import IntArray
+from mnist_svm._types import IntArray
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.measures import Evaluation, evaluate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from mnist_svm.constants import IntArray, Labels
+from mnist_svm._types import IntArray, Labels
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 

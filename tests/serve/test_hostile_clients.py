@@ -543,7 +543,7 @@ def test_too_many_files_are_rejected(server, count):
 
 def test_the_maximum_number_of_files_is_read(server):
     response = server.post_files("/predict", *[(f"{index}.png", SEVEN) for index in range(3)])
-    assert [one["digit"] for one in response.json["predictions"]] == [7, 7, 7]
+    assert [item["digit"] for item in response.json["predictions"]] == [7, 7, 7]
 
 
 # --- malformed HTTP ----------------------------------------------------------------------

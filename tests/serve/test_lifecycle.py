@@ -321,10 +321,10 @@ def test_each_request_has_one_line_in_the_log(server):
     predict(server, **{"X-Request-ID": "log-2"})
     server.request("GET", "/nothing", headers={"X-Request-ID": "log-3"})
 
-    def found() -> list[dict]:
+    def entries() -> list[dict]:
         return [line for line in server.log() if line.get("request_id", "").startswith("log-")]
 
-    lines = eventually(lambda: len(found()) >= 3 and found())
+    lines = eventually(lambda: len(entries()) >= 3 and entries())
     names = ("request_id", "method", "path", "status")
     assert [tuple(line[name] for name in names) for line in lines] == [
         ("log-1", "GET", "/health", 200),

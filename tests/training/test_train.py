@@ -18,9 +18,9 @@ def test_the_default_recipe_deskews_and_then_separates():
     pipeline = RECIPES["poly4"].pipeline()
     assert isinstance(pipeline[0], Deskew)
     assert isinstance(pipeline[-1], Calibrated)
-    machine = pipeline[-1].estimator
-    assert isinstance(machine, KernelSVC)
-    assert (machine.kernel, machine.degree) == ("poly", 4)
+    svc = pipeline[-1].estimator
+    assert isinstance(svc, KernelSVC)
+    assert (svc.kernel, svc.degree) == ("poly", 4)
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE, Images, Labels
+from mnist_svm._types import Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
 from mnist_svm.datasets.arrays import MAX_LABEL, MAX_QUOTE, GrowableArray
 from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK, open_payload, write_payload
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Images, Labels
+from mnist_svm._types import Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
 from mnist_svm.datasets.arrays import GrowableArray
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, PictureError

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import IMAGE_SHAPE, Array, Images
+from mnist_svm._types import Array, Images
+from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.datasets.types import FilePath, Split
 from mnist_svm.exceptions import FormatError
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from mnist_svm._io import atomic_write
-from mnist_svm.constants import WHITE, Array
+from mnist_svm._types import Array
+from mnist_svm.constants import WHITE
 from mnist_svm.datasets.arrays import MAX_QUOTE, to_images, to_labels
 from mnist_svm.datasets.formats.idx import MAX_BYTES
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_svm._optional import require_extra
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, Array, Images, Labels
+from mnist_svm._types import Array, Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
 from mnist_svm.datasets.arrays import (
     MAX_QUOTE,
     ROWS_PER_BLOCK,

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm.constants import Float64Array
+from mnist_svm._types import Float64Array
 from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.svm.coupled import CoupledSVC

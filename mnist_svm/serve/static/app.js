@@ -43,9 +43,9 @@ async function getResult(picture) {
     const { prediction, page, model } = await read(picture);
     return { prediction, page, model, error: undefined };
   } catch (error) {
-    const known = error instanceof RequestError;
     const invalid = new RequestError("The server sent an invalid response.");
-    return { prediction: undefined, page: undefined, error: known ? error : invalid };
+    const requestError = error instanceof RequestError ? error : invalid;
+    return { prediction: undefined, page: undefined, error: requestError };
   }
 }
 

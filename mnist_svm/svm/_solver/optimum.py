@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.svm import SVC
 
-from mnist_svm.constants import Float64Array, FloatArray
+from mnist_svm._types import Float64Array, FloatArray
 from mnist_svm.svm._solver import ROWS_PER_BLOCK
 from mnist_svm.svm.kernels import Kernel, trim_trailing_zeros
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_svm.constants import Float64Array, FloatArray, IntArray
+from mnist_svm._types import Float64Array, FloatArray, IntArray
 from mnist_svm.svm._solver.optimum import gram_bytes, gram_matrix, kkt_violations, solve_dual
 from mnist_svm.svm._solver.parts import MAX_PARTS, solve_in_parts
 from mnist_svm.svm.kernels import Kernel, squared_norms

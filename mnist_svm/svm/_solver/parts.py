@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm.constants import BoolArray, Float64Array, FloatArray, IntArray
+from mnist_svm._types import BoolArray, Float64Array, FloatArray, IntArray
 from mnist_svm.svm._solver import ROWS_PER_BLOCK
 from mnist_svm.svm._solver.optimum import (
     DualSolution,

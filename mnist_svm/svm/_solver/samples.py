@@ -8,7 +8,7 @@ import numpy as np
 from joblib import delayed
 from sklearn.utils.extmath import randomized_range_finder
 
-from mnist_svm.constants import Array, FloatArray, IntArray
+from mnist_svm._types import Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver import ROWS_PER_BLOCK
 from mnist_svm.svm.kernels import InputTransform, squared_norms, trim_trailing_zeros

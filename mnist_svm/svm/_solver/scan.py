@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from joblib import delayed
 
-from mnist_svm.constants import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
+from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers
 from mnist_svm.svm._solver.pair import Pair
 from mnist_svm.svm._solver.samples import Samples, blocks
