@@ -114,8 +114,8 @@ async def start(*requests: Awaitable[list[int]]) -> list[asyncio.Task[list[int]]
 
 def test_concurrent_requests_share_a_batch(recorder):
     async def scenario(batcher: Batcher) -> None:
-        found = await asyncio.gather(*[predict(batcher, number) for number in range(10)])
-        assert found == [[number] for number in range(10)]
+        results = await asyncio.gather(*[predict(batcher, number) for number in range(10)])
+        assert results == [[number] for number in range(10)]
 
     run(recorder, scenario)
     assert recorder.batches == [10]
@@ -186,8 +186,8 @@ def test_a_full_batch_does_not_wait(recorder, monkeypatch, sizes):
         with monkeypatch.context() as patch:
             patch.setattr(asyncio.get_running_loop(), "call_later", never)
             requests = [batcher.classify(make_images(*range(size))) for size in sizes]
-            found = await asyncio.gather(*requests)
-        assert [len(one) for one in found] == sizes
+            results = await asyncio.gather(*requests)
+        assert [len(result) for result in results] == sizes
 
     run(recorder, scenario)
     assert recorder.batches == [IMAGES_PER_BATCH]
@@ -226,8 +226,8 @@ def test_small_requests_fill_the_last_batch_of_a_large_one(recorder):
         tasks = await start(
             predict(batcher, *range(150)), *[predict(batcher, 7) for _ in range(42)]
         )
-        found = await asyncio.gather(*tasks)
-        assert found == [list(range(150)), *[[7]] * 42]
+        results = await asyncio.gather(*tasks)
+        assert results == [list(range(150)), *[[7]] * 42]
 
     run(recorder, scenario)
     assert recorder.batches == [64, 64, 64]
@@ -289,10 +289,10 @@ def test_batches_do_not_change_the_probabilities(test_set):
         return await asyncio.gather(*[batcher.classify(request) for request in requests])
 
     with one_thread() as executor:
-        found = asyncio.run(play(executor))
+        results = asyncio.run(play(executor))
     assert len(batches) < len(sizes)
-    assert [len(one) for one in found] == sizes
-    np.testing.assert_allclose(np.concatenate(found), alone, rtol=1e-9)
+    assert [len(result) for result in results] == sizes
+    np.testing.assert_allclose(np.concatenate(results), alone, rtol=1e-9)
 
 
 # --- errors ---------------------------------------------------------------------------------
@@ -397,8 +397,8 @@ def test_a_closed_executor_fails_all_requests(recorder, size):
     async def scenario(batcher: Batcher) -> None:
         batcher._executor.shutdown()
         requests = [predict(batcher, 1), predict(batcher, *range(size))]
-        found = await asyncio.gather(*requests, return_exceptions=True)
-        assert [type(error) for error in found] == [RuntimeError, RuntimeError]
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        assert [type(error) for error in results] == [RuntimeError, RuntimeError]
 
     run(recorder, scenario)
     assert recorder.batches == []
@@ -411,8 +411,8 @@ def test_a_batch_dropped_by_the_executor_is_cancelled(recorder):
         tasks = await start(predict(batcher, *range(IMAGES_PER_BATCH)))
         batcher._executor.shutdown(wait=False, cancel_futures=True)
         release.set()
-        found = await asyncio.gather(*tasks, return_exceptions=True)
-        assert isinstance(found[0], asyncio.CancelledError)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError)
 
     run(recorder, scenario)
     assert recorder.batches == []

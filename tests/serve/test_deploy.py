@@ -54,8 +54,8 @@ def last_stage() -> list[tuple[str, str]]:
 
 
 def instruction(name: str) -> str:
-    (found,) = (rest for one, rest in last_stage() if one == name)
-    return found
+    (arguments,) = (rest for keyword, rest in last_stage() if keyword == name)
+    return arguments
 
 
 def health_check() -> list[str]:
@@ -63,7 +63,7 @@ def health_check() -> list[str]:
 
 
 def environment(container: dict) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    return {item["name"]: item["value"] for item in container["env"] if "value" in item}
 
 
 def copied() -> set[str]:
@@ -136,11 +136,11 @@ def test_the_network_policy_selects_the_pods():
 
 def test_the_pods_are_spread_over_zones_and_nodes():
     spread = POD["topologySpreadConstraints"]
-    assert {one["topologyKey"] for one in spread} == {
+    assert {item["topologyKey"] for item in spread} == {
         "topology.kubernetes.io/zone",
         "kubernetes.io/hostname",
     }
-    assert all(selected_by(one["labelSelector"]["matchLabels"]) for one in spread)
+    assert all(selected_by(item["labelSelector"]["matchLabels"]) for item in spread)
 
 
 def test_the_autoscaler_scales_the_deployment():
@@ -275,7 +275,7 @@ def test_service_links_do_not_set_variables_of_the_server():
 
 
 def test_the_key_comes_from_the_optional_secret_of_the_readme():
-    (key,) = (one["valueFrom"] for one in CONTAINER["env"] if one["name"] == "MNIST_SVM_API_KEY")
+    (key,) = (item["valueFrom"] for item in CONTAINER["env"] if item["name"] == "MNIST_SVM_API_KEY")
     name, field = re.search(r"create secret generic (\S+) --from-literal=(.+?)=", README).groups()
     assert key == {"secretKeyRef": {"name": name, "key": field, "optional": True}}
 
@@ -362,8 +362,8 @@ def test_dockerignore_admits_what_is_copied_and_no_more():
 
 
 def test_the_readme_s_version_is_the_package_s():
-    found = re.findall(r"mnist-svm:(\d[\w.]*)|newTag: (\S+)", README)
-    assert {"".join(one) for one in found} == {__version__}
+    versions = re.findall(r"mnist-svm:(\d[\w.]*)|newTag: (\S+)", README)
+    assert {"".join(groups) for groups in versions} == {__version__}
 
 
 def test_the_readme_s_ingress_is_valid_and_targets_the_service():

@@ -83,39 +83,41 @@ def test_every_form_of_body_is_read_as_by_the_library(server, test_set, readings
         kind, body = FORMS[name](test_set.images[index])
         response = server.request("POST", "/predict", body, {"Content-Type": kind})
         assert response.status == 200, response.body
-        (found,) = response.json["predictions"]
-        assert found["digit"] == readings.labels[index]
-        assert found["confidence"] == pytest.approx(readings.confidence[index], rel=1e-9)
-        np.testing.assert_allclose(found["probabilities"], readings.confidences[index], rtol=1e-9)
-        assert sum(found["probabilities"]) == pytest.approx(1)
+        (prediction,) = response.json["predictions"]
+        assert prediction["digit"] == readings.labels[index]
+        assert prediction["confidence"] == pytest.approx(readings.confidence[index], rel=1e-9)
+        np.testing.assert_allclose(
+            prediction["probabilities"], readings.confidences[index], rtol=1e-9
+        )
+        assert sum(prediction["probabilities"]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("shape", [(-1, 28, 28), (-1, 28, 28, 1), (-1, 784)])
 def test_predictions_have_the_order_of_the_arrays(server, test_set, shape):
     images = test_set.images[:200]
-    found = arrays(server, images.reshape(shape).tolist())
+    predictions = arrays(server, images.reshape(shape).tolist())
     expected = Recognizer.load().classify(images).labels
-    assert [one["digit"] for one in found] == expected.tolist()
+    assert [prediction["digit"] for prediction in predictions] == expected.tolist()
 
 
 @pytest.mark.parametrize("n", [28, 784])
 def test_lists_of_28_or_784_images_are_not_mistaken_for_one_image(server, test_set, n):
     expected = Recognizer.load().classify(test_set.images[:n]).labels.tolist()
     for shape in [(-1, 28, 28), (-1, 784)]:
-        found = arrays(server, test_set.images[:n].reshape(shape).tolist())
-        assert [one["digit"] for one in found] == expected
+        predictions = arrays(server, test_set.images[:n].reshape(shape).tolist())
+        assert [prediction["digit"] for prediction in predictions] == expected
 
 
 def test_dark_ink_on_a_light_background_is_read(server, test_set):
     images = test_set.images[:COUNT]
-    found = [one["digit"] for one in arrays(server, (255 - images).tolist())]
-    assert np.mean(found == test_set.labels[:COUNT]) >= 0.95
+    digits = [prediction["digit"] for prediction in arrays(server, (255 - images).tolist())]
+    assert np.mean(digits == test_set.labels[:COUNT]) >= 0.95
 
 
 def test_black_and_white_arrays_have_the_range_0_to_1(server, test_set):
     images = (test_set.images[:COUNT] > 127).astype(int)
-    found = [one["digit"] for one in arrays(server, images.tolist())]
-    assert np.mean(found == test_set.labels[:COUNT]) >= 0.95
+    digits = [prediction["digit"] for prediction in arrays(server, images.tolist())]
+    assert np.mean(digits == test_set.labels[:COUNT]) >= 0.95
 
 
 def test_an_array_of_ambiguous_range_is_rejected(server, test_set):
@@ -139,8 +141,8 @@ def test_an_array_of_another_shape_is_rejected_on_one_line(server, data):
 
 def test_predictions_have_the_order_and_names_of_the_files(server):
     response = server.post_files("/predict", *((path.name, path.read_bytes()) for path in DIGITS))
-    found = [(one["file"], one["digit"]) for one in response.json["predictions"]]
-    assert found == [(f"{digit}.png", digit) for digit in range(10)]
+    results = [(item["file"], item["digit"]) for item in response.json["predictions"]]
+    assert results == [(f"{digit}.png", digit) for digit in range(10)]
 
 
 def test_a_file_that_is_not_a_picture_does_not_affect_the_others(server):
@@ -151,8 +153,8 @@ def test_a_file_that_is_not_a_picture_does_not_affect_the_others(server):
     right, text, empty = response.json["predictions"]
     assert right["digit"] == 7
     assert "error" not in right
-    for one in (text, empty):
-        assert one["digit"] is one["confidence"] is one["probabilities"] is None
+    for failed in (text, empty):
+        assert failed["digit"] is failed["confidence"] is failed["probabilities"] is None
     assert "not a picture" in text["error"]
 
 
@@ -214,8 +216,8 @@ def test_the_first_of_several_frames_is_read_with_a_note(server):
     first, *others = (Image.open(path) for path in DIGITS)
     file = io.BytesIO()
     first.save(file, format="TIFF", save_all=True, append_images=others)
-    (found,) = raw(server, file.getvalue(), kind="image/tiff")["predictions"]
-    assert (found["digit"], found["note"]) == (0, "the first of 10 pages")
+    (prediction,) = raw(server, file.getvalue(), kind="image/tiff")["predictions"]
+    assert (prediction["digit"], prediction["note"]) == (0, "the first of 10 pages")
 
 
 def test_info_has_the_model_but_no_paths_of_the_server(server):
