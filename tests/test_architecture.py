@@ -21,9 +21,7 @@ HEAVY = {
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Check the contracts of the pyproject.toml in a folder on the package in that folder."""
-    code = (
-        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
-    )
+    code = "from importlinter.cli import lint_imports; exit(lint_imports(no_cache=True))"
     return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
