@@ -20,7 +20,7 @@ from tests.support.paths import DATA, DIGITS
 
 
 def error_lines(result):
-    """What stderr says beside which model reads."""
+    """Lines of stderr other than the name of the model."""
     lines = result.stderr.splitlines()
     return [line for line in lines if not line.startswith(("Reading with", "Evaluating"))]
 
@@ -36,7 +36,7 @@ def test_every_command_has_help_with_examples(run, command):
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
-def test_the_version_is_told(run):
+def test_the_version_is_printed(run):
     assert run("--version").stdout == f"mnist-svm, version {__version__}\n"
 
 
@@ -86,7 +86,7 @@ def test_predict_prints_a_line_an_image_in_order(run, small_model_file):
     assert result.stderr == f"Reading with {small_model_file}\n"
 
 
-def test_predict_speaks_json(run, small_model_file):
+def test_predict_prints_json(run, small_model_file):
     result = run("predict", *DIGITS, "--model", small_model_file, "--json", "--top", 3)
     answers = json.loads(result.stdout)
     assert [answer["file"] for answer in answers] == [str(path) for path in DIGITS]
@@ -96,7 +96,7 @@ def test_predict_speaks_json(run, small_model_file):
         assert answer["top"][0] == {"digit": answer["digit"], "confidence": answer["confidence"]}
 
 
-def test_predict_tells_the_best_digits(run, small_model_file):
+def test_predict_prints_the_best_digits(run, small_model_file):
     result = run("predict", DIGITS[5], "--model", small_model_file, "--top", 10)
     _, digit, _, *others = result.stdout.rstrip("\n").split("\t")
     assert digit == "5"
@@ -114,7 +114,7 @@ def confidences(run, model):
     return [answer["confidence"] for answer in answers]
 
 
-def test_what_is_too_unsure_is_answered_by_a_question_mark(run, small_model_file):
+def test_low_confidence_prints_a_question_mark(run, small_model_file):
     sure = confidences(run, small_model_file)
     limit = float(np.median(sure))
     result = run("predict", *DIGITS, "-m", small_model_file, "--reject-below", limit)
@@ -127,7 +127,7 @@ def test_what_is_too_unsure_is_answered_by_a_question_mark(run, small_model_file
     assert {len(line) for line in lines} == {3}
 
 
-def test_the_guesses_of_what_is_rejected_are_told_with_top(run, small_model_file):
+def test_top_prints_the_guesses_of_rejected_digits(run, small_model_file):
     options = ["-m", small_model_file, "--reject-below", 1, "--top", 2]
     _, digit, _, *guesses = run("predict", DIGITS[5], *options).stdout.split("\t")
     assert digit == "?"
@@ -135,7 +135,7 @@ def test_the_guesses_of_what_is_rejected_are_told_with_top(run, small_model_file
     assert guesses[0].startswith("5:")
 
 
-def test_what_is_rejected_is_null_in_json(run, small_model_file):
+def test_rejected_digits_are_null_in_json(run, small_model_file):
     sure = confidences(run, small_model_file)
     limit = float(np.median(sure))
     options = ["-m", small_model_file, "--reject-below", limit, "--json"]
@@ -296,7 +296,7 @@ def test_eval_is_about_as_accurate_as_the_pipeline(evaluation, small_model, test
     assert content["accuracy"] == small_model.pipeline.score(test_set.X, test_set.labels)
 
 
-def test_eval_tells_how_far_the_confidence_can_be_relied_on(
+def test_eval_reports_the_reliability_of_confidences(
     evaluation, small_model_file, small_model, test_set
 ):
     content = json.loads(evaluation[0].stdout)
@@ -426,7 +426,7 @@ def test_train_takes_a_folder_of_idx_files(run, train_set, test_set, tmp_path):
     assert content["accuracy"] > 0.95
 
 
-def test_info_tells_what_the_model_says_of_itself(run, small_model_file, small_model):
+def test_info_prints_how_the_model_was_made(run, small_model_file, small_model):
     content = json.loads(run("info", small_model_file, "--json").stdout)
     assert content["recipe"] == "poly4"
     assert content["bytes"] == small_model_file.stat().st_size
@@ -436,9 +436,7 @@ def test_info_tells_what_the_model_says_of_itself(run, small_model_file, small_m
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "predict"])
-def test_a_folder_where_a_file_is_to_be_written_is_refused_before_the_work(
-    run, small_model_file, tmp_path, command
-):
+def test_a_folder_as_output_is_refused_before_the_work(run, small_model_file, tmp_path, command):
     arguments = {
         "train": ["train", "--data-dir", DATA, "-o", tmp_path],
         "eval": ["eval", "-m", small_model_file, "--data-dir", DATA, "--errors", tmp_path],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,18 +21,18 @@ from tests.support.paths import DATA, DIGITS, ROOT
 
 
 def wait_for(stream, text: str) -> None:
-    """Read a process's stderr until it says something."""
+    """Read a process's stderr up to the line with a text."""
     for line in stream:
         if text in line:
             return
-    pytest.fail(f"the process ended without saying {text!r}")
+    pytest.fail(f"the process ended without printing {text!r}")
 
 
 # --- atomic writing ----------------------------------------------------------------------
 
 
 def reading_with(model):
-    """What `predict` says first on stderr."""
+    """The first line of `predict` on stderr."""
     return f"Reading with {model}\n"
 
 
@@ -111,21 +111,17 @@ def test_a_writer_killed_half_way_leaves_nothing_under_the_final_name(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_killed_at_any_moment_leaves_a_whole_model_or_none(start, finish, tmp_path):
-    arguments = ["train", "--limit", 1500, "--data-dir", DATA, "-o"]
-    begun = time.monotonic()
-    code, _, _ = finish(*arguments, tmp_path / "unhurried.joblib")
-    whole = time.monotonic() - begun
-    assert code == 0
-    for step in range(8):
-        model = tmp_path / f"{step}.joblib"
-        process = start(*arguments, model)
-        # Denser towards the end, where the file is written.
-        time.sleep(whole * (0.3 + 0.7 * (step / 7) ** 0.5))
-        process.kill()
-        process.communicate()
-        if model.exists():
-            assert load_model(model).info.training.n_images == 1500
+@pytest.mark.parametrize("attempt", range(4))
+def test_training_killed_while_writing_leaves_a_whole_model_or_none(start, tmp_path, attempt):
+    process = start("train", "--limit", 1500, "--data-dir", DATA, "-o", tmp_path / "model.joblib")
+    wait_for(process.stderr, "Training")
+    # No pause between two looks: the temporary file exists for some milliseconds.
+    while not any(tmp_path.iterdir()):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    if (tmp_path / "model.joblib").exists():
+        assert load_model(tmp_path / "model.joblib").info.training.n_images == 1500
 
 
 @pytest.mark.slow
@@ -141,17 +137,38 @@ def test_training_killed_keeps_the_older_model(start, tmp_path, small_model_file
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0, 2, 4])
-def test_ctrl_c_while_training_ends_at_once_with_130(start, tmp_path, seconds):
-    model = tmp_path / "model.joblib"
-    process = start("train", "--data-dir", DATA, "-o", model)
-    wait_for(process.stderr, "Training")
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    # The solver itself would not look up before its end.
-    out, err = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert (out, err) == ("", "mnist-svm: interrupted; no incomplete file is left\n")
+@pytest.mark.parametrize("progress", ["Training ...", "round "])
+def test_ctrl_c_while_training_ends_with_130(tmp_path, progress):
+    terminal, stderr = os.openpty()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mnist_svm",
+            "train",
+            "--data-dir",
+            DATA,
+            "-o",
+            tmp_path / "m.joblib",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        cwd=ROOT,
+        # A test run in the background hands on that it ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    os.close(stderr)
+    with process, os.fdopen(terminal, errors="replace", newline="") as stream:
+        shown = ""
+        while progress not in shown:
+            shown += stream.read(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        # Reading a terminal without a writer is an error.
+        with contextlib.suppress(OSError):
+            while char := stream.read(1):
+                shown += char
+    assert shown.endswith("mnist-svm: interrupted; no incomplete file is left\r\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +179,6 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path
         (tmp_path / f"t10k-{kind}-ubyte.gz").symlink_to(DATA / f"train-{kind}-ubyte.gz")
     process = start("eval", "-m", small_model_file, "--data", tmp_path)
     wait_for(process.stderr, "Evaluating")
-    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -199,7 +215,7 @@ def test_a_disk_that_fills_while_training_leaves_no_model(finish, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_while_fetching_is_told(finish, tmp_path):
+def test_a_disk_that_fills_while_fetching_is_reported(finish, tmp_path):
     code, _, err = finish(
         "fetch", "--data-dir", tmp_path, "--mirror", DATA.as_uri(), limit=small_files_only
     )
@@ -210,14 +226,14 @@ def test_a_disk_that_fills_while_fetching_is_told(finish, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_device_as_output_is_told(finish):
+def test_a_full_device_as_output_is_reported(finish):
     code, _, err = finish("train", "--limit", 300, "--data-dir", DATA, "-o", "/dev/full")
     assert code == 1
     assert err.splitlines()[-1] == "mnist-svm: error: /dev/full: No space left on device"
 
 
 @pytest.mark.slow
-def test_a_full_device_behind_standard_output_is_told(finish, small_model_file):
+def test_a_full_device_behind_standard_output_is_reported(finish, small_model_file):
     with Path("/dev/full").open("w") as full:
         code, _, err = finish("predict", DIGITS[0], "-m", small_model_file, stdout=full)
     assert code == 1
@@ -226,7 +242,7 @@ def test_a_full_device_behind_standard_output_is_told(finish, small_model_file):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["train", "eval", "fetch"])
-def test_a_read_only_folder_is_told_before_the_work(
+def test_a_read_only_folder_is_reported_before_the_work(
     finish, no_privilege, read_only_folder, small_model_file, command
 ):
     output = read_only_folder / "out"

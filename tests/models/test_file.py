@@ -33,8 +33,8 @@ def test_a_saved_model_comes_back_bit_equal(small_model, small_model_file, test_
     back = load_model(small_model_file)
     assert back.info == small_model.info
     one, other = small_model.pipeline, back.pipeline
-    (machine,), (machine_back,) = fitted_svcs(one), fitted_svcs(other)
-    assert machine.dual_coef_.tobytes() == machine_back.dual_coef_.tobytes()
+    (svc,), (svc_back,) = fitted_svcs(one), fitted_svcs(other)
+    assert svc.dual_coef_.tobytes() == svc_back.dual_coef_.tobytes()
     X = test_set.X[:300]
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
@@ -52,8 +52,8 @@ def test_a_model_with_other_parameters_comes_back(small_model, train_set, tmp_pa
     pipeline.fit(train_set.X[:500], train_set.labels[:500])
     save_model(tmp_path / "other.joblib", replace(small_model, pipeline=pipeline))
     back = load_model(tmp_path / "other.joblib").pipeline
-    (machine,), (machine_back,) = fitted_svcs(pipeline), fitted_svcs(back)
-    assert machine_back.gamma_ == machine.gamma_
+    (svc,), (svc_back,) = fitted_svcs(pipeline), fitted_svcs(back)
+    assert svc_back.gamma_ == svc.gamma_
 
 
 def test_a_numpy_number_in_the_info_is_refused(small_model, tmp_path):
@@ -308,7 +308,7 @@ def test_an_endless_list_in_the_info_is_refused(tmp_path):
 
 
 def test_a_model_damaged_in_its_numbers_is_refused(small_model_file, tmp_path):
-    # The structure stays whole; only the checksum tells.
+    # The structure stays intact; only the checksum reveals the damage.
     stream = bytearray(gzip.decompress(small_model_file.read_bytes()))
     whole = gzip.compress(bytes(stream), 0, mtime=0)
     middle = len(whole) // 2
@@ -334,7 +334,7 @@ def test_an_unfitted_pipeline_is_refused(small_model, tmp_path):
         load_model(tmp_path / "m.joblib")
 
 
-# Each changes what `predict` would take at its word.
+# Each damages an attribute that `predict` relies on.
 BREAK = {
     "more support vectors a class than there are": lambda svm: {
         "n_support_": svm.n_support_ + np.int32(1000)
@@ -359,16 +359,16 @@ BREAK = {
 
 
 @pytest.mark.parametrize("what", BREAK)
-def test_arrays_that_do_not_fit_together_are_refused(small_model_file, tmp_path, what):
+def test_inconsistent_arrays_are_refused(small_model_file, tmp_path, what):
     content = joblib.load(small_model_file)
-    (machine,) = fitted_svcs(content["pipeline"])
-    vars(machine).update(BREAK[what](machine))
+    (svc,) = fitted_svcs(content["pipeline"])
+    vars(svc).update(BREAK[what](svc))
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match="are inconsistent"):
         load_model(tmp_path / "broken.joblib")
 
 
-# Each changes what the calibrated classifier around the machine would take at its word.
+# Each damages an attribute that the calibrated classifier relies on.
 MISCALIBRATE = {
     "a temperature of 0": {"temperature_": 0.0},
     "a negative temperature": {"temperature_": -1.0},
@@ -384,7 +384,7 @@ MISCALIBRATE = {
 
 
 @pytest.mark.parametrize("what", MISCALIBRATE)
-def test_a_calibration_that_makes_no_sense_is_refused(small_model_file, tmp_path, what):
+def test_an_invalid_calibration_is_refused(small_model_file, tmp_path, what):
     content = joblib.load(small_model_file)
     vars(content["pipeline"][-1]).update(MISCALIBRATE[what])
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
@@ -393,7 +393,7 @@ def test_a_calibration_that_makes_no_sense_is_refused(small_model_file, tmp_path
 
 
 @pytest.mark.parametrize("lost", ["temperature_", "estimator_", "classes_"])
-def test_a_calibration_that_lacks_something_is_refused(small_model_file, tmp_path, lost):
+def test_an_incomplete_calibration_is_refused(small_model_file, tmp_path, lost):
     content = joblib.load(small_model_file)
     del vars(content["pipeline"][-1])[lost]
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
@@ -401,7 +401,7 @@ def test_a_calibration_that_lacks_something_is_refused(small_model_file, tmp_pat
         load_model(tmp_path / "broken.joblib")
 
 
-def test_something_else_in_the_place_of_the_calibrated_machine_is_refused(
+def test_something_else_in_the_place_of_the_calibrated_classifier_is_refused(
     small_model_file, tmp_path
 ):
     content = joblib.load(small_model_file)

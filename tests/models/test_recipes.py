@@ -1,4 +1,4 @@
-"""The recipes, the model that comes with the package, and how commands find theirs."""
+"""The recipes, the shipped model, and how commands find theirs."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def test_the_recognizer_reads_what_the_pipeline_predicts(trained, test_set):
     np.testing.assert_array_equal(readings.labels, trained.pipeline.predict(test_set.X[:700]))
 
 
-def test_support_vectors_are_kept_in_the_bytes_that_the_machine_was_trained_on(trained):
-    """Eight bits a feature: not one reading differs from those of the machine that was fitted."""
-    for machine in fitted_svcs(trained.pipeline):
-        assert machine.support_vectors_.dtype == np.uint8
+def test_support_vectors_are_bytes(trained):
+    """Eight bits per feature are exact, because the SVM was trained on them."""
+    for svc in fitted_svcs(trained.pipeline):
+        assert svc.support_vectors_.dtype == np.uint8
 
 
 def test_recipes_are_listed(run):
@@ -60,22 +60,22 @@ def test_recipes_are_listed(run):
         assert f"({recipe.test_result.errors})" in result.stdout
 
 
-def test_recipes_are_listed_for_machines(run):
+def test_recipes_are_listed_as_json(run):
     listed = json.loads(run("recipes", "--json").stdout)
     assert [recipe["name"] for recipe in listed] == list(RECIPES)
     for recipe in listed:
-        of = recipe["cross_validation"]
-        assert of["n"] == of["folds"] * 12_000
+        result = recipe["cross_validation"]
+        assert result["n"] == result["folds"] * 12_000
     assert all(recipe["test_result"]["n"] == 10_000 for recipe in listed)
 
 
-def test_a_parameter_that_the_kernel_has_not_is_wrong_usage(run, tmp_path):
+def test_a_parameter_of_another_kernel_is_wrong_usage(run, tmp_path):
     result = run("train", "--recipe", "gradient", "--degree", 3, "-o", tmp_path / "m.joblib")
     assert result.exit_code == 2
     assert "degree has no meaning for the Gaussian kernel of this recipe" in result.stderr
 
 
-# --- the model that comes with the package -----------------------------------------------------
+# --- the shipped model -------------------------------------------------------------------------
 
 
 def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
@@ -93,15 +93,15 @@ def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     assert shipped.info.parameters == again.info.parameters
 
 
-def test_the_shipped_model_knows_how_sure_it_may_be(test_set):
+def test_the_shipped_model_is_calibrated(test_set):
     probabilities = load_model(SHIPPED).pipeline.predict_proba(test_set.X)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == test_set.labels
     # The expected calibration error, by its definition.
     bins = np.ceil(confidence * 15)
     gaps = [abs((confidence - right)[bins == m].sum()) for m in range(1, 16)]
     assert sum(gaps) / 10_000 < 0.003
-    surest = confidence.argsort(kind="stable")[100:]
-    assert np.count_nonzero(~right[surest]) <= 10
+    confident = confidence.argsort(kind="stable")[100:]
+    assert np.count_nonzero(~right[confident]) <= 10
 
 
 def test_the_shipped_model_is_small():
@@ -117,7 +117,7 @@ def test_a_model_is_found_by_name_then_in_the_folder_then_in_the_package(tmp_pat
     assert find_model("other.joblib").name == "other.joblib"
 
 
-def test_without_a_model_of_ones_own_the_shipped_one_reads(run, monkeypatch, tmp_path):
+def test_the_shipped_model_is_the_default(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     result = run("predict", *DIGITS)
     assert result.exit_code == 0
@@ -136,12 +136,12 @@ def test_the_model_in_the_folder_goes_before_the_shipped_one(
     assert json.loads(run("info", "--json").stdout)["recipe"] == "poly4"
 
 
-def test_info_tells_of_the_shipped_model(run, monkeypatch, tmp_path):
+def test_info_describes_the_shipped_model(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    told = json.loads(run("info", "--json").stdout)
-    assert told["recipe"] == "gradient"
-    assert told["bytes"] == SHIPPED.stat().st_size
-    assert told["training"]["n_images"] == 60_000
+    content = json.loads(run("info", "--json").stdout)
+    assert content["recipe"] == "gradient"
+    assert content["bytes"] == SHIPPED.stat().st_size
+    assert content["training"]["n_images"] == 60_000
 
 
 def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
@@ -161,11 +161,11 @@ def first_view(content):
     return average(content).estimators_[0]
 
 
-# Each changes what `predict` would take at its word, somewhere in the recipe ``best``.
+# Each damages an attribute that `predict` relies on, somewhere in the recipe ``best``.
 DAMAGE = {
     "votes instead of confidences": lambda content: vars(average(content)).update(voting="hard"),
     "weights": lambda content: vars(average(content)).update(weights=[1.0]),
-    "no machines": lambda content: vars(average(content)).update(estimators_=[]),
+    "no classifiers": lambda content: vars(average(content)).update(estimators_=[]),
     "classes in another order": lambda content: vars(average(content)).update(
         classes_=np.arange(10)[::-1].copy()
     ),
@@ -178,13 +178,13 @@ DAMAGE = {
     "another image": lambda content: vars(first_view(content).estimator_[0]).update(
         image_shape_=(7, 7)
     ),
-    "fewer gradients than the machine wants": lambda content: vars(
+    "fewer gradients than the SVM needs": lambda content: vars(
         first_view(content).estimator_[1]
     ).update(directions=4),
-    "a transformer in the machine's place": lambda content: vars(first_view(content)).update(
+    "a transformer in place of the SVM": lambda content: vars(first_view(content)).update(
         estimator_=first_view(content).estimator_[0]
     ),
-    "a machine in a transformer's place": lambda content: first_view(
+    "an SVM in place of a transformer": lambda content: first_view(
         content
     ).estimator_.steps.__setitem__(0, first_view(content).estimator_.steps[-1]),
     "a method replaced": lambda content: vars(first_view(content)).update(predict_proba=np.dtype),
@@ -202,7 +202,7 @@ def best_file(train_set, tmp_path_factory):
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_parts_that_do_not_fit_together_are_refused(best_file, tmp_path, what):
+def test_parts_that_are_inconsistent_are_refused(best_file, tmp_path, what):
     content = joblib.load(best_file)
     DAMAGE[what](content)
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))

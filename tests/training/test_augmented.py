@@ -139,13 +139,13 @@ def test_another_seed_gives_other_copies(train_set, tmp_path):
 # --- the model ----------------------------------------------------------------------------------
 
 
-def test_the_machine_is_that_of_the_same_points_in_memory(uninterrupted):
+def test_the_svm_equals_one_fitted_in_memory(uninterrupted):
     X, y = uninterrupted.features, np.tile(uninterrupted.labels, 1 + COPIES)
     alone = CoupledSVC(C=3.0, gamma=8e-6, random_state=0).fit(X, y)
-    (machine,) = fitted_svcs(uninterrupted.model.pipeline)
-    assert machine.get_params() == alone.get_params()
+    (svc,) = fitted_svcs(uninterrupted.model.pipeline)
+    assert svc.get_params() == alone.get_params()
     for name in ("support_", "support_vectors_", "dual_coef_", "intercept_"):
-        assert getattr(machine, name).tobytes() == getattr(alone, name).tobytes(), name
+        assert getattr(svc, name).tobytes() == getattr(alone, name).tobytes(), name
 
 
 @pytest.mark.slow
@@ -155,9 +155,9 @@ def test_the_temperature_is_that_of_images_whose_copies_are_not_known(uninterrup
     confidences = np.empty((IMAGES, 10))
     for known, unknown in StratifiedKFold(3).split(y, y):
         rows = np.flatnonzero(np.isin(of_image, known))
-        machine = CoupledSVC(C=3.0, gamma=8e-6, random_state=0)
-        machine.fit(X[rows], y[of_image[rows]])
-        confidences[unknown] = machine.predict_proba(X[unknown])
+        svc = CoupledSVC(C=3.0, gamma=8e-6, random_state=0)
+        svc.fit(X[rows], y[of_image[rows]])
+        confidences[unknown] = svc.predict_proba(X[unknown])
     calibrated = uninterrupted.model.pipeline[-1]
     assert isinstance(calibrated, Calibrated)
     assert calibrated.n_held_out_ == IMAGES
