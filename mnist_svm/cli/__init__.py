@@ -1,4 +1,4 @@
-"""The command line: each module parses, calls the library and prints. No numerics here."""
+"""Command line: one module per command, which parses options, calls the library and prints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cli() -> None:
       mnist-svm train                       train on MNIST, write mnist-svm.joblib
       mnist-svm eval                        accuracy and confusion matrix on the test set
 
-    Exit codes: 0 all done, 1 the job failed in whole or in part, 2 wrong usage,
+    Exit codes: 0 success, 1 failure of the command or of some inputs, 2 wrong usage,
     130 interrupted.
     """
 

@@ -131,13 +131,9 @@ class ModelInfo:
         return info
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Yield everything as text for tables.
+        """Yield (group, name, value) as text, without the fields that are None.
 
-        Yields
-        ------
-        (group, name, value)
-            The group is empty for top-level fields, else the name of a nested record. Values that
-            are None are left out.
+        The group is empty for top-level fields, else the name of a nested record.
         """
         data = self.to_dict()
         for key, value in data.items():

@@ -117,17 +117,7 @@ class AugmentedSamples:
 
 
 def require_augmentable(recipe: Recipe) -> None:
-    """Raise ValueError if a recipe cannot be trained on virtual copies of all images.
-
-    Parameters
-    ----------
-    recipe : Recipe
-
-    Raises
-    ------
-    ValueError
-        If the recipe makes virtual copies of its support vectors.
-    """
+    """Raise ValueError if a recipe makes virtual copies of its support vectors by itself."""
     if recipe.name not in DISTORTIONS:
         msg = (
             f"recipe {recipe.name} makes virtual copies of its support vectors; virtual copies of "

@@ -17,12 +17,7 @@ from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model
-from mnist_svm.models.info import (
-    AugmentationRecord,
-    CalibrationRecord,
-    ModelInfo,
-    TrainingRecord,
-)
+from mnist_svm.models.info import AugmentationRecord, CalibrationRecord, ModelInfo, TrainingRecord
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 from mnist_svm.svm.calibration import Calibrated
@@ -54,14 +49,6 @@ class TrainingConfig:
     @classmethod
     def from_info(cls, info: ModelInfo) -> TrainingConfig:
         """Return the configuration that a model was trained with.
-
-        Parameters
-        ----------
-        info : ModelInfo
-
-        Returns
-        -------
-        TrainingConfig
 
         Raises
         ------
@@ -215,23 +202,7 @@ def describe_fit(
     seconds: float,
     augmentation: AugmentationRecord | None = None,
 ) -> ModelInfo:
-    """Return the information that a model file records.
-
-    Parameters
-    ----------
-    pipeline : sklearn.pipeline.Pipeline, fitted
-    config : TrainingConfig
-    dataset : Dataset
-    n_images : int
-        Number of the data set's images that `pipeline` was fitted to.
-    seconds : float
-        Duration of the fit.
-    augmentation : AugmentationRecord or None, default=None
-
-    Returns
-    -------
-    ModelInfo
-    """
+    """Return how a pipeline was fitted to `n_images` images of a data set, in `seconds`."""
     recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
     classes = np.unique(dataset.labels).tolist()
     # The cross-validated error is that of the defaults on all of MNIST.

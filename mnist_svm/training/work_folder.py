@@ -159,13 +159,7 @@ class GrowingArray:
         self.nbytes = len(self._header) + shape[0] * self._row_bytes
 
     def extend(self, n_rows: int, blocks: Iterable[Array]) -> None:
-        """Append blocks of rows, and sync them to the disk.
-
-        Parameters
-        ----------
-        n_rows : int
-            Number of rows to keep; later ones are overwritten.
-        blocks : iterable of ndarrays of shape (n, shape[1])
+        """Write blocks of rows after the first `n_rows`, and sync them to the disk.
 
         Raises
         ------
