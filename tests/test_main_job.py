@@ -28,6 +28,7 @@ def test_the_default_recipe_reads_98_8_percent_of_the_test_set(run, full_model_f
     assert content["accuracy"] >= 0.988
 
 
+@pytest.mark.slow
 def test_the_ten_pictures_are_read_right(run, full_model_file):
     answers = json.loads(run("predict", *DIGITS, "-m", full_model_file, "--json").stdout)
     assert [answer["digit"] for answer in answers] == list(range(10))

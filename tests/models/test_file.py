@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import pickle
@@ -26,6 +25,7 @@ from mnist_svm.models.parameters import Parameters
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.train import TrainingConfig, fit_config
 from tests.support.command_line import using_model
+from tests.support.model_files import joblib_bytes
 from tests.support.paths import DATA, DIGITS
 
 
@@ -63,6 +63,7 @@ def test_a_numpy_number_in_the_info_is_refused(small_model, tmp_path):
         load_model(tmp_path / "m.joblib")
 
 
+@pytest.mark.slow
 def test_names_in_model_files_are_the_allowed_ones(train_set, tmp_path):
     from mnist_svm.models.file import ALLOWED_NAMES
 
@@ -92,12 +93,6 @@ class Calls:
 
     def __reduce__(self):
         return self.call
-
-
-def joblib_bytes(content) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(content, buffer)
-    return gzip.compress(buffer.getvalue(), 1)
 
 
 def system(marker: Path) -> Calls:
@@ -446,6 +441,7 @@ def tiny_stream(small_model_file) -> bytes:
     return stream[:6000]
 
 
+@pytest.mark.fuzz
 @settings(
     deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -13,11 +13,14 @@ from mnist_svm import RECIPES, Recognizer, load_model, save_model, train_model
 from mnist_svm.exceptions import ModelFileError
 from mnist_svm.models.locate import SHIPPED, find_model
 from mnist_svm.svm.fitted import fitted_svcs
-from tests.models.test_file import joblib_bytes
+from tests.support.model_files import joblib_bytes
 from tests.support.paths import DATA, DIGITS, ROOT
 
+# Averages of several SVMs on virtual copies take half a minute each.
+SLOW_RECIPES = [pytest.param(name, marks=pytest.mark.slow) for name in ("virtual", "best")]
 
-@pytest.fixture(scope="module", params=list(RECIPES))
+
+@pytest.fixture(scope="module", params=["poly4", "gradient", *SLOW_RECIPES])
 def trained(request, train_set):
     return train_model(RECIPES[request.param], train_set, limit=1500)
 
@@ -78,6 +81,7 @@ def test_a_parameter_of_another_kernel_is_wrong_usage(run, tmp_path):
 # --- the shipped model -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_what_the_sources_make(train_set, test_set):
     shipped = load_model(SHIPPED)
     again = train_model(RECIPES["gradient"], train_set)
@@ -201,6 +205,7 @@ def best_file(train_set, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGE)
 def test_parts_that_are_inconsistent_are_refused(best_file, tmp_path, what):
     content = joblib.load(best_file)

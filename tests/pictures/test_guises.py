@@ -53,6 +53,7 @@ def test_digits_in_each_guise_are_classified(right, guise):
     assert right[guise] >= COUNT - 2
 
 
+@pytest.mark.slow
 def test_few_digits_are_misclassified_over_all_guises(right):
     assert sum(right.values()) >= 0.95 * COUNT * len(GUISES)
 

@@ -218,6 +218,7 @@ def test_svm_with_the_largest_decision_value_is_explained(average, test_set):
     assert explanation.decision_value == pytest.approx(max(values), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_svcs_are_found_with_their_transformers(average, test_set):
     found = list(svcs_with_transformers(average.model.pipeline))
     assert [svc for _, svc in found] == list(fitted_svcs(average.model.pipeline))

@@ -112,6 +112,7 @@ def test_a_single_digit_is_read(reader, digits, number):
         assert row_text(row) == label
 
 
+@pytest.mark.slow
 def test_most_touching_pairs_are_cut_and_read(reader, test_set):
     images, labels = test_set.images[100:140], test_set.labels[100:140]
     right = 0

@@ -253,6 +253,7 @@ def resume(train_set, folder, caplog):
         return train(train_set, folder)
 
 
+@pytest.mark.slow
 def test_a_finished_fold_is_not_fitted_again(train_set, uninterrupted, tmp_path, caplog):
     with stopping_at("calibrating 2/3: round 1"), pytest.raises(StoppedError):
         train(train_set, tmp_path / "work")
@@ -262,6 +263,7 @@ def test_a_finished_fold_is_not_fitted_again(train_set, uninterrupted, tmp_path,
     assert_equal(model, uninterrupted.model)
 
 
+@pytest.mark.slow
 def test_a_fit_resumes_after_its_last_round(train_set, uninterrupted, tmp_path, caplog):
     (svc,) = fitted_svcs(uninterrupted.model.pipeline)
     assert len(svc.fit_log_) > 2

@@ -265,6 +265,7 @@ def wait_for_trials(process, database, n):
     assert process.poll() is None, process.communicate()
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_with_the_same_trials(search, start, run, tmp_path):
     state, _ = search
     storage = ["--storage", f"sqlite:///{tmp_path / 'search.db'}"]
@@ -614,6 +615,7 @@ def test_the_live_table_has_the_best_and_the_running_trials(search):
     assert last == "Trial 12 on 500 images, 12 of 30 finished: degree=7"
 
 
+@pytest.mark.slow
 def test_the_live_table_is_cleared_line_by_line(tmp_path):
     storage = ["--storage", f"sqlite:///{tmp_path}/s.db"]
     screen = seen_on_a_terminal("tune", *SMALL, "--trials", 2, *storage)

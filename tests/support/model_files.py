@@ -1,0 +1,15 @@
+"""Contents of model files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import joblib
+
+
+def joblib_bytes(content: object) -> bytes:
+    """Return the bytes of a model file with any content."""
+    buffer = io.BytesIO()
+    joblib.dump(content, buffer)
+    return gzip.compress(buffer.getvalue(), 1)
