@@ -67,10 +67,6 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
             One flattened image per row, non-negative.
         y : ignored
 
-        Returns
-        -------
-        Self
-
         Raises
         ------
         ValueError

@@ -19,27 +19,16 @@ MAX_PASSES = 4
 
 
 def deskew(images: Array) -> Float32Array:
-    """Remove the shear of each image and centre it.
+    """Remove the shear of each image and centre it: float32 of the same shape and unit.
 
     With the centroid (mu_i, mu_j), the shear a = s_ij / s_ii and the centre c of the frame, the
     output pixel (i, j) is the bilinear sample of the input at row ``i + mu_i - c`` and column
     ``j + a (i - c) + mu_j - c``, zero outside the frame. The mixed moment s_ij of the output is
-    nearly zero.
+    nearly zero. A blank image stays blank; one with s_ii < `MIN_VERTICAL_SPREAD` is only centred.
 
     Interpolation and tips cut off by the frame leave some shear. Where it exceeds
     `MAX_REMAINING_SHEAR` (54 of MNIST's 70,000 images), it is added to a and the input is sampled
     again.
-
-    Parameters
-    ----------
-    images : numeric ndarray of shape (n, height, width)
-        Non-negative intensities, ink bright on a dark background, 0-255 or any other unit.
-
-    Returns
-    -------
-    float32 ndarray of shape (n, height, width)
-        In the units of the input. A blank image stays blank. An image with
-        s_ii < `MIN_VERTICAL_SPREAD` is only centred.
 
     References
     ----------

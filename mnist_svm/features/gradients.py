@@ -28,16 +28,12 @@ class GradientDecomposer:
 
         max(0, min(e_{k-1} x g, g x e_{k+1})) / sin(delta)
 
-    which is zero for all but the two directions around g. Work arrays are reused by all calls,
-    because allocating them would take longer than filling them.
+    which is zero for all but the two directions around g. Direction k is at the angle 2 pi k / D
+    from the positive column axis towards the positive row axis: 0 points right, D / 4 down. D is a
+    multiple of 4.
 
-    Parameters
-    ----------
-    n, height, width : int
-        Maximum number of images per call, and their shape.
-    directions : int
-        D, a multiple of 4. Direction k is at the angle 2 pi k / D from the positive column axis
-        towards the positive row axis: 0 points right, D / 4 down.
+    Work arrays for up to `n` images are reused by all calls, because allocating them would take
+    longer than filling them.
 
     References
     ----------
@@ -52,17 +48,10 @@ class GradientDecomposer:
         self._planes = np.empty((n, directions, height, width), np.float32)
 
     def __call__(self, images: Array) -> Float32Array:
-        """Decompose the gradients of some images.
+        """Return the lengths of the parts: float32 of shape (n, D, height, width), non-negative.
 
-        Parameters
-        ----------
-        images : numeric ndarray of shape (at most n, height, width)
-
-        Returns
-        -------
-        float32 ndarray of shape (n, D, height, width)
-            Non-negative lengths of the parts, in eight times the units of the pixels per pixel;
-            zero beyond the images passed. The next call overwrites them.
+        Eight times the gradient per pixel, in the units of `images`; zero beyond the images passed,
+        at most n. The next call overwrites them.
         """
         self._padded[: len(images), 1:-1, 1:-1] = images
         self._padded[len(images) :] = 0
@@ -184,18 +173,9 @@ class GradientFeatures(ImageTransformer):
 
 
 def gaussian_axis_weights(side: int, grid: int, smoothing: float) -> Float32Array:
-    """Return the weights with which `GradientFeatures` blurs and samples one axis of a plane.
+    """Return the weights with which `GradientFeatures` blurs and samples one axis of `side` pixels.
 
-    Parameters
-    ----------
-    side : int
-        Number of pixels along the axis.
-    grid, smoothing : see `GradientFeatures`
-
-    Returns
-    -------
-    float32 ndarray of shape (grid, side)
-        Each row sums to 1.
+    They are float32 of shape (grid, side); each row sums to 1.
     """
     step = side / grid
     centres = step * (np.arange(grid) + 0.5) - 0.5

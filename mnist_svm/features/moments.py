@@ -37,21 +37,10 @@ class Moments(Generic[T]):
 
 
 def image_moments(images: npt.NDArray[np.generic]) -> Moments[Float64Array]:
-    """Compute the moments of each image with the pixel intensities as weights.
+    """Compute the moments of images of shape (n, height, width), non-negative in any unit.
 
-    Parameters
-    ----------
-    images : numeric ndarray of shape (n, height, width)
-        Non-negative intensities in any unit.
-
-    Returns
-    -------
-    Moments of float64 ndarrays of shape (n,)
-
-    References
-    ----------
-    M.-K. Hu, "Visual pattern recognition by moment invariants", IRE Transactions on
-    Information Theory 8 (1962), equations 1 to 5.
+    M.-K. Hu, "Visual pattern recognition by moment invariants", IRE Transactions on Information
+    Theory 8 (1962), equations 1 to 5.
     """
     n, height, width = images.shape
     pixels = images.reshape(n, height * width).astype(np.float64)
