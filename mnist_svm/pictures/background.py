@@ -60,14 +60,13 @@ HIGH_THRESHOLD, LOW_THRESHOLD, FAINT_THRESHOLD = 0.55, 0.3, 0.2
 
 @dataclass(frozen=True)
 class Ink:
-    """The ink on a picture; all arrays have the picture's shape.
+    """The ink on a picture; all arrays have the picture's shape (height, width).
 
     Attributes
     ----------
-    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink.
-    mask : bool ndarray of shape (height, width), the pixels of strokes.
-    faint_mask : bool ndarray of shape (height, width), all pixels above the noise: strokes, and
-        lines too faint to be strokes.
+    coverage : float32 ndarray, 0 background to 1 full ink.
+    mask : bool ndarray, the pixels of strokes.
+    faint_mask : bool ndarray, all pixels above the noise: strokes, and lines too faint for strokes.
     """
 
     coverage: Float32Array
@@ -76,21 +75,9 @@ class Ink:
 
 
 def find_ink(grey: GreyImage) -> Ink:
-    """Separate the ink of a picture from its background.
+    """Separate the ink of a picture, dark on light or light on dark, from an uneven background.
 
-    Parameters
-    ----------
-    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        Dark ink on a light background or light on dark, unevenly lit.
-
-    Returns
-    -------
-    Ink
-
-    Raises
-    ------
-    PictureError
-        If the picture is blank: nothing stands out from the background.
+    Raises PictureError if the picture is blank: nothing stands out from the background.
     """
     is_dark = ink_is_dark(grey)
     image = grey if is_dark else 255 - grey

@@ -102,10 +102,6 @@ def decode(
     max_pixels : int, default=64,000,000
         Limit for the number of pixels, checked before decoding.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     PictureError

@@ -56,10 +56,6 @@ def load_picture(path: str, *, thumbnail: int | None = None) -> Picture:
     thumbnail : int, optional
         Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     PictureError

@@ -60,22 +60,10 @@ _PPM_HEADER = re.compile(rb"P(?:[14](?:%b){2}|.(?:%b){3})" % (_PPM_NUMBER, _PPM_
 
 
 def detect_format(data: bytes) -> str:
-    """Detect the format of a picture that can be decoded in a bounded time.
+    """Detect the format, one of `FORMATS`, of a picture that can be decoded in a bounded time.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file, or more than `MAX_BYTES` of a larger one.
-
-    Returns
-    -------
-    str
-        One of `FORMATS`.
-
-    Raises
-    ------
-    PictureError
-        If the format is not supported, or the file is larger or has more parts than any real one.
+    `data` is the whole file, or more than `MAX_BYTES` of a larger one. Raises PictureError if the
+    format is not supported, or the file is larger or has more parts than any real one.
     """
     if not data:
         msg = "empty file, expected a picture"

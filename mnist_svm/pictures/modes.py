@@ -19,10 +19,7 @@ PIXELS_PER_BLOCK = 1 << 20
 def to_grey_or_rgb(image: Image.Image) -> Image.Image:
     """Convert a picture of any mode to L or RGB, as `mnist_svm.pictures.decode.decode` describes.
 
-    Raises
-    ------
-    PictureError
-        If grey levels are not finite.
+    Raises PictureError if grey levels are not finite.
     """
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_to_8_bits(np.asarray(image)))

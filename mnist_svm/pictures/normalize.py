@@ -66,15 +66,8 @@ def normalize(grey: GreyImage) -> GreyImage:
 def is_mnist_form(grey: GreyImage) -> bool:
     """Whether a picture has the form of MNIST's images, with tolerance for JPEG compression.
 
-    Parameters
-    ----------
-    grey : uint8 ndarray of shape (height, width), 0-255
-
-    Returns
-    -------
-    bool
-        True if it is 28 x 28, its border dark, its ink bright, about 20 pixels high or wide,
-        and centred by mass. True for all of MNIST.
+    It is 28 x 28, its border dark, its ink bright, about 20 pixels high or wide, and centred by
+    mass. True for all of MNIST.
     """
     if grey.shape != IMAGE_SHAPE:
         return False
@@ -95,22 +88,12 @@ _INDICES = np.arange(IMAGE_SIDE)
 def render_digit(
     coverage: Float32Array, strokes: Mask, box: Box | None = None, *, outlined: bool = True
 ) -> GreyImage:
-    """Draw the strokes of a digit the way MNIST's were drawn.
+    """Draw the strokes of a digit the way MNIST's were drawn: uint8 of shape (28, 28), 0-255.
 
-    Parameters
-    ----------
-    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink
-    strokes : bool ndarray, the pixels of the digit's strokes; at least one
-        Of the box's shape, or without a box of the shape of `coverage`.
-    box : Box, optional
-        Bounding box of the strokes.
-    outlined : bool, default=True
-        Whether the digit is large enough to have an outline, which is redrawn with a pen of MNIST's
-        width. If not, its grey levels are scaled as they are.
-
-    Returns
-    -------
-    uint8 ndarray of shape (28, 28), 0-255
+    `coverage`, of shape (height, width), is 0 for background to 1 for full ink. `strokes` is the
+    mask of the digit's strokes in their bounding box, or in all of `coverage` without a box; it has
+    at least one true pixel. If the digit is large enough to be `outlined`, its outline is redrawn
+    with a pen of MNIST's width. If not, its grey levels are scaled as they are.
     """
     if box is None:
         box = bounding_box(strokes)

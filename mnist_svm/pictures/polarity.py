@@ -41,12 +41,8 @@ def ink_is_dark(grey: GreyImage) -> bool:
 
     Three cues that seldom fail together are added up. Ink is narrow: grey levels minus their local
     mean are skewed to the side of the ink. Ink is rare: the median is that of the background. Ink
-    is inside: so are the medians of the border and, in case of a frame, of rings inside it.
-
-    Raises
-    ------
-    PictureError
-        If the picture is blank: its grey levels span less than `MIN_CONTRAST`.
+    is inside: so are the medians of the border and, in case of a frame, of rings inside it. Raises
+    PictureError if the picture is blank: its grey levels span less than `MIN_CONTRAST`.
     """
     factor = max(max(grey.shape) // EXAMINED_SIDE, 1)
     small = np.asarray(Image.fromarray(grey).reduce(factor), dtype=np.float32)

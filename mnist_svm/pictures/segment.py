@@ -49,10 +49,7 @@ N_SEAMS, SEAM_BAND, SEAM_ROWS = 13, 0.15, 48
 class Blob:
     """A connected component of ink, or several that may be one digit.
 
-    Attributes
-    ----------
-    box : its bounding box, in pixels of the page's ``coverage``.
-    mask : bool ndarray of the box's shape, its pixels.
+    `box` is its bounding box in pixels of the page's ``coverage``, `mask` its pixels in the box.
     """
 
     box: Box
@@ -104,10 +101,6 @@ def segment_page(grey: GreyImage) -> Page:
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
         Dark ink on a light background or light on dark, unevenly lit.
-
-    Returns
-    -------
-    Page
 
     Raises
     ------
@@ -258,17 +251,7 @@ def _group_into_rows(blobs: list[Blob], usual: float) -> list[list[Blob]]:
 
 
 def split_blob(page: Page, blob: Blob) -> list[tuple[Blob, Blob]]:
-    """Split a blob in two along seams with the least ink, at several places.
-
-    Parameters
-    ----------
-    page : Page
-    blob : Blob
-
-    Returns
-    -------
-    list of (left, right)
-    """
+    """Split a blob along seams with the least ink: a pair (left, right) for each distinct seam."""
     box = blob.box
     coverage = page.coverage[box.window] * blob.mask
     rows = min(SEAM_ROWS, box.height)
