@@ -16,14 +16,7 @@ MIN_SIDE = 600
 
 @dataclass(frozen=True)
 class Annotation:
-    """A labelled box.
-
-    Attributes
-    ----------
-    box : in pixels of the picture.
-    text : its label, a few characters.
-    is_confident : whether the box is green; else it is red.
-    """
+    """A box in pixels of the picture, and its short label; green if confident, else red."""
 
     box: Box
     text: str
@@ -33,20 +26,15 @@ class Annotation:
 def draw_annotations(
     picture: Images, size: tuple[int, int], annotations: list[Annotation]
 ) -> Image.Image:
-    """Draw labelled boxes on a picture.
+    """Draw labelled boxes on a picture: an RGB image.
 
     Parameters
     ----------
     picture : uint8 ndarray of shape (height, width, 3), 0-255
         The picture, or a smaller copy of it.
-    size : tuple of int
-        Height and width of the picture.
+    size : (int, int)
+        Height and width of the picture, which the boxes refer to.
     annotations : list of Annotation
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB
     """
     page = Image.fromarray(picture)
     zoom = max(1, MIN_SIDE // max(page.size))

@@ -20,13 +20,7 @@ FONT_SIZE = 16
 
 @dataclass(frozen=True)
 class Caption:
-    """Text under an image.
-
-    Attributes
-    ----------
-    text : up to about twelve characters.
-    correct : True makes it green, False red, None dark.
-    """
+    """Short text under an image: green if `correct` is True, red if False, dark if None."""
 
     text: str
     correct: bool | None = None

@@ -34,11 +34,10 @@ INK_THRESHOLD = 128
 
 @dataclass(frozen=True)
 class ImageRow:
-    """Small images in a row.
+    """Small images in a row, with a title.
 
     Attributes
     ----------
-    title : str
     images : at most five uint8 ndarrays, ink bright on a dark background.
     captions : one str for each image.
     is_for : whether they are evidence for the prediction, or against it.

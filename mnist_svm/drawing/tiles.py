@@ -53,18 +53,9 @@ class Tile:
 
 
 def draw_tiles(tiles: Sequence[Tile], *, title: str, note: str) -> Image.Image:
-    """Arrange tiles on a page, row by row.
+    """Arrange tiles on an RGB page, row by row, below a title and a note of one line each.
 
-    Parameters
-    ----------
-    tiles : sequence of Tile
-    title, note : str
-        One line each, above the tiles.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, about as wide as high for many tiles, `MIN_COLUMNS` tiles wide for a few.
+    The page is about as wide as high for many tiles, and `MIN_COLUMNS` tiles wide for a few.
     """
     columns = max(MIN_COLUMNS, math.ceil(math.sqrt(len(tiles) * (HEIGHT + GAP) / (WIDTH + GAP))))
     rows = math.ceil(len(tiles) / columns)
