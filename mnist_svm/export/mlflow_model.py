@@ -30,12 +30,7 @@ MODEL_FILE = "model.joblib"
 
 
 class ScoringModel:
-    """The Python model that MLflow's pyfunc calls to predict.
-
-    Parameters
-    ----------
-    model : Model
-    """
+    """The Python model that MLflow's pyfunc calls to predict."""
 
     def __init__(self, model: Model) -> None:
         self._recognizer = Recognizer(model)
@@ -69,15 +64,9 @@ class ScoringModel:
 def write_mlflow_model(
     folder: str | os.PathLike[str], model: Model, mlflow_model: MlflowModel
 ) -> None:
-    """Write a model in MLflow's format.
+    """Write a model in MLflow's format to a new folder.
 
-    Parameters
-    ----------
-    folder : str or os.PathLike
-        Must not exist yet.
-    model : Model
-    mlflow_model : mlflow.models.Model
-        Identifies the run and artifact of the model. The description of the model is added.
+    `mlflow_model` identifies the run and artifact; the description of `model` is added to it.
     """
     from mlflow import pyfunc
 

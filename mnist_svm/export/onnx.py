@@ -30,16 +30,7 @@ IR_VERSION = 8
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of a graph.
-
-    Attributes
-    ----------
-    name : str
-    dtype : str
-        Name of a NumPy type.
-    shape : tuple of int or str
-        "n" stands for any number.
-    """
+    """Name, NumPy type and shape of an input or output of a graph; "n" is any number."""
 
     name: str
     dtype: str
@@ -56,17 +47,7 @@ def require_onnx() -> None:
 
 
 def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
-    """Describe the outputs of a model's graph.
-
-    Parameters
-    ----------
-    model : Model
-
-    Returns
-    -------
-    tuple of TensorSpec
-        The label of each image, and its probabilities, one column per sorted label.
-    """
+    """Describe the outputs of a model's graph: labels, and probabilities by sorted label."""
     k = len(model.pipeline.classes_)
     return TensorSpec("label", "int64", ("n",)), TensorSpec("probabilities", "float32", ("n", k))
 
@@ -77,10 +58,6 @@ def to_onnx(model: Model) -> bytes:
     The input is `INPUT`, the outputs are those of `output_specs`. The metadata of the file contain
     the version of this package, the recipe, the classes and their names, and the model's
     `ModelInfo` as JSON.
-
-    Parameters
-    ----------
-    model : Model
 
     Returns
     -------

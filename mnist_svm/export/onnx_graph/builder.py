@@ -27,13 +27,7 @@ UFUNCS = {
 
 
 class Graph:
-    """Nodes and constants, in the order in which they were added.
-
-    Attributes
-    ----------
-    nodes : list of onnx.NodeProto
-    constants : list of onnx.TensorProto, without duplicates
-    """
+    """Nodes, and constants without duplicates, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
@@ -43,22 +37,10 @@ class Graph:
     def node(
         self, operator: str, *operands: Any, dtype: npt.DTypeLike | None = None, **attributes: Any
     ) -> Value:
-        """Add a node.
+        """Add a node of a standard ONNX operator, with its attributes, and return its output.
 
-        Parameters
-        ----------
-        operator : str
-            Name of a standard ONNX operator.
-        *operands : Value, ndarray or number
-            At least one is a value. Numbers take its type, arrays keep theirs.
-        dtype : dtype-like, optional
-            Type of the output; by default, that of the first value.
-        **attributes
-            Attributes of the node.
-
-        Returns
-        -------
-        Value
+        At least one operand is a `Value`. Numbers take the type of the first value, arrays keep
+        theirs. The output has the type `dtype`, by default that of the first value.
         """
         input_dtype = next(operand.dtype for operand in operands if isinstance(operand, Value))
         inputs = [self._input_name(operand, input_dtype) for operand in operands]
@@ -92,14 +74,7 @@ def _reflected(operator: str) -> Callable[[Value, Any], Value]:
 
 
 class Value:
-    """A tensor in a graph. Operators, `UFUNCS` and ``np.where`` on it add nodes.
-
-    Attributes
-    ----------
-    graph : Graph
-    name : str
-    dtype : numpy.dtype
-    """
+    """A tensor in a graph. Operators, `UFUNCS` and ``np.where`` on it add nodes."""
 
     def __init__(self, graph: Graph, name: str, dtype: npt.DTypeLike) -> None:
         self.graph = graph

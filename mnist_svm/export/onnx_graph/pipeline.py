@@ -28,23 +28,10 @@ from mnist_svm.svm.virtual import VirtualSupportVectors
 
 
 def convert(value: Value, step: Any) -> Value:
-    """Compute the output of a transformer, or the class probabilities of a classifier.
+    """Compute the output of a fitted transformer, classifier or pipeline.
 
-    Parameters
-    ----------
-    value : Value of shape (n, height, width) or (n, n_features)
-    step : fitted estimator
-        A part of a pipeline, or a whole one.
-
-    Returns
-    -------
-    Value
-        Of a classifier: float64 of shape (n, k).
-
-    Raises
-    ------
-    FormatError
-        If there is no converter for a step.
+    `value` has shape (n, height, width) or (n, n_features). A classifier's output is the class
+    probabilities, float64 of shape (n, k). Raises FormatError if a step has no converter.
     """
     if type(step) not in _CONVERTERS:
         msg = f"a model with a {type(step).__name__} cannot be exported"

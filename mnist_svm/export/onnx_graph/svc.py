@@ -16,24 +16,10 @@ from mnist_svm.svm.pairwise import MAX_VALUE, STEEPNESS
 
 
 def decision_values(samples: Value, svc: CoupledSVC) -> Value:
-    """Compute the decision values of all pairs of classes.
+    """Compute the decision values of all pairs of classes: float64 of shape (n, k (k - 1) / 2).
 
     Inner products of uint8 samples and support vectors are summed in integers: exactly, and much
-    faster than in floating point.
-
-    Parameters
-    ----------
-    samples : Value, uint8 of shape (n, n_features)
-    svc : CoupledSVC, fitted
-
-    Returns
-    -------
-    Value, float64 of shape (n, k (k - 1) / 2)
-
-    Raises
-    ------
-    FormatError
-        If the samples or the support vectors are not uint8.
+    faster than in floating point. Raises FormatError if either of them is not uint8.
     """
     if any(dtype != np.uint8 for dtype in (samples.dtype, svc.support_vectors_.dtype)):
         msg = (
