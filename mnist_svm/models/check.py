@@ -7,7 +7,7 @@ and ranges that its methods rely on, and that it outputs as many columns as the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite, prod
 from typing import Any
 
@@ -39,17 +39,7 @@ class _InvalidStepError(Exception):
 
 
 def find_pipeline_fault(pipeline: object) -> str | None:
-    """Return why a loaded pipeline cannot be used, on one line, or None if it can.
-
-    Parameters
-    ----------
-    pipeline : object
-        Any object that the unpickler can build.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return why an unpickled object is no usable pipeline, on one line, or None if it is one."""
     if type(pipeline) is not Pipeline:
         return "it contains no pipeline"
     try:
@@ -67,29 +57,22 @@ def _require(valid: object, step: object) -> None:
         raise _InvalidStepError(msg)
 
 
-def _check_classifier(step: object, n_columns: int) -> Array:
-    """Check a classifier of samples with `n_columns` columns; return its classes."""
-    classes: Array = _checker(_CLASSIFIERS, step, "a classifier")(step, n_columns)
-    return classes
-
-
-def _check_transformer(step: object, n_columns: int) -> int:
-    """Check a transformer of samples with `n_columns` columns; return its number of outputs."""
-    n_outputs: int = _checker(_TRANSFORMERS, step, "a transformer")(step, n_columns)
-    return n_outputs
-
-
-def _checker(checkers: Mapping[type, Any], step: object, expected: str) -> Any:
-    if type(step) not in checkers:
+def _check_type(step: object, types: Iterable[type], expected: str) -> None:
+    if type(step) not in types:
         msg = f"it has {type(step).__name__} in place of {expected}"
         raise _InvalidStepError(msg)
     _require(not _overrides(step), step)
-    return checkers[type(step)]
 
 
 def _overrides(step: object) -> bool:
     """Return whether instance attributes hide methods or properties of the class."""
     return any(hasattr(type(step), name) for name in vars(step))
+
+
+def _check_classifier(step: object, n_columns: int) -> Array:
+    """Check a classifier of samples with `n_columns` columns; return its classes."""
+    _check_type(step, _CLASSIFIERS, "a classifier")
+    return _CLASSIFIERS[type(step)](step, n_columns)
 
 
 def _pipeline(pipeline: Pipeline, n_columns: int) -> Array:
@@ -126,35 +109,25 @@ def _vote(vote: VotingClassifier, n_columns: int) -> Array:
     return np.asarray(vote.classes_)
 
 
-def _check_image_transformer(step: Any, n_columns: int) -> None:
-    """Check the attributes that all transformers of images share."""
+def _check_transformer(step: Any, n_columns: int) -> int:
+    """Check a transformer of images of `n_columns` pixels; return its number of outputs."""
+    _check_type(step, _TRANSFORMERS, "a transformer")
     step._check_parameters()  # noqa: SLF001 - `fit` checked them, but the file is not trusted
     shape = step.image_shape_
     _require(_is_n_jobs(step.n_jobs), step)
     _require(type(shape) is tuple and len(shape) == 2, step)
     _require(all(type(side) is int and side > 0 for side in shape), step)
     _require(prod(shape) == n_columns == step.n_features_in_, step)
-
-
-def _same_shape(step: Blur | Deskew | NormalizeContrast, n_columns: int) -> int:
-    _check_image_transformer(step, n_columns)
+    if type(step) is NormalizeSize:
+        _require(type(step.upright) is bool, step)
+        return step.side**2
+    if type(step) is GradientFeatures:
+        return step.directions * step.grid**2
     return n_columns
 
 
-def _size(step: NormalizeSize, n_columns: int) -> int:
-    _check_image_transformer(step, n_columns)
-    _require(type(step.upright) is bool, step)
-    return step.side**2
-
-
-def _gradients(step: GradientFeatures, n_columns: int) -> int:
-    _check_image_transformer(step, n_columns)
-    return step.directions * step.grid**2
-
-
 def _svc(svc: CoupledSVC, n_columns: int) -> Array:
-    k, n = len(svc.classes_), len(svc.support_)
-    vectors = svc.support_vectors_
+    k, n, vectors = len(svc.classes_), len(svc.support_), svc.support_vectors_
     arrays = [
         (svc.classes_, np.int64, (k,)),
         (svc.support_, np.int32, (n,)),
@@ -192,19 +165,13 @@ def _equal(first: Any, second: Any) -> bool:
     return type(first) is type(second) is np.ndarray and bool(np.array_equal(first, second))
 
 
-# Each takes a step and its number of input columns: classifiers return their classes, transformers
-# their number of output columns.
+_TRANSFORMERS = (Blur, Deskew, GradientFeatures, NormalizeContrast, NormalizeSize)
+
+# Each function takes a step and its number of input columns, and returns the step's classes.
 _CLASSIFIERS: Mapping[type, Callable[[Any, int], Array]] = {
     Calibrated: _calibrated,
     CoupledSVC: _svc,
     Pipeline: _pipeline,
     VirtualSupportVectors: _virtual,
     VotingClassifier: _vote,
-}
-_TRANSFORMERS: Mapping[type, Callable[[Any, int], int]] = {
-    Blur: _same_shape,
-    Deskew: _same_shape,
-    GradientFeatures: _gradients,
-    NormalizeContrast: _same_shape,
-    NormalizeSize: _size,
 }

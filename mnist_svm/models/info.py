@@ -113,19 +113,8 @@ class ModelInfo:
     def from_dict(cls, data: object) -> ModelInfo:
         """Check the types of untrusted data and build a ModelInfo.
 
-        Parameters
-        ----------
-        data : object
-            As `to_dict` returns it; lists may stand for tuples.
-
-        Returns
-        -------
-        ModelInfo
-
-        Raises
-        ------
-        ValueError
-            If a field is missing, unknown, or of the wrong type; the message names it.
+        Lists may stand for tuples. The ValueError names a field that is missing, unknown or of the
+        wrong type.
         """
         info: ModelInfo = _build(cls, data, "info")
         return info
@@ -135,20 +124,19 @@ class ModelInfo:
 
         The group is empty for top-level fields, else the name of a nested record.
         """
-        data = self.to_dict()
-        for key, value in data.items():
-            group, values = (_words(key), value) if isinstance(value, dict) else ("", {key: value})
-            yield from ((group, name, text) for name, text in _flatten(values))
+        for (first, *names), value in _flatten(self.to_dict()):
+            yield (first, ": ".join(names), value) if names else ("", first, value)
 
 
-def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the path of each value in nested dicts, and the value, as text."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from ((f"{_words(key)}: {name}", text) for name, text in _flatten(value))
+            yield from (((_words(key), *path), text) for path, text in _flatten(value))
         elif isinstance(value, tuple):
-            yield _words(key), " ".join(map(str, value))
+            yield (_words(key),), " ".join(map(str, value))
         elif value is not None:
-            yield _words(key), f"{value:.6g}" if isinstance(value, float) else str(value)
+            yield (_words(key),), f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _words(key: str) -> str:

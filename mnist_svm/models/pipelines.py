@@ -44,100 +44,90 @@ STRONG = Distortion(
 # Parameters that `set_parameters` cannot set: they follow from others, or change no result.
 _FIXED = ("distort", "estimator", "image_shape", "n_jobs", "random_state")
 
-# From hyperparameters, random_state and n_jobs to an unfitted pipeline.
-PipelineBuilder = Callable[[Parameters, int, int], Pipeline]
+# From an unfitted SVM, whose seed and number of threads hold for all steps, to a pipeline.
+PipelineBuilder = Callable[[CoupledSVC], Pipeline]
 
 
-def _poly4(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    deskew = Deskew(image_shape=IMAGE_SHAPE, n_jobs=n_jobs)
-    return _on_pixels(deskew, parameters, random_state, n_jobs)
+def build_pipeline(recipe: str, parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+    """Build the unfitted pipeline of a recipe, with uncalibrated probabilities."""
+    kernel = {name: value for name, value in asdict(parameters).items() if value is not None}
+    return _BUILDERS[recipe](CoupledSVC(**kernel, random_state=random_state, n_jobs=n_jobs))
 
 
-def _virtual(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+def _poly4(svc: CoupledSVC) -> Pipeline:
+    return _on_pixels(Deskew(image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs), svc)
+
+
+def _virtual(svc: CoupledSVC) -> Pipeline:
     # Upright digits vary less: their SVM has fewer support vectors and affords more copies.
     views = {"sized": (True, 2 * COPIES), "slanted": (False, COPIES)}
     classifiers = {}
     for i, (view, (upright, copies)) in enumerate(views.items()):
-        size = NormalizeSize(image_shape=IMAGE_SHAPE, upright=upright, n_jobs=n_jobs)
-        pixels = _on_pixels(Blur(n_jobs=n_jobs), parameters, random_state, n_jobs)
+        size = NormalizeSize(image_shape=IMAGE_SHAPE, upright=upright, n_jobs=svc.n_jobs)
+        pixels = _on_pixels(Blur(n_jobs=svc.n_jobs), svc)
         pipeline = Pipeline([("normalize", size), *pixels.steps])
-        classifiers[view] = _with_copies(pipeline, STRONG, copies, random_state + i)
+        classifiers[view] = _with_copies(pipeline, STRONG, copies, i)
     return _average(classifiers)
 
 
-def _gradient(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    return _on_gradients(_sized(n_jobs), FEW_DIRECTIONS, parameters, random_state, n_jobs)
+def _gradient(svc: CoupledSVC) -> Pipeline:
+    return _on_gradients(_sized(svc.n_jobs), FEW_DIRECTIONS, svc)
 
 
-def _best(parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
+def _best(svc: CoupledSVC) -> Pipeline:
     views: dict[str, ImageTransformer] = {
-        "sized": _sized(n_jobs),
-        "slanted": _sized(n_jobs, upright=False),
-        "deskewed": Deskew(image_shape=IMAGE_SHAPE, n_jobs=n_jobs),
+        "sized": _sized(svc.n_jobs),
+        "slanted": _sized(svc.n_jobs, upright=False),
+        "deskewed": Deskew(image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs),
     }
     classifiers = {}
     for i, (view, normalize) in enumerate(views.items()):
-        pipeline = _on_gradients(normalize, MANY_DIRECTIONS, parameters, random_state, n_jobs)
-        classifiers[view] = _with_copies(pipeline, MILD, COPIES, random_state + i)
+        pipeline = _on_gradients(normalize, MANY_DIRECTIONS, svc)
+        classifiers[view] = _with_copies(pipeline, MILD, COPIES, i)
     return _average(classifiers)
 
 
-def _sized(n_jobs: int, *, upright: bool = True) -> NormalizeSize:
+def _sized(n_jobs: int | None, *, upright: bool = True) -> NormalizeSize:
     return NormalizeSize(
         image_shape=IMAGE_SHAPE, side=SIDE, extent=EXTENT, upright=upright, n_jobs=n_jobs
     )
 
 
-def _on_pixels(
-    prepare: ImageTransformer, parameters: Parameters, random_state: int, n_jobs: int
-) -> Pipeline:
-    contrast = NormalizeContrast(n_jobs=n_jobs)
-    svc = _svc(parameters, random_state, n_jobs)
-    return Pipeline([("prepare", prepare), ("contrast", contrast), ("svm", svc)])
+def _on_pixels(prepare: ImageTransformer, svc: CoupledSVC) -> Pipeline:
+    contrast = NormalizeContrast(n_jobs=svc.n_jobs)
+    return Pipeline([("prepare", prepare), ("contrast", contrast), ("svm", clone(svc))])
 
 
-def _on_gradients(
-    normalize: ImageTransformer,
-    directions: int,
-    parameters: Parameters,
-    random_state: int,
-    n_jobs: int,
-) -> Pipeline:
-    gradients = GradientFeatures(directions=directions, grid=GRID, power=POWER, n_jobs=n_jobs)
-    svc = _svc(parameters, random_state, n_jobs)
-    return Pipeline([("normalize", normalize), ("gradients", gradients), ("svm", svc)])
-
-
-def _svc(parameters: Parameters, random_state: int, n_jobs: int) -> CoupledSVC:
-    kernel = {name: value for name, value in asdict(parameters).items() if value is not None}
-    return CoupledSVC(**kernel, random_state=random_state, n_jobs=n_jobs)
+def _on_gradients(normalize: ImageTransformer, directions: int, svc: CoupledSVC) -> Pipeline:
+    gradients = GradientFeatures(directions=directions, grid=GRID, power=POWER, n_jobs=svc.n_jobs)
+    return Pipeline([("normalize", normalize), ("gradients", gradients), ("svm", clone(svc))])
 
 
 def _with_copies(
-    pipeline: Pipeline, distortion: Distortion, copies: int, random_state: int
+    pipeline: Pipeline, distortion: Distortion, copies: int, view: int
 ) -> VirtualSupportVectors:
+    seed = pipeline["svm"].random_state + view
     # A clone, because `set_parameters` must not change the constant.
-    return VirtualSupportVectors(
-        pipeline, clone(distortion), copies=copies, random_state=random_state
-    )
+    return VirtualSupportVectors(pipeline, clone(distortion), copies=copies, random_state=seed)
 
 
 def _average(classifiers: Mapping[str, ClassifierMixin]) -> Pipeline:
     return Pipeline([("average", VotingClassifier(list(classifiers.items()), voting="soft"))])
 
 
+_BUILDERS: Mapping[str, PipelineBuilder] = {
+    "poly4": _poly4,
+    "virtual": _virtual,
+    "gradient": _gradient,
+    "best": _best,
+}
+
+
 def with_calibration(pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline with its classifier wrapped in `Calibrated`.
+    """Return an unfitted pipeline with its classifier wrapped in `Calibrated`.
 
-    Parameters
-    ----------
-    pipeline : sklearn.pipeline.Pipeline, unfitted
-        Its last step is a classifier. The steps before must learn nothing from the samples,
-        because they are fitted to the held-out ones too.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
+    The steps before the classifier must learn nothing from the samples, because they are fitted to
+    the held-out ones too.
     """
     *transformers, (name, classifier) = pipeline.steps
     return Pipeline([*transformers, (name, Calibrated(classifier))])
@@ -146,15 +136,8 @@ def with_calibration(pipeline: Pipeline) -> Pipeline:
 def settable_parameters(pipeline: Pipeline) -> dict[str, Value]:
     """Return the parameters of transformers, virtual copies and distortions of a pipeline.
 
-    Parameters
-    ----------
-    pipeline : sklearn.pipeline.Pipeline
-
-    Returns
-    -------
-    dict
-        Values by scikit-learn's nested names, ``step__...__parameter``. The parameters of the
-        kernel are not among them; see `Parameters`.
+    The keys are scikit-learn's nested names, ``step__...__parameter``. The parameters of the kernel
+    are not among them; see `Parameters`.
     """
     params = pipeline.get_params()
     settable: dict[str, Value] = {}
@@ -167,18 +150,10 @@ def settable_parameters(pipeline: Pipeline) -> dict[str, Value]:
 
 
 def matching_names(name: str, full_names: Iterable[str]) -> list[str]:
-    """Return the full parameter names that a short name stands for.
+    """Return the full parameter names that equal a short name or end in it.
 
-    Parameters
-    ----------
-    name : str
-        A full name or the end of one: ``gradients__directions`` is that of every view of the
-        digit, ``sized__copies`` that of one view.
-    full_names : iterable of str
-
-    Returns
-    -------
-    list of str
+    ``gradients__directions`` matches that parameter in every view of the digit, and
+    ``sized__copies`` in one view.
     """
     return [full for full in full_names if f"__{full}".endswith(f"__{name}")]
 
@@ -228,11 +203,3 @@ def _unknown(name: str, settable: Mapping[str, Value]) -> str:
     short_names = sorted({"__".join(full.split("__")[-2:]) for full in settable})
     close = get_close_matches(name, short_names, cutoff=0.5) or short_names
     return f"there is no parameter {name!r} to set; did you mean {', '.join(close)}?"
-
-
-PIPELINES: Mapping[str, PipelineBuilder] = {
-    "poly4": _poly4,
-    "virtual": _virtual,
-    "gradient": _gradient,
-    "best": _best,
-}

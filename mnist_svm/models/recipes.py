@@ -107,9 +107,9 @@ class Recipe:
             If `changes` has an unknown name or an invalid value.
         """
         # Imported here, so that listing the recipes does not import scikit-learn.
-        from mnist_svm.models.pipelines import PIPELINES, set_parameters, with_calibration
+        from mnist_svm.models.pipelines import build_pipeline, set_parameters, with_calibration
 
-        pipeline = PIPELINES[self.name](parameters or self.defaults, random_state, n_jobs)
+        pipeline = build_pipeline(self.name, parameters or self.defaults, random_state, n_jobs)
         set_parameters(pipeline, changes or {})
         return with_calibration(pipeline) if calibrate else pipeline
 
