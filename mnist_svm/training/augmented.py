@@ -150,17 +150,11 @@ def train_augmented(
         Work folder; created if missing. Its parent must exist.
     copies : int
         Virtual copies of each image, at least 1.
-    limit : int or None, default=None
-        Number of images to train on, with the same class proportions; None takes all.
-    n_jobs : int, default=-1
-        Number of threads, as in joblib. The model is the same for any number.
+    limit, n_jobs
+        As in `mnist_svm.training.train.train_model`.
     progress : callable, optional
         Called with (n_done, n_total) while features are computed. The progress of the fits is
         logged, see `mnist_svm.svm.log`.
-
-    Returns
-    -------
-    Model
 
     Raises
     ------
@@ -257,9 +251,7 @@ def _fit_calibrated(
     def fit(name: str, images: IntArray | None = None) -> CoupledSVC:
         weights = None
         if images is not None:
-            weights = np.zeros(len(samples.y))
-            weights[images] = 1
-            weights = samples.repeat(weights)
+            weights = samples.repeat(np.bincount(images, minlength=len(samples.y)).astype(float))
         fitted: CoupledSVC = clone(svc)
         fitted.set_params(checkpoint=str(work.path / f"{name}.npz")).fit(X, y, weights)
         # The model must not depend on the folder.

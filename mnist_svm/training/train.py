@@ -132,19 +132,7 @@ def train_model(
 
 
 def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
-    """Return the index of a stratified random subset, or of all images.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    limit : int or None
-        Maximum number of images.
-    random_state : int
-        Seed of the subset.
-
-    Returns
-    -------
-    intp ndarray of shape (limit,), ascending, or slice
+    """Return the index of a stratified random subset of `limit` images, or of all.
 
     Raises
     ------
@@ -167,25 +155,7 @@ def fit_config(
 ) -> Model:
     """Fit a configuration's pipeline to some images of a data set.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-    dataset : Dataset
-    rows : intp ndarray or slice
-        Index of the images.
-    n_jobs : int, default=-1
-        Number of threads, as in joblib.
-    calibrate : bool
-        Whether to calibrate the probabilities, which takes further fits and changes no label.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ValueError
-        If a parameter is invalid.
+    Calibrating takes further fits and changes no label. An invalid parameter raises ValueError.
     """
     X, y = dataset.X[rows], dataset.labels[rows]
     start = time.perf_counter()

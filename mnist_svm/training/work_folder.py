@@ -27,24 +27,18 @@ RECORD = "work.json"
 
 
 class WorkFolder:
-    """Context manager: the work folder of a job, locked while it is open.
+    """Context manager: the work folder of a job, created if missing, locked while it is open.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Created if missing.
     job : mapping of str to JSON values
         Everything that the result depends on. A folder of another job is refused.
     needed : int
         Total size of the job's files in bytes.
-
-    Attributes
-    ----------
-    path : Path
-    steps : int
-        Number of finished steps that the folder records; 0 for a new job.
     """
 
+    # Number of finished steps that the folder records.
     steps = 0
     _lock: int | None = None
 
@@ -57,11 +51,8 @@ class WorkFolder:
     def __enter__(self) -> Self:
         """Lock the folder, and create it or read its record.
 
-        Raises
-        ------
-        OSError
-            If the folder holds something else or is in use, the disk has too little space, or the
-            folder cannot be created or read.
+        Raises OSError if the folder holds something else or is in use, the disk has too little
+        space, or the folder cannot be created or read.
         """
         try:
             if exists := self.path.is_dir():
@@ -139,12 +130,6 @@ class GrowingArray:
 
     Rows are written with file operations, because a full disk then raises an error; written
     through a memory map, it would kill the process.
-
-    Parameters
-    ----------
-    path : Path
-    shape : (int, int)
-    dtype : numpy.dtype
     """
 
     def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
@@ -161,10 +146,7 @@ class GrowingArray:
     def extend(self, n_rows: int, blocks: Iterable[Array]) -> None:
         """Write blocks of rows after the first `n_rows`, and sync them to the disk.
 
-        Raises
-        ------
-        OSError
-            With the file's name, for example if the disk is full.
+        An OSError, for example of a full disk, has the file's name.
         """
         with self._path.open("r+b" if n_rows else "wb") as file:
             try:
