@@ -73,11 +73,10 @@ _UNPICKLING_ERRORS = (
     ImportError,
     LookupError,
     MemoryError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
     AssertionError,
-    NotImplementedError,
     gzip.BadGzipFile,
     zlib.error,
 )
@@ -211,9 +210,7 @@ class _NumericArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
             msg = "refused: the file contains an array of something other than numbers"
             raise ModelFileError(msg)
         if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
-            msg = (
-                f"refused: an array of shape {self.shape} is over the limit of {MAX_BYTES:,} bytes"
-            )
+            msg = f"refused: its array of shape {self.shape} is over the limit, {MAX_BYTES:,} bytes"
             raise ModelFileError(msg)
         return super().read(unpickler, *options)
 

@@ -16,17 +16,7 @@ TOUCHING = Path(__file__).with_name("touching.joblib")
 
 
 def find_model(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the path of the model file to use.
-
-    Parameters
-    ----------
-    path : str or os.PathLike, optional
-
-    Returns
-    -------
-    Path
-        ``path`` if given; else `DEFAULT_NAME` if the current folder has it; else `SHIPPED`.
-    """
+    """Return `path` if given; else `DEFAULT_NAME` if the current folder has it; else `SHIPPED`."""
     if path is not None:
         return Path(path)
     local = Path(DEFAULT_NAME)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
 
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
@@ -44,7 +44,7 @@ STRONG = Distortion(
 # Parameters that `set_parameters` cannot set: they follow from others, or change no result.
 _FIXED = ("distort", "estimator", "image_shape", "n_jobs", "random_state")
 
-# From an unfitted SVM, whose seed and number of threads hold for all steps, to a pipeline.
+# Function of an unfitted SVM that returns the pipeline around it, with its seed and n_jobs.
 PipelineBuilder = Callable[[CoupledSVC], Pipeline]
 
 
@@ -60,14 +60,13 @@ def _poly4(svc: CoupledSVC) -> Pipeline:
 
 def _virtual(svc: CoupledSVC) -> Pipeline:
     # Upright digits vary less: their SVM has fewer support vectors and affords more copies.
-    views = {"sized": (True, 2 * COPIES), "slanted": (False, COPIES)}
-    classifiers = {}
-    for i, (view, (upright, copies)) in enumerate(views.items()):
-        size = NormalizeSize(image_shape=IMAGE_SHAPE, upright=upright, n_jobs=svc.n_jobs)
+    copies = {"sized": 2 * COPIES, "slanted": COPIES}
+    views = {}
+    for view in copies:
+        size = NormalizeSize(image_shape=IMAGE_SHAPE, upright=view == "sized", n_jobs=svc.n_jobs)
         pixels = _on_pixels(Blur(n_jobs=svc.n_jobs), svc)
-        pipeline = Pipeline([("normalize", size), *pixels.steps])
-        classifiers[view] = _with_copies(pipeline, STRONG, copies, i)
-    return _average(classifiers)
+        views[view] = Pipeline([("normalize", size), *pixels.steps])
+    return _average(views, STRONG, copies)
 
 
 def _gradient(svc: CoupledSVC) -> Pipeline:
@@ -75,16 +74,13 @@ def _gradient(svc: CoupledSVC) -> Pipeline:
 
 
 def _best(svc: CoupledSVC) -> Pipeline:
-    views: dict[str, ImageTransformer] = {
+    steps: dict[str, ImageTransformer] = {
         "sized": _sized(svc.n_jobs),
         "slanted": _sized(svc.n_jobs, upright=False),
         "deskewed": Deskew(image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs),
     }
-    classifiers = {}
-    for i, (view, normalize) in enumerate(views.items()):
-        pipeline = _on_gradients(normalize, MANY_DIRECTIONS, svc)
-        classifiers[view] = _with_copies(pipeline, MILD, COPIES, i)
-    return _average(classifiers)
+    views = {view: _on_gradients(step, MANY_DIRECTIONS, svc) for view, step in steps.items()}
+    return _average(views, MILD, dict.fromkeys(views, COPIES))
 
 
 def _sized(n_jobs: int | None, *, upright: bool = True) -> NormalizeSize:
@@ -103,16 +99,17 @@ def _on_gradients(normalize: ImageTransformer, directions: int, svc: CoupledSVC)
     return Pipeline([("normalize", normalize), ("gradients", gradients), ("svm", clone(svc))])
 
 
-def _with_copies(
-    pipeline: Pipeline, distortion: Distortion, copies: int, view: int
-) -> VirtualSupportVectors:
-    seed = pipeline["svm"].random_state + view
-    # A clone, because `set_parameters` must not change the constant.
-    return VirtualSupportVectors(pipeline, clone(distortion), copies=copies, random_state=seed)
-
-
-def _average(classifiers: Mapping[str, ClassifierMixin]) -> Pipeline:
-    return Pipeline([("average", VotingClassifier(list(classifiers.items()), voting="soft"))])
+def _average(
+    views: Mapping[str, Pipeline], distortion: Distortion, copies: Mapping[str, int]
+) -> Pipeline:
+    """Average the probabilities of views of the digit, each with virtual support vectors."""
+    classifiers = []
+    for i, (view, pipeline) in enumerate(views.items()):
+        # A clone, because `set_parameters` must not change the constant.
+        virtual = VirtualSupportVectors(pipeline, clone(distortion), copies=copies[view])
+        virtual.set_params(random_state=pipeline["svm"].random_state + i)
+        classifiers.append((view, virtual))
+    return Pipeline([("average", VotingClassifier(classifiers, voting="soft"))])
 
 
 _BUILDERS: Mapping[str, PipelineBuilder] = {

@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Result of a cross-validation on the training set.
-
-    Attributes
-    ----------
-    folds : number of folds
-    n : number of images in all folds
-    errors : number of misclassified images
-    command : command that repeats it
-    """
+    """Errors on all `n` images of a cross-validation on the training set, and its command."""
 
     folds: int
     n: int
