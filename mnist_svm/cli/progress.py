@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
@@ -30,34 +31,17 @@ def run_with_progress(
 ) -> T:
     """Run a function in a thread; show the seconds elapsed and the SVM's latest log message.
 
-    The main thread only waits, so that it receives Ctrl-C even while compiled code runs.
-
-    Parameters
-    ----------
-    label : str
-        Start of the progress line.
-    work : callable
-        Called once, without arguments.
-    header : callable, optional
-        Returns the text above the progress line, newlines included.
-
-    Returns
-    -------
-    the result of ``work``
-
-    Raises
-    ------
-    whatever ``work`` raises, and KeyboardInterrupt
-        After an interrupt, the thread is abandoned; it ends with the process.
+    Returns or raises what `work` does. `header` returns the text above the progress line, newlines
+    included. The main thread only waits, so that Ctrl-C interrupts it even while compiled code
+    runs; the thread of `work` then ends with the process.
     """
-    results: list[T] = []
-    errors: list[BaseException] = []
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
-            results.append(work())
+            future.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
-            errors.append(error)
+            future.set_exception(error)
 
     thread = threading.Thread(target=run, daemon=True)
     start = time.monotonic()
@@ -66,9 +50,7 @@ def run_with_progress(
         while thread.is_alive():
             thread.join(TICK_SECONDS)
             show(f"{header()}{label} ... {time.monotonic() - start:.0f} s   {latest()}")
-    if errors:
-        raise errors[0]
-    return results[0]
+    return future.result()
 
 
 @contextmanager
@@ -89,21 +71,10 @@ def _latest_message() -> Iterator[Callable[[], str]]:
 def progress_counter(
     label: str, unit: str, *, visible: bool = True
 ) -> Iterator[Callable[[int, int], None]]:
-    """Show a counter, and a bar if the total is known.
+    """Show a counter, and a bar if the total is known; yield the progress callback to call.
 
-    Parameters
-    ----------
-    label : str
-        Start of the progress line.
-    unit : str
-        Plural noun, after the count.
-    visible : bool, default=True
-        False shows nothing even on a terminal.
-
-    Yields
-    ------
-    callable
-        Called with (n_done, n_total); a total of 0 means unknown.
+    A total of 0 means unknown. `unit` is the plural noun after the count. `visible=False` shows
+    nothing even on a terminal.
     """
     with _live_lines() as show:
 

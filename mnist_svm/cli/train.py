@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,13 +30,7 @@ if TYPE_CHECKING:
     from mnist_svm.training.train import TrainingConfig
 
 
-def _require_positive(
-    ctx: click.Context, param: click.Parameter, value: float | None
-) -> float | None:
-    if value is not None and value <= 0:
-        msg = f"{value} is not greater than 0."
-        raise click.BadParameter(msg)
-    return require_finite(ctx, param, value)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def _parse_gamma(
@@ -45,8 +38,7 @@ def _parse_gamma(
 ) -> float | str | None:
     if value in (None, "scale", "auto"):
         return value
-    number: Any = value
-    return _require_positive(ctx, param, click.FLOAT.convert(number, param, ctx))
+    return require_finite(ctx, param, POSITIVE(value, param, ctx))
 
 
 def _parse_changes(
@@ -93,7 +85,7 @@ def _parse_value(text: str) -> Value:
     help="The model file to write.",
 )
 @click.option(
-    "--C", "c", type=float, callback=_require_positive, help="Penalty of a margin violation."
+    "--C", "c", type=POSITIVE, callback=require_finite, help="Penalty of a margin violation."
 )
 @click.option("--degree", type=click.IntRange(1, 20), help="Degree of the polynomial kernel.")
 @click.option(
@@ -184,18 +176,18 @@ def train_command(
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
     echo_stderr(f"Reading {data}")
     dataset = read_dataset(data, "train", data_dir)
-    options = _FitOptions(_subset_size(dataset, limit), copies, jobs, dask, Path(f"{output}.work"))
-    model = _fit(config, dataset, options)
+    n_images, folder = _subset_size(dataset, limit), Path(f"{output}.work")
+    model = _fit(config, dataset, n_images, copies, jobs, dask, folder)
     save_model(output, model)
     if copies:
-        shutil.rmtree(options.folder)
-    seconds, size = time.perf_counter() - start, Path(output).stat().st_size
+        shutil.rmtree(folder)
+    seconds, n_bytes = time.perf_counter() - start, Path(output).stat().st_size
     if as_json:
-        summary = {"model": output, "bytes": size, "seconds": seconds, **model.info.to_dict()}
+        summary = {"model": output, "bytes": n_bytes, "seconds": seconds, **model.info.to_dict()}
         click.echo(json.dumps(summary, indent=2))
     else:
         click.echo(_format_summary(model.info, seconds))
-        click.echo(f"Model            {output} ({size / 1e6:.1f} MB)")
+        click.echo(f"Model            {output} ({n_bytes / 1e6:.1f} MB)")
 
 
 def _make_config(
@@ -229,16 +221,15 @@ def _subset_size(dataset: Dataset, limit: int | None) -> int:
     return size
 
 
-@dataclass(frozen=True)
-class _FitOptions:
-    n_images: int
-    copies: int | None
-    n_jobs: int
-    dask: str | None
-    folder: Path
-
-
-def _fit(config: TrainingConfig, dataset: Dataset, options: _FitOptions) -> Model:
+def _fit(
+    config: TrainingConfig,
+    dataset: Dataset,
+    n_images: int,
+    copies: int | None,
+    n_jobs: int,
+    dask: str | None,
+    folder: Path,
+) -> Model:
     """Train in a thread, and show the progress."""
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import run_with_progress
@@ -246,23 +237,28 @@ def _fit(config: TrainingConfig, dataset: Dataset, options: _FitOptions) -> Mode
     from mnist_svm.training.augmented import train_augmented
     from mnist_svm.training.train import fit_config, select_rows
 
-    recipe, n, copies = config.recipe, options.n_images, options.copies
-    folder, jobs = options.folder, options.n_jobs
-    echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n:,} images")
+    recipe = config.recipe
+    echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n_images:,} images")
     if copies:
-        verb, n_samples = "Resuming" if folder.exists() else "Working", n * (1 + copies)
+        verb, n_samples = "Resuming" if folder.exists() else "Working", n_images * (1 + copies)
         echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
 
     def log_features(n_done: int, n_total: int) -> None:
         logger.info("features of %s of %s samples", f"{n_done:,}", f"{n_total:,}")
 
     def work() -> Model:
-        with use_cluster(options.dask):
+        with use_cluster(dask):
             if not copies:
-                rows = select_rows(dataset, n, config.random_state)
-                return fit_config(config, dataset, rows, n_jobs=jobs, calibrate=True)
+                rows = select_rows(dataset, n_images, config.random_state)
+                return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)
             return train_augmented(
-                config, dataset, folder, copies=copies, limit=n, n_jobs=jobs, progress=log_features
+                config,
+                dataset,
+                folder,
+                copies=copies,
+                limit=n_images,
+                n_jobs=n_jobs,
+                progress=log_features,
             )
 
     try:
