@@ -39,20 +39,7 @@ KEY_SCHEMES = (
 def create_app(settings: Settings) -> ASGIApp:
     """Create the web application, with its model loaded.
 
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    ASGI application
-
-    Raises
-    ------
-    ModelFileError
-        If the model file is invalid.
-    OSError
-        If it cannot be read.
+    Raises ModelFileError if the model file is invalid, and OSError if it cannot be read.
     """
     metrics = Metrics()
     recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()

@@ -32,17 +32,9 @@ class Batcher:
     """Collect images from concurrent calls and classify them together.
 
     The next batch is collected while one is classified, so batches grow with the load. For use
-    from a single event loop.
-
-    Parameters
-    ----------
-    classify : callable
-        From a uint8 ndarray of shape (n, 28, 28), 0-255, to probabilities of shape (n, k). At most
-        one call runs at a time.
-    executor : concurrent.futures.Executor
-        Executor that runs `classify`.
-    on_batch : callable
-        Called with the number of images of each batch.
+    from a single event loop. `classify` takes uint8 images of shape (n, 28, 28), 0-255, and returns
+    probabilities of shape (n, k); at most one call runs at a time, in `executor`. `on_batch` is
+    called with the number of images of each batch.
     """
 
     def __init__(
@@ -59,17 +51,7 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     async def classify(self, images: Images) -> Float64Array:
-        """Classify images, in batches with those of other calls.
-
-        Parameters
-        ----------
-        images : uint8 ndarray of shape (n, 28, 28), 0-255
-
-        Returns
-        -------
-        float64 ndarray of shape (n, k), 0 to 1
-            Probability of each class.
-        """
+        """Classify images in batches with those of other calls; see `Batcher` for the shapes."""
         loop = asyncio.get_running_loop()
         # Split large requests, so that images of other requests get into the batches between.
         jobs = [

@@ -57,14 +57,14 @@ class LimitsMiddleware:
             return
         stream, has_started = RequestStream(Headers(scope=scope), receive), False
 
-        async def send_noted(message: Message) -> None:
+        async def send_tracked(message: Message) -> None:
             nonlocal has_started
             has_started = True
             await send(message)
 
         try:
             async with asyncio.timeout(self._settings.timeout):
-                await self._check_and_forward(scope, stream, send_noted)
+                await self._check_and_forward(scope, stream, send_tracked)
         except TimeoutError:
             if not has_started:
                 msg = f"took more than {self._settings.timeout:g} s; send less per request"

@@ -38,12 +38,8 @@ MIN_MAXIMUM_OF_BYTES, MAX_OF_FRACTIONS = 2, 1
 class Upload:
     """An uploaded picture file.
 
-    Attributes
-    ----------
-    filename : str
-        Base name without control characters; empty if the client sent no name.
-    content : bytes
-        Unchecked content of the file.
+    `filename` is its base name without control characters, empty if the client sent no name;
+    `content` is unchecked.
     """
 
     filename: str
@@ -64,24 +60,9 @@ class _InMemoryParser(MultiPartParser):
 
 
 async def parse_uploads(content_type: str, body: bytes, max_files: int) -> list[Upload]:
-    """Extract the picture files from a body.
+    """Extract the picture files, at least one, from a ``multipart/form-data`` or ``image/*`` body.
 
-    Parameters
-    ----------
-    content_type : str
-        ``multipart/form-data`` with a boundary, or ``image/*``.
-    body : bytes
-    max_files : int
-
-    Returns
-    -------
-    list of Upload
-        Not empty.
-
-    Raises
-    ------
-    HTTPException
-        If the body has no file or too many, or is malformed.
+    Raises HTTPException if the body has no file or more than `max_files`, or is malformed.
     """
     if content_type.lower().startswith("image/"):
         if not body:
@@ -128,21 +109,10 @@ def _base_name(filename: str | None) -> str:
 
 
 def parse_images(body: bytes) -> Images:
-    """Convert a JSON body to images.
+    """Convert a JSON body, a `schemas.Arrays`, to uint8 images of shape (n, 28, 28), 0-255.
 
-    Parameters
-    ----------
-    body : bytes
-        JSON of a `mnist_svm.serve.schemas.Arrays`.
-
-    Returns
-    -------
-    uint8 ndarray of shape (n_images, 28, 28), 0-255
-
-    Raises
-    ------
-    HTTPException
-        If the body is too large or malformed, or the range of its numbers is ambiguous or exceeded.
+    Raises HTTPException if the body is too large or malformed, or the range of its numbers is
+    ambiguous or exceeded.
     """
     if len(body) > MAX_JSON_BYTES:
         msg = f"JSON body larger than {MAX_JSON_BYTES / MIB:g} MiB; send fewer images per request"

@@ -32,9 +32,9 @@ Reading = TypeVar("Reading", DigitReading, PageReading)
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
 
-# A dark stroke on a light background, for the first, slow call.
-_ONE = np.full((100, 100), 255, dtype=np.uint8)
-_ONE[20:80, 45:55] = 0
+# A dark stroke on a light background, read once at the start because the first call is slow.
+_WARM_UP_PICTURE = np.full((100, 100), 255, dtype=np.uint8)
+_WARM_UP_PICTURE[20:80, 45:55] = 0
 
 # Bytes of JSON up to which parsing takes less time than the switch to another thread.
 MAX_INLINE_JSON = 32 << 10
@@ -47,15 +47,8 @@ class PredictionService:
     """Read pictures and arrays of many concurrent requests.
 
     An asynchronous context manager: while it is entered, its threads exist, and BLAS is limited to
-    one thread. Methods return one reading per picture, in order; some may have an error. If all
-    have, or the body is invalid, they raise HTTPException.
-
-    Parameters
-    ----------
-    recognizer : Recognizer
-        With ``n_jobs=1``.
-    settings : Settings
-    metrics : Metrics
+    one thread; the recognizer should have ``n_jobs=1``. Methods return one reading per picture, in
+    order; some may have an error. If all have, or the body is invalid, they raise HTTPException.
     """
 
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
@@ -85,7 +78,7 @@ class PredictionService:
                 self._metrics.batch_images.observe,
             )
             # Do lazy imports and computations before the first request.
-            await _run(self._page_pool, self.recognizer.read_page, _ONE)
+            await _run(self._page_pool, self.recognizer.read_page, _WARM_UP_PICTURE)
             self._stack = stack.pop_all()
         return self
 

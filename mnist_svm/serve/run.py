@@ -32,7 +32,7 @@ WORKER_TIMEOUT = 20
 # Seconds until Python switches threads. The default of 5 ms would delay the event loop.
 SWITCH_INTERVAL = 0.0005
 
-# Allocations between garbage collections: lists of numbers would trigger many in vain.
+# Allocations between garbage collections. By default, lists of numbers trigger too many.
 GC_THRESHOLD = 50_000
 
 
@@ -45,10 +45,6 @@ def listen(host: str, port: int) -> socket.socket:
         Host name, or IPv4 or IPv6 address.
     port : int
         Port number; 0 selects a free port.
-
-    Returns
-    -------
-    socket.socket
 
     Raises
     ------
@@ -97,8 +93,7 @@ def serve(
     Parameters
     ----------
     settings : Settings
-    server : socket.socket
-        From `listen`.
+    server : socket.socket, from `listen`
     workers : int
         Number of processes. With 1 this process serves; otherwise it restarts workers that die.
     is_terminal : bool
