@@ -96,10 +96,8 @@ class NormalizeSize(ImageTransformer):
 def affine_map(moments: Moments[Any], normalize: NormalizeSize) -> tuple[Any, Any, Any]:
     """Compute the map from output to input pixels, for ndarrays or tensors of an exported graph.
 
-    Returns
-    -------
-    shear, scale_i, scale_j : float64 arrays of one value per image
-        The shear, in columns per row, and the input rows and columns per output row and column.
+    Returns three float64 arrays of one value per image: the shear, in columns per row, and the
+    input rows per output row and input columns per output column.
     """
     shear = moments.s_ij / np.maximum(moments.s_ii, MIN_SPREAD) * float(normalize.upright)
     s_jj = moments.s_jj - 2 * shear * moments.s_ij + shear * shear * moments.s_ii
