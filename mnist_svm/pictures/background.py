@@ -132,7 +132,7 @@ def _subtract(
     """Find the ink that is darker than the background, and its contrast to the noise."""
     depth = background - image.astype(np.float32)
     if reflective:
-        # A shadow dims the light that paper and ink reflect, and so the difference of both.
+        # A shadow dims paper and ink alike, which reduces the difference between them.
         least = MIN_SHADOW_BRIGHTNESS * float(np.percentile(background, 90))
         depth *= 255 / np.maximum(background, max(least, 1.0))
     size = nearest_odd(window)

@@ -27,11 +27,11 @@ from mnist_svm.pictures.modes import make_thumbnail, to_grey_or_rgb
 MAX_PIXELS = 64_000_000
 # Shortest side, in pixels, that a digit fits in.
 MIN_SIDE = 3
-# Pages that are counted for the note; a file may chain millions.
+# Maximum number of pages counted for the note; a file may have millions.
 MAX_PAGES = 100
 
-# Exceptions of Pillow's decoders on damaged files: all that 400,000 mutated files, made as in
-# tests/support/hostile.py, raised.
+# Exceptions of Pillow's decoders on damaged files: those raised by 400,000 mutated files (made as
+# in tests/support/hostile.py).
 _DECODING_ERRORS = (
     OSError,
     SyntaxError,

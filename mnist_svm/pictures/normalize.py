@@ -28,8 +28,8 @@ MIN_DIGIT_SIDE = 100
 # Longer side, in pixels of the picture, below which a digit has no outline to redraw: its grey
 # levels are scaled as they are.
 MIN_OUTLINED = 36
-# Longer side, in pixels, up to which a picture is nothing but a digit, and the coverage of its
-# outline after enlargement.
+# Longer side, in pixels, up to which a picture is assumed to show only a digit, and the coverage
+# at the outline of the enlarged digit.
 TINY_SIDE, TINY_OUTLINE = 16, 0.4
 
 # Pixels of the drawing of a digit for each pixel of its image.

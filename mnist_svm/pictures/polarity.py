@@ -39,7 +39,7 @@ SCAN_EDGE_CHANGE, MAX_OF_BRIGHT, MIN_OF_DARK = 0.05, 0.05, 0.95
 def ink_is_dark(grey: GreyImage) -> bool:
     """Whether ink is darker than the background.
 
-    Three cues that seldom fail together are added up. Ink is narrow: grey levels minus their local
+    Three cues that rarely fail together are added up. Ink is narrow: grey levels minus their local
     mean are skewed to the side of the ink. Ink is rare: the median is that of the background. Ink
     is inside: so are the medians of the border and, in case of a frame, of rings inside it. Raises
     PictureError if the picture is blank: its grey levels span less than `MIN_CONTRAST`.

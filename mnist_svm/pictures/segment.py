@@ -37,7 +37,8 @@ MAX_BLOBS = 5000
 MIN_ROW_OVERLAP = 0.4
 
 # Least length by which ruled lines extend beyond the digits at both ends, as a fraction of the
-# page's longer side; length, as a multiple of the largest blob's height, that no stroke has.
+# page's longer side; greatest length of a horizontal stroke, as a multiple of the largest blob's
+# height.
 MIN_OVERHANG, MAX_STROKE_LENGTH = 0.02, 2.5
 
 # Number of seams along which a blob is split; half the width of the band that a seam stays in, as

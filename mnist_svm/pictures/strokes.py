@@ -94,7 +94,7 @@ def component_boxes(labels: IntegerArray) -> list[Box]:
 
 
 def bounding_box(mask: Mask) -> Box:
-    """Bounding box of the true pixels of a mask, of which there must be at least one."""
+    """Bounding box of the true pixels of a mask, which must have at least one."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
