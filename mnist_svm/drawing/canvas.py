@@ -11,7 +11,7 @@ Colour = tuple[int, int, int]
 
 PAPER = (255, 255, 255)
 FRAME = (210, 214, 220)
-# Around pictures that are not square, so that the edges of white paper show.
+# Background of pictures that are not square, so that the edges of white paper are visible.
 MAT = (236, 239, 242)
 INK = (33, 37, 41)
 FAINT = (95, 103, 112)
