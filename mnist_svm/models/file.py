@@ -161,7 +161,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
 def _unpickle(packed: gzip.GzipFile) -> Any:
     try:
         with warnings.catch_warnings():
-            # `mnist-svm info` shows the versions.
+            # `find_pipeline_fault` checks the pipeline, whatever version wrote it.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             content = _ModelUnpickler(packed).load()
         # gzip compares the checksum only when it reaches the end.

@@ -38,9 +38,9 @@ class TrainingRecord:
     n_images : images trained on
     dataset_size : images in the data set
     random_state : seed of the subset and of the solver
-    sha256 : checksums of the data set, see `mnist_svm.datasets.load.Dataset`
+    sha256 : checksums of the data set, see `mnist_svm.datasets.types.Dataset`
     fit_seconds : duration of the fit
-    kkt_violation : largest violation of the KKT conditions that the solver left
+    kkt_violation : largest remaining violation of the KKT conditions
     augmentation : None unless trained on virtual copies of all images
     """
 
@@ -80,7 +80,7 @@ class ModelInfo:
     summary : one line about the recipe
     parameters : hyperparameters of the SVMs
     classes : labels, ascending
-    class_names : name of each class, None where the labels speak for themselves
+    class_names : name of each class, None if the labels are the names
     n_svms, n_support_vectors : number of SVMs in the pipeline, and of support vectors in all
     training : TrainingRecord
     calibration : None if the probabilities are not calibrated

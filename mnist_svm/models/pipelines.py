@@ -156,18 +156,10 @@ def matching_names(name: str, full_names: Iterable[str]) -> list[str]:
 
 
 def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
-    """Set parameters of a pipeline by short names, in place.
+    """Set parameters of an unfitted pipeline by short names, in place.
 
-    Parameters
-    ----------
-    pipeline : sklearn.pipeline.Pipeline, unfitted
-    values : mapping of names to values
-        Each value is set for all parameters that its name matches, see `matching_names`.
-
-    Raises
-    ------
-    ValueError
-        If no parameter has that name, or the value has the wrong type or is out of range.
+    Each value is set for all parameters that its name matches, see `matching_names`. Raises
+    ValueError if there is none, or if a value has the wrong type or is out of range.
     """
     settable = settable_parameters(pipeline)
     for name, value in values.items():

@@ -66,7 +66,7 @@ CHECKPOINT_BYTES = 10
 
 @dataclass(frozen=True)
 class AugmentedSamples:
-    """Images and virtual copies: sample ``c * n + i`` is copy c of image i of n, or i itself.
+    """Images and virtual copies: sample ``c * n + i`` is copy c of image i; copy 0, the image.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class AugmentedSamples:
         return np.tile(values, 1 + self.n_copies)
 
     def shards(self) -> range:
-        """Return the numbers of the shards, which are parts of one copy each, in row order."""
+        """Return the shard numbers in row order; a shard is a part of one copy."""
         return range(self._shards_per_copy * (1 + self.n_copies))
 
     def first_row(self, shard: int) -> int:

@@ -155,7 +155,7 @@ def fit_config(
 ) -> Model:
     """Fit a configuration's pipeline to some images of a data set.
 
-    Calibrating takes further fits and changes no label. An invalid parameter raises ValueError.
+    Calibration takes further fits and changes no label. An invalid parameter raises ValueError.
     """
     X, y = dataset.X[rows], dataset.labels[rows]
     start = time.perf_counter()

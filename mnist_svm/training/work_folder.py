@@ -29,13 +29,8 @@ RECORD = "work.json"
 class WorkFolder:
     """Context manager: the work folder of a job, created if missing, locked while it is open.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-    job : mapping of str to JSON values
-        Everything that the result depends on. A folder of another job is refused.
-    needed : int
-        Total size of the job's files in bytes.
+    `job` is everything that the result depends on, as JSON values: a folder of another job is
+    refused. `needed` is the total size of the job's files in bytes.
     """
 
     # Number of finished steps that the folder records.
