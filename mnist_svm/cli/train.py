@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE.name = "number"
 
 
 def _parse_gamma(
@@ -148,8 +149,8 @@ def train_command(
     support vectors instead. Intermediate results are kept in the folder OUTPUT.work until the
     model is written; if the training is interrupted or killed, the same command resumes it.
 
-    --dask fits the SVMs on a Dask cluster, which pays off from some hundred thousand samples. The
-    model is the same.
+    --dask fits the SVMs on a Dask cluster, which pays off from several hundred thousand samples.
+    The model is the same.
 
     \b
     Examples:
@@ -243,7 +244,7 @@ def _fit(
         verb, n_samples = "Resuming" if folder.exists() else "Working", n_images * (1 + copies)
         echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
 
-    def log_features(n_done: int, n_total: int) -> None:
+    def log(n_done: int, n_total: int) -> None:
         logger.info("features of %s of %s samples", f"{n_done:,}", f"{n_total:,}")
 
     def work() -> Model:
@@ -252,13 +253,7 @@ def _fit(
                 rows = select_rows(dataset, n_images, config.random_state)
                 return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)
             return train_augmented(
-                config,
-                dataset,
-                folder,
-                copies=copies,
-                limit=n_images,
-                n_jobs=n_jobs,
-                progress=log_features,
+                config, dataset, folder, copies=copies, limit=n_images, n_jobs=n_jobs, progress=log
             )
 
     try:
