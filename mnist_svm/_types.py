@@ -19,6 +19,6 @@ Float64Array = npt.NDArray[np.float64]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-# A decoded picture, of shape (height, width): 0 black to 255 white; and a part of one.
+# A decoded picture of shape (height, width), 0 black to 255 white, and a mask of its pixels.
 GreyImage = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
