@@ -41,7 +41,7 @@ COLUMNS = [
     "features on disk",
     "time",
     "peak memory",
-    "beside mapped files",
+    "excluding mapped files",
     "rounds",
     "support vectors",
     "test errors",
