@@ -83,24 +83,10 @@ def to_images(array: Array, source: str, *, first: int = 1) -> Images:
 
 
 def to_labels(array: Array, source: str, n_images: int, *, first: int = 1) -> Labels:
-    """Validate and convert labels of any numeric type.
+    """Validate labels, whole numbers of any type and shape (n_images,) or (n_images, 1).
 
-    Parameters
-    ----------
-    array : ndarray of shape (n_images,) or (n_images, 1)
-        Whole numbers, 0 or greater.
-    source, first
-        As in `to_images`.
-    n_images : int
-
-    Returns
-    -------
-    int64 ndarray of shape (n_images,)
-
-    Raises
-    ------
-    FormatError
-        If the shape is different, or a value is not valid.
+    `source` and `first` are as in `to_images`. Raises FormatError if the shape is different or a
+    value is not valid.
     """
     if array.shape not in {(n_images,), (n_images, 1)}:
         msg = (

@@ -28,30 +28,10 @@ def resolve_data_dir(data_dir: FilePath | None) -> Path:
 def read_downloaded(
     info: DatasetInfo, data_dir: Path, split: Split, progress: Progress = no_progress
 ) -> LabelledImages:
-    """Read and verify one split of a data set of the catalog.
+    """Read and verify one split of a data set of the catalog; its images are upright.
 
-    Parameters
-    ----------
-    info : DatasetInfo
-    data_dir : Path
-        Data directory; the files are in ``info.folder`` below it.
-    split : {"train", "test"}
-    progress : callable, optional
-        Called once, with (n_images, n_images).
-
-    Returns
-    -------
-    LabelledImages
-        Images are upright, whichever way they are stored.
-
-    Raises
-    ------
-    DataMissingError
-        If a file is missing.
-    FormatError
-        If a file is damaged, or differs from the catalog.
-    OSError
-        If a file cannot be opened or read.
+    The files are in ``info.folder`` below `data_dir`. Raises DataMissingError if a file is missing,
+    and FormatError if it is damaged or differs from the catalog.
     """
     files = info.splits[split]
     images_path, labels_path = (_find_file(info, file, data_dir) for file in files)

@@ -37,24 +37,10 @@ def payload_sha256(array: Array) -> str:
 
 
 def find_fault(path: Path, file: RemoteFile) -> str | None:
-    """Compare a file on disk with its catalog entry.
+    """Compare a file on disk with its catalog entry; return what is wrong, or None.
 
-    Parameters
-    ----------
-    path : Path
-        If the catalog has the checksum of the payload, plain or gzip-compressed; otherwise as
-        published.
-    file : RemoteFile
-
-    Returns
-    -------
-    str or None
-        What is wrong; None if size and checksum are right.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened or read.
+    If the catalog has the checksum of the payload, the file may be plain or gzip-compressed;
+    otherwise it must be as published. Raises OSError if it cannot be read.
     """
     if file.as_published:
         with path.open("rb") as stream:
@@ -67,24 +53,10 @@ def find_fault(path: Path, file: RemoteFile) -> str | None:
 
 
 def extract(archive: Path, members: Mapping[str, RemoteFile], folder: Path) -> None:
-    """Extract files from a zip archive and verify them.
+    """Extract `members`, by their names in a zip archive, into a folder, and verify them.
 
-    Paths in the archive are never used as targets. Each file appears only when complete and
-    verified.
-
-    Parameters
-    ----------
-    archive : Path
-    members : mapping from names in the archive to RemoteFile
-    folder : Path
-        Target folder; files get their names in the catalog.
-
-    Raises
-    ------
-    FetchError
-        If the archive is damaged, or a file is missing or has another checksum.
-    OSError
-        If the archive cannot be read or the folder cannot be written.
+    Paths in the archive are never used as targets, and each file appears only when complete and
+    verified. Raises FetchError if the archive is damaged, or a file is missing or differs.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -120,14 +120,7 @@ class MLflowTracker:
     def log(self, result: TrialResult) -> None:
         """Log the parameters, metrics, confusion matrix and model of a trial.
 
-        Parameters
-        ----------
-        result : TrialResult
-
-        Raises
-        ------
-        TrackingError
-            If MLflow fails or the search's run has ended.
+        Raises TrackingError if MLflow fails or the search's run has ended.
         """
         with self._session() as search_run, self._trial_run(result, search_run) as run_id:
             model_id = self._log_model(run_id, result, result.model) if result.model else None

@@ -110,17 +110,7 @@ def round_significant(value: float) -> float:
 
 
 def default_values(recipe: Recipe) -> dict[str, Value]:
-    """Return the recipe's default values of the parameters in its search space.
-
-    Parameters
-    ----------
-    recipe : Recipe
-
-    Returns
-    -------
-    dict of str to value
-        By the names of `SPACES`.
-    """
+    """Return the recipe's default values of the parameters in its search space, by name."""
     from mnist_svm.models.pipelines import matching_names, settable_parameters
 
     defaults = asdict(recipe.defaults) | settable_parameters(recipe.pipeline(calibrate=False))
@@ -130,19 +120,7 @@ def default_values(recipe: Recipe) -> dict[str, Value]:
 def training_config(
     recipe: Recipe, values: Mapping[str, Value], random_state: int = 0
 ) -> TrainingConfig:
-    """Return the configuration that trains a recipe with these parameter values.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    values : mapping of str to value
-        By the names of `SPACES`.
-    random_state : int, default=0
-
-    Returns
-    -------
-    TrainingConfig
-    """
+    """Return the configuration that trains a recipe with values for the names of `SPACES`."""
     changes = _non_default(recipe, values)
     kernel = {name: changes.pop(name) for name in KERNEL_PARAMETERS if name in changes}
     return TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)

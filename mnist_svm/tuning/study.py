@@ -46,22 +46,9 @@ OPTUNA_TABLE = "trial_intermediate_values"
 class Study:
     """The stored trials of a search, and the parameters of the next one.
 
-    Parameters
-    ----------
-    storage : str or None
-        Database URL, as in SQLAlchemy; None to keep the study in memory.
-    name : str
-        Name of the study, which is resumed if the database has it.
-    space : mapping of str to range
-    first : mapping of str to value
-        Parameters of the first trial, which is never pruned.
-    random_state : int
-        Seed of the sampler.
-
-    Raises
-    ------
-    StudyError
-        If the database cannot be used. All methods raise it as well.
+    `storage` is a database URL, as in SQLAlchemy, or None to keep the study in memory. A study of
+    this `name` is resumed. `first` holds the parameters of the first trial, which is never pruned.
+    All methods raise StudyError if the database cannot be used.
     """
 
     def __init__(

@@ -55,25 +55,9 @@ class _Lines:
 
 
 def read_csv(path: FilePath, progress: Progress = no_progress) -> LabelledImages:
-    """Read images, and their labels if present, from a CSV file.
+    """Read images, and their labels if present, from a CSV file, plain or gzip-compressed.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Plain or gzip-compressed.
-    progress : callable, optional
-        Called with (n_images_done, 0).
-
-    Returns
-    -------
-    LabelledImages
-
-    Raises
-    ------
-    FormatError
-        If there are no images or a line is not valid; names the file, line and column.
-    OSError
-        If the file cannot be opened or read.
+    Raises FormatError, with file, line and column, if there are no images or a line is not valid.
     """
     name = os.fspath(path)
     images, labels = GrowableArray(N_PIXELS, np.uint8), GrowableArray(None, np.int64)

@@ -83,27 +83,11 @@ def find_picture_parts(folder: Path) -> dict[str, Path]:
 
 
 def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledImages:
-    """Read pictures from one sub-folder per class.
+    """Read pictures from one sub-folder per class, in the order of all file names.
 
-    Parameters
-    ----------
-    folder : str or os.PathLike
-        If all sub-folders have numbers as names, these are the labels. Otherwise labels count
-        from 0, in the order of the names.
-    progress : callable, optional
-        Called with (n_pictures_done, n_pictures).
-
-    Returns
-    -------
-    LabelledImages
-        In the order of the file names, across all classes.
-
-    Raises
-    ------
-    FormatError
-        If there are no pictures, or one cannot be decoded.
-    OSError
-        If a file cannot be opened.
+    If all sub-folders have numbers as names, these are the labels. Otherwise labels count from 0,
+    in the order of the names. Raises FormatError if there are no pictures, or one cannot be
+    decoded.
     """
     classes = _class_folders(Path(folder))
     if not classes:
@@ -133,22 +117,7 @@ def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledI
 def write_folder(
     folder: Path, images: Images, labels: Labels, *, progress: Progress = no_progress
 ) -> None:
-    """Write images as PNG files, in one sub-folder per label.
-
-    Parameters
-    ----------
-    folder : Path
-        Created if missing.
-    images : uint8 ndarray of shape (n_images, 28, 28)
-    labels : int64 ndarray of shape (n_images,)
-    progress : callable, optional
-        Called with (n_images_done, n_images).
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-    """
+    """Write images as PNG files, in one sub-folder per label, and create the folder if missing."""
     from PIL import Image
 
     for label in np.unique(labels).tolist():

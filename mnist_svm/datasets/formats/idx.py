@@ -107,22 +107,10 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
 
 
 def read_images(path: FilePath) -> Images:
-    """Read an IDX file of images.
+    """Read an IDX file of images: uint8 ndarray of shape (n_images, 28, 28), 0-255.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    uint8 ndarray of shape (n_images, 28, 28), 0-255
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged, has another shape or element type, or holds no images.
-    OSError
-        If the file cannot be opened or read.
+    Raises FormatError if the file is damaged, has another shape or element type, or holds no
+    images.
     """
     images = read_idx(path)
     require_images(images, path)
@@ -132,23 +120,9 @@ def read_images(path: FilePath) -> Images:
 def read_images_and_labels(
     images_path: FilePath, labels_path: FilePath
 ) -> tuple[Images, npt.NDArray[np.uint8]]:
-    """Read an IDX file of images and the IDX file of their labels.
+    """Read the IDX files of images, as `read_images` does, and of labels, of shape (n_images,).
 
-    Parameters
-    ----------
-    images_path, labels_path : str or os.PathLike
-
-    Returns
-    -------
-    images : uint8 ndarray of shape (n_images, 28, 28), 0-255
-    labels : uint8 ndarray of shape (n_images,)
-
-    Raises
-    ------
-    FormatError
-        If a file is damaged or has another shape, or the numbers of images and labels differ.
-    OSError
-        If a file cannot be opened or read.
+    Raises FormatError if a file is damaged or has another shape, or if their lengths differ.
     """
     images, labels = read_images(images_path), read_idx(labels_path)
     if labels.dtype != np.uint8 or labels.ndim != 1:

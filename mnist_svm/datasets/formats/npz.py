@@ -82,27 +82,10 @@ def find_npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
 def read_npz(
     path: FilePath, images_name: str, labels_name: str, progress: Progress = no_progress
 ) -> LabelledImages:
-    """Read one part of an archive.
+    """Read one part of an archive from the arrays of these names; labels may be missing.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-    images_name, labels_name : str
-        Names of the arrays. Images are whole numbers, 0-255, or fractions, 0-1.
-    progress : callable, optional
-        Called once, with (n_images, n_images).
-
-    Returns
-    -------
-    LabelledImages
-        Without labels if there is no array of that name.
-
-    Raises
-    ------
-    FormatError
-        If the archive is damaged, or the arrays are not images and their labels.
-    OSError
-        If the file cannot be opened or read.
+    Images are whole numbers, 0-255, or fractions, 0-1. Raises FormatError if the archive is
+    damaged, or the arrays are not images and their labels.
     """
     name = os.fspath(path)
     with _open(path) as archive:
@@ -121,19 +104,7 @@ def read_npz(
 
 
 def write_npz(path: FilePath, parts: Mapping[str, LabelledImages]) -> None:
-    """Write an archive with the array names of Keras.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file appears only when complete.
-    parts : mapping from "train", "test" or "all" to LabelledImages
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Write parts named "train", "test" or "all" as Keras does; the file appears when complete."""
     arrays: dict[str, Array] = {}
     for part, content in parts.items():
         images_name, labels_name = ARRAY_NAMES[part][0]

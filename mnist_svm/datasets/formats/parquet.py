@@ -46,24 +46,8 @@ def find_parquet_parts(folder: Path) -> dict[str, list[Path]]:
 def read_parquet(paths: Sequence[Path], progress: Progress = no_progress) -> LabelledImages:
     """Read images, and their labels if present, from the files of one part.
 
-    Parameters
-    ----------
-    paths : sequence of Path, at least one
-    progress : callable, optional
-        Called with (n_images_done, 0).
-
-    Returns
-    -------
-    LabelledImages
-
-    Raises
-    ------
-    MissingExtraError
-        If pyarrow is not installed.
-    FormatError
-        If a file is damaged, or has other columns, or a row is not a valid image.
-    OSError
-        If a file cannot be opened or read.
+    Raises MissingExtraError without pyarrow, and FormatError if a file is damaged, has other
+    columns, or a row is not a valid image.
     """
     parquet = require_extra("pyarrow.parquet", "reading Parquet needs pyarrow", "parquet")
     import pyarrow as pa
