@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from mnist_svm.cli import cli
 from tests.support.paths import DATA, DIGITS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def full_model_file(tmp_path_factory):
@@ -21,14 +23,12 @@ def full_model_file(tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
 def test_the_default_recipe_reads_98_8_percent_of_the_test_set(run, full_model_file):
     content = json.loads(run("eval", "-m", full_model_file, "--data-dir", DATA, "--json").stdout)
     assert np.array(content["confusion_matrix"]).sum() == 10_000
     assert content["accuracy"] >= 0.988
 
 
-@pytest.mark.slow
 def test_the_ten_pictures_are_read_right(run, full_model_file):
     answers = json.loads(run("predict", *DIGITS, "-m", full_model_file, "--json").stdout)
     assert [answer["digit"] for answer in answers] == list(range(10))

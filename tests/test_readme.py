@@ -135,5 +135,5 @@ def test_every_room_is_on_the_map_for_contributors():
 
 
 def test_the_command_for_the_other_tests_is_that_of_ci():
-    command = block_after("all of them take about").strip()
+    command = block_after("`-m` selects these").strip()
     assert command in (ROOT / ".ci" / "run").read_text()
