@@ -39,7 +39,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         If the folder is missing, read-only or full; the error has the name ``path``.
     """
     target = Path(path).resolve()
-    with _errors_named(path):
+    with _name_in_errors(path):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if target.exists() and not target.is_file():
@@ -86,7 +86,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         msg = "exists and is not an empty folder"
         raise FileExistsError(errno.EEXIST, msg, os.fspath(path))
-    with _errors_named(path):
+    with _name_in_errors(path):
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:100]}."))
         try:
             yield temporary
@@ -106,7 +106,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         If ``path`` is a folder, or its folder is missing or read-only.
     """
     target = Path(path).resolve()
-    with _errors_named(path):
+    with _name_in_errors(path):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not target.exists() or target.is_file():
@@ -115,7 +115,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _errors_named(path: str | os.PathLike[str]) -> Iterator[None]:
+def _name_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Replace the file name in file-system errors by `path`.
 
     A failed write has no file name, and a failed open has that of the temporary file. Errors about

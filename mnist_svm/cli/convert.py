@@ -77,17 +77,18 @@ def convert_command(
     if split is not None:
         reader = reader.select(split)
     output_format = output_format or guess_format(target)
-    if output_format == "csv" == guess_format(target) and len(reader.parts) > 1:
+    is_file = guess_format(target) == output_format != "idx"
+    if is_file and output_format == "csv" and len(reader.parts) > 1:
         msg = (
             f"{source} has the parts {' and '.join(reader.parts)}, but a CSV file holds one; "
             "choose one with --split, or pass a folder and --to csv."
         )
         raise click.BadParameter(msg, param_hint="DST")
-    if guess_format(target) == output_format != "idx":
+    if is_file:
         require_writable(target)
     with progress_counter("Converting", "images") as report_progress:
         parts = convert(reader, target, output_format, progress=report_progress)
-    for _ in (part for part in parts if part.inverted):
+    if any(part.inverted for part in parts):
         echo_stderr(f"{source}: {INVERTED}")
     if as_json:
         content = [{**asdict(part), "path": str(part.path)} for part in parts]

@@ -51,7 +51,7 @@ class EvaluationRun:
     Attributes
     ----------
     model : name of the model for the reader, such as the name of its file.
-    info : ModelInfo
+    info : how the model was made.
     dataset : the test images.
     readings : predictions for all of them.
     seconds : duration of the predictions.

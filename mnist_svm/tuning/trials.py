@@ -82,7 +82,7 @@ class SearchState:
     Attributes
     ----------
     name : name of the search in its storage.
-    protocol : EvaluationProtocol
+    protocol : held-out images and training sizes of the trials.
     finished : finished trials by number, including those of earlier runs.
     running : running trials by number: one, or one per worker of a Dask cluster.
     """

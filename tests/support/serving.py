@@ -85,8 +85,11 @@ class Server:
 
 
 def command_line(pid: int) -> bytes:
-    """Return the command line of a process."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    """Return the command line of a process; it is empty if the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def multipart_form(*files: tuple[str, bytes]) -> tuple[str, bytes]:
