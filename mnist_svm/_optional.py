@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -34,3 +37,17 @@ def require_extra(module: str, need: str, extra: str) -> Any:
     except ImportError as error:
         msg = f"{need}: pip install 'mnist-svm[{extra}]'"
         raise MissingExtraError(msg) from error
+
+
+@contextmanager
+def silence_loggers(names: tuple[str, ...]) -> Iterator[None]:
+    """Silence a dependency's loggers in the ``with`` block, and restore their levels."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

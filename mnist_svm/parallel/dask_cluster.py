@@ -9,7 +9,6 @@ that Dask gives up raise an error, while joblib would wait for them forever.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib._dask import DaskDistributedBackend
 from threadpoolctl import threadpool_limits
 
+from mnist_svm._optional import silence_loggers
 from mnist_svm.exceptions import ClusterError
 from mnist_svm.parallel.threads import Workers, task_scope
 
@@ -37,6 +37,9 @@ MAX_LOSSES = 5
 
 # Parameter numbers of glibc's mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+# Dask logs lost workers, which are no concern of the user.
+NOISY_LOGGERS = ("distributed", "distributed.client", "distributed.core")
 
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -193,7 +196,7 @@ def connect(address: str) -> Iterator[int]:
         If no scheduler answers, it has no workers, or a worker lacks this package or has another
         version of it.
     """
-    with _silent_dask():
+    with silence_loggers(NOISY_LOGGERS):
         try:
             # First check the address, because a failing client takes half a minute to close. In
             # another thread, because this one may run an event loop.
@@ -212,21 +215,6 @@ def connect(address: str) -> Iterator[int]:
             backend = _Backend(client=client, wait_for_workers_timeout=CONNECT_TIMEOUT)
             with parallel_config(backend=backend):
                 yield sum(client.ncores().values())
-
-
-@contextmanager
-def _silent_dask() -> Iterator[None]:
-    """Silence Dask's client: it logs lost workers, which are no concern of the user."""
-    names = ("distributed", "distributed.client", "distributed.core")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 async def _check_scheduler(address: str) -> None:

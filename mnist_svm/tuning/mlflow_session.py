@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import warnings
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mnist_svm._optional import require_extra
+from mnist_svm._optional import require_extra, silence_loggers
 from mnist_svm.exceptions import MnistSvmError, TrackingError, error_text
 
 # Artifact folder, used when the tracking store is a local database.
@@ -64,7 +63,7 @@ def mlflow_session(uri: str, *, fail_fast: bool = False) -> Iterator[None]:
         # Import MLflow before silencing its loggers: the import configures them.
         require_extra("mlflow", "logging to MLflow needs it", "mlflow")
         try:
-            with _silence(NOISY_LOGGERS):
+            with silence_loggers(NOISY_LOGGERS):
                 yield
         except Exception as error:
             from requests import RequestException
@@ -124,19 +123,6 @@ def _environment(settings: dict[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-@contextmanager
-def _silence(names: tuple[str, ...]) -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _reason(error: Exception) -> str:
