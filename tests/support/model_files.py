@@ -9,7 +9,7 @@ import joblib
 
 
 def joblib_bytes(content: object) -> bytes:
-    """Return the bytes of a model file with any content."""
+    """Return the bytes of a model file with any content, the same at any time."""
     buffer = io.BytesIO()
     joblib.dump(content, buffer)
-    return gzip.compress(buffer.getvalue(), 1)
+    return gzip.compress(buffer.getvalue(), 1, mtime=0)
