@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +45,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with target.open("wb") as device:
                 yield device
             return
+        import tempfile  # here, to keep `--help` fast
+
         descriptor, temporary = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
         )
@@ -87,6 +88,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         msg = "exists and is not an empty folder"
         raise FileExistsError(errno.EEXIST, msg, os.fspath(path))
     with _name_in_errors(path):
+        import tempfile
+
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:100]}."))
         try:
             yield temporary
@@ -110,6 +113,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not target.exists() or target.is_file():
+            import tempfile
+
             with tempfile.TemporaryFile(dir=target.parent):
                 pass
 

@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 
 HEAVY = {
     *("numpy", "scipy", "sklearn", "joblib", "PIL", "matplotlib", "fastapi", "optuna", "mlflow"),
-    *("onnx", "distributed"),
+    *("onnx", "distributed", "concurrent", "logging", "tempfile"),
 }
 
 

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
@@ -35,6 +34,8 @@ def run_with_progress(
     included. The main thread only waits, so that Ctrl-C interrupts it even while compiled code
     runs; the thread of `work` then ends with the process.
     """
+    from concurrent.futures import Future  # here, to keep `--help` fast
+
     future: Future[T] = Future()
 
     def run() -> None:
