@@ -86,11 +86,15 @@ class Study:
             stored = self._study.get_trials(deepcopy=False)
             if not stored:
                 self._study.enqueue_trial(dict(self._first))
-            trial = self._unfinished(stored) or self._study.ask()
-            seed = np.random.SeedSequence([self._random_state, trial.number]).generate_state(1)
+            unfinished = self._unfinished(stored)
+            number = len(stored) if unfinished is None else unfinished
+            seed = np.random.SeedSequence([self._random_state, number]).generate_state(1)
             # constant_liar keeps the sampler away from the parameters of other running trials.
-            self._study.sampler = TPESampler(seed=int(seed[0]), constant_liar=True)
-            parameters = {name: _suggest(trial, name, x) for name, x in self._space.items()}
+            self._study.sampler = TPESampler(
+                seed=int(seed[0]), constant_liar=True, multivariate=False
+            )
+            trial = self._study.ask() if unfinished is None else self._stored_trial(number)
+            parameters = {name: self._suggest(trial, name, x) for name, x in self._space.items()}
             self._running[trial.number] = trial
         return trial.number, parameters
 
@@ -113,16 +117,31 @@ class Study:
             self._running[trial.number].set_user_attr(RECORD, record)
             self._study.tell(self._running.pop(trial.number), value, OPTUNA_STATES[trial.state])
 
-    def _unfinished(self, stored: list[optuna.trial.FrozenTrial]) -> optuna.trial.Trial | None:
-        """A trial that an earlier process left running."""
+    def _unfinished(self, stored: list[optuna.trial.FrozenTrial]) -> int | None:
+        """Number of a trial that an earlier process left running."""
         running = optuna.trial.TrialState.RUNNING
         numbers = {trial.number for trial in stored if trial.state is running}
-        if not (unfinished := numbers - self._running.keys()):
-            return None
+        return min(numbers - self._running.keys(), default=None)
+
+    def _stored_trial(self, number: int) -> optuna.trial.Trial:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
-        number = min(unfinished)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         return optuna.trial.Trial(self._study, trial_id)
+
+    def _suggest(self, trial: optuna.trial.Trial, name: str, values: Range) -> Value:
+        if name in trial.params and not (trial.number == 0 and name in self._first):
+            # Stored by a search that was killed before it stored the others: draw it again, so
+            # that the random numbers of the others are the same.
+            stored = self._study.get_trials(deepcopy=False)[trial.number]
+            self._study.sampler.sample_independent(
+                self._study, stored, name, trial.distributions[name]
+            )
+        if isinstance(values, FloatRange):
+            value = trial.suggest_float(name, values.low, values.high, log=values.log)
+            return round_significant(value)
+        if isinstance(values, IntRange):
+            return trial.suggest_int(name, values.low, values.high, step=values.step)
+        return trial.suggest_categorical(name, [False, True])
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -174,14 +193,6 @@ def _reason(error: BaseException) -> str:
         error = error.__cause__
     original = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return error_text(original)
-
-
-def _suggest(trial: optuna.trial.Trial, name: str, values: Range) -> Value:
-    if isinstance(values, FloatRange):
-        return round_significant(trial.suggest_float(name, values.low, values.high, log=values.log))
-    if isinstance(values, IntRange):
-        return trial.suggest_int(name, values.low, values.high, step=values.step)
-    return trial.suggest_categorical(name, [False, True])
 
 
 def _to_trial(trial: optuna.trial.FrozenTrial) -> Trial:

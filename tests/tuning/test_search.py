@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import signal
@@ -290,6 +291,36 @@ def test_an_unfinished_trial_is_restarted(tmp_path):
         study = open_study()
         assert study.start_trial() == (number, parameters)
         assert not study.should_prune(0, 0, 0.9)
+
+
+@pytest.mark.parametrize("n_stored", range(4))
+@pytest.mark.parametrize("number", [0, 1, 12])
+def test_a_trial_killed_between_its_parameters_is_the_same_after_a_restart(
+    tmp_path, monkeypatch, number, n_stored
+):
+    def open_study(name):
+        study = Study(f"sqlite:///{tmp_path}/{name}.db", "name", SPACES["poly4"], {"C": 3.0}, 0)
+        for i in range(len(study.finished_trials()), number):
+            study.start_trial()
+            study.finish(Trial(i, "complete", {}, ((100, 0.9),), 100, 10, 1.0, None))
+        return study
+
+    class KilledError(Exception):
+        pass
+
+    suggest, n_calls = Study._suggest, itertools.count()
+
+    def suggest_and_die(*args):
+        if next(n_calls) == n_stored:
+            raise KilledError
+        return suggest(*args)
+
+    killed = open_study("killed")
+    monkeypatch.setattr(Study, "_suggest", suggest_and_die)
+    with pytest.raises(KilledError):
+        killed.start_trial()
+    monkeypatch.undo()
+    assert open_study("killed").start_trial() == open_study("whole").start_trial()
 
 
 def test_a_finished_search_is_shown_again_without_training(run, tmp_path, monkeypatch):
