@@ -16,7 +16,8 @@ from scipy import ndimage
 
 from benchmarks.deskew import best_of
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures
+from mnist_svm.features.gradients import MAX_GRADIENT
+from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.models.recipes import RECIPES
 
 DIRECTIONS, GRID = 8, 7

@@ -28,8 +28,8 @@ from sklearn.preprocessing import StandardScaler
 
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.datasets.types import Dataset
-from mnist_svm.features.deskew import Deskew
 from mnist_svm.features.distort import Distortion
+from mnist_svm.features.transformers import Deskew
 from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import RECIPES
 

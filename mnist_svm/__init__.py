@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mnist_svm.datasets.types import Dataset as Dataset
     from mnist_svm.evaluation.measures import evaluate as evaluate
     from mnist_svm.exceptions import MnistSvmError as MnistSvmError
-    from mnist_svm.features.blur import Blur as Blur
-    from mnist_svm.features.contrast import NormalizeContrast as NormalizeContrast
-    from mnist_svm.features.deskew import Deskew as Deskew
     from mnist_svm.features.distort import Distortion as Distortion
-    from mnist_svm.features.gradients import GradientFeatures as GradientFeatures
-    from mnist_svm.features.size import NormalizeSize as NormalizeSize
+    from mnist_svm.features.transformers import Blur as Blur
+    from mnist_svm.features.transformers import Deskew as Deskew
+    from mnist_svm.features.transformers import GradientFeatures as GradientFeatures
+    from mnist_svm.features.transformers import NormalizeContrast as NormalizeContrast
+    from mnist_svm.features.transformers import NormalizeSize as NormalizeSize
     from mnist_svm.models.file import Model as Model
     from mnist_svm.models.file import load_model as load_model
     from mnist_svm.models.file import save_model as save_model
@@ -41,18 +41,18 @@ __version__ = "0.1.0"
 # The module that defines each public name.
 _MODULES = {
     "RECIPES": "mnist_svm.models.recipes",
-    "Blur": "mnist_svm.features.blur",
+    "Blur": "mnist_svm.features.transformers",
     "Calibrated": "mnist_svm.svm.calibration",
     "CoupledSVC": "mnist_svm.svm.coupled",
     "Dataset": "mnist_svm.datasets.types",
-    "Deskew": "mnist_svm.features.deskew",
+    "Deskew": "mnist_svm.features.transformers",
     "Distortion": "mnist_svm.features.distort",
-    "GradientFeatures": "mnist_svm.features.gradients",
+    "GradientFeatures": "mnist_svm.features.transformers",
     "KernelSVC": "mnist_svm.svm.classifier",
     "MnistSvmError": "mnist_svm.exceptions",
     "Model": "mnist_svm.models.file",
-    "NormalizeContrast": "mnist_svm.features.contrast",
-    "NormalizeSize": "mnist_svm.features.size",
+    "NormalizeContrast": "mnist_svm.features.transformers",
+    "NormalizeSize": "mnist_svm.features.transformers",
     "Recognizer": "mnist_svm.recognition.recognizer",
     "VirtualSupportVectors": "mnist_svm.svm.virtual",
     "draw_explanation": "mnist_svm.recognition.explain",

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from mnist_svm import RECIPES, load_dataset
 from mnist_svm._types import Images, Labels
 from mnist_svm.datasets.types import Dataset
-from mnist_svm.features.gradients import GradientFeatures
+from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.models.file import Model, save_model
 from mnist_svm.models.locate import TOUCHING
 from mnist_svm.pictures.normalize import render_digit

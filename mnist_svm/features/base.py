@@ -8,19 +8,15 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from joblib import delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm._types import Array
-from mnist_svm.parallel.threads import threads
+from mnist_svm.features.parameters import check_parameters
+from mnist_svm.parallel.threads import delayed, threads
 
 # Images per thread task: long enough to hide the scheduling.
 IMAGES_PER_TASK = 2048
-
-# Images per array operation: few enough that the temporary arrays stay in the cache and in memory
-# that the allocator reuses.
-IMAGES_PER_BLOCK = 64
 
 
 class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -55,8 +51,10 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _transform_images(self, images: Array) -> npt.NDArray[Any]:
         """Transform up to `IMAGES_PER_TASK` images into an array of as many rows."""
 
-    def _check_parameters(self) -> None:
-        """Raise ValueError if a parameter is out of range."""
+    def _arguments(self) -> dict[str, Any]:
+        """Return the parameters of the transformer's function."""
+        params = self.get_params(deep=False)
+        return {name: params[name] for name in params if name not in ("image_shape", "n_jobs")}
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Validate ``X`` and set the image shape.
@@ -73,7 +71,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
             If ``X`` is not a finite, non-negative matrix, `image_shape` does not match its number
             of columns, or another parameter is out of range.
         """
-        self._check_parameters()
+        check_parameters(self._arguments())
         X = self._validate(X, reset=True)
         height, width = self.image_shape or infer_image_shape(X.shape[1])
         if height < 1 or width < 1 or height * width != X.shape[1]:
@@ -146,11 +144,9 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
             self._validate(rows, reset=False).reshape(-1, *self.image_shape_)
             for rows in (X, reference)
         )
-        return self._transform_images_with_reference(images, reference_image).reshape(
-            len(images), -1
-        )
+        return self._transform_images_like(images, reference_image).reshape(len(images), -1)
 
-    def _transform_images_with_reference(self, images: Array, reference: Array) -> npt.NDArray[Any]:
+    def _transform_images_like(self, images: Array, reference: Array) -> npt.NDArray[Any]:
         return self._transform_images(images)
 
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
@@ -170,10 +166,3 @@ def infer_image_shape(n_pixels: int) -> tuple[int, int]:
     """Return the most nearly square (height, width) of an image with `n_pixels` >= 1 pixels."""
     height = next(side for side in range(isqrt(n_pixels), 0, -1) if n_pixels % side == 0)
     return height, n_pixels // height
-
-
-def require_parameter(estimator: object, name: str, is_valid: bool, expected: str) -> None:
-    """Raise ValueError with the name and value of a parameter unless it is valid."""
-    if not is_valid:
-        msg = f"{name} must be {expected}, got {getattr(estimator, name)!r}"
-        raise ValueError(msg)

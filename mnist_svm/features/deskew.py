@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_svm._types import Array, Float32Array, Float64Array
-from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer
+from mnist_svm.features.blocks import blocks
 from mnist_svm.features.moments import image_moments
 from mnist_svm.features.sampling import shift
 
@@ -36,38 +36,15 @@ def deskew(images: Array) -> Float32Array:
     recognition", Proc. IEEE 86 (1998), section III.A, "deslanting" by moments of inertia.
     """
     out = np.empty(images.shape, dtype=np.float32)
-    for start in range(0, len(images), IMAGES_PER_BLOCK):
-        block = slice(start, start + IMAGES_PER_BLOCK)
+    for block in blocks(len(images)):
         out[block], *_ = _deskew_block(images[block])
     return out
 
 
-class Deskew(ImageTransformer):
-    """Transformer that makes digits upright and centred: see `deskew`.
-
-    Takes non-negative ``X`` in any unit and returns float32 of the same unit and shape. Parameters
-    and attributes are those of `ImageTransformer`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_svm.features.moments import image_moments
-    >>> slanted = np.zeros((1, 28, 28), dtype=np.uint8)
-    >>> for row in range(6, 22):
-    ...     slanted[0, row, 26 - row] = 255
-    >>> float(image_moments(slanted).s_ij[0])
-    -21.25
-    >>> upright = Deskew().fit_transform(slanted.reshape(1, 784))
-    >>> bool(abs(image_moments(upright.reshape(1, 28, 28)).s_ij[0]) < 1e-6)
-    True
-    """
-
-    def _transform_images(self, images: Array) -> Float32Array:
-        return deskew(images)
-
-    def _transform_images_with_reference(self, images: Array, reference: Array) -> Float32Array:
-        _, *placement = _deskew_block(reference)
-        return _resample(images, *(np.repeat(values, len(images)) for values in placement))
+def deskew_like(images: Array, reference: Array) -> Float32Array:
+    """Shear and centre all images as `deskew` does the one image of `reference`."""
+    _, *placement = _deskew_block(reference)
+    return _resample(images, *(np.repeat(values, len(images)) for values in placement))
 
 
 def _deskew_block(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from mnist_svm._types import Array, Float32Array, Float64Array
-from mnist_svm.features.base import infer_image_shape, require_parameter
+from mnist_svm.features.base import infer_image_shape
+from mnist_svm.features.parameters import check_parameters
 from mnist_svm.features.sampling import sample_bilinear
 
 # Images whose random numbers are drawn together. Changing it changes the distortions of a seed.
@@ -67,13 +66,6 @@ class Distortion(BaseEstimator):  # type: ignore[misc]
         self.shift = shift
         self.image_shape = image_shape
 
-    def _check_parameters(self) -> None:
-        """Raise ValueError if a parameter is out of range."""
-        require_parameter(self, "smoothness", 0 < self.smoothness < inf, "positive")
-        for name in ("displacement", "rotation", "stretch", "shift"):
-            is_valid = 0 <= getattr(self, name) < inf
-            require_parameter(self, name, is_valid, "a finite number of at least 0")
-
     def __call__(self, X: npt.NDArray[np.generic], rng: np.random.RandomState) -> Float32Array:
         """Return a distorted copy of each row of ``X``.
 
@@ -92,7 +84,7 @@ class Distortion(BaseEstimator):  # type: ignore[misc]
         ValueError
             If a parameter is out of range.
         """
-        self._check_parameters()
+        check_parameters(self.get_params())
         shape = self.image_shape or infer_image_shape(X.shape[1])
         images = X.reshape(-1, *shape)
         out = np.empty(images.shape, np.float32)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mnist_svm._types import Array, Float32Array
 from mnist_svm.constants import WHITE
-from mnist_svm.features.base import IMAGES_PER_BLOCK, ImageTransformer, require_parameter
+from mnist_svm.features.blocks import IMAGES_PER_BLOCK, blocks
 
 # Largest component of a Sobel gradient in an image of 0-255.
 MAX_GRADIENT = 4 * WHITE
@@ -91,89 +91,34 @@ class GradientDecomposer:
         np.add(pairs[stride:-stride], pairs[2 * stride :], out=sums[stride:-stride])
 
 
-class GradientFeatures(ImageTransformer):
-    """Transformer of images into blurred planes of gradient directions.
+def gradient_features(
+    images: Array, *, directions: int, grid: int, smoothing: float, power: float
+) -> npt.NDArray[np.uint8]:
+    """Compute blurred planes of gradient directions: uint8 of shape (n, directions * grid**2).
 
-    `GradientDecomposer` splits the gradient of each image into `directions` planes. Each plane is
-    blurred by a Gaussian and sampled on a coarse `grid`, and a `power` of the result reduces the
-    difference between strong and weak strokes. The features are rounded to uint8, which costs no
-    accuracy and takes a quarter of the memory of float32 in training and in model files.
-
-    Parameters
-    ----------
-    directions : int, default=8
-        A multiple of 4, from 4 to 64.
-    grid : int, default=7
-        Grid points along each side, at the centres of equal cells, from 1 to 32.
-    smoothing : float, default=0.5
-        Standard deviation of the Gaussian in grid steps, positive.
-    power : float, default=0.5
-        Exponent applied to the blurred gradient lengths, in (0, 1]. The square root stabilises
-        their variance, which suits a Gaussian kernel.
-    image_shape, n_jobs
-        See `ImageTransformer`, also for the attributes.
-
-    Examples
-    --------
-    The gradients of a bright square lie on its sides and point inwards.
-
-    >>> import numpy as np
-    >>> square = np.zeros((1, 28, 28), dtype=np.uint8)
-    >>> square[0, 8:20, 8:20] = 255
-    >>> features = GradientFeatures(directions=4).fit_transform(square.reshape(1, 784))
-    >>> rightwards = features.reshape(4, 7, 7)[0]
-    >>> rightwards[3].tolist()
-    [21, 125, 125, 19, 0, 0, 0]
+    `GradientDecomposer` splits the gradients of `images`, of shape (n, height, width), into
+    `directions` planes. Each plane is blurred by a Gaussian of `smoothing` grid steps, sampled on a
+    coarse `grid`, and raised to a `power`.
     """
-
-    def __init__(
-        self,
-        *,
-        image_shape: tuple[int, int] | None = None,
-        directions: int = 8,
-        grid: int = 7,
-        smoothing: float = 0.5,
-        power: float = 0.5,
-        n_jobs: int | None = None,
-    ) -> None:
-        super().__init__(image_shape=image_shape, n_jobs=n_jobs)
-        self.directions = directions
-        self.grid = grid
-        self.smoothing = smoothing
-        self.power = power
-
-    def _check_parameters(self) -> None:
-        require_parameter(
-            self, "directions", self.directions in range(4, 65, 4), "a multiple of 4 from 4 to 64"
-        )
-        require_parameter(self, "grid", self.grid in range(1, 33), "a number from 1 to 32")
-        require_parameter(self, "smoothing", 0 < self.smoothing < np.inf, "positive")
-        require_parameter(self, "power", 0 < self.power <= 1, "above 0 and at most 1")
-
-    def _transform_images(self, images: Array) -> npt.NDArray[np.uint8]:
-        height, width = self.image_shape_
-        decompose = GradientDecomposer(
-            min(IMAGES_PER_BLOCK, len(images)), height, width, self.directions
-        )
-        row_weights, column_weights = (
-            gaussian_axis_weights(side, self.grid, self.smoothing).astype(np.float64)
-            for side in (height, width)
-        )
-        features = np.empty((len(images), self.directions * self.grid**2), np.uint8)
-        for start in range(0, len(images), IMAGES_PER_BLOCK):
-            block = slice(start, start + IMAGES_PER_BLOCK)
-            # In float64, the order in which BLAS sums does not affect the rounded features: they
-            # are the same in any batch, on any machine, and in an exported model.
-            planes = decompose(images[block]).reshape(-1, width).astype(np.float64)
-            narrow = (planes @ column_weights.T).reshape(-1, height, self.grid)
-            blurred = (row_weights @ narrow).reshape(-1, features.shape[1])[: len(images[block])]
-            strengths = np.minimum(blurred / MAX_GRADIENT, 1) ** self.power
-            np.rint(255 * strengths, out=features[block], casting="unsafe")
-        return features
+    n, height, width = images.shape
+    decompose = GradientDecomposer(min(IMAGES_PER_BLOCK, n), height, width, directions)
+    row_weights, column_weights = (
+        gaussian_axis_weights(side, grid, smoothing).astype(np.float64) for side in (height, width)
+    )
+    features = np.empty((n, directions * grid**2), np.uint8)
+    for block in blocks(n):
+        # In float64, the order in which BLAS sums does not affect the rounded features: they are
+        # the same in any batch, on any machine, and in an exported model.
+        planes = decompose(images[block]).reshape(-1, width).astype(np.float64)
+        narrow = (planes @ column_weights.T).reshape(-1, height, grid)
+        blurred = (row_weights @ narrow).reshape(-1, features.shape[1])[: len(images[block])]
+        strengths = np.minimum(blurred / MAX_GRADIENT, 1) ** power
+        np.rint(255 * strengths, out=features[block], casting="unsafe")
+    return features
 
 
 def gaussian_axis_weights(side: int, grid: int, smoothing: float) -> Float32Array:
-    """Return the weights with which `GradientFeatures` blurs and samples one axis of `side` pixels.
+    """Return the weights with which `gradient_features` blurs and samples an axis of `side` pixels.
 
     They are float32 of shape (grid, side); each row sums to 1.
     """

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from joblib import delayed
 from scipy import optimize, sparse
 
 from mnist_svm._types import Float64Array
 from mnist_svm.constants import WHITE
-from mnist_svm.features.gradients import GradientFeatures, gaussian_axis_weights
-from mnist_svm.parallel.threads import threads
+from mnist_svm.features.gradients import gaussian_axis_weights
+from mnist_svm.features.transformers import GradientFeatures
+from mnist_svm.parallel.threads import delayed, threads
 
 # Weights of the smoothness and ink penalties. Chosen by eye, so that strokes are closed and the
 # background is blank; the features still match to a few per cent.

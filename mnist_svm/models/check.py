@@ -18,11 +18,14 @@ from sklearn.preprocessing import LabelEncoder
 
 from mnist_svm._types import Array
 from mnist_svm.constants import N_PIXELS
-from mnist_svm.features.blur import Blur
-from mnist_svm.features.contrast import NormalizeContrast
-from mnist_svm.features.deskew import Deskew
-from mnist_svm.features.gradients import GradientFeatures
-from mnist_svm.features.size import NormalizeSize
+from mnist_svm.features.parameters import check_parameters
+from mnist_svm.features.transformers import (
+    Blur,
+    Deskew,
+    GradientFeatures,
+    NormalizeContrast,
+    NormalizeSize,
+)
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.kernels import KERNELS
@@ -112,7 +115,7 @@ def _vote(vote: VotingClassifier, n_columns: int) -> Array:
 def _check_transformer(step: Any, n_columns: int) -> int:
     """Check a transformer of images of `n_columns` pixels; return its number of outputs."""
     _check_type(step, _TRANSFORMERS, "a transformer")
-    step._check_parameters()  # noqa: SLF001 - `fit` checked them, but the file is not trusted
+    check_parameters(step.get_params())
     shape = step.image_shape_
     _require(_is_n_jobs(step.n_jobs), step)
     _require(type(shape) is tuple and len(shape) == 2, step)

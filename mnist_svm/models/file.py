@@ -37,12 +37,12 @@ FORMAT_VERSION = 4
 ALLOWED_NAMES = frozenset(
     {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
-        ("mnist_svm.features.blur", "Blur"),
-        ("mnist_svm.features.contrast", "NormalizeContrast"),
-        ("mnist_svm.features.deskew", "Deskew"),
+        ("mnist_svm.features.transformers", "Blur"),
+        ("mnist_svm.features.transformers", "NormalizeContrast"),
+        ("mnist_svm.features.transformers", "Deskew"),
         ("mnist_svm.features.distort", "Distortion"),
-        ("mnist_svm.features.gradients", "GradientFeatures"),
-        ("mnist_svm.features.size", "NormalizeSize"),
+        ("mnist_svm.features.transformers", "GradientFeatures"),
+        ("mnist_svm.features.transformers", "NormalizeSize"),
         ("mnist_svm.svm.calibration", "Calibrated"),
         ("mnist_svm.svm.coupled", "CoupledSVC"),
         ("mnist_svm.svm.virtual", "VirtualSupportVectors"),

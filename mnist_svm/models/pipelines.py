@@ -12,12 +12,15 @@ from sklearn.pipeline import Pipeline
 
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.features.base import ImageTransformer
-from mnist_svm.features.blur import Blur
-from mnist_svm.features.contrast import NormalizeContrast
-from mnist_svm.features.deskew import Deskew
 from mnist_svm.features.distort import Distortion
-from mnist_svm.features.gradients import GradientFeatures
-from mnist_svm.features.size import NormalizeSize
+from mnist_svm.features.parameters import check_parameters
+from mnist_svm.features.transformers import (
+    Blur,
+    Deskew,
+    GradientFeatures,
+    NormalizeContrast,
+    NormalizeSize,
+)
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
@@ -171,7 +174,7 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
     # Steps check their parameters in `fit`; this finds errors before the data are read.
     for step in pipeline.get_params().values():
         if isinstance(step, ImageTransformer | Distortion):
-            step._check_parameters()  # noqa: SLF001
+            check_parameters(step.get_params(deep=False))
         elif isinstance(step, VirtualSupportVectors) and step.copies < 1:
             msg = f"copies must be at least 1, got {step.copies!r}"
             raise ValueError(msg)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
 from threading import Lock, local
 from typing import Any, Protocol
 
-from joblib import Parallel, effective_n_jobs, parallel_config
-from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, threadpool_limits
+
+# A function with its positional and keyword arguments, as from `joblib.delayed`.
+Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+def delayed(function: Callable[..., Any]) -> Callable[..., Task]:
+    """Return a function that makes a task of its arguments, as `joblib.delayed` without joblib."""
+    return lambda *args, **kwargs: (function, args, kwargs)
 
 
 class _SingleThreadedBlas:
@@ -73,8 +81,8 @@ class Workers(Protocol):
     def share(self, value: Any) -> None:
         """Send a value that many tasks use to all workers, once."""
 
-    def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Results of tasks made by `joblib.delayed`, in order. The iterator must be exhausted."""
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[Any]:
+        """Results of tasks made by `delayed`, in order. The iterator must be exhausted."""
 
 
 @contextmanager
@@ -92,13 +100,19 @@ def threads(n_jobs: int | None) -> Iterator[Workers]:
     ------
     Workers
     """
-    # joblib would run a single job serially too, with an overhead that matters for few samples.
-    if in_task() or n_jobs == 1 or get_active_backend()[0].nesting_level:
-        parallel = nullcontext(_run_serially)
-    else:
-        parallel = Parallel(n_jobs, backend="threading", return_as="generator")
-    with single_threaded_blas, parallel as run, task_scope():
-        yield _Threads(run)
+    serial = in_task() or n_jobs == 1 or _in_joblib_task()
+    with single_threaded_blas, ExitStack() as stack, task_scope():
+        yield _Threads(1 if serial else n_jobs, stack)
+
+
+def active_backend() -> Any:
+    """The joblib backend of the context; None if joblib, and so a backend, is not in use."""
+    joblib = sys.modules.get("joblib.parallel")
+    return joblib and joblib.get_active_backend()[0]
+
+
+def _in_joblib_task() -> bool:
+    return bool(getattr(active_backend(), "nesting_level", 0))
 
 
 def in_task() -> bool:
@@ -118,17 +132,23 @@ def task_scope() -> Iterator[None]:
 
 
 class _Threads:
-    """`Workers` in this process."""
+    """`Workers` in this process. The threads exist until `stack` is closed."""
 
     blocks_per_task = 1
 
-    def __init__(self, run: Any) -> None:
-        self._run = run
+    def __init__(self, n_jobs: int | None, stack: ExitStack) -> None:
+        self._n_jobs = n_jobs
+        self._stack = stack
+        self._parallel: Any = None
 
     @property
     def n_jobs(self) -> int:
+        if self._n_jobs == 1:
+            return 1
+        from joblib import effective_n_jobs, parallel_config
+
         with parallel_config("threading"):
-            return int(effective_n_jobs(getattr(self._run, "n_jobs", 1)))
+            return int(effective_n_jobs(self._n_jobs))
 
     @property
     def concurrency_per_process(self) -> int:
@@ -141,9 +161,15 @@ class _Threads:
     def share(self, value: Any) -> None:
         """Do nothing: threads share memory."""
 
-    def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        return iter(self._run(tasks))
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[Any]:
+        tasks = iter(tasks)
+        first = list(islice(tasks, 2))
+        if self._n_jobs == 1 or len(first) < 2:
+            return (function(*args, **kwargs) for function, args, kwargs in chain(first, tasks))
+        if self._parallel is None:
+            # Imported for several tasks only: it takes longer than one reading.
+            from joblib import Parallel
 
-
-def _run_serially(tasks: Iterable[Any]) -> Iterator[Any]:
-    return (function(*args, **kwargs) for function, args, kwargs in tasks)
+            parallel = Parallel(self._n_jobs, backend="threading", return_as="generator")
+            self._parallel = self._stack.enter_context(parallel)
+        return iter(self._parallel(chain(first, tasks)))

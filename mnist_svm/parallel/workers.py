@@ -8,10 +8,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from joblib.parallel import get_active_backend
-
 from mnist_svm._optional import require_extra
-from mnist_svm.parallel.threads import Workers, in_task, threads
+from mnist_svm.parallel.threads import Workers, active_backend, in_task, threads
 
 
 def require_dask() -> None:
@@ -59,7 +57,7 @@ def workers_for(n_jobs: int | None) -> Iterator[Workers]:
 
 
 def _dask_client() -> Any:
-    return getattr(get_active_backend()[0], "client", None)
+    return getattr(active_backend(), "client", None)
 
 
 def run_in_threads(n: int, work: Callable[[], None]) -> None:

@@ -7,10 +7,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 
 from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
-from mnist_svm.parallel.threads import Workers
+from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
 
 # BLAS may sum the edges of a block in another order than its middle, so that the last digits of a

@@ -20,7 +20,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -32,7 +31,7 @@ from mnist_svm.models.file import Model
 from mnist_svm.models.info import AugmentationRecord
 from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import Recipe
-from mnist_svm.parallel.threads import Workers, threads
+from mnist_svm.parallel.threads import Workers, delayed, threads
 from mnist_svm.svm.calibration import (
     Calibrated,
     Fold,

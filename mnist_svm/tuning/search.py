@@ -17,7 +17,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from joblib import delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm._optional import require_extra
@@ -29,6 +28,7 @@ from mnist_svm.exceptions import error_text
 from mnist_svm.models.file import Model
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
+from mnist_svm.parallel.threads import delayed
 from mnist_svm.parallel.workers import is_cluster_active, run_in_threads, workers_for
 from mnist_svm.training.train import fit_config
 from mnist_svm.tuning.space import SPACES, default_values, format_train_command, training_config

@@ -26,12 +26,15 @@ from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
-from mnist_svm.features.blur import Blur
-from mnist_svm.features.contrast import NormalizeContrast
-from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, Deskew, _resample
-from mnist_svm.features.gradients import GradientFeatures
+from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, _resample
 from mnist_svm.features.moments import image_moments
-from mnist_svm.features.size import NormalizeSize
+from mnist_svm.features.transformers import (
+    Blur,
+    Deskew,
+    GradientFeatures,
+    NormalizeContrast,
+    NormalizeSize,
+)
 from mnist_svm.models.info import ModelInfo
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.svm.coupled import CoupledSVC

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mnist_svm.features.gradients import GradientDecomposer, GradientFeatures
+from mnist_svm.features.gradients import GradientDecomposer
+from mnist_svm.features.transformers import GradientFeatures
 
 DIRECTIONS = [4, 8, 12, 16]
 

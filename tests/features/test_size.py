@@ -8,7 +8,7 @@ from scipy import ndimage
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm.features.moments import image_moments
-from mnist_svm.features.size import NormalizeSize
+from mnist_svm.features.transformers import NormalizeSize
 
 
 @parametrize_with_checks([NormalizeSize()])

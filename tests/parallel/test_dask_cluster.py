@@ -18,7 +18,7 @@ from joblib import delayed, parallel_config
 from mnist_svm import KernelSVC, load_model
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.exceptions import ClusterError
-from mnist_svm.features.deskew import Deskew
+from mnist_svm.features.transformers import Deskew
 from mnist_svm.parallel.dask_cluster import Cluster, connect
 from mnist_svm.parallel.workers import is_cluster_active, workers_for
 from mnist_svm.recognition.recognizer import Recognizer

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.features.distort import Distortion
-from mnist_svm.features.gradients import GradientFeatures
+from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 

@@ -6,12 +6,8 @@ import numpy as np
 
 from mnist_svm.export.onnx_graph.builder import Value, where
 from mnist_svm.export.onnx_graph.moments import image_moments
-from mnist_svm.features.deskew import (
-    MAX_PASSES,
-    MAX_REMAINING_SHEAR,
-    MIN_VERTICAL_SPREAD,
-    Deskew,
-)
+from mnist_svm.features.deskew import MAX_PASSES, MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD
+from mnist_svm.features.transformers import Deskew
 
 Shape = tuple[int, int]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
-from mnist_svm.features.gradients import MAX_GRADIENT, GradientFeatures, gaussian_axis_weights
+from mnist_svm.features.gradients import MAX_GRADIENT, gaussian_axis_weights
+from mnist_svm.features.transformers import GradientFeatures
 
 
 def gradient_features(images: Value, transformer: GradientFeatures) -> Value:

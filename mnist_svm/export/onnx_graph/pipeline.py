@@ -17,11 +17,13 @@ from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.export.onnx_graph.svc import class_confidences, decision_values
 from mnist_svm.features.base import ImageTransformer
-from mnist_svm.features.blur import Blur
-from mnist_svm.features.contrast import NormalizeContrast
-from mnist_svm.features.deskew import Deskew
-from mnist_svm.features.gradients import GradientFeatures
-from mnist_svm.features.size import NormalizeSize
+from mnist_svm.features.transformers import (
+    Blur,
+    Deskew,
+    GradientFeatures,
+    NormalizeContrast,
+    NormalizeSize,
+)
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors

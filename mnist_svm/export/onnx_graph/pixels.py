@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_svm.export.onnx_graph.builder import Value, where
-from mnist_svm.features.blur import Blur
-from mnist_svm.features.contrast import NORM, NormalizeContrast
+from mnist_svm.features.contrast import NORM
+from mnist_svm.features.transformers import Blur, NormalizeContrast
 
 
 def blur(images: Value, transformer: Blur) -> Value:

@@ -7,14 +7,17 @@ import numpy as np
 from mnist_svm.export.onnx_graph.builder import Value
 from mnist_svm.export.onnx_graph.moments import image_moments
 from mnist_svm.features.sampling import MARGIN
-from mnist_svm.features.size import NormalizeSize, affine_map
+from mnist_svm.features.size import affine_map
+from mnist_svm.features.transformers import NormalizeSize
 
 
 def normalize_size(images: Value, transformer: NormalizeSize) -> Value:
     """Make digits upright, centred and of one size: float32 of shape (n, side, side)."""
     height, width = transformer.image_shape_
     moments = image_moments(images, transformer.image_shape_)
-    shear, scale_i, scale_j = affine_map(moments, transformer)
+    shear, scale_i, scale_j = affine_map(
+        moments, transformer.side, transformer.extent, transformer.upright
+    )
     steps = (np.arange(transformer.side) - (transformer.side - 1) / 2)[None]
     down = scale_i * steps
     rows = _sample_rows(images, moments.mu_i + down, height)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 
 from mnist_svm._types import Array, Float64Array
-from mnist_svm.parallel.threads import Workers
+from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver import ROWS_PER_BLOCK
 from mnist_svm.svm.kernels import InputTransform, Kernel
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from joblib import delayed
 from sklearn.utils.extmath import randomized_range_finder
 
 from mnist_svm._types import Array, FloatArray, IntArray
-from mnist_svm.parallel.threads import Workers
+from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver import ROWS_PER_BLOCK
 from mnist_svm.svm.kernels import InputTransform, squared_norms, trim_trailing_zeros
 

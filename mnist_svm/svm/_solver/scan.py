@@ -8,10 +8,9 @@ from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-from joblib import delayed
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
-from mnist_svm.parallel.threads import Workers
+from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver.pair import Pair
 from mnist_svm.svm._solver.samples import Samples, blocks
 from mnist_svm.svm.kernels import Kernel

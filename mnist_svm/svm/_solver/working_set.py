@@ -45,10 +45,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
-from mnist_svm.parallel.threads import Workers
+from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver.optimum import gram_bytes
 from mnist_svm.svm._solver.pair import Pair, PairSolution, solve_pair
 from mnist_svm.svm._solver.parts import MAX_PARTS
