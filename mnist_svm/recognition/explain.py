@@ -16,8 +16,8 @@ from mnist_svm.drawing.explanation_page import (
     draw_explanation_page,
 )
 from mnist_svm.features.base import infer_image_shape
-from mnist_svm.features.gradients import GradientFeatures
 from mnist_svm.features.inverse import reconstruct_images
+from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.recognition.results import ClassEvidence, Explanation, SupportVector
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.evidence import OneVsRest, PairDecision, pair_decision

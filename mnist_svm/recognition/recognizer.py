@@ -11,7 +11,6 @@ from math import inf
 from typing import Self
 
 import numpy as np
-from joblib import delayed
 from sklearn.pipeline import Pipeline
 
 from mnist_svm._types import Float64Array, Images, Labels
@@ -19,7 +18,7 @@ from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
-from mnist_svm.parallel.threads import threads
+from mnist_svm.parallel.threads import delayed, threads
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.pictures.decode import Picture
 from mnist_svm.pictures.files import load_pictures
