@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
@@ -30,6 +30,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
+from mnist_svm.svm.temperature import apply_temperature, log_confidences
 
 N_FOLDS = 3
 
@@ -256,7 +257,7 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
     float
         From exp(-4) to exp(4).
     """
-    logs = _log_confidences(confidences)
+    logs = log_confidences(confidences)
     rows = np.arange(len(logs))
 
     def loss(log_temperature: float) -> float:
@@ -265,28 +266,6 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
 
     bounds = (-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE)
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
-
-
-def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
-    """Probabilities from confidences: ``softmax(log(confidences) / temperature)``.
-
-    Parameters
-    ----------
-    confidences : array-like of shape (n, k), 0 to 1
-    temperature : float
-        Positive.
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k), 0 to 1, each row adding up to 1
-    """
-    return np.asarray(softmax(_log_confidences(confidences) / temperature, axis=1))
-
-
-def _log_confidences(confidences: npt.ArrayLike) -> Float64Array:
-    """Logarithms of confidences, shifted so that the largest of each row is 0."""
-    logs = np.log(np.maximum(confidences, np.finfo(np.float64).tiny))
-    return np.asarray(logs - logs.max(axis=1, keepdims=True))
 
 
 def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:

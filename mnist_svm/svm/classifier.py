@@ -303,10 +303,10 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.kernel != "linear":
             msg = f"coef_ is only available for the linear kernel, not for {self.kernel!r}"
             raise AttributeError(msg)
-        parts = [
-            self.dual_coef_[:, of_class] @ self.support_vectors_[of_class]
-            for of_class in self._class_slices()
-        ]
+        ends = np.cumsum(self.n_support_)[:-1]
+        vectors = np.split(self.support_vectors_, ends)
+        coef = np.split(self.dual_coef_, ends, axis=1)
+        parts = [of_class @ points for of_class, points in zip(coef, vectors, strict=True)]
         return sum_pairs([part.T for part in parts]).T
 
     def _compute_gamma(self, n_features: int, variance: float) -> float:
@@ -348,11 +348,6 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             warnings.warn(msg, ConvergenceWarning, stacklevel=3)
 
-    def _class_slices(self) -> list[slice]:
-        """The support vectors of each class."""
-        ends = np.cumsum(self.n_support_)
-        return [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
-
     def prepare(self) -> Self:
         """Precompute what all predictions share, and keep it in memory.
 
@@ -379,12 +374,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.checkpoint = None
 
     def _decision_functions(self) -> DecisionFunctions:
-        slices = self._class_slices()
-        return DecisionFunctions(
+        return DecisionFunctions.from_fitted(
             self._make_kernel(self.gamma_),
-            [self.support_vectors_[of_class] for of_class in slices],
-            [self.dual_coef_[:, of_class] for of_class in slices],
-            kernel_dtype(self.shape_fit_[0]),
+            self.support_vectors_,
+            self.n_support_,
+            self.dual_coef_,
+            self.shape_fit_[0],
         )
 
     def _pair_values(self, X: npt.ArrayLike) -> Float64Array:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
+from mnist_svm._types import Array, Float64Array, FloatArray, IntArray, IntegerArray
 from mnist_svm.parallel.threads import Workers, delayed
-from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms
+from mnist_svm.svm.kernels import InputTransform, Kernel, kernel_dtype, squared_norms
 
 # BLAS may sum the edges of a block in another order than its middle, so that the last digits of a
 # row would depend on its position. So blocks are padded with zero rows on both sides, to a multiple
@@ -53,6 +53,23 @@ class DecisionFunctions:
             points = self._input_transform.transform(of_class)
             left = kernel.left_factor(points, squared_norms(points))
             self._terms.append((np.ascontiguousarray(coef), left))
+
+    @classmethod
+    def from_fitted(
+        cls,
+        kernel: Kernel,
+        support_vectors: Array,
+        n_support: IntegerArray,
+        dual_coef: Float64Array,
+        n_samples: int,
+    ) -> Self:
+        """Build the decision functions from the fitted attributes of a `KernelSVC`.
+
+        `n_samples` is the number of samples that it was fitted to.
+        """
+        ends = np.cumsum(n_support)[:-1]
+        coef_of_class = np.split(dual_coef, ends, axis=1)
+        return cls(kernel, np.split(support_vectors, ends), coef_of_class, kernel_dtype(n_samples))
 
     def values(self, rows: Array, workers: Workers) -> Float64Array:
         """Decision values without intercepts: float64 ndarray of shape (n, k (k - 1) / 2)."""

@@ -15,7 +15,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Calibrated, CoupledSVC, GradientFeatures
-from mnist_svm.svm.calibration import apply_temperature, best_temperature, calibration_error
+from mnist_svm.svm.calibration import best_temperature, calibration_error
+from mnist_svm.svm.temperature import apply_temperature
 
 
 def make_svc():

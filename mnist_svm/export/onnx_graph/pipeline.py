@@ -50,7 +50,7 @@ def _pipeline(value: Value, pipeline: Pipeline) -> Value:
 
 
 def _calibrated(images: Value, calibrated: Calibrated) -> Value:
-    """Scale by the temperature, as `mnist_svm.svm.calibration.apply_temperature`."""
+    """Scale by the temperature, as `mnist_svm.svm.temperature.apply_temperature`."""
     graph, confidences = images.graph, convert(images, calibrated.estimator_)
     logs = graph.node("Log", graph.node("Max", confidences, np.finfo(np.float64).tiny))
     return graph.node("Softmax", logs / calibrated.temperature_, axis=1)
