@@ -23,7 +23,7 @@ from mnist_svm.datasets.types import Dataset
 from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.models.file import Model, save_model
 from mnist_svm.models.locate import TOUCHING
-from mnist_svm.pictures.normalize import render_digit
+from mnist_svm.pictures.render import render_digit
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.training.train import TrainingConfig, describe_fit

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm._types import Images
 from mnist_svm.drawing.canvas import GREEN, PAPER, RED, Colour
-from mnist_svm.pictures.strokes import Box
+from mnist_svm.pictures.boxes import Box
 
 # Longer side, in pixels, to which a small picture is enlarged, so that labels do not cover it.
 MIN_SIDE = 600

@@ -14,10 +14,10 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_svm._types import Array, Float32Array, Float64Array, GreyImage, Mask
+from mnist_svm.pictures.boxes import border_pixels
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
     blank_picture_error,
-    border_pixels,
     ink_is_dark,
     is_bilevel,
     midrange,

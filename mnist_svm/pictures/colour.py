@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from mnist_svm._types import Float32Array, GreyImage
 
@@ -58,6 +57,9 @@ def _ink_axis(image: Image.Image) -> Float32Array | None:
     colours = np.asarray(small, dtype=np.float32)
     if np.ptp(colours, axis=2).max() < MIN_CONTRAST:
         return None
+    # Grey pictures do without the import.
+    from scipy import ndimage
+
     window = max(3, round(LOCAL_WINDOW * max(small.size)))
     local = colours - ndimage.uniform_filter(colours, (window, window, 1), mode="nearest")
     local = local.reshape(-1, 3)

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from mnist_svm._types import Array, Float32Array, GreyImage
 from mnist_svm.exceptions import PictureError
+from mnist_svm.pictures.boxes import border_pixels
 
 # Range of grey levels, of 255, below which a picture is blank.
 MIN_CONTRAST = 20
@@ -99,11 +100,6 @@ def _crop_scan_edges(grey: Float32Array) -> Float32Array:
         if is_edge and (dark[end] > 0.5) != (dark[0] > 0.5):
             grey = grey[end + 1 :]
     return grey
-
-
-def border_pixels(image: Array) -> Array:
-    """Pixels of the four sides, clockwise from the upper left corner; corners appear twice."""
-    return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])
 
 
 def midrange(image: Array) -> float:

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.background import find_ink, stroke_width
+from mnist_svm.pictures.boxes import bounding_box
 from mnist_svm.pictures.normalize import normalize
-from mnist_svm.pictures.strokes import bounding_box
 from tests.support.drawing import PlacedInk, compose_ink, on_paper, scaled_ink
 
 SHAPE = (260, 340)

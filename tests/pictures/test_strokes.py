@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from mnist_svm.pictures.strokes import Box, bounding_box, select_digit
+from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm.pictures.strokes import select_digit
 from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
 
 SHAPE = (300, 360)

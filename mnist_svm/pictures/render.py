@@ -1,0 +1,137 @@
+"""Find the digit on a picture, and draw it in the form of MNIST's images."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from mnist_svm._types import Float32Array, GreyImage, Mask
+from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
+from mnist_svm.pictures.background import find_ink, stroke_width
+from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE
+from mnist_svm.pictures.polarity import ink_is_dark
+from mnist_svm.pictures.strokes import select_digit
+
+# Limits, in pixels, between which the longer side is brought before the ink is found. A digit
+# whose longer side is then below MIN_DIGIT_SIDE is cropped from the full picture and read again.
+MIN_SIDE, MAX_SIDE = 100, 800
+MIN_DIGIT_SIDE = 100
+# Longer side, in pixels of the picture, below which a digit has no outline to redraw: its grey
+# levels are scaled as they are.
+MIN_OUTLINED = 36
+# Longer side, in pixels, up to which a picture is assumed to show only a digit, and the coverage
+# at the outline of the enlarged digit.
+TINY_SIDE, TINY_OUTLINE = 16, 0.4
+
+# Pixels of the drawing of a digit for each pixel of its image.
+OVERSAMPLING = 6
+# Coverage of a pixel that counts for height and width of a digit.
+MIN_COVERAGE = 0.3
+# Mean stroke width, in pixels, of nine in ten MNIST digits; other pens are brought to the nearer.
+MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.7, 3.6
+
+
+def find_digit(grey: GreyImage) -> GreyImage:
+    """Draw the digit on a picture that is not in MNIST form; see `normalize`."""
+    return _normalize_tiny(grey) if max(grey.shape) <= TINY_SIDE else _normalize_ink(grey)
+
+
+def render_digit(
+    coverage: Float32Array, strokes: Mask, box: Box | None = None, *, outlined: bool = True
+) -> GreyImage:
+    """Draw the strokes of a digit the way MNIST's were drawn: uint8 of shape (28, 28), 0-255.
+
+    `coverage`, of shape (height, width), is 0 for background to 1 for full ink. `strokes` is the
+    mask of the digit's strokes in their bounding box, or in all of `coverage` without a box; it has
+    at least one true pixel. If the digit is large enough to be `outlined`, its outline is redrawn
+    with a pen of MNIST's width. If not, its grey levels are scaled as they are.
+    """
+    if box is None:
+        box = bounding_box(strokes)
+        strokes = strokes[box.window]
+    # The soft edges of strokes are included, and other ink nearby is not.
+    near = ndimage.binary_dilation(np.pad(strokes, 2), np.ones((3, 3)))
+    top, left = min(box.top, 2), min(box.left, 2)
+    around = coverage[box.top - top : box.bottom + 2, box.left - left : box.right + 2]
+    soft = np.zeros(near.shape, dtype=np.float32)
+    soft[2 - top : 2 - top + around.shape[0], 2 - left : 2 - left + around.shape[1]] = around
+    soft[~near] = 0
+    if not outlined:
+        return _centre(_scale_to_fit(soft / soft.max()))
+    scale = DIGIT_SIDE * OVERSAMPLING / box.longer_side
+    return _centre(_scale_to_fit(_adjust_pen(_resize(soft, scale) > 0.5)))
+
+
+def _normalize_tiny(grey: GreyImage) -> GreyImage:
+    """Normalize a picture that has no room for anything but a digit: no shadows, no specks."""
+    ink = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
+    ink[1:-1, 1:-1] -= ink[1:-1, 1:-1].min()
+    scale = DIGIT_SIDE * OVERSAMPLING / max(grey.shape)
+    enlarged = _resize(ink / ink.max(), scale, Image.Resampling.LANCZOS)
+    return _centre(_scale_to_fit(_adjust_pen(enlarged > TINY_OUTLINE)))
+
+
+def _normalize_ink(grey: GreyImage) -> GreyImage:
+    factor = -(-max(grey.shape) // MAX_SIDE)
+    zoom = -(-MIN_SIDE // max(grey.shape))
+    image = Image.fromarray(grey)
+    if factor > 1:
+        image = image.reduce(factor)
+    elif zoom > 1:
+        size = zoom * image.width, zoom * image.height
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    ink = find_ink(np.asarray(image))
+    # In a picture that small, a line across it is a stroke.
+    digit = select_digit(ink.mask, ink.faint_mask if zoom == 1 else None)
+    box = bounding_box(digit)
+    side = box.longer_side
+    if factor > 1 and side < MIN_DIGIT_SIDE:
+        top, left = (max(start - side, 0) * factor for start in (box.top, box.left))
+        bottom, right = ((end + side) * factor for end in (box.bottom, box.right))
+        return _normalize_ink(grey[top:bottom, left:right])
+    return render_digit(ink.coverage, digit, outlined=side / zoom >= MIN_OUTLINED)
+
+
+def _resize(
+    values: Float32Array, scale: float, method: Image.Resampling = Image.Resampling.BICUBIC
+) -> Float32Array:
+    size = [max(round(side * scale), 1) for side in values.shape[::-1]]
+    return np.asarray(Image.fromarray(values).resize(size, method))
+
+
+def _adjust_pen(outline: Mask) -> Float32Array:
+    """Move the outline so that the mean stroke width is within MNIST's, and soften it."""
+    smooth = ndimage.gaussian_filter(outline.astype(np.float32), 1)
+    width = stroke_width(smooth) / OVERSAMPLING
+    target = np.clip(width, MIN_STROKE_WIDTH, MAX_STROKE_WIDTH)
+    shift = OVERSAMPLING * (target - width) / 2
+    outline = np.pad(outline, round(max(shift, 0)) + 2)
+    distance = ndimage.distance_transform_edt(outline) - ndimage.distance_transform_edt(~outline)
+    # Limit the shift, so that thin strokes of a digit that is thick elsewhere do not vanish.
+    ridge = ndimage.maximum_filter(distance, 2 * OVERSAMPLING + 1)
+    shift = np.maximum(shift, -0.4 * np.maximum(ridge, 0))
+    return np.asarray(np.clip(distance + shift + 0.5, 0, 1), dtype=np.float32)
+
+
+def _scale_to_fit(coverage: Float32Array) -> Float32Array:
+    """Crop, and scale to a longer side of 20 pixels, anti-aliased."""
+    box = bounding_box(coverage > MIN_COVERAGE)
+    scale = DIGIT_SIDE / box.longer_side
+    size = [max(round(side * scale), 1) for side in (box.width, box.height)]
+    area = (box.left, box.top, box.right, box.bottom)
+    image = Image.fromarray(coverage)
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=area)).clip(0, 1)
+
+
+def _centre(coverage: Float32Array) -> GreyImage:
+    """Place in 28 x 28 with the centre of mass at (14, 14), to the nearest pixel."""
+    image = np.zeros(IMAGE_SHAPE, dtype=np.uint8)
+    window = tuple(
+        slice(start := int(np.clip(round(CENTRE - mean), 0, IMAGE_SIDE - length)), start + length)
+        for mean, length in zip(ndimage.center_of_mass(coverage), coverage.shape, strict=True)
+    )
+    # In MNIST, the middle of a stroke is 255, however thin the pen was.
+    image[window] = np.rint(255 * coverage / coverage.max())
+    return image
