@@ -113,7 +113,7 @@ def main() -> None:
         summary="distinguishes one digit from two or three that touch; correct for "
         f"{one} of single and {several} of touching digits held out",
     )
-    save_model(TOUCHING, Model(pipeline, info))
+    save_model(TOUCHING, Model.from_pipeline(pipeline, info))
     print(f"{TOUCHING}: {TOUCHING.stat().st_size / 1e3:.0f} kB")
 
 

@@ -48,7 +48,7 @@ def require_onnx() -> None:
 
 def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
     """Describe the outputs of a model's graph: labels, and probabilities by sorted label."""
-    k = len(model.pipeline.classes_)
+    k = len(model.classes)
     return TensorSpec("label", "int64", ("n",)), TensorSpec("probabilities", "float32", ("n", k))
 
 
@@ -103,7 +103,7 @@ def _add_nodes(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec
 
     probabilities = convert(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
     best = graph.node("ArgMax", probabilities, dtype=np.int64, axis=1, keepdims=0)
-    labels = graph.constant(model.pipeline.classes_).take(best, axis=0)
+    labels = graph.constant(model.classes).take(best, axis=0)
     for value, spec in zip((labels, probabilities), outputs, strict=True):
         value.astype(spec.dtype).as_output(spec.name)
 
@@ -120,7 +120,7 @@ def _metadata(model: Model) -> dict[str, str]:
     metadata: dict[str, Any] = {
         "version": version("mnist-svm"),
         "recipe": model.info.recipe,
-        "classes": model.pipeline.classes_.tolist(),
+        "classes": model.classes.tolist(),
         "class_names": model.info.class_names,
         "metadata": model.info.to_dict(),
     }

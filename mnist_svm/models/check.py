@@ -1,180 +1,261 @@
-"""Check that a pipeline read from a file can be used.
+"""Check the steps that were read from a file.
 
-The restricted unpickler keeps a file from running code, but not from holding a damaged or
-inconsistent model. Here each step is checked: that it is fitted, that its attributes have the types
-and ranges that its methods rely on, and that it outputs as many columns as the next step takes.
+The file holds plain data, but they may be damaged or inconsistent. Here each step is checked: its
+parameters and attributes have the names, types and ranges that its function relies on, and it
+outputs as many columns as the next step takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from math import isfinite, prod
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import LabelEncoder
 
 from mnist_svm._types import Array
 from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.parameters import check_parameters
-from mnist_svm.features.transformers import (
-    Blur,
-    Deskew,
-    GradientFeatures,
-    NormalizeContrast,
-    NormalizeSize,
-)
-from mnist_svm.svm.calibration import Calibrated
-from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.models.steps import FUNCTIONS, Step
 from mnist_svm.svm.kernels import KERNELS
-from mnist_svm.svm.virtual import VirtualSupportVectors
 
 # Higher degrees are of no use and could take forever.
 MAX_DEGREE = 100
 
-SUPPORT_VECTOR_DTYPES = ("uint8", "float32")
+# More than any recipe has; a damaged file may have a step that contains itself.
+MAX_STEPS = 100
+
+Check = Callable[[Any], bool]
+Values = Mapping[str, Any]
 
 
-class _InvalidStepError(Exception):
+class InvalidStepError(ValueError):
     """Its message says what is wrong with a step."""
 
 
-def find_pipeline_fault(pipeline: object) -> str | None:
-    """Return why an unpickled object is no usable pipeline, on one line, or None if it is one."""
-    if type(pipeline) is not Pipeline:
-        return "it contains no pipeline"
-    try:
-        _check_classifier(pipeline, N_PIXELS)
-    except _InvalidStepError as fault:
-        return str(fault)
-    except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
-        return f"its pipeline is incomplete ({type(error).__name__} {error})".splitlines()[0][:150]
-    return None
+def _is_int(value: Any) -> bool:
+    return type(value) is int
 
 
-def _require(valid: object, step: object) -> None:
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and isfinite(value)
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_bool(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _is_shape(value: Any) -> bool:
+    return type(value) is tuple and len(value) == 2 and all(map(_is_int, value))
+
+
+def _is_image_shape(value: Any) -> bool:
+    return _is_shape(value) and min(value) > 0
+
+
+def _is_seed(value: Any) -> bool:
+    return value is None or _is_int(value)
+
+
+def _is_gamma(value: Any) -> bool:
+    return _is_number(value) or (type(value) is str and value in ("scale", "auto"))
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda value: type(value) is str and value in choices
+
+
+def _array(*dtypes: str) -> Check:
+    return lambda value: (
+        type(value) is np.ndarray and value.dtype.name in dtypes and bool(np.isfinite(value).all())
+    )
+
+
+def _is_class_weight(value: Any) -> bool:
+    if type(value) is dict:
+        return all(_is_int(label) and _is_number(weight) for label, weight in value.items())
+    return value is None or value == "balanced"
+
+
+def _is_fit_log(value: Any) -> bool:
+    return type(value) is list and all(
+        type(entry) is dict and all(type(x) in (bool, int, float, str) for x in entry.values())
+        for entry in value
+    )
+
+
+DISTORTION_PARAMETERS: Mapping[str, Check] = {
+    **dict.fromkeys(("displacement", "smoothness", "rotation", "stretch", "shift"), _is_number),
+    "image_shape": lambda value: value is None or _is_image_shape(value),
+}
+
+PARAMETERS: Mapping[str, Mapping[str, Check]] = {
+    "blur": {"image_shape": _is_image_shape, "sigma": _is_number},
+    "deskew": {"image_shape": _is_image_shape},
+    "gradient_features": {
+        "image_shape": _is_image_shape,
+        "directions": _is_int,
+        "grid": _is_int,
+        "smoothing": _is_number,
+        "power": _is_number,
+    },
+    "normalize_contrast": {"image_shape": _is_image_shape},
+    "normalize_size": {
+        "image_shape": _is_image_shape,
+        "side": _is_int,
+        "extent": _is_number,
+        "upright": _is_bool,
+    },
+    "svc": {
+        "C": _is_positive,
+        "kernel": _one_of(*KERNELS),
+        "degree": lambda value: _is_int(value) and 0 <= value <= MAX_DEGREE,
+        "gamma": _is_gamma,
+        "coef0": _is_number,
+        "tol": _is_positive,
+        "class_weight": _is_class_weight,
+        "decision_function_shape": _one_of("ovr", "ovo"),
+        "break_ties": _is_bool,
+        "working_memory": _is_positive,
+        "random_state": _is_seed,
+    },
+    "virtual": {
+        "copies": _is_int,
+        "random_state": _is_seed,
+        "distort": lambda value: _conforms(value, DISTORTION_PARAMETERS),
+    },
+    "average": {},
+    "calibrated": {},
+    "pipeline": {},
+}
+
+ATTRIBUTES: Mapping[str, Mapping[str, Check]] = {
+    "average": {"classes": _array("int64")},
+    "calibrated": {
+        "temperature": lambda value: type(value) is float and _is_positive(value),
+        "n_held_out": _is_int,
+        "calibration_error": lambda value: type(value) is float,
+    },
+    "svc": {
+        **dict.fromkeys(("dual_coef", "intercept", "class_weight"), _array("float64")),
+        **dict.fromkeys(("support", "n_support", "n_iter"), _array("int32")),
+        "classes": _array("int64"),
+        "support_vectors": _array("uint8", "float32"),
+        "gamma": _is_number,
+        "kkt_violation": _is_number,
+        "fit_log": _is_fit_log,
+        "shape_fit": _is_shape,
+    },
+    "virtual": {"n_virtual": _is_int},
+}
+
+
+def _conforms(values: Any, checks: Mapping[str, Check]) -> bool:
+    return (
+        type(values) is dict
+        and values.keys() == checks.keys()
+        and all(is_valid(values[name]) for name, is_valid in checks.items())
+    )
+
+
+def parse_model(data: object) -> Step:
+    """Return the checked step of a classifier of images, from untrusted plain types and arrays.
+
+    Raises
+    ------
+    InvalidStepError
+        If a part is missing, unknown, of the wrong type, out of range or inconsistent.
+    """
+    step = _parse(data, count(1))
+    _check_classifier(step, N_PIXELS)
+    return step
+
+
+def _parse(data: Any, numbers: Iterator[int]) -> Step:
+    """Check the types of a step and of its parts, apart from their relations."""
+    number = next(numbers)
+    fields = {"type": str, "name": str, "parameters": dict, "attributes": dict, "steps": list}
+    if type(data) is not dict or {key: type(x) for key, x in data.items()} != fields:
+        msg = "it contains no pipeline" if number == 1 else "its pipeline is incomplete"
+        raise InvalidStepError(msg)
+    kind = data["type"]
+    if kind not in PARAMETERS or number > MAX_STEPS:
+        msg = f"it has a step of type {kind[:40]!r}" if number <= MAX_STEPS else "it has no end"
+        raise InvalidStepError(msg)
+    _require(_conforms(data["parameters"], PARAMETERS[kind]), f"parameters of its {kind}")
+    _require(_conforms(data["attributes"], ATTRIBUTES.get(kind, {})), f"attributes of its {kind}")
+    steps = tuple(_parse(part, numbers) for part in data["steps"])
+    return Step(kind, data["name"], data["parameters"], data["attributes"], steps)
+
+
+def _require(valid: object, what: str) -> None:
     if not valid:
-        msg = f"the attributes of its {type(step).__name__} are inconsistent"
-        raise _InvalidStepError(msg)
+        msg = f"the {what} are inconsistent"
+        raise InvalidStepError(msg)
 
 
-def _check_type(step: object, types: Iterable[type], expected: str) -> None:
-    if type(step) not in types:
-        msg = f"it has {type(step).__name__} in place of {expected}"
-        raise _InvalidStepError(msg)
-    _require(not _overrides(step), step)
-
-
-def _overrides(step: object) -> bool:
-    """Return whether instance attributes hide methods or properties of the class."""
-    return any(hasattr(type(step), name) for name in vars(step))
-
-
-def _check_classifier(step: object, n_columns: int) -> Array:
+def _check_classifier(step: Step, n_columns: int) -> Array:
     """Check a classifier of samples with `n_columns` columns; return its classes."""
-    _check_type(step, _CLASSIFIERS, "a classifier")
-    return _CLASSIFIERS[type(step)](step, n_columns)
-
-
-def _pipeline(pipeline: Pipeline, n_columns: int) -> Array:
-    *transformers, (_, classifier) = pipeline.steps
-    for _, transformer in transformers:
+    if step.type in FUNCTIONS:
+        msg = f"it has {step.type} in place of a classifier"
+        raise InvalidStepError(msg)
+    if step.type == "svc":
+        _check_svc(step.attributes, n_columns)
+        return step.classes
+    n_parts = len(step.steps)
+    is_valid = n_parts == 1 or (n_parts > 1 and step.type in ("average", "pipeline"))
+    _require(is_valid, f"parts of its {step.type}")
+    if step.type == "average":
+        # VotingClassifier fits its estimators to class indices.
+        indices = np.arange(len(step.classes))
+        views = [_check_classifier(view, n_columns) for view in step.steps]
+        _require(all(np.array_equal(view, indices) for view in views), "attributes of its average")
+        return step.classes
+    *transformers, classifier = step.steps
+    for transformer in transformers:
         n_columns = _check_transformer(transformer, n_columns)
     return _check_classifier(classifier, n_columns)
 
 
-def _virtual(virtual: VirtualSupportVectors, n_columns: int) -> Array:
-    classes = _check_classifier(virtual.estimator_, n_columns)
-    _require(virtual.n_features_in_ == n_columns and _equal(virtual.classes_, classes), virtual)
-    return classes
-
-
-def _calibrated(calibrated: Calibrated, n_columns: int) -> Array:
-    classes = _check_classifier(calibrated.estimator_, n_columns)
-    temperature, same_width = calibrated.temperature_, calibrated.n_features_in_ == n_columns
-    _require(same_width and _equal(calibrated.classes_, classes), calibrated)
-    _require(type(temperature) is float and temperature > 0 and isfinite(temperature), calibrated)
-    return classes
-
-
-def _vote(vote: VotingClassifier, n_columns: int) -> Array:
-    encoder = vote.le_
-    _require(type(encoder) is LabelEncoder and not _overrides(encoder), vote)
-    _require((vote.voting, vote.weights, vote.n_jobs) == ("soft", None, None), vote)
-    _require(_is_array(vote.classes_, np.int64, (len(vote.classes_),)), vote)
-    # VotingClassifier fits its estimators to class indices.
-    indices = np.arange(len(vote.classes_))
-    classes = [_check_classifier(estimator, n_columns) for estimator in vote.estimators_]
-    _require(classes and all(_equal(labels, indices) for labels in classes), vote)
-    _require(_equal(encoder.classes_, vote.classes_), vote)
-    return np.asarray(vote.classes_)
-
-
-def _check_transformer(step: Any, n_columns: int) -> int:
+def _check_transformer(step: Step, n_columns: int) -> int:
     """Check a transformer of images of `n_columns` pixels; return its number of outputs."""
-    _check_type(step, _TRANSFORMERS, "a transformer")
-    check_parameters(step.get_params())
-    shape = step.image_shape_
-    _require(_is_n_jobs(step.n_jobs), step)
-    _require(type(shape) is tuple and len(shape) == 2, step)
-    _require(all(type(side) is int and side > 0 for side in shape), step)
-    _require(prod(shape) == n_columns == step.n_features_in_, step)
-    if type(step) is NormalizeSize:
-        _require(type(step.upright) is bool, step)
-        return step.side**2
-    if type(step) is GradientFeatures:
-        return step.directions * step.grid**2
+    if step.type not in FUNCTIONS:
+        msg = f"it has {step.type} in place of a transformer"
+        raise InvalidStepError(msg)
+    parameters = step.parameters
+    check_parameters(parameters)
+    _require(prod(parameters["image_shape"]) == n_columns, f"parameters of its {step.type}")
+    if step.type == "normalize_size":
+        return int(parameters["side"] ** 2)
+    if step.type == "gradient_features":
+        return int(parameters["directions"] * parameters["grid"] ** 2)
     return n_columns
 
 
-def _svc(svc: CoupledSVC, n_columns: int) -> Array:
-    k, n, vectors = len(svc.classes_), len(svc.support_), svc.support_vectors_
-    arrays = [
-        (svc.classes_, np.int64, (k,)),
-        (svc.support_, np.int32, (n,)),
-        (svc.n_support_, np.int32, (k,)),
-        (vectors, vectors.dtype, (n, n_columns)),
-        (svc.dual_coef_, np.float64, (k - 1, n)),
-        (svc.intercept_, np.float64, (k * (k - 1) // 2,)),
-    ]
-    _require(k >= 2 and all(_is_array(*array) for array in arrays), svc)
-    _require(vectors.dtype.name in SUPPORT_VECTOR_DTYPES and svc.n_features_in_ == n_columns, svc)
-    _require((svc.n_support_ >= 0).all() and svc.n_support_.sum(dtype=np.int64) == n, svc)
-    _require(svc.kernel in KERNELS and type(svc.kernel) is str, svc)
-    _require(type(svc.degree) is int and 0 <= svc.degree <= MAX_DEGREE, svc)
-    _require(all(type(value) in (int, float) for value in (svc.gamma_, svc.coef0)), svc)
-    _require((type(svc.shape_fit_), len(svc.shape_fit_)) == (tuple, 2), svc)
-    _require(all(type(side) is int for side in svc.shape_fit_), svc)
-    _require(_is_n_jobs(svc.n_jobs), svc)
-    return np.asarray(svc.classes_)
-
-
-def _is_n_jobs(value: object) -> bool:
-    return value is None or (type(value) is int and value != 0)
-
-
-def _is_array(array: Any, dtype: Any, shape: tuple[int, ...]) -> bool:
-    return (
-        type(array) is np.ndarray
-        and array.dtype == dtype
-        and array.shape == shape
-        and bool(np.isfinite(array).all())
+def _check_svc(fitted: Values, n_columns: int) -> None:
+    k, n = len(fitted["classes"]), len(fitted["support"])
+    n_pairs = k * (k - 1) // 2
+    shapes = {
+        "classes": (k,),
+        "support": (n,),
+        "n_support": (k,),
+        "support_vectors": (n, n_columns),
+        "dual_coef": (k - 1, n),
+        "intercept": (n_pairs,),
+        "n_iter": (n_pairs,),
+        "class_weight": (k,),
+    }
+    counts = fitted["n_support"]
+    _require(
+        k >= 2
+        and all(fitted[name].shape == shape for name, shape in shapes.items())
+        and (np.diff(fitted["classes"]) > 0).all()
+        and (counts >= 0).all()
+        and counts.sum(dtype=np.int64) == n > 0,
+        "attributes of its svc",
     )
-
-
-def _equal(first: Any, second: Any) -> bool:
-    return type(first) is type(second) is np.ndarray and bool(np.array_equal(first, second))
-
-
-_TRANSFORMERS = (Blur, Deskew, GradientFeatures, NormalizeContrast, NormalizeSize)
-
-# Each function takes a step and its number of input columns, and returns the step's classes.
-_CLASSIFIERS: Mapping[type, Callable[[Any, int], Array]] = {
-    Calibrated: _calibrated,
-    CoupledSVC: _svc,
-    Pipeline: _pipeline,
-    VirtualSupportVectors: _virtual,
-    VotingClassifier: _vote,
-}

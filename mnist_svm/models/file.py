@@ -1,10 +1,10 @@
 """Save a model to a file, and load it without trusting the file.
 
-A model file is a gzip-compressed joblib file of one dict: a format mark, a format version, the
-`ModelInfo` as plain types, and the fitted pipeline. joblib files are pickles, and a pickle can call
-any function of any installed module. So files are read by an unpickler that resolves an exact list
-of names and nothing else, accepts arrays of numbers only, and bounds what it allocates. The result
-is checked before it is used, so that a damaged model is found when it is loaded.
+A model file is a gzip-compressed joblib file of one dict of plain types and numpy arrays: a format
+mark, a format version, the `ModelInfo`, and the steps of the pipeline. joblib files are pickles,
+and a pickle can call any function of any installed module. So files are read by an unpickler that
+resolves the three names of an array and nothing else, and bounds what it allocates. The result is
+checked before it is used, so that a damaged model is found when it is loaded.
 """
 
 from __future__ import annotations
@@ -13,58 +13,39 @@ import gzip
 import math
 import os
 import pickle
-import warnings
 import zlib
-from dataclasses import dataclass
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, cast
 
-import joblib
 import numpy as np
-from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
-from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.pipeline import Pipeline
 
 from mnist_svm._io import atomic_write
+from mnist_svm._types import Array, Float64Array, Images, Labels
+from mnist_svm.constants import N_PIXELS
 from mnist_svm.exceptions import ModelFileError, sanitize
-from mnist_svm.models.check import find_pipeline_fault
+from mnist_svm.models.check import parse_model
 from mnist_svm.models.info import ModelInfo
 from mnist_svm.models.locate import find_model
+from mnist_svm.models.steps import Step, predict_proba
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FORMAT = "mnist-svm model"
-FORMAT_VERSION = 4
-
-# All names that a model file may contain: plain data, and the steps of our pipelines.
-ALLOWED_NAMES = frozenset(
-    {
-        ("joblib.numpy_pickle", "NumpyArrayWrapper"),
-        ("mnist_svm.features.transformers", "Blur"),
-        ("mnist_svm.features.transformers", "NormalizeContrast"),
-        ("mnist_svm.features.transformers", "Deskew"),
-        ("mnist_svm.features.distort", "Distortion"),
-        ("mnist_svm.features.transformers", "GradientFeatures"),
-        ("mnist_svm.features.transformers", "NormalizeSize"),
-        ("mnist_svm.svm.calibration", "Calibrated"),
-        ("mnist_svm.svm.coupled", "CoupledSVC"),
-        ("mnist_svm.svm.virtual", "VirtualSupportVectors"),
-        ("numpy", "dtype"),
-        ("numpy", "ndarray"),
-        ("numpy._core.multiarray", "scalar"),
-        ("sklearn.ensemble._voting", "VotingClassifier"),
-        ("sklearn.pipeline", "Pipeline"),
-        ("sklearn.preprocessing._label", "LabelEncoder"),
-        ("sklearn.utils._bunch", "Bunch"),
-    }
-)
+FORMAT_VERSION = 5
 
 # Maximum size of one array, and of the decompressed file.
 MAX_BYTES = 2 << 30
+
+# Bytes of an array that are read at a time.
+BYTES_PER_READ = 1 << 20
 
 # Maximum length of an error message's quotation from a file.
 MAX_QUOTE = 120
 
 OLDER_VERSION = "written by an older version of mnist-svm; train it again"
 
-# Errors that the unpickler, and the constructors it may call, raise for a damaged stream.
+# Errors that the unpickler, and the objects that it fills, raise for a damaged stream.
 _UNPICKLING_ERRORS = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -82,19 +63,66 @@ _UNPICKLING_ERRORS = (
 )
 
 
-@dataclass(frozen=True)
 class Model:
     """A fitted pipeline and how it was made.
 
-    Attributes
+    Parameters
     ----------
-    pipeline : sklearn.pipeline.Pipeline
-        Takes ``X`` of shape (n_images, 784), 0-255.
+    step : Step
+        The pipeline as plain data, which predicts without scikit-learn.
     info : ModelInfo
     """
 
-    pipeline: Pipeline
-    info: ModelInfo
+    def __init__(self, step: Step, info: ModelInfo) -> None:
+        self.step = step
+        self.info = info
+
+    @classmethod
+    def from_pipeline(cls, pipeline: Pipeline, info: ModelInfo) -> Self:
+        """Make a model of a fitted pipeline, which becomes its `pipeline`.
+
+        Raises
+        ------
+        FormatError
+            If a step is not fitted, or of a type that model files cannot hold.
+        """
+        from mnist_svm.models.estimators import to_step
+
+        model = cls(to_step(pipeline), info)
+        vars(model)["pipeline"] = pipeline
+        return model
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The fitted scikit-learn Pipeline; takes ``X`` of shape (n_images, 784), 0-255."""
+        from mnist_svm.models.estimators import to_estimator
+
+        return to_estimator(self.step)
+
+    @property
+    def classes(self) -> Labels:
+        """Labels that the model knows, ascending: int64 ndarray of shape (k,)."""
+        return self.step.classes
+
+    def predict_proba(self, images: Images) -> Float64Array:
+        """Compute the probability of each class, in this thread.
+
+        Parameters
+        ----------
+        images : uint8 ndarray of shape (n_images, 28, 28), 0-255
+
+        Returns
+        -------
+        float64 ndarray of shape (n_images, k), 0 to 1, each row adding up to 1
+        """
+        return predict_proba(self.step, images.reshape(len(images), N_PIXELS))
+
+    def prepare(self) -> None:
+        """Do the one-time work of the first prediction now."""
+        self.step.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"step": self.step, "info": self.info}
 
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
@@ -110,11 +138,13 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     OSError
         If the file cannot be written.
     """
+    import joblib
+
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "info": model.info.to_dict(),
-        "pipeline": model.pipeline,
+        "pipeline": model.step.to_dict(),
     }
     with (
         atomic_write(path) as file,
@@ -139,7 +169,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
     ------
     ModelFileError
         If the file does not exist, is not a model file, is damaged, was written by another format
-        version, or contains a name outside `ALLOWED_NAMES`.
+        version, or names anything but an array.
     OSError
         If the file cannot be opened or read.
     """
@@ -160,10 +190,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
 
 def _unpickle(packed: gzip.GzipFile) -> Any:
     try:
-        with warnings.catch_warnings():
-            # `find_pipeline_fault` checks the pipeline, whatever version wrote it.
-            warnings.simplefilter("ignore", InconsistentVersionWarning)
-            content = _ModelUnpickler(packed).load()
+        content = _ModelUnpickler(packed).load()
         # gzip compares the checksum only when it reaches the end.
         trailing = packed.read(1)
     except ModelFileError:
@@ -178,53 +205,86 @@ def _unpickle(packed: gzip.GzipFile) -> Any:
     return content
 
 
-class _ModelUnpickler(NumpyUnpickler):  # type: ignore[misc]
-    """Unpickler that resolves `ALLOWED_NAMES` only, and no nested pickles."""
+# The unpickler in C allocates whatever size a damaged file asks for.
+class _ModelUnpickler(pickle._Unpickler):  # noqa: SLF001
+    """Unpickler of plain types and of numeric arrays, in the form in which joblib writes them."""
 
-    def __init__(self, stream: gzip.GzipFile) -> None:
-        super().__init__("", cast(Any, _BoundedStream(stream)), ensure_native_byte_order=True)
+    dispatch = pickle._Unpickler.dispatch.copy()  # noqa: SLF001
+
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._stream = _BoundedStream(packed)
+        super().__init__(cast(Any, self._stream))
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED_NAMES:
-            if module.startswith("mnist_svm."):
-                raise ModelFileError(OLDER_VERSION)
-            quoted = sanitize(f"{module}.{name}", MAX_QUOTE)
-            msg = f"refused: the file names {quoted}, which no model needs; nothing was run"
-            raise ModelFileError(msg)
-        # joblib's and numpy's own versions would run a pickle within the pickle.
-        safe = {"NumpyArrayWrapper": _NumericArrayWrapper, "scalar": _numeric_scalar}
-        return safe.get(name) or super().find_class(module, name)
+        names = {
+            ("joblib.numpy_pickle", "NumpyArrayWrapper"): _ArrayHeader,
+            ("numpy", "dtype"): _StoredDtype,
+            ("numpy", "ndarray"): _NDARRAY,
+        }
+        if (module, name) in names:
+            return names[module, name]
+        if module.startswith("mnist_svm."):
+            raise ModelFileError(OLDER_VERSION)
+        quoted = sanitize(f"{module}.{name}", MAX_QUOTE)
+        msg = f"refused: the file names {quoted}, which no model needs; nothing was run"
+        raise ModelFileError(msg)
+
+    def load_build(self) -> None:
+        """Fill an object; replace the header of an array by the array, whose bytes follow."""
+        super().load_build()
+        if isinstance(self.stack[-1], _ArrayHeader):
+            self.stack[-1] = self.stack[-1].read(self._stream)
+
+    dispatch[pickle.BUILD[0]] = load_build
 
 
-class _NumericArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
-    """joblib's header of an array, whose bytes follow in the file; accepts numbers only."""
+# Stands for the class of arrays; subclasses are not needed.
+_NDARRAY = "numpy.ndarray"
 
-    def read(self, unpickler: NumpyUnpickler, *options: Any) -> Any:
-        valid = (
-            self.subclass is np.ndarray
-            and _is_numeric(self.dtype)
-            and type(self.shape) is tuple
-            and all(type(side) is int and side >= 0 for side in self.shape)
-        )
-        if not valid:
-            msg = "refused: the file contains an array of something other than numbers"
-            raise ModelFileError(msg)
-        if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
+
+class _StoredDtype:
+    """Type of numbers, from the arguments of ``numpy.dtype``."""
+
+    def __init__(self, code: str, *flags: bool) -> None:
+        self.dtype = np.dtype(code)
+        _require_numbers(self.dtype.kind in "biuf")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _ArrayHeader:
+    """joblib's header of an array, filled by the unpickler."""
+
+    subclass: object
+    shape: tuple[int, ...]
+    order: str
+    dtype: _StoredDtype
+    numpy_array_alignment_bytes: int | None = None
+
+    def read(self, stream: _BoundedStream) -> Array:
+        """Read the array that follows the header."""
+        _require_numbers(self.subclass == _NDARRAY and isinstance(self.dtype, _StoredDtype))
+        _require_numbers(all(type(side) is int and side >= 0 for side in self.shape))
+        dtype, size = self.dtype.dtype, math.prod(self.shape)
+        if size * dtype.itemsize > MAX_BYTES:
             msg = f"refused: its array of shape {self.shape} is over the limit, {MAX_BYTES:,} bytes"
             raise ModelFileError(msg)
-        return super().read(unpickler, *options)
+        if self.numpy_array_alignment_bytes is not None:
+            stream.read(stream.read(1)[0])
+        array = np.empty(size, dtype)
+        buffer = memoryview(array).cast("B") if size else memoryview(b"")
+        for start in range(0, len(buffer), BYTES_PER_READ):
+            part = buffer[start : start + BYTES_PER_READ]
+            part[:] = stream.read(len(part))
+        array = array.reshape(self.shape, order="F" if self.order == "F" else "C")
+        return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _numeric_scalar(dtype: Any, data: Any) -> Any:
-    """Build a numpy scalar from its bytes; replaces ``numpy._core.multiarray.scalar``."""
-    if not (_is_numeric(dtype) and type(data) is bytes and len(data) == dtype.itemsize):
-        msg = "refused: the file contains a scalar other than a number"
+def _require_numbers(valid: bool) -> None:
+    if not valid:
+        msg = "refused: the file contains an array of something other than numbers"
         raise ModelFileError(msg)
-    return np.frombuffer(data, dtype=dtype)[0]
-
-
-def _is_numeric(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 class _BoundedStream:
@@ -261,13 +321,9 @@ def _check_content(content: Any) -> Model:
     if format_version > FORMAT_VERSION:
         msg = "written by a newer version of mnist-svm; upgrade mnist-svm"
         raise ModelFileError(msg)
-    pipeline = fields.get("pipeline")
     try:
         info = ModelInfo.from_dict(fields.get("info"))
+        return Model(parse_model(fields.get("pipeline")), info)
     except ValueError as error:
         msg = f"damaged model file: {sanitize(str(error), MAX_QUOTE)}"
         raise ModelFileError(msg) from error
-    if fault := find_pipeline_fault(pipeline):
-        msg = f"damaged model file: {fault}"
-        raise ModelFileError(msg)
-    return Model(pipeline, info)

@@ -193,7 +193,9 @@ def train_augmented(
     seconds = time.perf_counter() - start
     pipeline = Pipeline([*transformers.steps, ("svm", classifier)])
     augmentation = AugmentationRecord(copies, len(samples), resumed)
-    return Model(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds, augmentation))
+    return Model.from_pipeline(
+        pipeline, describe_fit(pipeline, config, dataset, len(y), seconds, augmentation)
+    )
 
 
 def _fingerprint(

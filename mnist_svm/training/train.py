@@ -161,7 +161,7 @@ def fit_config(
     start = time.perf_counter()
     pipeline = config.pipeline(n_jobs, calibrate=calibrate).fit(X, y)
     seconds = time.perf_counter() - start
-    return Model(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds))
+    return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds))
 
 
 def describe_fit(

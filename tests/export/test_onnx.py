@@ -148,7 +148,7 @@ def fit_model(small_model):
 
     def fit(dataset, *steps):
         pipeline = Pipeline([(f"step{i}", step) for i, step in enumerate(steps)])
-        return Model(pipeline.fit(dataset.X[:500], dataset.labels[:500]), small_model.info)
+        return Model.from_pipeline(pipeline.fit(dataset.X[:500], dataset.labels[:500]), small_model.info)
 
     return fit
 

@@ -1,0 +1,170 @@
+"""Convert fitted scikit-learn estimators to the steps of a model, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import Bunch
+
+from mnist_svm.exceptions import FormatError
+from mnist_svm.features.base import ImageTransformer
+from mnist_svm.features.distort import Distortion
+from mnist_svm.features.transformers import (
+    Blur,
+    Deskew,
+    GradientFeatures,
+    NormalizeContrast,
+    NormalizeSize,
+)
+from mnist_svm.models.steps import Step
+from mnist_svm.svm.calibration import Calibrated
+from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.virtual import VirtualSupportVectors
+
+TRANSFORMERS: dict[str, type[ImageTransformer]] = {
+    "blur": Blur,
+    "deskew": Deskew,
+    "gradient_features": GradientFeatures,
+    "normalize_contrast": NormalizeContrast,
+    "normalize_size": NormalizeSize,
+}
+CLASSIFIERS: dict[str, type[Any]] = {
+    "average": VotingClassifier,
+    "calibrated": Calibrated,
+    "pipeline": Pipeline,
+    "svc": CoupledSVC,
+    "virtual": VirtualSupportVectors,
+}
+TYPES = {cls: name for name, cls in {**TRANSFORMERS, **CLASSIFIERS}.items()}
+
+# Fitted attributes of each type, without the underscore at the end.
+ATTRIBUTES = {
+    "average": ("classes",),
+    "calibrated": ("temperature", "n_held_out", "calibration_error"),
+    "svc": (
+        "classes",
+        "support",
+        "support_vectors",
+        "n_support",
+        "dual_coef",
+        "intercept",
+        "n_iter",
+        "class_weight",
+        "gamma",
+        "kkt_violation",
+        "fit_log",
+        "shape_fit",
+    ),
+    "virtual": ("n_virtual",),
+}
+
+# Parameters that are not part of a model.
+RUN_PARAMETERS = ("n_jobs", "verbose", "checkpoint")
+
+
+def to_step(estimator: Any, name: str = "") -> Step:
+    """Describe a fitted pipeline, classifier or transformer; the arrays are shared.
+
+    Raises
+    ------
+    FormatError
+        If an estimator is not fitted, or of a type that model files cannot hold.
+    """
+    kind = TYPES.get(type(estimator))
+    if kind is None:
+        msg = f"a model cannot contain {type(estimator).__name__}; use the steps of a recipe"
+        raise FormatError(msg)
+    try:
+        attributes = {key: getattr(estimator, f"{key}_") for key in ATTRIBUTES.get(kind, ())}
+        steps = tuple(to_step(part, key) for key, part in _fitted_parts(kind, estimator))
+        parameters = _parameters(kind, estimator)
+    except AttributeError as error:
+        msg = f"the {type(estimator).__name__} of the model is not fitted; call fit first"
+        raise FormatError(msg) from error
+    return Step(kind, name, parameters, _plain(attributes), steps)
+
+
+def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
+    if kind == "pipeline":
+        return [*estimator.steps]
+    if kind == "average":
+        names = [name for name, _ in estimator.estimators]
+        return [*zip(names, estimator.estimators_, strict=True)]
+    return [("", estimator.estimator_)] if kind in ("calibrated", "virtual") else []
+
+
+def _parameters(kind: str, estimator: Any) -> dict[str, Any]:
+    if kind not in TRANSFORMERS and kind not in ("svc", "virtual"):
+        return {}
+    parameters = estimator.get_params(deep=False)
+    for name in (*RUN_PARAMETERS, "estimator"):
+        parameters.pop(name, None)
+    if kind in TRANSFORMERS:
+        parameters["image_shape"] = estimator.image_shape_
+    elif not isinstance(parameters["random_state"], int | np.integer):
+        # A generator cannot be stored.
+        parameters["random_state"] = None
+    if kind == "virtual":
+        distort = parameters["distort"]
+        if type(distort) is not Distortion:
+            msg = f"a model cannot contain {type(distort).__name__}; distort by a Distortion"
+            raise FormatError(msg)
+        parameters["distort"] = distort.get_params()
+    return dict(_plain(parameters))
+
+
+def _plain(value: Any) -> Any:
+    """Replace NumPy's scalars by Python's in nested values."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def to_estimator(step: Step) -> Any:
+    """Build the fitted estimator of a step; the arrays are shared."""
+    if step.type in TRANSFORMERS:
+        transformer = TRANSFORMERS[step.type](**step.parameters, n_jobs=-1)
+        height, width = step.parameters["image_shape"]
+        transformer.image_shape_ = (height, width)
+        transformer.n_features_in_ = height * width
+        return transformer
+    if step.type == "svc":
+        svc = CoupledSVC(**step.parameters)
+        svc.n_features_in_ = step.attributes["support_vectors"].shape[1]
+        return _set_fitted(svc, step)
+    parts = [(part.name, to_estimator(part)) for part in step.steps]
+    if step.type == "pipeline":
+        return Pipeline(parts)
+    if step.type == "average":
+        return _to_voting(step, parts)
+    ((_, fitted),) = parts
+    if step.type == "calibrated":
+        meta: Any = Calibrated(clone(fitted))
+    else:
+        parameters = dict(step.parameters)
+        distort = Distortion(**parameters.pop("distort"))
+        meta = VirtualSupportVectors(clone(fitted), distort, **parameters)
+    meta.estimator_, meta.classes_ = fitted, fitted.classes_
+    meta.n_features_in_ = fitted.n_features_in_
+    return _set_fitted(meta, step)
+
+
+def _to_voting(step: Step, parts: list[tuple[str, Any]]) -> VotingClassifier:
+    voting = VotingClassifier([(name, clone(part)) for name, part in parts], voting="soft")
+    voting.estimators_ = [part for _, part in parts]
+    voting.named_estimators_ = Bunch(**dict(parts))
+    voting.le_ = LabelEncoder().fit(step.classes)
+    return _set_fitted(voting, step)
+
+
+def _set_fitted(estimator: Any, step: Step) -> Any:
+    for name, value in step.attributes.items():
+        setattr(estimator, f"{name}_", value)
+    return estimator

@@ -1,0 +1,134 @@
+"""Steps of a model as plain data, and the probabilities that they compute.
+
+A model is a tree of steps: functions on images, SVMs, and steps that combine others. Here they are
+evaluated on arrays, without scikit-learn; `mnist_svm.models.estimators` converts them from and to
+scikit-learn's estimators, which call the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mnist_svm._types import Array, Float64Array, Images, Labels
+from mnist_svm.features.blur import blur
+from mnist_svm.features.contrast import normalize_contrast
+from mnist_svm.features.deskew import deskew
+from mnist_svm.features.gradients import gradient_features
+from mnist_svm.features.size import normalize_size
+from mnist_svm.parallel.threads import threads
+from mnist_svm.svm.decisions import DecisionFunctions
+from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm.pairwise import class_confidences
+from mnist_svm.svm.temperature import apply_temperature
+
+# Functions of the transformers, by type. They take images of shape (n, height, width).
+FUNCTIONS: Mapping[str, Callable[..., Array]] = {
+    "blur": blur,
+    "deskew": deskew,
+    "gradient_features": gradient_features,
+    "normalize_contrast": normalize_contrast,
+    "normalize_size": normalize_size,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A fitted step of a model.
+
+    Attributes
+    ----------
+    type : a key of `FUNCTIONS`; "svc"; or a step that has other `steps`: "pipeline", "calibrated",
+        "virtual", or "average"
+    name : name in the pipeline or among the averaged classifiers; empty if it has none
+    parameters : parameters of the function or of the fit, as plain types
+    attributes : what was learned: plain types and arrays
+    steps : steps that this one consists of
+    """
+
+    type: str
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain types and arrays, for the model file."""
+        steps = [step.to_dict() for step in self.steps]
+        values = {"parameters": dict(self.parameters), "attributes": dict(self.attributes)}
+        return {"type": self.type, "name": self.name, **values, "steps": steps}
+
+    @property
+    def classes(self) -> Labels:
+        """Labels of a classifier, ascending: int64 ndarray of shape (k,)."""
+        classes: Labels | None = self.attributes.get("classes")
+        return self.steps[-1].classes if classes is None else classes
+
+    @cached_property
+    def decision_functions(self) -> DecisionFunctions:
+        """Kernel expansions of an SVM, which take the memory of its support vectors as floats."""
+        parameters, fitted = self.parameters, self.attributes
+        kernel = Kernel(
+            parameters["kernel"], fitted["gamma"], parameters["degree"], float(parameters["coef0"])
+        )
+        return DecisionFunctions.from_fitted(
+            kernel,
+            fitted["support_vectors"],
+            fitted["n_support"],
+            fitted["dual_coef"],
+            fitted["shape_fit"][0],
+        )
+
+    def prepare(self) -> None:
+        """Compute `decision_functions` of all SVMs now."""
+        if self.type == "svc":
+            _ = self.decision_functions
+        for step in self.steps:
+            step.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: x for key, x in vars(self).items() if key != "decision_functions"}
+
+
+def transform(step: Step, X: Array) -> Array:
+    """Apply a transformer to rows of pixels, of shape (n, height * width)."""
+    parameters = dict(step.parameters)
+    images = X.reshape(len(X), *parameters.pop("image_shape"))
+    return FUNCTIONS[step.type](images, **parameters).reshape(len(X), -1)
+
+
+def predict_proba(step: Step, X: Array) -> Float64Array:
+    """Compute the probabilities of a classifier for rows of features.
+
+    Parameters
+    ----------
+    step : Step
+    X : ndarray of shape (n, n_features)
+
+    Returns
+    -------
+    float64 ndarray of shape (n, k), 0 to 1, each row adding up to 1
+    """
+    if step.type == "svc":
+        return _svc_confidences(step, X)
+    if step.type == "average":
+        return np.asarray(np.mean([predict_proba(view, X) for view in step.steps], axis=0))
+    *transformers, classifier = step.steps
+    for transformer in transformers:
+        X = transform(transformer, X)
+    probabilities = predict_proba(classifier, X)
+    if step.type == "calibrated":
+        return apply_temperature(probabilities, step.attributes["temperature"])
+    return probabilities
+
+
+def _svc_confidences(svc: Step, X: Images) -> Float64Array:
+    with threads(1) as workers:
+        values = svc.decision_functions.values(X, workers) + svc.attributes["intercept"]
+    k = len(svc.classes)
+    # With two classes, positive values are for the second.
+    return class_confidences(-values if k == 2 else values, k)
