@@ -1,12 +1,11 @@
-"""Growing arrays, and validation of arrays of any type as images and labels."""
+"""Growing arrays, and validation of whole numbers of any type."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_svm._types import Array, Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
+from mnist_svm._types import Array, Labels
 from mnist_svm.exceptions import FormatError, sanitize
 
 # Rows to check at once, to bound the memory for wide element types.
@@ -55,53 +54,24 @@ class GrowableArray:
         self._rows.resize((n_rows, *self._rows.shape[1:]), refcheck=False)
 
 
-def to_images(array: Array, source: str, *, first: int = 1) -> Images:
-    """Validate and convert images of any numeric type.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_images, 28, 28), (n_images, 28, 28, 1) or (n_images, 784)
-        Whole numbers, 0-255.
-    source : str
-        File and array, as error messages name them.
-    first : int, default=1
-        Number of the first image in error messages.
-
-    Returns
-    -------
-    uint8 ndarray of shape (n_images, 28, 28), 0-255
-
-    Raises
-    ------
-    FormatError
-        If the shape is different, a value is not valid, or there are no images.
-    """
-    if array.shape[1:] not in {IMAGE_SHAPE, (*IMAGE_SHAPE, 1), (N_PIXELS,)} or not len(array):
-        msg = f"{source}: expected images of shape (n, 28, 28) or (n, 784), found {array.shape}"
-        raise FormatError(msg)
-    return _to_integers(array, source, np.uint8, WHITE, first).reshape(-1, *IMAGE_SHAPE)
-
-
 def to_labels(array: Array, source: str, n_images: int, *, first: int = 1) -> Labels:
     """Validate labels, whole numbers of any type and shape (n_images,) or (n_images, 1).
 
-    `source` and `first` are as in `to_images`. Raises FormatError if the shape is different or a
-    value is not valid.
+    `source` names the file and array in error messages, and `first` is the number of the first
+    label there. Raises FormatError if the shape is different or a value is not valid.
     """
     if array.shape not in {(n_images,), (n_images, 1)}:
         msg = (
             f"{source}: expected {n_images:,} labels, one for each image, found shape {array.shape}"
         )
         raise FormatError(msg)
-    return _to_integers(array, source, np.int64, MAX_LABEL, first).reshape(n_images)
+    return to_integers(array, source, np.int64, MAX_LABEL, first).reshape(n_images)
 
 
-def _to_integers(
+def to_integers(
     array: Array, source: str, dtype: npt.DTypeLike, maximum: int, first: int
 ) -> Array:
     """Convert the type; raise FormatError unless all values are whole and 0 to `maximum`."""
-    if array.dtype == dtype and array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
     if array.dtype.kind not in "buif":
         msg = f"{source}: expected numbers, found {sanitize(str(array.dtype), MAX_QUOTE)}"
         raise FormatError(msg)

@@ -397,7 +397,7 @@ BAD_ARRAYS = {
     "no images": ({"x_train": np.zeros((0, 28, 28))}, r"found \(0, 28, 28\)"),
     "one image": ({"images": np.zeros((28, 28))}, r"images: expected images of shape"),
     "fractions": ({"x_train": np.full((5, 28, 28), 1.5)}, r"image 1: .* found 1.5"),
-    "negative fractions": ({"x_train": np.full((5, 784), -0.5)}, r"image 1: .* found -128"),
+    "negative fractions": ({"x_train": np.full((5, 784), -0.5)}, r"image 1: .* found -0.5"),
     "too bright": ({"x_train": np.arange(3 * 784).reshape(3, 784)}, "image 1: .* found 256"),
     "not numbers": ({"x_train": np.full((5, 784), np.nan)}, "image 1: .* found nan"),
     "words": ({"x_train": np.full((5, 784), "0")}, "expected numbers, found <U1"),

@@ -18,11 +18,12 @@ from numpy.lib import format as npy
 
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Array
-from mnist_svm.constants import WHITE
-from mnist_svm.datasets.arrays import MAX_QUOTE, to_images, to_labels
+from mnist_svm.constants import IMAGE_SHAPE
+from mnist_svm.datasets.arrays import MAX_QUOTE, to_labels
 from mnist_svm.datasets.formats.idx import MAX_BYTES
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, sanitize
+from mnist_svm.pictures.images import shape_error, to_mnist_images
 
 # Names of the arrays of images and labels, in lower case; the first pair is used to write.
 ARRAY_NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -84,17 +85,17 @@ def read_npz(
 ) -> LabelledImages:
     """Read one part of an archive from the arrays of these names; labels may be missing.
 
-    Images are whole numbers, 0-255, or fractions, 0-1. Raises FormatError if the archive is
-    damaged, or the arrays are not images and their labels.
+    Raises FormatError if the archive is damaged, or the arrays are not images, as
+    `to_mnist_images` accepts them, and their labels.
     """
     name = os.fspath(path)
     with _open(path) as archive:
         members = _list_arrays(archive)
         values = _read_array(archive, members[images_name], name)
-        # The comparison is false for nan, which `to_images` then reports.
-        if values.dtype.kind == "f" and values.size and values.max() <= 1:
-            values = np.rint(values * WHITE)
-        images = to_images(values, f"{name}: {images_name}")
+        source = f"{name}: {images_name}"
+        if values.ndim < 2 or values.shape == IMAGE_SHAPE or not len(values):
+            raise shape_error(source, values.shape)
+        images = to_mnist_images(values, source=source)
         labels = None
         if labels_name in members:
             values = _read_array(archive, members[labels_name], name)

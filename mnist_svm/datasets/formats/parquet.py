@@ -17,12 +17,12 @@ import numpy as np
 
 from mnist_svm._optional import require_extra
 from mnist_svm._types import Array, Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
 from mnist_svm.datasets.arrays import (
     MAX_QUOTE,
     ROWS_PER_BLOCK,
     GrowableArray,
-    to_images,
+    to_integers,
     to_labels,
 )
 from mnist_svm.datasets.formats.csv import LABEL_NAMES
@@ -96,7 +96,8 @@ def _read_blocks(source: Any, name: str) -> Iterator[tuple[Images, Labels | None
             images = _decode_pictures(batch.column(pictures[0]), name, first)
         else:
             values = [_to_numbers(batch.column(column), name, column) for column in pixels]
-            images = to_images(np.column_stack(values), name, first=first)
+            # Fractions of 0 to 1 could be told from others by the whole file only.
+            images = to_integers(np.column_stack(values), name, np.uint8, WHITE, first)
         labels = None
         if label:
             numbers = _to_numbers(batch.column(label[0]), name, label[0])
