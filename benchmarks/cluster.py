@@ -140,7 +140,7 @@ def _table(X: np.ndarray, y: np.ndarray, points: int, images: int) -> tuple[list
     pictures = np.resize(load_dataset("mnist", split="test").images, (images, 28, 28))
     jobs: dict[str, Callable[[], Any]] = {
         "fit": lambda: _bits(_svc().fit(X[:points], y[:points])),
-        "predict": lambda: recognizer.classify(pictures).confidences.tobytes(),
+        "predict": lambda: recognizer.classify(pictures).probabilities.tobytes(),
     }
     local = {name: _timed(job) for name, job in jobs.items()}
     rows = [_row("threads of one process", local, local, {})]

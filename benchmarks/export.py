@@ -93,7 +93,7 @@ def load_recognizer(path: Path) -> Classifier:
 
     def classify(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         readings = recognizer.classify(images)
-        return readings.labels, readings.confidences
+        return readings.labels, readings.probabilities
 
     return classify
 

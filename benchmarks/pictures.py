@@ -212,10 +212,7 @@ def _page_table(recognizer: Recognizer, digits: Dataset, seed: int) -> Iterator[
 
 def _read_numbers(recognizer: Recognizer, file: bytes) -> list[str]:
     """The numbers of a page from top to bottom, digits only."""
-    try:
-        rows = recognizer.read_page(decode(io.BytesIO(file)).grey)
-    except PictureError:
-        return []
+    rows = recognizer.read_page(file).rows
     return ["".join(str(digit.label) for digit in row) for row in rows]
 
 

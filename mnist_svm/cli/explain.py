@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -11,10 +11,10 @@ from mnist_svm._io import atomic_write, require_writable
 from mnist_svm.cli.exit_codes import echo_stderr
 from mnist_svm.cli.options import json_option, model_option
 from mnist_svm.cli.recognizer import load_recognizer
+from mnist_svm.exceptions import PictureError
 
 if TYPE_CHECKING:
     from mnist_svm._types import Images
-    from mnist_svm.pictures.decode import Picture
 
 
 @click.command("explain")
@@ -51,44 +51,38 @@ def explain_command(
       mnist-svm explain images_test/4.png --against 9 -o why-not-9.png
       mnist-svm explain images_test/3.png --json | jq .support_vectors
     """
+    from mnist_svm.drawing.explanation_page import TILE
     from mnist_svm.recognition.explain import draw_explanation, explain
+    from mnist_svm.recognition.recognizer import prepare_reading
 
     if out is None and not as_json:
         out = "explain.png"
     if out:
         require_writable(out)
-    picture, normalized = _load(image)
+    try:
+        reading = prepare_reading(image, thumbnail=TILE)
+    except PictureError as error:
+        msg = f"{image}: {error}"
+        raise PictureError(msg) from error
     recognizer = load_recognizer(model)
     try:
-        explanation = explain(recognizer, normalized, rival=against)
+        explanation = explain(recognizer, reading.image, rival=against)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--against") from error
     if as_json:
-        click.echo(json.dumps({"file": image, **explanation.to_dict()}))
+        readings = recognizer.classify(reading.image)
+        reading = reading.with_probabilities(readings.classes, readings.probabilities[0])
+        click.echo(json.dumps({**reading.to_dict(), **explanation.to_dict()}))
     else:
         first, second = explanation.predicted, explanation.rival
         confidences = f"{first.confidence:.3f}\t{second.label}:{second.confidence:.3f}"
         click.echo(f"{click.format_filename(image)}\t{first.label}\t{confidences}")
         click.echo(f"{first.label} against {second.label}: {explanation.to_text()}")
     if out:
-        copy = picture.grey if picture.thumbnail is None else picture.thumbnail
-        height, width = picture.grey.shape
-        page = draw_explanation(explanation, copy, size=(width, height))
+        height, width = reading.size
+        page = draw_explanation(
+            explanation, cast("Images", reading.thumbnail), size=(width, height)
+        )
         with atomic_write(out) as file:
             page.save(file, format="PNG")
         echo_stderr(f"Drew {out}")
-
-
-def _load(path: str) -> tuple[Picture, Images]:
-    """Return a picture with a thumbnail, and its image in MNIST form."""
-    from mnist_svm.drawing.explanation_page import TILE
-    from mnist_svm.exceptions import PictureError
-    from mnist_svm.pictures.files import load_picture
-    from mnist_svm.pictures.normalize import normalize
-
-    try:
-        picture = load_picture(path, thumbnail=TILE)
-        return picture, normalize(picture.grey)
-    except PictureError as error:
-        msg = f"{path}: {error}"
-        raise PictureError(msg) from error

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # Names of labels that are not digits.
 Names = Mapping[int, str]
 
+# Longer side in pixels of the copy of a picture that --show draws.
+THUMBNAIL_SIDE = 112
+
 # Pictures drawn by --show: about 25 megapixels, which every viewer opens.
 MAX_TILES = 500
 
@@ -127,17 +130,17 @@ def predict_command(
     count = 0
     with use_cluster(dask), progress_counter("Reading", "pictures", visible=visible) as report:
         if data is None:
-            readings = recognizer.read(images, top=top, thumbnails=show is not None)
+            readings = recognizer.read(images, thumbnail=THUMBNAIL_SIDE if show else None)
         else:
-            readings = _read_dataset(recognizer, data, split or "test", data_dir, top, report)
+            readings = _read_dataset(recognizer, data, split or "test", data_dir, report)
         for count, reading in enumerate(readings, start=1):
             report_problem(ctx, reading)
             if submission is not None:
                 labels.append(reading.label)
             if as_json:
-                results.append(_json_object(reading, reject_below, names))
+                results.append(reading.to_dict(top=top, reject_below=reject_below, names=names))
             if prints_lines and reading.error is None:
-                click.echo(_line(reading, reject_below, names))
+                click.echo(_line(reading, top, reject_below, names))
             if show and count <= MAX_TILES:
                 tiles.append(_tile(reading, reject_below, names))
             report(count, 0)
@@ -175,7 +178,6 @@ def _read_dataset(
     data: str,
     split: Split,
     data_dir: str,
-    top: int,
     report: Callable[[int, int], None],
 ) -> Iterator[DigitReading]:
     """Yield readings of the images of a data set, named NAME:1, NAME:2, ..."""
@@ -185,8 +187,8 @@ def _read_dataset(
     images = load_images(data, split=split, data_dir=data_dir, progress=report)
     readings = recognizer.classify(images, progress=report)
     for index, image in enumerate(images):
-        name = f"{data}:{index + 1}"
-        yield DigitReading(name, top=tuple(readings.top(index, top)), image=image)
+        reading = DigitReading(f"{data}:{index + 1}", image)
+        yield reading.with_probabilities(readings.classes, readings.probabilities[index])
 
 
 def _label_text(reading: DigitReading, reject_below: float, names: Names) -> str:
@@ -195,33 +197,17 @@ def _label_text(reading: DigitReading, reject_below: float, names: Names) -> str
     return names.get(reading.label, str(reading.label))
 
 
-def _line(reading: DigitReading, reject_below: float, names: Names) -> str:
+def _line(reading: DigitReading, top: int, reject_below: float, names: Names) -> str:
     columns = [
         click.format_filename(reading.file),
         _label_text(reading, reject_below, names),
         f"{reading.confidence:.3f}",
     ]
     # With --top, a rejected label is listed like the others.
-    rejected = reading.confidence < reject_below
-    guesses = reading.top if rejected and len(reading.top) > 1 else reading.top[1:]
+    first = 0 if reading.confidence < reject_below and top > 1 else 1
+    guesses = reading.top(top)[first:]
     columns += [f"{names.get(label, str(label))}:{p:.3f}" for label, p in guesses]
     return "\t".join(columns)
-
-
-def _json_object(reading: DigitReading, reject_below: float, names: Names) -> dict[str, Any]:
-    if reading.error is not None:
-        return {"file": reading.file, "error": reading.error}
-    rejected = reading.confidence < reject_below
-    result: dict[str, Any] = {"file": reading.file}
-    if reading.note is not None:
-        result["note"] = reading.note
-    result["digit"] = None if rejected else reading.label
-    if not rejected and reading.label in names:
-        result["name"] = names[reading.label]
-    result["confidence"] = round(reading.confidence, 6)
-    result["rejected"] = rejected
-    result["top"] = [{"digit": label, "confidence": round(p, 6)} for label, p in reading.top]
-    return result
 
 
 def _tile(reading: DigitReading, reject_below: float, names: Names) -> Tile:

@@ -72,11 +72,11 @@ def read_command(
     # Lines printed on a terminal show the progress by themselves.
     visible = as_json or not is_terminal(sys.stdout)
     with progress_counter("Reading", "pictures", visible=visible) as report:
-        pages = recognizer.read_pages(images, thumbnail=ANNOTATED_SIDE if annotate else None)
+        pages = recognizer.read_page(images, thumbnail=ANNOTATED_SIDE if annotate else None)
         for count, page in enumerate(pages, start=1):
             report_problem(ctx, page)
             if as_json:
-                results.append(_json_object(page, reject_below))
+                results.append(page.to_dict(reject_below=reject_below))
             else:
                 _print(page, several, reject_below)
             if annotate:
@@ -92,29 +92,6 @@ def _print(page: PageReading, several: bool, reject_below: float) -> None:
     prefix = f"{click.format_filename(page.file)}\t" if several else ""
     for row in page.rows:
         click.echo(prefix + row_text(row, reject_below=reject_below))
-
-
-def _json_object(page: PageReading, reject_below: float) -> dict[str, Any]:
-    from mnist_svm.recognition.results import row_text
-
-    if page.error is not None:
-        return {"file": page.file, "error": page.error}
-    note = {} if page.note is None else {"note": page.note}
-    rows = []
-    for row in page.rows:
-        digits = []
-        for digit in row:
-            rejected = digit.confidence < reject_below
-            digits.append(
-                {
-                    "digit": None if rejected else digit.label,
-                    "confidence": round(digit.confidence, 6),
-                    "rejected": rejected,
-                    "box": digit.box.to_dict(),
-                }
-            )
-        rows.append({"number": row_text(row, reject_below=reject_below), "digits": digits})
-    return {"file": page.file, **note, "rows": rows}
 
 
 def _annotate(path: str, page: PageReading, reject_below: float) -> None:

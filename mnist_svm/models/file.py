@@ -15,6 +15,7 @@ import os
 import pickle
 import zlib
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -25,7 +26,7 @@ from mnist_svm.constants import N_PIXELS
 from mnist_svm.exceptions import ModelFileError, sanitize
 from mnist_svm.models.check import parse_model
 from mnist_svm.models.info import ModelInfo
-from mnist_svm.models.locate import find_model
+from mnist_svm.models.locate import SHIPPED
 from mnist_svm.models.steps import Step, predict_proba
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
     Parameters
     ----------
     path : str or os.PathLike, optional
-        Default as in `mnist_svm.models.locate.find_model`.
+        By default the model shipped with the package.
 
     Returns
     -------
@@ -173,7 +174,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
     OSError
         If the file cannot be opened or read.
     """
-    path = find_model(path)
+    path = SHIPPED if path is None else Path(path)
     if not path.exists():
         msg = f"{path}: no such model file; make one with: mnist-svm train -o {path}"
         raise ModelFileError(msg)

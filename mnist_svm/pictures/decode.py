@@ -1,4 +1,4 @@
-"""Decode picture files from untrusted sources to arrays of grey levels."""
+"""Decode pictures from untrusted sources to arrays of grey levels."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import ctypes
 import functools
 import io
 import logging
+import os
 import struct
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 
-from mnist_svm._types import GreyImage, Images
+from mnist_svm._types import Array, GreyImage, Images
 from mnist_svm.exceptions import PictureError, TooLargeError, error_text
 from mnist_svm.pictures.colour import to_grey
 from mnist_svm.pictures.formats import MAX_BYTES, detect_format
-from mnist_svm.pictures.modes import make_thumbnail, to_grey_or_rgb
+from mnist_svm.pictures.modes import from_array, make_thumbnail, to_grey_or_rgb
 
 # More pixels than any phone's camera has; as RGB, they take 256 MB. Decompression bombs have more.
 MAX_PIXELS = 64_000_000
@@ -77,9 +80,29 @@ class Picture:
     note: str | None = None
     thumbnail: Images | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.grey.shape
+        return height, width
+
+
+# Sources of a picture.
+Source = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image.Image
+    | Array
+    | Picture
+)
+
 
 def decode(
-    file: BinaryIO, *, thumbnail: int | None = None, max_pixels: int = MAX_PIXELS
+    source: Source, *, thumbnail: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Picture:
     """Decode a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM, PGM or PBM picture to grey levels.
 
@@ -88,33 +111,96 @@ def decode(
     more contrast: see `mnist_svm.pictures.colour`. Transparent parts become white, or black if only
     that makes visible what is drawn.
 
-    Grey levels of more than 8 bits are scaled to 0-255 so that the contrast is kept. Black is 0 and
-    white is the highest value of the least number of bits, 8 or more, that holds all levels: those
-    up to 4,095 are taken for 12 bits. If all are below 2, as in most floating-point files, white is
-    1. If some are negative, the lowest is black and the highest is white.
+    Grey levels other than of 8 bits are scaled to 0-255 so that the contrast is kept. Black is 0
+    and white is the highest value of the least number of bits, 8 or more, that holds all levels:
+    those up to 4,095 are taken for 12 bits. If all are below 2, as in most floating-point files,
+    white is 1. If some are negative, the lowest is black and the highest is white.
 
     Parameters
     ----------
-    file : binary file object
-        Read to its end.
+    source : str, os.PathLike, bytes-like, binary file object, PIL.Image.Image or ndarray
+        A path, ``-`` for standard input; the content of a file; an open file, read to its end; an
+        image, of which the current frame is taken; or an array of numbers of shape (height, width)
+        or (height, width, n_channels): 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. A `Picture` is
+        returned as it is.
     thumbnail : int, optional
         Longer side in pixels of a copy in the picture's own colours. By default, no copy is made.
     max_pixels : int, default=64,000,000
         Limit for the number of pixels, checked before decoding.
 
+    Returns
+    -------
+    Picture
+
     Raises
     ------
     PictureError
-        If the file has another format or is damaged, or if the picture is too large or too narrow.
-    OSError
-        If reading fails.
+        If the source cannot be read, is of another kind or format, or is damaged, or if the picture
+        is too large or too narrow.
     """
-    data = file.read(MAX_BYTES + 1)
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, Image.Image):
+        kind = source.format or "Pillow image"
+        return _decode(contextlib.nullcontext(source), kind, thumbnail, max_pixels)
+    if isinstance(source, np.ndarray):
+        return _decode(_open_array(source, max_pixels), "array", thumbnail, max_pixels)
+    data = _read(source)
     kind = detect_format(data)
+    return _decode(_open(data, kind), kind, thumbnail, max_pixels)
+
+
+def source_name(source: object) -> str:
+    """Return a name for messages: the path, the name of a file or image, or its kind."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    name = getattr(source, "filename" if isinstance(source, Image.Image) else "name", None)
+    if name and isinstance(name, (str, os.PathLike)):
+        return os.fsdecode(name)
+    if isinstance(source, np.ndarray):
+        return "<array>"
+    return "<image>" if isinstance(source, Image.Image) else f"<{type(source).__name__}>"
+
+
+def _read(source: Any) -> bytes:
+    """Return the content of a file, given as a path, bytes or open file."""
+    is_content = isinstance(source, (bytes, bytearray, memoryview))
+    is_path = isinstance(source, (str, os.PathLike))
+    if not is_content and not is_path and not hasattr(source, "read"):
+        found = type(source).__name__
+        expected = "a path, bytes, an open binary file, a Pillow image or a numpy array"
+        msg = f"not a picture but {found}, expected {expected}"
+        raise PictureError(msg)
+    try:
+        if is_content:
+            return bytes(source)
+        if source == "-":
+            source = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        elif is_path:
+            with Path(os.fsdecode(source)).open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        data = source.read(MAX_BYTES + 1)
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error_text(error)
+        raise PictureError(reason) from error
+    if not isinstance(data, bytes):
+        msg = "file opened as text, expected a binary file: open it with mode 'rb'"
+        raise PictureError(msg)
+    return data
+
+
+def _decode(
+    opened: contextlib.AbstractContextManager[Image.Image],
+    kind: str,
+    thumbnail: int | None,
+    max_pixels: int,
+) -> Picture:
     try:
         # Pillow's warnings are about damage that does not matter here.
-        with warnings.catch_warnings(action="ignore"), _open(data, kind) as image:
-            _require_size(image, max_pixels)
+        with warnings.catch_warnings(action="ignore"), opened as image:
+            _require_size(*image.size, max_pixels)
             image.load()
             to_upright = _UPRIGHT.get(_orientation(image), np.asarray)
             converted = to_grey_or_rgb(image)
@@ -152,6 +238,21 @@ def _open(data: bytes, kind: str) -> Iterator[Image.Image]:
         yield image
 
 
+@contextlib.contextmanager
+def _open_array(array: Array, max_pixels: int) -> Iterator[Image.Image]:
+    if array.dtype.kind not in "buif":
+        msg = f"array of {array.dtype}, expected integers, floats or booleans"
+        raise PictureError(msg)
+    if array.ndim != 2 and not (array.ndim == 3 and 1 <= array.shape[2] <= 4):
+        msg = (
+            f"array of shape {array.shape}, expected (height, width) or (height, width, n_channels)"
+            " with 1 to 4 channels"
+        )
+        raise PictureError(msg)
+    _require_size(array.shape[1], array.shape[0], max_pixels)
+    yield from_array(array)
+
+
 @functools.cache
 def _silence_libtiff() -> None:
     """Keep libtiff from printing errors on stderr; Pillow raises its own."""
@@ -160,8 +261,7 @@ def _silence_libtiff() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _require_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
+def _require_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         msg = f"{width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all"
         raise TooLargeError(msg)

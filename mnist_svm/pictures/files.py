@@ -1,70 +1,78 @@
-"""Decode pictures by path: files, folders of files, and standard input."""
+"""Decode pictures of all kinds of sources, and folders of pictures, one at a time."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mnist_svm.exceptions import PictureError
-from mnist_svm.pictures.decode import Picture, decode
+from mnist_svm.pictures.decode import Picture, decode, source_name
 from mnist_svm.pictures.formats import SUFFIXES
+
+# Greatest last dimension of a three-dimensional array that is one picture: more channels than any
+# picture has, so that five are an error, and fewer pixels than any picture is wide.
+MAX_CHANNELS = 7
+
+
+def is_single(source: object) -> bool:
+    """Whether a source is one picture; a folder, or an iterable of sources, is several."""
+    if isinstance(source, np.ndarray):
+        return source.ndim < 3 or (source.ndim == 3 and source.shape[2] <= MAX_CHANNELS)
+    if isinstance(source, (str, os.PathLike)):
+        return not _is_folder(source)
+    is_content = isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read")
+    return is_content or not isinstance(source, Iterable)
 
 
 def load_pictures(
-    paths: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
+    source: Any, *, thumbnail: int | None = None
 ) -> Iterator[tuple[str, Picture | PictureError]]:
     """Decode pictures one at a time, so that only one is in memory.
 
     Parameters
     ----------
-    paths : iterable of str or os.PathLike
-        ``-`` is standard input. A folder stands for the pictures in it, sorted by name.
+    source : source of a picture, or iterable of these
+        See `mnist_svm.pictures.decode.decode`. A folder stands for the pictures in it, sorted by
+        name; an array of shape (n, height, width) for n pictures.
     thumbnail : int, optional
         Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
 
     Yields
     ------
     tuple of str and Picture or PictureError
-        The path of each picture, and the decoded picture or the reason why it was not decoded.
+        The name of each source, and the decoded picture or the reason why it was not decoded.
     """
-    for path in (os.fspath(path) for path in paths):
-        files = [path]
-        if path != "-" and Path(path).is_dir():
-            files = [
-                str(file)
-                for file in sorted(Path(path).iterdir())
-                if file.suffix.lower() in SUFFIXES
-            ]
-            if not files:
-                yield path, PictureError("no pictures in this folder")
-        for file in files:
+    if isinstance(source, (str, os.PathLike)) or is_single(source):
+        source = [source]
+    for item in source:
+        try:
+            pictures = _list_folder(item) if _is_folder(item) else [item]
+        except PictureError as error:
+            yield source_name(item), error
+            continue
+        for picture in pictures:
             try:
-                yield file, load_picture(file, thumbnail=thumbnail)
+                yield source_name(picture), decode(picture, thumbnail=thumbnail)
             except PictureError as error:
-                yield file, error
+                yield source_name(picture), error
 
 
-def load_picture(path: str, *, thumbnail: int | None = None) -> Picture:
-    """Decode a picture file.
+def _is_folder(source: object) -> bool:
+    # `Path.is_dir` raises if a name is too long.
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)  # noqa: PTH112
 
-    Parameters
-    ----------
-    path : str
-        ``-`` is standard input.
-    thumbnail : int, optional
-        Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
 
-    Raises
-    ------
-    PictureError
-        If the file cannot be opened, read or decoded.
-    """
+def _list_folder(folder: str | os.PathLike[str]) -> list[str]:
     try:
-        if path == "-":
-            return decode(sys.stdin.buffer, thumbnail=thumbnail)
-        with Path(path).open("rb") as file:
-            return decode(file, thumbnail=thumbnail)
+        files = sorted(Path(os.fsdecode(folder)).iterdir())
     except OSError as error:
         raise PictureError(error.strerror or str(error)) from error
+    pictures = [str(file) for file in files if file.suffix.lower() in SUFFIXES]
+    if not pictures:
+        msg = "no pictures in this folder"
+        raise PictureError(msg)
+    return pictures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-from mnist_svm._types import Array, GreyImage, Images
+from mnist_svm._types import Array, Images
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.colour import to_grey
 
@@ -37,6 +37,15 @@ def to_grey_or_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def from_array(array: Array) -> Image.Image:
+    """Convert an array of shape (height, width) or (height, width, 1 to 4) to L, LA, RGB or RGBA.
+
+    Raises PictureError if numbers are not finite.
+    """
+    levels = array if array.dtype == np.uint8 else _to_8_bits(array)
+    return Image.fromarray(levels[:, :, 0] if levels.shape[2:] == (1,) else levels)
+
+
 def make_thumbnail(image: Image.Image, side: int) -> Images:
     """Make a copy of shape (height, width, 3) whose longer side has at most `side` pixels."""
     scale = min(side / max(image.size), 1)
@@ -66,9 +75,9 @@ def _compose(background: str, image: Image.Image) -> Image.Image:
     return composed
 
 
-def _to_8_bits(values: Array) -> GreyImage:
+def _to_8_bits(values: Array) -> Images:
     lowest, highest = float(values.min()), float(values.max())
-    if not np.isfinite(lowest) or not np.isfinite(highest):
+    if not np.isfinite(highest - lowest):
         msg = "grey levels are not finite (NaN or infinity), expected numbers"
         raise PictureError(msg)
     if lowest < 0:
@@ -78,7 +87,7 @@ def _to_8_bits(values: Array) -> GreyImage:
     else:
         black, white = 0.0, 2.0 ** max(8, int(highest).bit_length()) - 1
     grey = np.empty(values.shape, dtype=np.uint8)
-    rows = max(1, PIXELS_PER_BLOCK // values.shape[1])
+    rows = max(1, PIXELS_PER_BLOCK // values[0].size)
     for start in range(0, len(values), rows):
         block = values[start : start + rows].astype(np.float64)
         scaled = (block - black) * (255 / ((white - black) or 1))

@@ -18,6 +18,7 @@ from mnist_svm.drawing.explanation_page import (
 from mnist_svm.features.base import infer_image_shape
 from mnist_svm.features.inverse import reconstruct_images
 from mnist_svm.features.transformers import GradientFeatures
+from mnist_svm.pictures.images import to_mnist_images
 from mnist_svm.recognition.results import ClassEvidence, Explanation, SupportVector
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.evidence import OneVsRest, PairDecision, pair_decision
@@ -35,7 +36,7 @@ N_STRONGEST = 5
 OCCLUSION_RADIUS = 1.5
 
 
-def explain(recognizer: Recognizer, image: Images, *, rival: int | None = None) -> Explanation:
+def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> Explanation:
     """Explain the prediction for an image.
 
     Each pair of classes has a decision function, a sum over support vectors. The terms of the one
@@ -54,8 +55,8 @@ def explain(recognizer: Recognizer, image: Images, *, rival: int | None = None) 
     Parameters
     ----------
     recognizer : Recognizer
-    image : uint8 ndarray of shape (28, 28), 0-255
-        Bright ink on a dark background.
+    image : array-like of shape (28, 28)
+        Bright ink on a dark background, as for `Recognizer.classify`; see `DigitReading.image`.
     rival : int, optional
         Label to compare the prediction with, in the heat map too; by default the runner-up.
 
@@ -65,6 +66,8 @@ def explain(recognizer: Recognizer, image: Images, *, rival: int | None = None) 
 
     Raises
     ------
+    FormatError
+        If the image is not in MNIST form.
     ValueError
         If the model does not know ``rival``, or predicts it.
 
@@ -73,7 +76,8 @@ def explain(recognizer: Recognizer, image: Images, *, rival: int | None = None) 
     M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, for
     occlusion maps.
     """
-    readings = recognizer.classify(image[None])
+    image = to_mnist_images(image, source="image", check_polarity=True)[0]
+    readings = recognizer.classify(image)
     (predicted, _), (runner_up, _) = readings.top(0, 2)
     labels = readings.classes.tolist()
     compared = [label for label in labels if label != predicted]
@@ -95,12 +99,12 @@ def explain(recognizer: Recognizer, image: Images, *, rival: int | None = None) 
     view = views[best]
     versus = OneVsRest(tuple(pair_decision(view.svc, first, index[label]) for label in compared))
     heat_map = _gradient_map if view.uses_pixels else _occlusion_map
-    confidences = readings.confidences[0].tolist()
+    probabilities = readings.probabilities[0].tolist()
     return Explanation(
         image=image,
         svm_input=_to_images(view.transformers, view.features)[0],
-        predicted=_class_evidence(view, predicted, confidences[first], sign=1),
-        rival=_class_evidence(view, runner_up, confidences[second], sign=-1),
+        predicted=_class_evidence(view, predicted, probabilities[first], sign=1),
+        rival=_class_evidence(view, runner_up, probabilities[second], sign=-1),
         decision_value=view.decision_value,
         intercept=view.decision.intercept,
         heat_map=heat_map(versus, view, x).reshape(image.shape),

@@ -8,34 +8,30 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice, starmap
 from math import inf
-from typing import Self
+from typing import Any, Self, overload
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
-from mnist_svm._types import Float64Array, Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
+from mnist_svm._types import Array, Float64Array, Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
 from mnist_svm.parallel.threads import delayed, threads
 from mnist_svm.parallel.workers import workers_for
-from mnist_svm.pictures.decode import Picture
-from mnist_svm.pictures.files import load_pictures
+from mnist_svm.pictures.decode import MAX_PIXELS, Picture, Source, decode, source_name
+from mnist_svm.pictures.files import is_single, load_pictures
+from mnist_svm.pictures.images import Range, to_mnist_images
 from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.pages import PageReader
-from mnist_svm.recognition.results import DigitReading, PageReading, Readings, Row
+from mnist_svm.recognition.results import DigitReading, PageReading, Readings
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
-from mnist_svm.svm.fitted import fitted_svcs
 
 # Images per task: each task first prepares all support vectors, so it should not be small.
 IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
 
 # Pictures that `Recognizer.read` classifies together, and holds in memory.
 PICTURES_PER_BLOCK = 500
-
-# Longer side of a thumbnail in pixels.
-THUMBNAIL_SIDE = 112
 
 # Called with (n_done, n_total).
 Progress = Callable[[int, int], None]
@@ -54,8 +50,8 @@ class Recognizer:
     Examples
     --------
     >>> recognizer = Recognizer.load()
-    >>> [reading.label for reading in recognizer.read(["images_test/7.png"])]
-    [7]
+    >>> recognizer.read("images_test/7.png").label
+    7
     """
 
     def __init__(self, model: Model, *, n_jobs: int | None = -1) -> None:
@@ -69,7 +65,7 @@ class Recognizer:
         Parameters
         ----------
         path : str or os.PathLike, optional
-            By default the file that `mnist_svm.models.locate.find_model` chooses.
+            By default the model shipped with the package.
         n_jobs : int or None, default=-1
             Number of threads, as in joblib.
 
@@ -80,7 +76,7 @@ class Recognizer:
         Raises
         ------
         ModelFileError
-            If the file is not a model file, is damaged, or names a class that is not allowed.
+            If the file does not exist, is not a model file, or is damaged.
         OSError
             If the file cannot be opened or read.
         """
@@ -89,8 +85,7 @@ class Recognizer:
     @property
     def classes(self) -> Labels:
         """Labels that the model knows, sorted: int64 ndarray of shape (k,)."""
-        classes: Labels = self.model.pipeline.classes_
-        return classes
+        return self.model.classes
 
     @property
     def class_names(self) -> dict[int, str]:
@@ -99,7 +94,11 @@ class Recognizer:
         return dict(zip(self.classes.tolist(), names, strict=False))
 
     def classify(
-        self, images: Images, *, progress: Progress = lambda n_done, n_total: None
+        self,
+        images: Any,
+        *,
+        range: Range | None = None,  # noqa: A002 - the name in JSON too
+        progress: Progress = lambda n_done, n_total: None,
     ) -> Readings:
         """Classify images in MNIST form.
 
@@ -108,113 +107,117 @@ class Recognizer:
 
         Parameters
         ----------
-        images : uint8 ndarray of shape (n_images, 28, 28), 0-255
-            Bright ink on a dark background.
+        images : array-like of shape (n, 28, 28), (n, 28, 28, 1), (n, 1, 28, 28) or (n, 784)
+            Bright ink on a dark background; or one image, without the first axis. For pictures of
+            other sizes or polarity, see `read`.
+        range : {"0-255", "0-1", "0-65535"}, optional
+            What black and white are. By default "0-1" if the maximum is at most 1, and "0-255" if
+            it is 2 to 255.
         progress : callable, optional
             Called with (n_done, n_total).
 
         Returns
         -------
         Readings
+
+        Raises
+        ------
+        FormatError
+            If shape or type is different, the range is ambiguous or exceeded, or most images have
+            dark ink on a bright background.
         """
-        n, pipeline = len(images), self.model.pipeline
-        X = images.reshape(n, N_PIXELS)
-        confidences = np.empty((n, len(self.classes)))
+        return self._classify(to_mnist_images(images, range=range, check_polarity=True), progress)
+
+    def _classify(
+        self, images: Images, progress: Progress = lambda n_done, n_total: None
+    ) -> Readings:
+        n = len(images)
+        probabilities = np.empty((n, len(self.classes)))
         blocks = [slice(start, start + IMAGES_PER_BLOCK) for start in range(0, n, IMAGES_PER_BLOCK)]
         # Sending a single block to a cluster takes longer than classifying it.
         with (workers_for if len(blocks) > 1 else threads)(self.n_jobs) as workers:
-            workers.share(pipeline)
-            results = workers(delayed(_predict_proba)(pipeline, X[block]) for block in blocks)
-            for block, result in zip(blocks, results, strict=True):
-                confidences[block] = result
+            workers.share(self.model)
+            tasks = (delayed(_predict_proba)(self.model, images[block]) for block in blocks)
+            for block, result in zip(blocks, workers(tasks), strict=True):
+                probabilities[block] = result
                 progress(min(block.stop, n), n)
-        return Readings(self.classes, self.classes[confidences.argmax(axis=1)], confidences)
+        return Readings(self.classes, probabilities)
 
+    @overload
+    def read(self, source: Array, *, thumbnail: int | None = None) -> Any: ...
+    @overload
+    def read(  # type: ignore[overload-overlap]
+        self, source: Source, *, thumbnail: int | None = None
+    ) -> DigitReading: ...
+    @overload
     def read(
-        self,
-        pictures: Iterable[str | os.PathLike[str]],
-        *,
-        top: int = 1,
-        thumbnails: bool = False,
-    ) -> Iterator[DigitReading]:
+        self, source: Iterable[Source], *, thumbnail: int | None = None
+    ) -> Iterator[DigitReading]: ...
+    def read(self, source: Any, *, thumbnail: int | None = None) -> Any:
         """Read pictures of one digit each, of any common format, size and polarity.
 
         Parameters
         ----------
-        pictures : iterable of str or os.PathLike
-            ``-`` is standard input; a folder stands for the pictures in it, sorted by name.
-        top : int, default=1
-            Number of most probable labels to report.
-        thumbnails : bool, default=False
-            Whether to keep a copy of each picture, at most `THUMBNAIL_SIDE` pixels a side.
+        source : source of a picture, or iterable of these
+            A path, bytes, an open binary file, a Pillow image, or an array of shape (height, width)
+            or (height, width, n_channels); see `mnist_svm.pictures.decode.decode`. The path ``-``
+            is standard input; a folder stands for the pictures in it, sorted by name; an array of
+            shape (n, height, width) for n pictures.
+        thumbnail : int, optional
+            Longer side in pixels of a copy to keep of each picture; by default none is kept.
 
-        Yields
-        ------
-        DigitReading
-            One per picture, in order; ``error`` is set if the picture could not be read.
+        Returns
+        -------
+        DigitReading, or iterator of DigitReading
+            One for a single source; for a folder or an iterable an iterator, which yields one per
+            picture, in order, and classifies `PICTURES_PER_BLOCK` together. ``error`` is set if a
+            picture could not be read.
         """
-        loaded = load_pictures(pictures, thumbnail=THUMBNAIL_SIDE if thumbnails else None)
-        readings = starmap(_normalized, loaded)
-        while block := list(islice(readings, PICTURES_PER_BLOCK)):
-            yield from self._classify_block(block, top)
+        readings = self._read(load_pictures(source, thumbnail=thumbnail))
+        return next(readings) if is_single(source) else readings
 
-    def read_page(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
-        """Read all digits of a decoded picture.
+    @overload
+    def read_page(
+        self, source: Array, *, deadline: float = inf, thumbnail: int | None = None
+    ) -> Any: ...
+    @overload
+    def read_page(  # type: ignore[overload-overlap]
+        self, source: Source, *, deadline: float = inf, thumbnail: int | None = None
+    ) -> PageReading: ...
+    @overload
+    def read_page(
+        self,
+        source: Iterable[Source],
+        *,
+        deadline: float = inf,
+        thumbnail: int | None = None,
+    ) -> Iterator[PageReading]: ...
+    def read_page(self, source: Any, *, deadline: float = inf, thumbnail: int | None = None) -> Any:
+        """Read pictures with any number of digits, row by row.
 
         Parameters
         ----------
-        grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-            See `mnist_svm.pictures.decode.decode`.
+        source, thumbnail : as in `read`
         deadline : float, optional
             Value of `time.monotonic` at which to give up; noise may take a minute.
 
         Returns
         -------
-        tuple of tuples of Digit
-            Rows from top to bottom, digits from left to right.
-
-        Raises
-        ------
-        PictureError
-            If the picture is blank, shows nothing that could be a digit, or is not read in time.
+        PageReading, or iterator of PageReading
+            One for a single source; for a folder or an iterable an iterator, which yields one per
+            picture, in order. ``error`` is set if a picture could not be read: because it cannot be
+            decoded, is blank, shows nothing that could be a digit, or is not read in time.
         """
-        return self._page_reader.read(grey, deadline=deadline)
-
-    def read_pages(
-        self, pictures: Iterable[str | os.PathLike[str]], *, thumbnail: int | None = None
-    ) -> Iterator[PageReading]:
-        """Read pictures with any number of digits, row by row.
-
-        Parameters
-        ----------
-        pictures : iterable of str or os.PathLike
-            ``-`` is standard input; a folder stands for the pictures in it, sorted by name.
-        thumbnail : int, optional
-            Longer side in pixels of a copy to keep of each picture; by default none is kept.
-
-        Yields
-        ------
-        PageReading
-            One per picture, in order; ``error`` is set if the picture could not be read.
-        """
-        for file, picture in load_pictures(pictures, thumbnail=thumbnail):
-            if isinstance(picture, PictureError):
-                yield PageReading(file, error=str(picture))
-                continue
-            height, width = picture.grey.shape
-            page = PageReading(
-                file, note=picture.note, thumbnail=picture.thumbnail, size=(height, width)
-            )
-            try:
-                yield replace(page, rows=self.read_page(picture.grey))
-            except PictureError as error:
-                yield replace(page, error=str(error))
+        pages = (
+            self._read_page(file, picture, deadline)
+            for file, picture in load_pictures(source, thumbnail=thumbnail)
+        )
+        return next(pages) if is_single(source) else pages
 
     def prepare(self) -> Self:
         """Do the one-time work of the first prediction now.
 
-        Worthwhile before many small predictions; see
-        `mnist_svm.svm.classifier.KernelSVC.prepare`.
+        Worthwhile before many small predictions; see `mnist_svm.models.file.Model.prepare`.
 
         Returns
         -------
@@ -222,8 +225,7 @@ class Recognizer:
             This object.
         """
         for model in (self.model, self._touching_model):
-            for svc in fitted_svcs(model.pipeline):
-                svc.prepare()
+            model.prepare()
         return self
 
     @cached_property
@@ -233,35 +235,89 @@ class Recognizer:
 
     @cached_property
     def _page_reader(self) -> PageReader:
-        touching = self._touching_model.pipeline
+        touching = self._touching_model
         return PageReader(
             self.classes,
-            lambda images: self.classify(images).confidences,
-            lambda images: np.asarray(touching.predict_proba(images.reshape(-1, N_PIXELS))[:, 0]),
+            lambda images: self._classify(images).probabilities,
+            lambda images: touching.predict_proba(images)[:, 0],
         )
 
-    def _classify_block(self, block: list[DigitReading], top: int) -> Iterator[DigitReading]:
-        images = [reading.image for reading in block if reading.image is not None]
-        readings = self.classify(np.array(images, np.uint8).reshape(-1, *IMAGE_SHAPE))
-        index = 0
-        for reading in block:
-            if reading.image is None:
-                yield reading
-            else:
-                yield replace(reading, top=tuple(readings.top(index, top)))
-                index += 1
+    def _read(
+        self, pictures: Iterator[tuple[str, Picture | PictureError]]
+    ) -> Iterator[DigitReading]:
+        readings = starmap(_prepare, pictures)
+        while block := list(islice(readings, PICTURES_PER_BLOCK)):
+            images = [reading.image for reading in block if reading.image is not None]
+            results = self._classify(np.array(images, np.uint8).reshape(-1, *IMAGE_SHAPE))
+            probabilities = iter(results.probabilities)
+            for reading in block:
+                if reading.image is None:
+                    yield reading
+                else:
+                    yield reading.with_probabilities(results.classes, next(probabilities))
+
+    def _read_page(
+        self, file: str, picture: Picture | PictureError, deadline: float
+    ) -> PageReading:
+        if isinstance(picture, PictureError):
+            return PageReading(file, error=str(picture))
+        page = PageReading(file, note=picture.note, thumbnail=picture.thumbnail, size=picture.size)
+        try:
+            return replace(page, rows=self._page_reader.read(picture.grey, deadline=deadline))
+        except PictureError as error:
+            return replace(page, error=str(error))
 
 
-def _predict_proba(pipeline: Pipeline, X: Images) -> Float64Array:
-    return np.asarray(pipeline.predict_proba(X))
+def _predict_proba(model: Model, images: Images) -> Float64Array:
+    return model.predict_proba(images)
 
 
-def _normalized(file: str, picture: Picture | PictureError) -> DigitReading:
+def prepare_reading(
+    source: Source,
+    *,
+    file: str | None = None,
+    thumbnail: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> DigitReading:
+    """Decode and normalize a picture of one digit, without classifying it.
+
+    Parameters
+    ----------
+    source, thumbnail, max_pixels : as in `mnist_svm.pictures.decode.decode`
+    file : str, optional
+        Name of the picture in the reading; by default that of the source.
+
+    Returns
+    -------
+    DigitReading
+        To be completed by `DigitReading.with_probabilities`.
+
+    Raises
+    ------
+    PictureError
+        If the picture cannot be decoded, is too large (TooLargeError), or is blank.
+    """
+    picture = decode(source, thumbnail=thumbnail, max_pixels=max_pixels)
+    return DigitReading(
+        source_name(source) if file is None else file,
+        normalize(picture.grey),
+        picture.note,
+        thumbnail=picture.thumbnail,
+        size=picture.size,
+    )
+
+
+def _prepare(file: str, picture: Picture | PictureError) -> DigitReading:
     """Return a reading with the image in MNIST form, or with the reason why there is none."""
     if isinstance(picture, PictureError):
         return DigitReading(file, error=str(picture))
-    reading = DigitReading(file, note=picture.note, thumbnail=picture.thumbnail)
     try:
-        return replace(reading, image=normalize(picture.grey))
+        return prepare_reading(picture, file=file)
     except PictureError as error:
-        return replace(reading, error=str(error))
+        return DigitReading(
+            file,
+            note=picture.note,
+            error=str(error),
+            thumbnail=picture.thumbnail,
+            size=picture.size,
+        )

@@ -2,93 +2,171 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mnist_svm._types import Float64Array, Images, Labels
-from mnist_svm.pictures.strokes import Box
+from mnist_svm.exceptions import PictureError
+from mnist_svm.pictures.boxes import Box
 
 # A gap wider than this many digit heights separates two numbers of a row.
 WIDE_GAP = 1.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Readings:
     """Predictions for n images.
 
     Attributes
     ----------
     classes : int64 ndarray of shape (k,), labels that the model knows, sorted.
-    labels : int64 ndarray of shape (n,), predicted labels, as from the pipeline's ``predict``.
-    confidences : float64 ndarray of shape (n, k), 0 to 1
+    probabilities : float64 ndarray of shape (n, k), 0 to 1
         Probability of each class; rows sum to 1. Calibrated unless the model was trained without
         calibration.
     """
 
     classes: Labels
-    labels: Labels
-    confidences: Float64Array
+    probabilities: Float64Array
+
+    @property
+    def labels(self) -> Labels:
+        """Most probable labels: int64 ndarray of shape (n,)."""
+        return np.asarray(self.classes[self.probabilities.argmax(axis=1)])
 
     @property
     def confidence(self) -> Float64Array:
-        """Probability of the predicted label: float64 ndarray of shape (n,), 0 to 1."""
-        return np.asarray(self.confidences.max(axis=1))
+        """Probability of each label: float64 ndarray of shape (n,), 0 to 1."""
+        return np.asarray(self.probabilities.max(axis=1))
 
     def top(self, index: int, k: int = 1) -> list[tuple[int, float]]:
-        """Return the k most probable labels of one image.
-
-        Parameters
-        ----------
-        index : int
-            Index of the image.
-        k : int, default=1
-            Number of labels.
-
-        Returns
-        -------
-        list of (label, probability), most probable first
-        """
-        confidences = self.confidences[index]
-        order = np.argsort(-confidences, kind="stable")[:k]
-        return [(int(self.classes[c]), float(confidences[c])) for c in order]
+        """Return the k most probable labels of one image with their probabilities, best first."""
+        return _rank(self.classes, self.probabilities[index], k)
 
 
-@dataclass(frozen=True)
+def _rank(classes: Labels, probabilities: Float64Array, k: int) -> list[tuple[int, float]]:
+    order = np.argsort(-probabilities, kind="stable")[:k]
+    return list(zip(classes[order].tolist(), probabilities[order].tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
 class DigitReading:
     """Result for a picture of one digit.
 
+    If the picture could not be read, ``error`` says why, and the properties raise that error.
+
     Attributes
     ----------
-    file : path of the picture, as passed by the caller.
-    error : reason why the picture could not be read, on one line, or None.
-    top : the most probable labels with their probabilities, best first; empty after an error.
+    file : path of the picture as passed by the caller, or a name such as "<array>".
     image : uint8 ndarray of shape (28, 28), 0-255, the classified image; None after an error.
     note : part of the file that was read, such as "the first of 3 pages"; None for all of it.
+    error : reason why the picture could not be read, on one line, or None.
     thumbnail : uint8 ndarray of shape (height, width, 3), 0-255, or None
         The picture, upright and reduced; None unless requested, or if it could not be decoded.
+    size : height and width of the picture in pixels; zeros if it could not be decoded.
     """
 
-    file: str
-    error: str | None = None
-    top: tuple[tuple[int, float], ...] = ()
+    file: str = ""
     image: Images | None = None
     note: str | None = None
+    error: str | None = None
     thumbnail: Images | None = None
+    size: tuple[int, int] = (0, 0)
+    _prediction: tuple[Labels, Float64Array] | None = field(default=None, repr=False)
+
+    def with_probabilities(self, classes: Labels, probabilities: Float64Array) -> DigitReading:
+        """Return a copy of a prepared reading with the result of its classification."""
+        # `dataclasses.replace` would take twice as long.
+        return DigitReading(
+            self.file,
+            self.image,
+            self.note,
+            self.error,
+            self.thumbnail,
+            self.size,
+            (classes, probabilities),
+        )
+
+    @property
+    def classes(self) -> Labels:
+        """Labels that the model knows, sorted: int64 ndarray of shape (k,)."""
+        return self._predicted()[0]
+
+    @property
+    def probabilities(self) -> Float64Array:
+        """Probability of each class: float64 ndarray of shape (k,), 0 to 1; they sum to 1."""
+        return self._predicted()[1]
 
     @property
     def label(self) -> int:
-        """Predicted label; needs a reading without an error."""
-        return self.top[0][0]
+        """Most probable label."""
+        classes, probabilities = self._predicted()
+        return int(classes[probabilities.argmax()])
 
     @property
     def confidence(self) -> float:
-        """Probability of the predicted label, 0 to 1; needs a reading without an error."""
-        return self.top[0][1]
+        """Probability of the label, 0 to 1."""
+        return float(self.probabilities.max())
+
+    def top(self, k: int = 1) -> list[tuple[int, float]]:
+        """Return the k most probable labels with their probabilities, best first."""
+        return _rank(*self._predicted(), k)
+
+    def to_dict(
+        self,
+        *,
+        top: int = 1,
+        reject_below: float = 0.0,
+        names: Mapping[int, str] = MappingProxyType({}),
+        image: bool = False,
+    ) -> dict[str, Any]:
+        """Return the reading as JSON types, as the command line and the server print it.
+
+        Parameters
+        ----------
+        top : int, default=1
+            Number of most probable labels to list.
+        reject_below : float, default=0.0
+            With a lower confidence, ``label`` is None and ``rejected`` true.
+        names : mapping of int to str, optional
+            Names of labels that are not digits; see `Recognizer.class_names`.
+        image : bool, default=False
+            Whether to include the classified image.
+
+        Returns
+        -------
+        dict
+            ``file``; ``note``, if a part of the file was read; ``error``, or else ``label``,
+            ``name`` if it has one, ``confidence``, ``rejected``, ``top``, ``probabilities`` and,
+            if requested, ``image``.
+        """
+        result = _heading(self)
+        if self.error is None:
+            ((label, confidence),) = self.top()
+            rejected = confidence < reject_below
+            result["label"] = None if rejected else label
+            if not rejected and label in names:
+                result["name"] = names[label]
+            result |= {
+                "confidence": confidence,
+                "rejected": rejected,
+                "top": [{"label": label, "confidence": p} for label, p in self.top(top)],
+                "probabilities": self.probabilities.tolist(),
+            }
+            if image and self.image is not None:
+                result["image"] = self.image.tolist()
+        return result
+
+    def _predicted(self) -> tuple[Labels, Float64Array]:
+        if self._prediction is None:
+            raise _reading_error(self)
+        return self._prediction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Digit:
     """Digit on a page.
 
@@ -111,27 +189,95 @@ class Digit:
         """Return the label, or a question mark if the confidence is below the threshold."""
         return str(self.label) if self.confidence >= reject_below else "?"
 
+    def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
+        """Return the digit as JSON types, with the keys of `DigitReading.to_dict` and ``box``."""
+        rejected = self.confidence < reject_below
+        result = {
+            "label": None if rejected else self.label,
+            "confidence": self.confidence,
+            "rejected": rejected,
+            "box": self.box.to_dict(),
+            "probabilities": self.probabilities.tolist(),
+        }
+        return {**result, "image": self.image.tolist()} if image else result
+
 
 Row = tuple[Digit, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PageReading:
     """Result for a picture with any number of digits.
 
+    If the picture could not be read, ``error`` says why, and the properties raise that error.
+
     Attributes
     ----------
-    file, error, note, thumbnail : as in `DigitReading`.
+    file, note, error, thumbnail, size : as in `DigitReading`.
     rows : rows from top to bottom, each the digits from left to right; empty after an error.
-    size : height and width of the picture in pixels.
     """
 
-    file: str
-    error: str | None = None
+    file: str = ""
     rows: tuple[Row, ...] = ()
     note: str | None = None
+    error: str | None = None
     thumbnail: Images | None = None
     size: tuple[int, int] = (0, 0)
+
+    @property
+    def text(self) -> str:
+        """The digits, one line per row, with a space at each wide gap."""
+        return self._text(0.0)
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """All digits, row by row."""
+        if self.error is not None:
+            raise _reading_error(self)
+        return tuple(digit for row in self.rows for digit in row)
+
+    def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
+        """Return the page as JSON types, as the command line and the server print it.
+
+        Parameters
+        ----------
+        reject_below, image : as in `DigitReading.to_dict`.
+
+        Returns
+        -------
+        dict
+            ``file``; ``note``, if a part of the file was read; ``error``, or else ``width`` and
+            ``height`` in pixels, ``text`` and ``rows``: of each, its ``text`` and ``digits``, with
+            the keys of `Digit.to_dict`.
+        """
+        if self.error is not None:
+            return _heading(self)
+        height, width = self.size
+        rows = [
+            {
+                "text": row_text(row, reject_below=reject_below),
+                "digits": [digit.to_dict(reject_below=reject_below, image=image) for digit in row],
+            }
+            for row in self.rows
+        ]
+        text = self._text(reject_below)
+        return {**_heading(self), "width": width, "height": height, "text": text, "rows": rows}
+
+    def _text(self, reject_below: float) -> str:
+        if self.error is not None:
+            raise _reading_error(self)
+        return "\n".join(row_text(row, reject_below=reject_below) for row in self.rows)
+
+
+def _heading(reading: DigitReading | PageReading) -> dict[str, Any]:
+    optional = {"note": reading.note, "error": reading.error}
+    present = {key: value for key, value in optional.items() if value is not None}
+    return {"file": reading.file or None, **present}
+
+
+def _reading_error(reading: DigitReading | PageReading) -> PictureError:
+    error = reading.error or "prepared, but not classified yet"
+    return PictureError(f"{reading.file}: {error}" if reading.file else error)
 
 
 def row_text(row: Row, *, reject_below: float = 0.0) -> str:
@@ -198,7 +344,7 @@ class ClassEvidence:
             {"label": self.label, "index": vector.index, "contribution": vector.contribution}
             for vector in self.strongest
         ]
-        evidence = {"digit": self.label, "n": self.n_support, "contribution": self.total}
+        evidence = {"label": self.label, "n": self.n_support, "contribution": self.total}
         return {**evidence, "strongest": strongest}
 
 
@@ -236,9 +382,9 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Return everything except images as JSON types."""
         return {
-            "digit": self.predicted.label,
-            "confidence": round(self.predicted.confidence, 6),
-            "rival": {"digit": self.rival.label, "confidence": round(self.rival.confidence, 6)},
+            "label": self.predicted.label,
+            "confidence": self.predicted.confidence,
+            "rival": {"label": self.rival.label, "confidence": self.rival.confidence},
             "svm": self.svm_number,
             "n_svms": self.n_svms,
             "decision": {"value": self.decision_value, "intercept": self.intercept},

@@ -90,10 +90,10 @@ def test_predict_prints_json(run, small_model_file):
     result = run("predict", *DIGITS, "--model", small_model_file, "--json", "--top", 3)
     answers = json.loads(result.stdout)
     assert [answer["file"] for answer in answers] == [str(path) for path in DIGITS]
-    assert [answer["digit"] for answer in answers] == list(range(10))
+    assert [answer["label"] for answer in answers] == list(range(10))
     for answer in answers:
         assert len(answer["top"]) == 3
-        assert answer["top"][0] == {"digit": answer["digit"], "confidence": answer["confidence"]}
+        assert answer["top"][0] == {"label": answer["label"], "confidence": answer["confidence"]}
 
 
 def test_predict_prints_the_best_digits(run, small_model_file):
@@ -143,9 +143,9 @@ def test_rejected_digits_are_null_in_json(run, small_model_file):
     assert result.exit_code == 0
     for digit, (of, answer) in enumerate(zip(sure, json.loads(result.stdout), strict=True)):
         assert answer["rejected"] == (of < limit)
-        assert answer["digit"] == (None if of < limit else digit)
+        assert answer["label"] == (None if of < limit else digit)
         assert answer["confidence"] == of
-        assert answer["top"] == [{"digit": digit, "confidence": of}]
+        assert answer["top"] == [{"label": digit, "confidence": of}]
 
 
 @pytest.mark.parametrize("limit", [0, 0.0])
@@ -173,7 +173,7 @@ def test_of_several_pages_the_first_is_read_and_said(run, small_model_file, tmp_
     assert result.exit_code == 0
     assert result.stderr.splitlines()[1:] == [f"{pages}: the first of 3 pages is read"]
     first, second = json.loads(result.stdout)
-    assert (first["digit"], first["note"]) == (4, "the first of 3 pages")
+    assert (first["label"], first["note"]) == (4, "the first of 3 pages")
     assert "note" not in second
 
 
@@ -236,7 +236,7 @@ def test_a_bad_picture_is_an_object_with_its_error_in_json(run, small_model_file
     first, second = json.loads(result.stdout)
     assert set(first) == {"file", "error"}
     assert first["file"] == str(bad)
-    assert second["digit"] == 3
+    assert second["label"] == 3
 
 
 @pytest.mark.parametrize("command", ["predict", "eval", "info"])

@@ -14,7 +14,6 @@ from mnist_svm.drawing import tiles
 from mnist_svm.drawing.canvas import FRAME
 from mnist_svm.drawing.text import shorten_text, wrap_text
 from mnist_svm.drawing.tiles import HEIGHT, SIDE, WIDTH, Tile, draw_tiles
-from mnist_svm.recognition.recognizer import THUMBNAIL_SIDE
 from tests.support.paths import DIGITS
 
 
@@ -22,7 +21,7 @@ from tests.support.paths import DIGITS
 def readings(small_model):
     """Readings of pictures, with thumbnails."""
     recognizer = Recognizer(small_model)
-    return lambda *pictures: list(recognizer.read(pictures, thumbnails=True))
+    return lambda *pictures: list(recognizer.read(pictures, thumbnail=SIDE))
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ def digit_picture():
 
 
 def test_thumbnails_are_kept_on_request(small_model, readings):
-    (reading,) = Recognizer(small_model).read([DIGITS[3]])
+    reading = Recognizer(small_model).read(DIGITS[3])
     assert reading.thumbnail is None
     (reading,) = readings(DIGITS[3])
     expected = np.asarray(Image.open(DIGITS[3]).convert("RGB"))
@@ -169,7 +168,7 @@ def test_a_thumbnail_keeps_the_proportions_and_is_limited_in_size(readings, tmp_
     Image.new("RGB", size, (200, 30, 40)).save(picture)
     (reading,) = readings(picture)
     height, width, _ = reading.thumbnail.shape
-    scale = min(THUMBNAIL_SIDE / max(size), 1)
+    scale = min(SIDE / max(size), 1)
     assert width == pytest.approx(max(scale * size[0], 1), abs=0.5)
     assert height == pytest.approx(max(scale * size[1], 1), abs=0.5)
     assert (reading.thumbnail == (200, 30, 40)).all()

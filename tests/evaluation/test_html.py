@@ -169,7 +169,7 @@ def test_every_misread_image_is_shown_with_its_probabilities(
         assert card["alt"] == f"Test image {index}: {true[index]}, read as {read}"
         assert card["guesses"][0] == [str(read), f"{confidence:.3f}"]
         listed = {guess[0]: guess[-1] for guess in card["guesses"]}
-        assert listed[str(true[index])] == f"{readings.confidences[index, true[index]]:.3f}"
+        assert listed[str(true[index])] == f"{readings.probabilities[index, true[index]]:.3f}"
         png = base64.b64decode(card["src"].removeprefix("data:image/png;base64,"))
         pixels = np.asarray(Image.open(io.BytesIO(png)))
         np.testing.assert_array_equal(pixels, 255 - evaluation_run.dataset.images[index])

@@ -48,7 +48,7 @@ def compare(model: Model, images: np.ndarray) -> tuple[int, np.ndarray]:
     expected = Recognizer(model).classify(images)
     labels, probabilities = run_onnx(to_onnx(model), images)
     assert (labels.dtype, probabilities.dtype) == (np.int64, np.float32)
-    differences = np.abs(probabilities - expected.confidences).max(axis=1)
+    differences = np.abs(probabilities - expected.probabilities).max(axis=1)
     return np.count_nonzero(labels != expected.labels), differences
 
 
@@ -180,7 +180,7 @@ def test_another_runtime_predicts_the_same(gradient, test_set):
     labels, probabilities = runtime.run(None, {"images": images})
     expected = Recognizer(gradient).classify(images)
     np.testing.assert_array_equal(labels, expected.labels)
-    np.testing.assert_allclose(probabilities, expected.confidences, atol=1e-4)
+    np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-4)
 
 
 def test_steps_may_come_in_any_order(fit_model, train_set, test_set):

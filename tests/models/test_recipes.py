@@ -150,8 +150,8 @@ def test_info_describes_the_shipped_model(run, monkeypatch, tmp_path):
 
 def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    (reading,) = Recognizer.load().read([ROOT / "images_test" / "7.png"])
-    assert reading.top[0][0] == 7
+    reading = Recognizer.load().read(ROOT / "images_test" / "7.png")
+    assert reading.label == 7
 
 
 # --- damaged models of many parts ----------------------------------------------------------------

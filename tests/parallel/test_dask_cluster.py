@@ -155,7 +155,7 @@ def test_predictions_use_all_workers_and_equal_those_of_threads(dask, small_mode
     recognizer, images = Recognizer(small_model), many_digits(test_set, 12_000)
     with connect(dask.scale(3).address), get_task_stream(dask.client) as tasks:
         readings = recognizer.classify(images)
-    np.testing.assert_array_equal(readings.confidences, recognizer.classify(images).confidences)
+    np.testing.assert_array_equal(readings.probabilities, recognizer.classify(images).probabilities)
     assert len({task["worker"] for task in tasks.data}) == 3
 
 
@@ -167,7 +167,7 @@ def test_predictions_survive_the_loss_of_a_worker(dask, small_model, test_set):
     with connect(dask.address):
         readings = recognizer.classify(images, progress=lambda done, total: begun.set())
     killer.join()
-    np.testing.assert_array_equal(readings.confidences, recognizer.classify(images).confidences)
+    np.testing.assert_array_equal(readings.probabilities, recognizer.classify(images).probabilities)
     assert len(dask.pids()) == 2
 
 

@@ -285,17 +285,17 @@ def test_json_writes_no_page(run, tmp_path, monkeypatch):
     result = run("explain", DIGITS[3], "--json")
     explanation = json.loads(result.stdout)
     assert list(tmp_path.iterdir()) == []
-    assert (explanation["file"], explanation["digit"]) == (str(DIGITS[3]), 3)
+    assert (explanation["file"], explanation["label"]) == (str(DIGITS[3]), 3)
     assert 0 < explanation["rival"]["confidence"] < explanation["confidence"] < 1
     assert np.array(explanation["heat_map"]["values"]).shape == (28, 28)
     assert (explanation["svm"], explanation["n_svms"]) == (1, 1)
     sides, decision = explanation["support_vectors"], explanation["decision"]
-    assert [side["digit"] for side in sides] == [3, explanation["rival"]["digit"]]
+    assert [side["label"] for side in sides] == [3, explanation["rival"]["label"]]
     assert sum(side["contribution"] for side in sides) + decision["intercept"] == pytest.approx(
         decision["value"]
     )
     for side in sides:
-        assert {vector["label"] for vector in side["strongest"]} == {side["digit"]}
+        assert {vector["label"] for vector in side["strongest"]} == {side["label"]}
         assert all(0 <= vector["index"] < 60_000 for vector in side["strongest"])
 
 

@@ -14,8 +14,8 @@ from mnist_svm import Recognizer
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import load_model
 from mnist_svm.models.locate import SHIPPED, TOUCHING
-from mnist_svm.pictures.normalize import render_digit
-from mnist_svm.pictures.strokes import Box
+from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.render import render_digit
 from mnist_svm.recognition.pages import SPLIT_ROUNDS, PageReader
 from mnist_svm.recognition.results import Digit, row_text
 from tests.support.drawing import (
@@ -70,20 +70,20 @@ def lines(result) -> list[str]:
 
 
 def test_rows_are_read(reader, sheet, number):
-    rows = reader.read_page(sheet[0])
-    assert [row_text(row) for row in rows] == [number[:4], number[4:8]]
+    page = reader.read_page(sheet[0])
+    assert page.text == f"{number[:4]}\n{number[4:8]}"
 
 
 def test_boxes_match_the_drawn_digits(reader, sheet):
     grey, placed = sheet
-    for read, drawn in zip(reader.read_page(grey), placed, strict=True):
+    for read, drawn in zip(reader.read_page(grey).rows, placed, strict=True):
         for digit, part in zip(read, drawn, strict=True):
             sides = (part.top, part.bottom, part.left, part.right)
             np.testing.assert_allclose(digit.box, sides, atol=3)
 
 
 def test_image_of_a_digit_is_in_mnist_form_and_has_its_label(reader, sheet):
-    for digit in chain.from_iterable(reader.read_page(sheet[0])):
+    for digit in reader.read_page(sheet[0]).digits:
         assert digit.image.shape == (28, 28)
         readings = reader.classify(digit.image[None])
         assert readings.labels[0] == digit.label
@@ -96,20 +96,20 @@ def test_image_of_a_digit_is_in_mnist_form_and_has_its_label(reader, sheet):
 )
 def test_shaded_paper_is_read(reader, digits, number, light):
     cover = compose_ink(PAGE_SHAPE, in_a_row(digits[:8], 60, top=80, left=40, gap=20))
-    (row,) = reader.read_page(on_paper(cover, light=light, grain=3))
-    assert row_text(row) == number[:8]
+    reading = reader.read_page(on_paper(cover, light=light, grain=3))
+    assert reading.text == number[:8]
 
 
 def test_light_digits_on_a_dark_page_are_read(reader, sheet, number):
-    rows = reader.read_page(255 - sheet[0])
-    assert [row_text(row) for row in rows] == [number[:4], number[4:8]]
+    page = reader.read_page(255 - sheet[0])
+    assert page.text == f"{number[:4]}\n{number[4:8]}"
 
 
 def test_a_single_digit_is_read(reader, digits, number):
     for image, label in zip(digits, number, strict=True):
         page = np.pad(scaled_ink(image, 80), 50)
-        (row,) = reader.read_page(on_paper(page))
-        assert row_text(row) == label
+        reading = reader.read_page(on_paper(page))
+        assert reading.text == label
 
 
 @pytest.mark.slow
@@ -118,8 +118,8 @@ def test_most_touching_pairs_are_cut_and_read(reader, test_set):
     right = 0
     for k in range(0, 40, 2):
         both, _ = touching_pair(images[k], images[k + 1])
-        (row,) = reader.read_page(on_paper(np.pad(both, 40)))
-        right += row_text(row) == f"{labels[k]}{labels[k + 1]}"
+        reading = reader.read_page(on_paper(np.pad(both, 40)))
+        right += reading.text == f"{labels[k]}{labels[k + 1]}"
     assert right >= 16
 
 
@@ -128,15 +128,15 @@ def test_digits_that_stand_apart_are_not_cut(reader, test_set):
     right = 0
     for k in range(0, 80, 8):
         cover = compose_ink(PAGE_SHAPE, in_a_row(images[k : k + 8], 50, top=80, left=20, gap=18))
-        (row,) = reader.read_page(on_paper(cover))
-        right += row_text(row) == "".join(map(str, labels[k : k + 8]))
+        reading = reader.read_page(on_paper(cover))
+        right += reading.text == "".join(map(str, labels[k : k + 8]))
     assert right >= 8
 
 
 def test_unreadable_pages_do_not_stop_the_others(reader, sheet_file, tmp_path):
     blank = tmp_path / "blank.png"
     Image.new("L", (90, 60), 255).save(blank)
-    first, second, third = reader.read_pages([blank, sheet_file, tmp_path / "none.png"])
+    first, second, third = reader.read_page([blank, sheet_file, tmp_path / "none.png"])
     assert "blank picture" in first.error
     assert second.error is None
     assert second.size == PAGE_SHAPE
@@ -163,7 +163,7 @@ def test_each_stage_classifies_all_blobs_in_one_call(reader, sheet):
 
     def predict_proba(images):
         sizes.append(len(images))
-        return reader.classify(images).confidences
+        return reader.classify(images).probabilities
 
     PageReader(reader.classes, predict_proba, lambda images: np.zeros(len(images))).read(sheet[0])
     assert sizes[0] == 8
@@ -191,8 +191,8 @@ def test_files_of_mnist_images_are_read_like_arrays(reader, test_set, tmp_path):
     for image, file in zip(images, files, strict=True):
         Image.fromarray(image).save(file)
     readings = reader.classify(images)
-    for k, read in enumerate(reader.read(files, top=10)):
-        assert list(read.top) == readings.top(k, 10)
+    for k, read in enumerate(reader.read(files)):
+        assert read.top(10) == readings.top(k, 10)
 
 
 # --- the classifier of touching digits ---------------------------------------------------
@@ -242,10 +242,10 @@ def test_standard_input_is_read(sheet_file, number, finish):
 def test_json_lists_numbers_digits_boxes_and_confidences(run, sheet_file, sheet, number):
     (page,) = json.loads(run("read", sheet_file, "--json", "--model", SHIPPED).stdout)
     assert page["file"] == str(sheet_file)
-    assert [row["number"] for row in page["rows"]] == [number[:4], number[4:8]]
+    assert [row["text"] for row in page["rows"]] == [number[:4], number[4:8]]
     for row, placed in zip(page["rows"], sheet[1], strict=True):
         for digit, part in zip(row["digits"], placed, strict=True):
-            assert set(digit) == {"digit", "confidence", "rejected", "box"}
+            assert set(digit) == {"label", "confidence", "rejected", "box", "probabilities"}
             assert digit["rejected"] is False
             assert 0 < digit["confidence"] <= 1
             box = digit["box"]
@@ -259,9 +259,9 @@ def test_reject_below(run, sheet_file):
     arguments = ("read", sheet_file, "--model", SHIPPED, "--reject-below", "1")
     assert lines(run(*arguments)) == ["????", "????"]
     (page,) = json.loads(run(*arguments, "--json").stdout)
-    assert page["rows"][0]["number"] == "????"
+    assert page["rows"][0]["text"] == "????"
     for digit in page["rows"][0]["digits"]:
-        assert digit["digit"] is None
+        assert digit["label"] is None
         assert digit["rejected"] is True
 
 
@@ -336,24 +336,26 @@ def test_page_with_a_single_mark_does_not_fail(reader):
 def test_deadline_stops_reading_noise(reader):
     dots = np.random.default_rng(0).random((200, 200)) < 0.3
     noise = np.kron(dots, np.ones((4, 4))).astype(np.uint8) * 255
-    with pytest.raises(PictureError, match="not read in time"):
-        reader.read_page(noise, deadline=time.monotonic())
+    page = reader.read_page(noise, deadline=time.monotonic())
+    assert page.error.startswith("not read in time")
+    with pytest.raises(PictureError, match="^<array>: not read in time"):
+        _ = page.text
 
 
 def test_deadline_does_not_change_the_result(reader, sheet):
     grey, _ = sheet
     timed = reader.read_page(grey, deadline=time.monotonic() + 3600)
-    assert [row_text(row) for row in timed] == [row_text(row) for row in reader.read_page(grey)]
+    assert timed.text == reader.read_page(grey).text
 
 
 def test_prepare_does_not_change_the_result(reader, sheet):
     grey, _ = sheet
     prepared = Recognizer.load(SHIPPED).prepare().read_page(grey)
-    for row, expected in zip(prepared, reader.read_page(grey), strict=True):
-        assert [digit.confidence for digit in row] == [digit.confidence for digit in expected]
+    for digit, expected in zip(prepared.digits, reader.read_page(grey).digits, strict=True):
+        assert digit.confidence == expected.confidence
 
 
 def test_digits_have_the_probabilities_of_all_classes(reader, sheet):
-    for digit in chain.from_iterable(reader.read_page(sheet[0])):
+    for digit in reader.read_page(sheet[0]).digits:
         assert digit.probabilities.sum() == pytest.approx(1)
         assert digit.probabilities[digit.label] == digit.confidence

@@ -57,7 +57,7 @@ def test_a_subset_has_every_digit_in_its_proportion(train_set, size):
 def test_no_images_give_no_readings(small_model):
     readings = Recognizer(small_model).classify(np.zeros((0, 28, 28), dtype=np.uint8))
     assert readings.labels.shape == (0,)
-    assert readings.confidences.shape == (0, 10)
+    assert readings.probabilities.shape == (0, 10)
 
 
 def test_a_subset_smaller_than_the_number_of_classes_is_refused(train_set):
