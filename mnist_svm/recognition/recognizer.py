@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice, starmap
 from math import inf
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -23,9 +23,11 @@ from mnist_svm.pictures.decode import MAX_PIXELS, Picture, Source, decode, sourc
 from mnist_svm.pictures.files import is_single, load_pictures
 from mnist_svm.pictures.images import Range, to_mnist_images
 from mnist_svm.pictures.normalize import normalize
-from mnist_svm.recognition.pages import PageReader
 from mnist_svm.recognition.results import DigitReading, PageReading, Readings
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
+
+if TYPE_CHECKING:
+    from mnist_svm.recognition.pages import PageReader
 
 # Images per task: each task first prepares all support vectors, so it should not be small.
 IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
@@ -235,6 +237,9 @@ class Recognizer:
 
     @cached_property
     def _page_reader(self) -> PageReader:
+        # Single digits in MNIST form do without scipy.ndimage, whose import takes long.
+        from mnist_svm.recognition.pages import PageReader
+
         touching = self._touching_model
         return PageReader(
             self.classes,
