@@ -92,8 +92,7 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_public_names_are_sorted_and_defined():
-    names = [name for name in mnist_svm.__all__ if name != "RECIPES"]
-    assert names == sorted(names)
+    assert mnist_svm.__all__ == sorted(mnist_svm.__all__)
     assert all(getattr(mnist_svm, name) is not None for name in mnist_svm.__all__)
     assert set(mnist_svm.__all__) <= set(dir(mnist_svm))
 
@@ -101,10 +100,33 @@ def test_public_names_are_sorted_and_defined():
 def test_type_checkers_see_the_public_names():
     """The imports for type checkers and those at run time are of the same modules."""
     tree = ast.parse((ROOT / "mnist_svm" / "__init__.py").read_text())
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block, _ = [node for node in tree.body if isinstance(node, ast.If)]
     # Names that are not imported as themselves would be private to a strict type checker.
     imports = {name.asname: node.module for node in block.body for name in node.names}
     assert imports == mnist_svm._MODULES
+
+
+def test_a_type_checker_accepts_public_names_and_no_others(tmp_path):
+    names = ", ".join([*mnist_svm.__all__, "__version__"])
+    (tmp_path / "typo.py").write_text(
+        f"from mnist_svm import {names}\nfrom mnist_svm import Typo\n"
+    )
+    # Without the modules of these names, which takes a minute.
+    options = ["--strict", "--follow-imports=skip", "--config-file=", f"--cache-dir={tmp_path}"]
+    files = [str(ROOT / "mnist_svm" / "__init__.py"), str(tmp_path / "typo.py")]
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    error, _ = result.stdout.splitlines()
+    assert 'typo.py:2: error: Module "mnist_svm" has no attribute "Typo"' in error
+
+
+def test_a_public_name_is_imported_once():
+    assert mnist_svm.load_dataset is vars(mnist_svm)["load_dataset"]
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -15,9 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._types import Images
-from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, WHITE
-from mnist_svm.datasets.arrays import to_images
-from mnist_svm.exceptions import FormatError
+from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.models.file import Model, load_model, save_model
 from mnist_svm.recognition.recognizer import Recognizer
 
@@ -43,7 +41,7 @@ class ScoringModel:
         Parameters
         ----------
         model_input : array, nested lists or DataFrame of shape (n, 784) or (n, 28, 28)
-            Whole numbers of any type, 0-255, ink bright on a dark background.
+            Images as `Recognizer.classify` accepts them; ink bright on a dark background.
         params : dict, optional
             ``{"confidences": True}`` returns probabilities instead of labels.
 
@@ -55,10 +53,10 @@ class ScoringModel:
         Raises
         ------
         FormatError
-            If the input has another shape or other values.
+            If `Recognizer.classify` refuses the input.
         """
-        readings = self._recognizer.classify(_to_images(model_input))
-        return readings.confidences if (params or {}).get("confidences") else readings.labels
+        readings = self._recognizer.classify(model_input)
+        return readings.probabilities if (params or {}).get("confidences") else readings.labels
 
 
 def write_mlflow_model(
@@ -112,14 +110,3 @@ def _input_example() -> Images:
     image = np.zeros((1, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     image[:, 4:24, 13:16] = WHITE
     return image
-
-
-def _to_images(model_input: Any) -> Images:
-    try:
-        values = np.asarray(model_input)
-    except ValueError as error:
-        msg = "model input: expected images of one shape, found several shapes"
-        raise FormatError(msg) from error
-    if values.shape[:1] == (0,):
-        return np.empty((0, *IMAGE_SHAPE), np.uint8)
-    return to_images(values, "model input")

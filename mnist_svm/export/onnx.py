@@ -52,7 +52,7 @@ def output_specs(model: Model) -> tuple[TensorSpec, TensorSpec]:
     return TensorSpec("label", "int64", ("n",)), TensorSpec("probabilities", "float32", ("n", k))
 
 
-def to_onnx(model: Model) -> bytes:
+def export_onnx(model: Model) -> bytes:
     """Export a model to the ONNX format.
 
     The input is `INPUT`, the outputs are those of `output_specs`. The metadata of the file contain

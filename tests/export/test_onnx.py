@@ -20,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from mnist_svm import RECIPES, Model, Recognizer, save_model, train_model
 from mnist_svm.exceptions import FormatError, MissingExtraError
-from mnist_svm.export.onnx import to_onnx
+from mnist_svm.export.onnx import export_onnx
 from mnist_svm.export.onnx_graph.builder import Graph, Value
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
@@ -46,7 +46,7 @@ BLANK = np.zeros((1, 28, 28), np.uint8)
 def compare(model: Model, images: np.ndarray) -> tuple[int, np.ndarray]:
     """Return the number of different labels and the probability difference of each image."""
     expected = Recognizer(model).classify(images)
-    labels, probabilities = run_onnx(to_onnx(model), images)
+    labels, probabilities = run_onnx(export_onnx(model), images)
     assert (labels.dtype, probabilities.dtype) == (np.int64, np.float32)
     differences = np.abs(probabilities - expected.probabilities).max(axis=1)
     return np.count_nonzero(labels != expected.labels), differences
@@ -137,7 +137,7 @@ def test_two_classes_with_other_labels_are_exported(pair, test_set):
     different, differences = compare(pair, test_set.images[:1000])
     assert different == 0
     assert differences.max() < 1e-4
-    labels, probabilities = run_onnx(to_onnx(pair), test_set.images[:1000])
+    labels, probabilities = run_onnx(export_onnx(pair), test_set.images[:1000])
     assert set(labels.tolist()) == {40, 90}
     assert probabilities.shape == (1000, 2)
 
@@ -160,7 +160,7 @@ def test_a_linear_svm_is_exported_without_calibration(fit_model, train_set, test
     assert different == 0
     assert differences.max() < 1e-6
     # The file holds the 45 x 784 weights, and no support vectors.
-    assert len(to_onnx(model)) < 45 * 784 * 8 + 50_000
+    assert len(export_onnx(model)) < 45 * 784 * 8 + 50_000
 
 
 def test_a_voting_classifier_keeps_labels_that_are_not_class_indices(
@@ -176,7 +176,7 @@ def test_a_voting_classifier_keeps_labels_that_are_not_class_indices(
 
 def test_another_runtime_predicts_the_same(gradient, test_set):
     images = test_set.images[:20]
-    runtime = ReferenceEvaluator(onnx.load_from_string(to_onnx(gradient)))
+    runtime = ReferenceEvaluator(onnx.load_from_string(export_onnx(gradient)))
     labels, probabilities = runtime.run(None, {"images": images})
     expected = Recognizer(gradient).classify(images)
     np.testing.assert_array_equal(labels, expected.labels)
@@ -195,7 +195,7 @@ def test_steps_may_come_in_any_order(fit_model, train_set, test_set):
 
 
 def test_the_prediction_does_not_depend_on_the_batch(model, test_set):
-    content, images = to_onnx(model), test_set.images[:50]
+    content, images = export_onnx(model), test_set.images[:50]
     _, in_batch = run_onnx(content, images)
     session = onnxruntime.InferenceSession(content)
     for image, expected in zip(images, in_batch, strict=True):
@@ -205,7 +205,7 @@ def test_the_prediction_does_not_depend_on_the_batch(model, test_set):
 
 
 def test_all_images_fit_in_one_batch(gradient, test_set):
-    content, images = to_onnx(gradient), test_set.images
+    content, images = export_onnx(gradient), test_set.images
     session = onnxruntime.InferenceSession(content)
     labels, probabilities = session.run(None, {"images": images})
     assert probabilities.shape == (10_000, 10)
@@ -213,7 +213,7 @@ def test_all_images_fit_in_one_batch(gradient, test_set):
 
 
 def test_an_empty_batch_has_no_labels(model):
-    session = onnxruntime.InferenceSession(to_onnx(model))
+    session = onnxruntime.InferenceSession(export_onnx(model))
     labels, probabilities = session.run(None, {"images": BLANK[:0]})
     assert labels.shape == (0,)
     assert probabilities.shape == (0, 10)
@@ -314,7 +314,7 @@ def test_a_numpy_function_without_an_operator_is_rejected(function):
 
 
 def test_the_file_holds_standard_operators_and_each_weight_once(model):
-    content = to_onnx(model)
+    content = export_onnx(model)
     proto = onnx.load_from_string(content)
     assert [opset.domain for opset in proto.opset_import] == [""]
     assert {node.domain for node in proto.graph.node} == {""}
@@ -324,7 +324,7 @@ def test_the_file_holds_standard_operators_and_each_weight_once(model):
 
 
 def test_the_file_declares_its_inputs_and_outputs(model):
-    session = onnxruntime.InferenceSession(to_onnx(model))
+    session = onnxruntime.InferenceSession(export_onnx(model))
     tensors = (*session.get_inputs(), *session.get_outputs())
     assert [(tensor.name, tensor.type, tensor.shape) for tensor in tensors] == [
         ("images", "tensor(uint8)", ["n", 28, 28]),
@@ -334,7 +334,7 @@ def test_the_file_declares_its_inputs_and_outputs(model):
 
 
 def read_metadata(model: Model) -> dict[str, str]:
-    session = onnxruntime.InferenceSession(to_onnx(model))
+    session = onnxruntime.InferenceSession(export_onnx(model))
     return session.get_modelmeta().custom_metadata_map
 
 
@@ -361,7 +361,7 @@ def test_the_metadata_name_the_classes(pair):
 def test_a_step_without_a_converter_is_named(fit_model, train_set):
     model = fit_model(train_set, MinMaxScaler(), CoupledSVC())
     with pytest.raises(FormatError, match="a model with a MinMaxScaler cannot be exported"):
-        to_onnx(model)
+        export_onnx(model)
 
 
 def test_features_that_are_not_uint8_are_rejected(fit_model, train_set):
@@ -369,13 +369,13 @@ def test_features_that_are_not_uint8_are_rejected(fit_model, train_set):
     with pytest.raises(
         FormatError, match=r"expected an SVM on uint8 features, .* found features of type float32"
     ):
-        to_onnx(model)
+        export_onnx(model)
 
 
 def test_without_onnx_the_error_names_the_extra(gradient, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-svm\[onnx\]'"):
-        to_onnx(gradient)
+        export_onnx(gradient)
 
 
 # The command.

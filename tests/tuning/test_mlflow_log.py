@@ -283,7 +283,7 @@ def test_the_alias_loads_the_model(digits):
 @pytest.mark.usefixtures("scoring")
 def test_the_registered_model_returns_confidences(registered, digits, results):
     confidences = mlflow.pyfunc.load_model(registered).predict(digits, params={"confidences": True})
-    expected = Recognizer(results[1].model).classify(digits).confidences
+    expected = Recognizer(results[1].model).classify(digits).probabilities
     np.testing.assert_array_equal(confidences, expected)
 
 
@@ -482,9 +482,10 @@ def test_no_telemetry_is_sent():
         lambda digits: digits.reshape(10, 784),
         lambda digits: digits.astype(np.int64).tolist(),
         lambda digits: digits.astype(np.float64),
+        lambda digits: digits / 255,
         lambda digits: pd.DataFrame(digits.reshape(10, 784).astype(np.int32)),
     ],
-    ids=["images", "rows", "lists", "floats", "data frame"],
+    ids=["images", "rows", "lists", "floats", "fractions", "data frame"],
 )
 def test_images_are_accepted_in_every_form(value, results, digits):
     assert ScoringModel(results[1].model).predict(value(digits)).tolist() == list(range(10))
@@ -493,13 +494,14 @@ def test_images_are_accepted_in_every_form(value, results, digits):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.zeros((28, 28), np.uint8), r"found \(28, 28\)"),
+        (np.zeros((280, 280), np.uint8), r"found \(280, 280\)"),
         (np.zeros((1, 100), np.uint8), r"found \(1, 100\)"),
-        ([[0] * 784, [0] * 783], "found several shapes"),
-        (np.full((1, 784), 0.5), "whole numbers"),
-        (np.full((1, 784), 256), "whole numbers"),
-        (np.full((1, 784), -1), "whole numbers"),
-        (np.full((1, 784), np.nan), "whole numbers"),
+        ([[0] * 784, [0] * 783], "found lists of several lengths"),
+        (np.full((1, 784), 1.5), "found 1.5"),
+        (np.full((1, 784), 256), "found 256"),
+        (np.full((1, 784), -1), "found -1"),
+        (np.full((1, 784), np.nan), "found nan"),
+        (np.full((1, 784), 255), "bright ink on a dark background"),
         (np.full((1, 784), "1"), "found <U1"),
     ],
 )
