@@ -38,7 +38,7 @@ FORMAT_VERSION = 5
 # Maximum size of one array, and of the decompressed file.
 MAX_BYTES = 2 << 30
 
-# Bytes of an array that are read at a time.
+# Bytes that are read at a time.
 BYTES_PER_READ = 1 << 20
 
 # Maximum length of an error message's quotation from a file.
@@ -211,6 +211,8 @@ class _ModelUnpickler(pickle._Unpickler):  # noqa: SLF001
     """Unpickler of plain types and of numeric arrays, in the form in which joblib writes them."""
 
     dispatch = pickle._Unpickler.dispatch.copy()  # noqa: SLF001
+    # It would allocate the size that the file states before reading.
+    del dispatch[pickle.BYTEARRAY8[0]]
 
     def __init__(self, packed: gzip.GzipFile) -> None:
         self._stream = _BoundedStream(packed)
@@ -296,7 +298,12 @@ class _BoundedStream:
         self._remaining = MAX_BYTES
 
     def read(self, size: int) -> bytes:
-        return self._count(self._stream.read(min(size, self._remaining + 1)))
+        # In parts, because a damaged file may ask for a size that it does not have.
+        parts = []
+        while size > 0 and (part := self._stream.read(min(size, BYTES_PER_READ))):
+            parts.append(self._count(part))
+            size -= len(part)
+        return b"".join(parts)
 
     def readline(self) -> bytes:
         return self._count(self._stream.readline(self._remaining + 1))
