@@ -10,7 +10,6 @@ import logging
 import os
 import struct
 import sys
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -198,8 +197,7 @@ def _decode(
     max_pixels: int,
 ) -> Picture:
     try:
-        # Pillow's warnings are about damage that does not matter here.
-        with warnings.catch_warnings(action="ignore"), opened as image:
+        with opened as image:
             _require_size(*image.size, max_pixels)
             image.load()
             to_upright = _UPRIGHT.get(_orientation(image), np.asarray)
@@ -212,13 +210,14 @@ def _decode(
     except MemoryError as error:
         msg = "not enough memory for this picture"
         raise PictureError(msg) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         msg = f"the size in its header is far over the limit of {max_pixels:,} pixels"
         raise TooLargeError(msg) from error
     except UnidentifiedImageError as error:
         msg = f"damaged picture ({kind} with an invalid header)"
         raise PictureError(msg) from error
-    except _DECODING_ERRORS as error:
+    except (*_DECODING_ERRORS, Warning) as error:
+        # Pillow warns of damage that it passes over; the caller's filters may make that an error.
         msg = f"damaged picture ({kind}: {error_text(error)})"
         raise PictureError(msg) from error
 
@@ -287,7 +286,7 @@ def _note(image: Image.Image) -> str | None:
     unit = "pages" if image.format == "TIFF" else "frames"
     try:
         count = _count_pages(image)
-    except (*_DECODING_ERRORS, Image.DecompressionBombError):
+    except (*_DECODING_ERRORS, Warning, Image.DecompressionBombError):
         return f"the first of several {unit}"
     if count > MAX_PAGES:
         return f"the first of more than {MAX_PAGES} {unit}"
