@@ -22,7 +22,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
 from mnist_svm._types import Array, GreyImage, Images
 from mnist_svm.exceptions import PictureError, TooLargeError, error_text
 from mnist_svm.pictures.colour import to_grey
-from mnist_svm.pictures.formats import MAX_BYTES, detect_format
+from mnist_svm.pictures.formats import FORMATS, MAX_BYTES, detect_format
 from mnist_svm.pictures.modes import from_array, make_thumbnail, to_grey_or_rgb
 
 # More pixels than any phone's camera has; as RGB, they take 256 MB. Decompression bombs have more.
@@ -140,7 +140,7 @@ def decode(
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        kind = source.format or "Pillow image"
+        kind = f"{source.format or source.mode}, or its file is closed"
         return _decode(contextlib.nullcontext(source), kind, thumbnail, max_pixels)
     if isinstance(source, np.ndarray):
         return _decode(_open_array(source, max_pixels), "array", thumbnail, max_pixels)
@@ -182,7 +182,7 @@ def _read(source: Any) -> bytes:
     except UnicodeDecodeError:
         data = ""
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error_text(error)
+        reason = getattr(error, "strerror", None) or f"cannot be read ({error_text(error)})"
         raise PictureError(reason) from error
     if not isinstance(data, bytes):
         msg = "file opened as text, expected a binary file: open it with mode 'rb'"
@@ -204,7 +204,8 @@ def _decode(
             converted = to_grey_or_rgb(image)
             grey = np.ascontiguousarray(to_upright(to_grey(converted)))
             small = None if thumbnail is None else to_upright(make_thumbnail(converted, thumbnail))
-            return Picture(grey, _note(image), small)
+            # Counting the pages would move an image that was passed to another page.
+            return Picture(grey, _note(image) if kind in FORMATS else None, small)
     except PictureError:
         raise
     except MemoryError as error:
