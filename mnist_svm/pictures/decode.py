@@ -166,9 +166,10 @@ def _read(source: Any) -> bytes:
     is_content = isinstance(source, (bytes, bytearray, memoryview))
     is_path = isinstance(source, (str, os.PathLike))
     if not is_content and not is_path and not hasattr(source, "read"):
-        found = type(source).__name__
-        expected = "a path, bytes, an open binary file, a Pillow image or a numpy array"
-        msg = f"not a picture but {found}, expected {expected}"
+        msg = (
+            "expected a path, bytes, an open binary file, a Pillow image or a numpy array, "
+            f"found {type(source).__name__}"
+        )
         raise PictureError(msg)
     try:
         if is_content:
