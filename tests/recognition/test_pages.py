@@ -338,7 +338,7 @@ def test_deadline_stops_reading_noise(reader):
     noise = np.kron(dots, np.ones((4, 4))).astype(np.uint8) * 255
     page = reader.read_page(noise, deadline=time.monotonic())
     assert page.error.startswith("not read in time")
-    with pytest.raises(PictureError, match="^<array>: not read in time"):
+    with pytest.raises(PictureError, match=r"^<array>: not read in time"):
         _ = page.text
 
 
