@@ -32,7 +32,7 @@ def convert_command(
     target: str,
     output_format: OutputFormat | None,
     split: Split | None,
-    data_dir: str,
+    data_dir: str | None,
     as_json: bool,
 ) -> None:
     """Convert a data set to another format.

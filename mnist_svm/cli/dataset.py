@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 INVERTED = "has dark ink on a bright background; the images are inverted"
 
 
-def read_dataset(data: str, split: Split, data_dir: str) -> Dataset:
+def read_dataset(data: str, split: Split, data_dir: str | None) -> Dataset:
     """Load one split as `mnist_svm.datasets.load.load_dataset` does, and report on stderr."""
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import progress_counter

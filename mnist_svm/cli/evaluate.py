@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 def evaluate_command(
     model: str | None,
     data: str,
-    data_dir: str,
+    data_dir: str | None,
     plot: str | None,
     errors: str | None,
     report: str | None,
@@ -143,7 +143,7 @@ def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
 
 
 def _prepare_learning_curve(
-    info: ModelInfo, test: Dataset, data: str, data_dir: str, jobs: int
+    info: ModelInfo, test: Dataset, data: str, data_dir: str | None, jobs: int
 ) -> Callable[[], tuple[LearningPoint, ...]]:
     """Return the function that computes the curve; raise now if the model cannot be retrained."""
     from mnist_svm.evaluation.learning_curve import learning_curve, require_different_images

@@ -42,7 +42,7 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
     """
     from mnist_svm._io import atomic_write, require_writable
     from mnist_svm.cli.exit_codes import echo_stderr
-    from mnist_svm.export.onnx import INPUT, OPSET, output_specs, require_onnx, export_onnx
+    from mnist_svm.export.onnx import INPUT, OPSET, export_onnx, output_specs, require_onnx
     from mnist_svm.models.file import load_model
     from mnist_svm.models.locate import find_model
 

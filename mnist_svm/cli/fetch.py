@@ -28,7 +28,7 @@ LARGE_DOWNLOAD = 100_000_000
 @click.option("--force", is_flag=True, help="Download files even if they are present and valid.")
 @json_option
 def fetch_command(
-    name: str, data_dir: str, mirrors: tuple[str, ...], force: bool, as_json: bool
+    name: str, data_dir: str | None, mirrors: tuple[str, ...], force: bool, as_json: bool
 ) -> None:
     """Download a data set and verify its checksums.
 

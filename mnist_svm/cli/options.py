@@ -29,8 +29,7 @@ data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False),
     envvar="MNIST_SVM_DATA",
-    default="data",
-    show_default=True,
+    show_default="./data if it has the data set, else the user's cache folder",
     show_envvar=True,
     help="Folder of the data sets.",
 )

@@ -78,7 +78,7 @@ def predict_command(
     images: tuple[str, ...],
     data: str | None,
     split: Split | None,
-    data_dir: str,
+    data_dir: str | None,
     submission: str | None,
     model: str | None,
     top: int,
@@ -177,7 +177,7 @@ def _read_dataset(
     recognizer: Recognizer,
     data: str,
     split: Split,
-    data_dir: str,
+    data_dir: str | None,
     report: Callable[[int, int], None],
 ) -> Iterator[DigitReading]:
     """Yield readings of the images of a data set, named NAME:1, NAME:2, ..."""

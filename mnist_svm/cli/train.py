@@ -121,7 +121,7 @@ def _parse_value(text: str) -> Value:
 def train_command(
     recipe_name: str,
     data: str,
-    data_dir: str,
+    data_dir: str | None,
     output: str,
     c: float | None,
     degree: int | None,

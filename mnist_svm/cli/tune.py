@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
 from mnist_svm.cli.options import (
@@ -87,7 +86,7 @@ def tune_command(
     ctx: click.Context,
     recipe_name: str,
     data: str,
-    data_dir: str,
+    data_dir: str | None,
     trials: int,
     timeout: float | None,
     folds: int | None,
@@ -140,8 +139,7 @@ def tune_command(
         protocol = make_protocol(dataset, folds=folds, limit=limit, random_state=random_state)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    explicit = ctx.get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
-    train_options = ("--data-dir", data_dir) if explicit else ()
+    train_options = ("--data-dir", data_dir) if data_dir else ()
     options = SearchOptions(trials, timeout, storage, jobs, train_options)
     recipe = RECIPES[recipe_name]
     reporter = SearchReporter(recipe, data, options)

@@ -68,9 +68,7 @@ def to_labels(array: Array, source: str, n_images: int, *, first: int = 1) -> La
     return to_integers(array, source, np.int64, MAX_LABEL, first).reshape(n_images)
 
 
-def to_integers(
-    array: Array, source: str, dtype: npt.DTypeLike, maximum: int, first: int
-) -> Array:
+def to_integers(array: Array, source: str, dtype: npt.DTypeLike, maximum: int, first: int) -> Array:
     """Convert the type; raise FormatError unless all values are whole and 0 to `maximum`."""
     if array.dtype.kind not in "buif":
         msg = f"{source}: expected numbers, found {sanitize(str(array.dtype), MAX_QUOTE)}"

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mnist_svm.datasets.catalog import Archive, DatasetInfo, RemoteFile
-from mnist_svm.datasets.downloaded import resolve_data_dir
+from mnist_svm.datasets.downloaded import chosen_data_dir, default_data_dir
 from mnist_svm.datasets.types import FilePath
 from mnist_svm.datasets.verify import GZIP_OVERHEAD, extract, find_fault
 from mnist_svm.exceptions import FetchError
@@ -67,8 +67,8 @@ def fetch(
     ----------
     info : DatasetInfo
     data_dir : str or os.PathLike, optional
-        Data directory; files go to ``info.folder`` below it. The default is the environment
-        variable ``MNIST_SVM_DATA``, or ``data`` if that is not set.
+        Data directory; files go to ``info.folder`` below it. The default is that of
+        `mnist_svm.datasets.load.load_dataset`, which finds them there.
     mirrors : sequence of str, optional
         Base addresses (``http``, ``https`` or ``file``) to try in order instead of the catalog's.
     force : bool, default=False
@@ -91,7 +91,7 @@ def fetch(
     """
     for mirror in mirrors:
         require_address(mirror)
-    folder = resolve_data_dir(data_dir) / info.folder
+    folder = (chosen_data_dir(data_dir) or default_data_dir(info)) / info.folder
     folder.mkdir(parents=True, exist_ok=True)
 
     def download(files: Sequence[RemoteFile]) -> dict[str, str]:

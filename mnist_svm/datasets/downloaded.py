@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,50 @@ from mnist_svm.datasets.verify import find_fault, payload_sha256
 from mnist_svm.exceptions import DataMissingError, FormatError
 
 
-def resolve_data_dir(data_dir: FilePath | None) -> Path:
-    """Return the data directory; the default is ``$MNIST_SVM_DATA``, or ``data`` if not set."""
-    return Path(data_dir if data_dir is not None else os.environ.get("MNIST_SVM_DATA") or "data")
+def chosen_data_dir(data_dir: FilePath | None) -> Path | None:
+    """Return the data directory that the user chose: `data_dir`, or ``$MNIST_SVM_DATA``."""
+    chosen = data_dir if data_dir is not None else os.environ.get("MNIST_SVM_DATA")
+    return Path(chosen) if chosen else None
+
+
+def default_data_dir(info: DatasetInfo) -> Path:
+    """Return ``data`` if it has files of the data set, as in a clone, or the cache folder."""
+    names = {name for file in info.files.values() for name in (file.name, file.stem)}
+    in_clone = any((Path("data") / info.folder / name).exists() for name in names)
+    return Path("data") if in_clone else cache_dir()
+
+
+def cache_dir() -> Path:
+    """Return the user's cache folder of this package, where the operating system wants it."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local, "mnist-svm", "Cache")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "mnist-svm"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "mnist-svm")
+
+
+def read_catalog(
+    info: DatasetInfo, data_dir: FilePath | None, split: Split, progress: Progress = no_progress
+) -> LabelledImages:
+    """Read one split of a data set of the catalog; fetch it first if it is not in the cache.
+
+    A folder that the user chose is never written to: raises DataMissingError if a file is missing
+    there. Otherwise as `read_downloaded`, and FetchError if no mirror provides the files.
+    """
+    if chosen := chosen_data_dir(data_dir):
+        return read_downloaded(info, chosen, split, progress)
+    folder = default_data_dir(info)
+    try:
+        return read_downloaded(info, folder, split, progress)
+    except DataMissingError:
+        import logging
+
+        from mnist_svm.datasets.download import fetch
+
+        logging.getLogger(__name__).warning("Downloading %s to %s", info.title, folder)
+        fetch(info, folder)
+        return read_downloaded(info, folder, split, progress)
 
 
 def read_downloaded(

@@ -33,7 +33,8 @@ def load_dataset(
         A data set without splits is loaded whole.
     data_dir : str or os.PathLike, optional
         Folder of the catalog's data sets. The default is the environment variable
-        ``MNIST_SVM_DATA``, or ``data`` if that is not set.
+        ``MNIST_SVM_DATA``; or ``data`` if it has the data set, as in a clone of the repository; or
+        the user's cache folder, to which the data set is downloaded when first used.
     progress : callable, optional
         Called with (n_images_done, n_images); the latter is 0 if unknown.
 
@@ -45,6 +46,8 @@ def load_dataset(
     ------
     DataMissingError
         If there is no such data set, folder, file or split.
+    FetchError
+        If a data set cannot be downloaded.
     FormatError
         If a file is damaged, images are not 28 x 28 with values of 0 to 255, there are no labels
         or not one for each image, or a file differs from the catalog.

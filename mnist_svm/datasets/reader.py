@@ -13,7 +13,7 @@ import numpy as np
 
 from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.datasets.catalog import CATALOG
-from mnist_svm.datasets.downloaded import read_downloaded, resolve_data_dir
+from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts, read_folder
 from mnist_svm.datasets.formats.idx import (
@@ -83,7 +83,7 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
         As in `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its
         first bytes, not from its name.
     data_dir : str or os.PathLike, optional
-        Folder of the catalog's data sets.
+        As in `mnist_svm.datasets.load.load_dataset`.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
     """
     name = os.fspath(source)
     if name in CATALOG:
-        read = partial(read_downloaded, CATALOG[name], resolve_data_dir(data_dir))
+        read = partial(read_catalog, CATALOG[name], data_dir)
         return DatasetReader(name, {split: partial(read, split) for split in FILE_PREFIXES})
     path = Path(source)
     if not path.exists():

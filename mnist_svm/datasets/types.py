@@ -66,3 +66,8 @@ class Dataset:
     def X(self) -> Images:  # noqa: N802 - scikit-learn's name
         """Images as rows for an estimator: uint8 ndarray of shape (n_images, 784)."""
         return self.images.reshape(len(self.images), -1)
+
+    @property
+    def y(self) -> Labels:
+        """The labels, under scikit-learn's name."""
+        return self.labels

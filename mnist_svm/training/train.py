@@ -88,7 +88,7 @@ class TrainingConfig:
 
 
 def train_model(
-    recipe: Recipe,
+    recipe: Recipe | str,
     dataset: Dataset,
     *,
     parameters: Parameters | None = None,
@@ -101,7 +101,8 @@ def train_model(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or str
+        A recipe or the name of one, such as "gradient".
     dataset : Dataset
     parameters : Parameters or None, default=None
         Hyperparameters of the SVMs; None takes the recipe's defaults.
@@ -123,9 +124,14 @@ def train_model(
     FormatError
         If the data set has fewer than two classes.
     ValueError
-        If ``limit`` is less than the number of classes, or ``changes`` has an unknown name or an
-        invalid value.
+        If there is no such recipe, ``limit`` is less than the number of classes, or ``changes``
+        has an unknown name or an invalid value.
     """
+    if isinstance(recipe, str):
+        if recipe not in RECIPES:
+            msg = f"recipe: expected one of {', '.join(RECIPES)}, found {recipe!r}"
+            raise ValueError(msg)
+        recipe = RECIPES[recipe]
     config = TrainingConfig(recipe, parameters or recipe.defaults, changes or {}, random_state)
     rows = select_rows(dataset, limit, random_state)
     return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)

@@ -8,12 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mnist_svm.cli import fetch as cli_fetch
+from mnist_svm.datasets import reader
 from mnist_svm.datasets.catalog import CATALOG
 from mnist_svm.datasets.download import fetch, missing_files
+from mnist_svm.datasets.downloaded import cache_dir
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.datasets.verify import find_fault
@@ -309,6 +313,84 @@ def test_the_environment_variable_sets_the_data_directory(monkeypatch, tmp_path)
     monkeypatch.setenv("MNIST_SVM_DATA", str(link_all_but(tmp_path / "elsewhere")))
     monkeypatch.chdir(tmp_path)
     assert len(load_dataset("mnist", split="test").labels) == 10_000
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path, mirror):
+    """The current folder, which is no clone; the cache folder is empty, and a mirror near."""
+    monkeypatch.delenv("MNIST_SVM_DATA", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    info = replace(MNIST, mirrors=(mirror.address,))
+    monkeypatch.setattr(reader, "CATALOG", {"mnist": info})
+    monkeypatch.setattr(cli_fetch, "CATALOG", {"mnist": info})
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_outside_a_clone_a_data_set_is_downloaded_to_the_cache_folder(elsewhere, mirror, caplog):
+    cache = elsewhere.parent / "cache" / "mnist-svm"
+    assert len(load_dataset("mnist", split="test").labels) == 10_000
+    assert caplog.messages == [f"Downloading {MNIST.title} to {cache}"]
+    assert missing_files(MNIST, cache) == []
+    n_requests = len(mirror.requests)
+    assert len(load_dataset("mnist", split="train").labels) == 60_000
+    assert len(mirror.requests) == n_requests
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_data_of_a_clone_go_before_the_cache(elsewhere, mirror):
+    link_all_but(elsewhere / "data")
+    assert len(load_dataset("mnist", split="test").labels) == 10_000
+    assert mirror.requests == []
+
+
+def test_a_chosen_folder_goes_before_a_clone_and_is_not_filled(elsewhere, mirror, monkeypatch):
+    link_all_but(elsewhere / "data")
+    monkeypatch.setenv("MNIST_SVM_DATA", str(elsewhere / "mine"))
+    with pytest.raises(DataMissingError, match=r"mine/t10k-images-idx3-ubyte.gz: no such file"):
+        load_dataset("mnist", split="test")
+    with pytest.raises(DataMissingError, match=r"other/t10k-images-idx3-ubyte.gz: no such file"):
+        load_dataset("mnist", split="test", data_dir="other")
+    assert mirror.requests == []
+
+
+def test_the_command_fetches_to_where_the_data_are_looked_for(elsewhere, run, mirror):
+    result = run("fetch", "--json")
+    assert json.loads(result.stdout)["folder"] == str(elsewhere.parent / "cache" / "mnist-svm")
+    mirror.requests.clear()
+    assert len(load_dataset("mnist", split="test").labels) == 10_000
+    assert mirror.requests == []
+    link_all_but(elsewhere / "data", LABELS.name)
+    assert json.loads(run("fetch", "--json").stdout)["folder"] == "data"
+    assert missing_files(MNIST, elsewhere / "data") == []
+
+
+def test_a_failed_download_says_which_mirrors_were_tried(elsewhere, mirror):
+    mirror.content = {}
+    with pytest.raises(FetchError, match=r"no mirror provides the right file. Tried:\n.*HTTP 404"):
+        load_dataset("mnist")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "folder"),
+    [
+        ("linux", {}, "home/.cache/mnist-svm"),
+        ("linux", {"XDG_CACHE_HOME": "/var/cache/me"}, "/var/cache/me/mnist-svm"),
+        ("darwin", {"XDG_CACHE_HOME": "/var/cache/me"}, "home/Library/Caches/mnist-svm"),
+        ("win32", {"LOCALAPPDATA": "local"}, "local/mnist-svm/Cache"),
+        ("win32", {}, "home/AppData/Local/mnist-svm/Cache"),
+    ],
+)
+def test_the_cache_folder_is_where_the_system_wants_it(monkeypatch, platform, variables, folder):
+    monkeypatch.setattr(sys, "platform", platform)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "home", **variables}.items():
+        monkeypatch.setenv(name, value)
+    assert cache_dir() == Path(folder)
 
 
 def test_the_checksums_of_verified_files_are_not_computed_again(monkeypatch):

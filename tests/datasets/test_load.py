@@ -130,6 +130,11 @@ def test_the_labels_of_an_idx_file_are_found(test_set):
     np.testing.assert_array_equal(dataset.labels, test_set.labels)
 
 
+def test_a_data_set_has_the_names_of_scikit_learn(test_set):
+    assert test_set.y is test_set.labels
+    np.testing.assert_array_equal(test_set.X, test_set.images.reshape(10_000, 784))
+
+
 # Folders with splits.
 
 

@@ -33,6 +33,16 @@ def test_two_trainings_with_the_same_seed_are_bit_equal(train_set, small_model):
 
 
 @pytest.mark.slow
+def test_a_recipe_may_be_given_by_its_name(train_set):
+    info = train_model("gradient", train_set, limit=300).info
+    assert (info.recipe, info.parameters) == ("gradient", RECIPES["gradient"].defaults)
+
+
+def test_the_error_for_an_unknown_recipe_lists_the_recipes(train_set):
+    with pytest.raises(ValueError, match=r"expected one of poly4, .*gradient.*, found 'gradients'"):
+        train_model("gradients", train_set)
+
+
 def test_the_number_of_threads_changes_nothing(train_set, small_model):
     again = train_model(RECIPES["poly4"], train_set, limit=6000, n_jobs=1)
     assert again.pipeline[-1].temperature_ == small_model.pipeline[-1].temperature_
