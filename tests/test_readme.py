@@ -36,7 +36,7 @@ def test_the_python_example_runs(monkeypatch, capsys):
     exec(block_after("## Python"), {})
     out = capsys.readouterr().out
     assert re.search(r"Accuracy    9[78]\.", out)
-    assert "images_test/7.png ((7, " in out
+    assert "images_test/7.png 7 0.9" in out
 
 
 def test_the_recipes_shown_are_the_recipes(run):
