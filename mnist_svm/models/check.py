@@ -7,9 +7,10 @@ outputs as many columns as the next step takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from math import isfinite, prod
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from mnist_svm._types import Array
 from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.parameters import check_parameters
-from mnist_svm.models.steps import FUNCTIONS, Step
+from mnist_svm.models.steps import ATTRIBUTES, FUNCTIONS, Step
 from mnist_svm.svm.kernels import KERNELS
 
 # Higher degrees are of no use and could take forever.
@@ -26,141 +27,58 @@ MAX_DEGREE = 100
 # More than any recipe has; a damaged file may have a step that contains itself.
 MAX_STEPS = 100
 
-Check = Callable[[Any], bool]
-Values = Mapping[str, Any]
+# What a value may be: a type, the dtype of an array, a list of alternatives, a dict of names to
+# such values, or a tuple with one for each item. A float may be an integer, and is finite.
+Expected = type | str | list[Any] | dict[str, Any] | tuple[Any, ...]
+
+_SHAPE = (int, int)
+_SEED = [int, NoneType]
+
+PARAMETERS: Mapping[str, dict[str, Expected]] = {
+    "average": {},
+    "blur": {"image_shape": _SHAPE, "sigma": float},
+    "calibrated": {},
+    "deskew": {"image_shape": _SHAPE},
+    "gradient_features": {
+        "image_shape": _SHAPE,
+        "directions": int,
+        "grid": int,
+        "smoothing": float,
+        "power": float,
+    },
+    "normalize_contrast": {"image_shape": _SHAPE},
+    "normalize_size": {"image_shape": _SHAPE, "side": int, "extent": float, "upright": bool},
+    "pipeline": {},
+    "svc": {
+        "C": float,
+        "kernel": str,
+        "degree": int,
+        "gamma": [float, str],
+        "coef0": float,
+        "tol": float,
+        "class_weight": [NoneType, str, dict],
+        "decision_function_shape": str,
+        "break_ties": bool,
+        "working_memory": float,
+        "random_state": _SEED,
+    },
+    "virtual": {
+        "copies": int,
+        "random_state": _SEED,
+        "distort": {
+            "displacement": float,
+            "smoothness": float,
+            "rotation": float,
+            "stretch": float,
+            "shift": float,
+            "image_shape": [_SHAPE, NoneType],
+        },
+    },
+}
 
 
 class InvalidStepError(ValueError):
     """Its message says what is wrong with a step."""
-
-
-def _is_int(value: Any) -> bool:
-    return type(value) is int
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and isfinite(value)
-
-
-def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0
-
-
-def _is_bool(value: Any) -> bool:
-    return type(value) is bool
-
-
-def _is_shape(value: Any) -> bool:
-    return type(value) is tuple and len(value) == 2 and all(map(_is_int, value))
-
-
-def _is_image_shape(value: Any) -> bool:
-    return _is_shape(value) and min(value) > 0
-
-
-def _is_seed(value: Any) -> bool:
-    return value is None or _is_int(value)
-
-
-def _is_gamma(value: Any) -> bool:
-    return _is_number(value) or (type(value) is str and value in ("scale", "auto"))
-
-
-def _one_of(*choices: str) -> Check:
-    return lambda value: type(value) is str and value in choices
-
-
-def _array(*dtypes: str) -> Check:
-    return lambda value: (
-        type(value) is np.ndarray and value.dtype.name in dtypes and bool(np.isfinite(value).all())
-    )
-
-
-def _is_class_weight(value: Any) -> bool:
-    if type(value) is dict:
-        return all(_is_int(label) and _is_number(weight) for label, weight in value.items())
-    return value is None or value == "balanced"
-
-
-def _is_fit_log(value: Any) -> bool:
-    return type(value) is list and all(
-        type(entry) is dict and all(type(x) in (bool, int, float, str) for x in entry.values())
-        for entry in value
-    )
-
-
-DISTORTION_PARAMETERS: Mapping[str, Check] = {
-    **dict.fromkeys(("displacement", "smoothness", "rotation", "stretch", "shift"), _is_number),
-    "image_shape": lambda value: value is None or _is_image_shape(value),
-}
-
-PARAMETERS: Mapping[str, Mapping[str, Check]] = {
-    "blur": {"image_shape": _is_image_shape, "sigma": _is_number},
-    "deskew": {"image_shape": _is_image_shape},
-    "gradient_features": {
-        "image_shape": _is_image_shape,
-        "directions": _is_int,
-        "grid": _is_int,
-        "smoothing": _is_number,
-        "power": _is_number,
-    },
-    "normalize_contrast": {"image_shape": _is_image_shape},
-    "normalize_size": {
-        "image_shape": _is_image_shape,
-        "side": _is_int,
-        "extent": _is_number,
-        "upright": _is_bool,
-    },
-    "svc": {
-        "C": _is_positive,
-        "kernel": _one_of(*KERNELS),
-        "degree": lambda value: _is_int(value) and 0 <= value <= MAX_DEGREE,
-        "gamma": _is_gamma,
-        "coef0": _is_number,
-        "tol": _is_positive,
-        "class_weight": _is_class_weight,
-        "decision_function_shape": _one_of("ovr", "ovo"),
-        "break_ties": _is_bool,
-        "working_memory": _is_positive,
-        "random_state": _is_seed,
-    },
-    "virtual": {
-        "copies": _is_int,
-        "random_state": _is_seed,
-        "distort": lambda value: _conforms(value, DISTORTION_PARAMETERS),
-    },
-    "average": {},
-    "calibrated": {},
-    "pipeline": {},
-}
-
-ATTRIBUTES: Mapping[str, Mapping[str, Check]] = {
-    "average": {"classes": _array("int64")},
-    "calibrated": {
-        "temperature": lambda value: type(value) is float and _is_positive(value),
-        "n_held_out": _is_int,
-        "calibration_error": lambda value: type(value) is float,
-    },
-    "svc": {
-        **dict.fromkeys(("dual_coef", "intercept", "class_weight"), _array("float64")),
-        **dict.fromkeys(("support", "n_support", "n_iter"), _array("int32")),
-        "classes": _array("int64"),
-        "support_vectors": _array("uint8", "float32"),
-        "gamma": _is_number,
-        "kkt_violation": _is_number,
-        "fit_log": _is_fit_log,
-        "shape_fit": _is_shape,
-    },
-    "virtual": {"n_virtual": _is_int},
-}
-
-
-def _conforms(values: Any, checks: Mapping[str, Check]) -> bool:
-    return (
-        type(values) is dict
-        and values.keys() == checks.keys()
-        and all(is_valid(values[name]) for name, is_valid in checks.items())
-    )
 
 
 def parse_model(data: object) -> Step:
@@ -179,8 +97,14 @@ def parse_model(data: object) -> Step:
 def _parse(data: Any, numbers: Iterator[int]) -> Step:
     """Check the types of a step and of its parts, apart from their relations."""
     number = next(numbers)
-    fields = {"type": str, "name": str, "parameters": dict, "attributes": dict, "steps": list}
-    if type(data) is not dict or {key: type(x) for key, x in data.items()} != fields:
+    fields: Expected = {
+        "type": str,
+        "name": str,
+        "parameters": dict,
+        "attributes": dict,
+        "steps": list,
+    }
+    if not _conforms(data, fields):
         msg = "it contains no pipeline" if number == 1 else "its pipeline is incomplete"
         raise InvalidStepError(msg)
     kind = data["type"]
@@ -191,6 +115,21 @@ def _parse(data: Any, numbers: Iterator[int]) -> Step:
     _require(_conforms(data["attributes"], ATTRIBUTES.get(kind, {})), f"attributes of its {kind}")
     steps = tuple(_parse(part, numbers) for part in data["steps"])
     return Step(kind, data["name"], data["parameters"], data["attributes"], steps)
+
+
+def _conforms(value: Any, expected: Expected) -> bool:
+    if isinstance(expected, list):
+        return any(_conforms(value, alternative) for alternative in expected)
+    if isinstance(expected, str):
+        is_array = type(value) is np.ndarray and value.dtype.name == expected
+        return is_array and bool(np.isfinite(value).all())
+    if isinstance(expected, dict):
+        is_dict = type(value) is dict and value.keys() == expected.keys()
+        return is_dict and all(_conforms(value[name], x) for name, x in expected.items())
+    if isinstance(expected, tuple):
+        is_tuple = type(value) is tuple and len(value) == len(expected)
+        return is_tuple and all(map(_conforms, value, expected))
+    return type(value) is expected or (expected is float and type(value) is int)
 
 
 def _require(valid: object, what: str) -> None:
@@ -205,8 +144,7 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         msg = f"it has {step.type} in place of a classifier"
         raise InvalidStepError(msg)
     if step.type == "svc":
-        _check_svc(step.attributes, n_columns)
-        return step.classes
+        return _check_svc(step, n_columns)
     n_parts = len(step.steps)
     is_valid = n_parts == 1 or (n_parts > 1 and step.type in ("average", "pipeline"))
     _require(is_valid, f"parts of its {step.type}")
@@ -216,6 +154,9 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         views = [_check_classifier(view, n_columns) for view in step.steps]
         _require(all(np.array_equal(view, indices) for view in views), "attributes of its average")
         return step.classes
+    if step.type == "calibrated":
+        temperature = step.attributes["temperature"]
+        _require(temperature > 0 and isfinite(temperature), "attributes of its calibrated")
     *transformers, classifier = step.steps
     for transformer in transformers:
         n_columns = _check_transformer(transformer, n_columns)
@@ -229,7 +170,8 @@ def _check_transformer(step: Step, n_columns: int) -> int:
         raise InvalidStepError(msg)
     parameters = step.parameters
     check_parameters(parameters)
-    _require(prod(parameters["image_shape"]) == n_columns, f"parameters of its {step.type}")
+    shape = parameters["image_shape"]
+    _require(min(shape) > 0 and prod(shape) == n_columns, f"parameters of its {step.type}")
     if step.type == "normalize_size":
         return int(parameters["side"] ** 2)
     if step.type == "gradient_features":
@@ -237,7 +179,12 @@ def _check_transformer(step: Step, n_columns: int) -> int:
     return n_columns
 
 
-def _check_svc(fitted: Values, n_columns: int) -> None:
+def _check_svc(svc: Step, n_columns: int) -> Array:
+    """Check the numbers that predictions depend on; return the classes."""
+    parameters, fitted = svc.parameters, svc.attributes
+    numbers = (parameters["coef0"], fitted["gamma"])
+    is_kernel = parameters["kernel"] in KERNELS and 0 <= parameters["degree"] <= MAX_DEGREE
+    _require(is_kernel and all(map(isfinite, numbers)), "parameters of its svc")
     k, n = len(fitted["classes"]), len(fitted["support"])
     n_pairs = k * (k - 1) // 2
     shapes = {
@@ -259,3 +206,4 @@ def _check_svc(fitted: Values, n_columns: int) -> None:
         and counts.sum(dtype=np.int64) == n > 0,
         "attributes of its svc",
     )
+    return svc.classes

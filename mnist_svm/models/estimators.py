@@ -21,7 +21,7 @@ from mnist_svm.features.transformers import (
     NormalizeContrast,
     NormalizeSize,
 )
-from mnist_svm.models.steps import Step
+from mnist_svm.models.steps import ATTRIBUTES, Step
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -41,27 +41,6 @@ CLASSIFIERS: dict[str, type[Any]] = {
     "virtual": VirtualSupportVectors,
 }
 TYPES = {cls: name for name, cls in {**TRANSFORMERS, **CLASSIFIERS}.items()}
-
-# Fitted attributes of each type, without the underscore at the end.
-ATTRIBUTES = {
-    "average": ("classes",),
-    "calibrated": ("temperature", "n_held_out", "calibration_error"),
-    "svc": (
-        "classes",
-        "support",
-        "support_vectors",
-        "n_support",
-        "dual_coef",
-        "intercept",
-        "n_iter",
-        "class_weight",
-        "gamma",
-        "kkt_violation",
-        "fit_log",
-        "shape_fit",
-    ),
-    "virtual": ("n_virtual",),
-}
 
 # Parameters that are not part of a model.
 RUN_PARAMETERS = ("n_jobs", "verbose", "checkpoint")

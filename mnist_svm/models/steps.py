@@ -35,6 +35,28 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "normalize_size": normalize_size,
 }
 
+# Fitted attributes of the other types, with the types of their values: see `models.check.Expected`.
+# The estimators' names have an underscore at the end.
+ATTRIBUTES: Mapping[str, dict[str, Any]] = {
+    "average": {"classes": "int64"},
+    "calibrated": {"temperature": float, "n_held_out": int, "calibration_error": float},
+    "svc": {
+        "classes": "int64",
+        "support": "int32",
+        "support_vectors": ["uint8", "float32"],
+        "n_support": "int32",
+        "dual_coef": "float64",
+        "intercept": "float64",
+        "n_iter": "int32",
+        "class_weight": "float64",
+        "gamma": float,
+        "kkt_violation": float,
+        "fit_log": list,
+        "shape_fit": (int, int),
+    },
+    "virtual": {"n_virtual": int},
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -419,18 +419,15 @@ BREAK = {
     "a kernel coefficient that is no number": lambda svc: {"gamma": "scale"},
     "no shape": lambda svc: {"shape_fit": (None, 784)},
     "equal classes": lambda svc: {"classes": np.zeros(10, np.int64)},
-    "an array in the log": lambda svc: {"fit_log": [{"round": np.arange(3)}]},
 }
 BREAK_PARAMETER = {
     "another kernel": {"kernel": "precomputed"},
     "a degree without end": {"degree": 10**12},
     "a fractional degree": {"degree": 2.5},
     "no coef0": {"coef0": None},
+    "an infinite coef0": {"coef0": float("inf")},
     "an unknown parameter": {"probability": True},
     "a seed of another type": {"random_state": "0"},
-    "weights of another type": {"class_weight": {"0": 1}},
-    "a gamma in other words": {"gamma": "large"},
-    "an infinite C": {"C": float("inf")},
 }
 BREAK_SIZE = {
     "a frame without pixels": {"image_shape": (0, 28)},
@@ -444,7 +441,6 @@ MISCALIBRATE = {
     "a negative temperature": {"temperature": -1.0},
     "a temperature without end": {"temperature": float("inf")},
     "a temperature that is no number": {"temperature": float("nan")},
-    "a temperature of another type": {"temperature": 1},
     "a temperature in words": {"temperature": "hot"},
     "a temperature each class": {"temperature": np.ones(10)},
     "an unknown attribute": {"predict": 1},
