@@ -11,6 +11,7 @@ import numpy as np
 
 from mnist_svm._types import GreyImage
 from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
+from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import border_pixels, bounding_box
 
 # Longer side of a digit in MNIST form, and row and column of its centre of mass, in pixels.
@@ -34,8 +35,12 @@ def normalize(grey: GreyImage) -> GreyImage:
     Raises
     ------
     PictureError
-        If the picture is blank.
+        If the picture is blank, or of another shape or type; `mnist_svm.pictures.decode.decode`
+        converts all others.
     """
+    if grey.dtype != np.uint8 or grey.ndim != 2:
+        msg = f"expected uint8 of shape (height, width), found {grey.dtype} {grey.shape}: decode it"
+        raise PictureError(msg)
     if is_mnist_form(grey):
         return grey
     # Most of the time of the first reading would be the import of scipy.ndimage.

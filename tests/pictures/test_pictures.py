@@ -315,6 +315,12 @@ def test_a_file_that_is_no_picture_is_rejected(content, message):
 # --- MNIST form --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("convert", [lambda grey: grey / 255, lambda grey: grey[..., None]])
+def test_only_decoded_pictures_are_normalized(digit, convert):
+    with pytest.raises(PictureError, match="expected uint8 of shape"):
+        normalize(convert(digit))
+
+
 @pytest.mark.parametrize("split", ["train_set", "test_set"])
 def test_every_mnist_image_is_returned_unchanged(request, split):
     images = request.getfixturevalue(split).images
