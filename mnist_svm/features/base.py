@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnist_svm._types import Array
@@ -18,9 +18,14 @@ from mnist_svm.parallel.threads import delayed, threads
 # Images per thread task: long enough to hide the scheduling.
 IMAGES_PER_TASK = 2048
 
+# Images whose maximum differs from that of `fit` by such a factor are in another unit.
+OTHER_UNIT = 100
 
-class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+
+class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base class of transformers that work on each image by itself.
+
+    Values may have any unit, such as 0-255 or 0-1, but `transform` wants that of `fit`.
 
     Parameters
     ----------
@@ -36,10 +41,15 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Height and width in use.
     n_features_in_ : int
         Number of columns seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        If ``X`` had feature names that are all strings.
+    data_max_ : float or None
+        Maximum of the ``X`` seen by `fit`; None means that `transform` takes any unit.
     """
 
     image_shape_: tuple[int, int]
     n_features_in_: int
+    data_max_: float | None = None
 
     def __init__(
         self, *, image_shape: tuple[int, int] | None = None, n_jobs: int | None = None
@@ -81,6 +91,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
             )
             raise ValueError(msg)
         self.image_shape_ = (height, width)
+        self.data_max_ = float(X.max())
         return self
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -98,10 +109,12 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
         Raises
         ------
         ValueError
-            If ``X`` is not a finite, non-negative matrix with the number of columns seen by `fit`.
+            If ``X`` is not a finite, non-negative matrix with the number of columns seen by `fit`,
+            or its maximum is more than a hundred times larger or smaller than that of `fit`.
         """
         check_is_fitted(self)
         images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
+        self._check_unit(float(images.max()))
         starts = range(0, len(images), IMAGES_PER_TASK)
         with threads(self.n_jobs) as parallel:
             parts = list(
@@ -152,6 +165,17 @@ class ImageTransformer(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
         return checked
+
+    def _check_unit(self, largest: float) -> None:
+        """Raise ValueError if images have another unit than those of `fit`; blank ones have any."""
+        if not self.data_max_ or not largest:
+            return
+        if not 1 / OTHER_UNIT < largest / self.data_max_ < OTHER_UNIT:
+            msg = (
+                f"{type(self).__name__}: expected X in the unit of fit, with a maximum near "
+                f"{self.data_max_:g}, found a maximum of {largest:g}; scale X as for fit"
+            )
+            raise ValueError(msg)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.utils.validation import check_is_fitted
+
 from mnist_svm._types import Array
 from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.blur import blur
@@ -102,7 +105,7 @@ class Deskew(ImageTransformer):
         return deskew_like(images, reference)
 
 
-class GradientFeatures(ImageTransformer):
+class GradientFeatures(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type: ignore[misc]
     """Transformer of images into blurred planes of gradient directions.
 
     `mnist_svm.features.gradients.GradientDecomposer` splits the gradient of each image into
@@ -157,8 +160,13 @@ class GradientFeatures(ImageTransformer):
     def _transform_images(self, images: Array) -> Array:
         return gradient_features(images, **self._arguments())
 
+    @property
+    def _n_features_out(self) -> int:
+        check_is_fitted(self)
+        return self.directions * self.grid**2
 
-class NormalizeSize(ImageTransformer):
+
+class NormalizeSize(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type: ignore[misc]
     """Transformer that makes digits upright and centred and scales them to one size.
 
     See `mnist_svm.features.size.normalize_size`.
@@ -207,3 +215,8 @@ class NormalizeSize(ImageTransformer):
 
     def _transform_images_like(self, images: Array, reference: Array) -> Array:
         return normalize_size_like(images, reference, **self._arguments())
+
+    @property
+    def _n_features_out(self) -> int:
+        check_is_fitted(self)
+        return self.side**2

@@ -1,14 +1,121 @@
-"""Images transformed with the centroid, shear, scale or norm of a reference image."""
+"""What the transformers share: scikit-learn's contract, the unit of X, and a reference image."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mnist_svm import Blur, Deskew, GradientFeatures, NormalizeContrast, NormalizeSize
+from mnist_svm import (
+    RECIPES,
+    Blur,
+    Deskew,
+    GradientFeatures,
+    KernelSVC,
+    NormalizeContrast,
+    NormalizeSize,
+)
 
 ALIGNING = [Deskew(), NormalizeSize(side=32), NormalizeSize(upright=False)]
 TRANSFORMERS = [*ALIGNING, Blur(), GradientFeatures()]
+EVERY = [*TRANSFORMERS, NormalizeContrast()]
+
+
+@parametrize_with_checks(EVERY)
+def test_scikit_learn_checks_pass(estimator, check):
+    # No check is waived.
+    check(estimator)
+
+
+# Names of features.
+
+
+@pytest.fixture(scope="module")
+def frame(test_set):
+    """Twenty digits with names of columns, and an index that is not 0, 1, 2."""
+    names = [f"pixel{i}" for i in range(784)]
+    return pd.DataFrame(test_set.X[:20], columns=names, index=range(100, 120))
+
+
+@pytest.mark.parametrize("transformer", EVERY, ids=str)
+def test_a_data_frame_gives_a_data_frame_if_asked_for(transformer, frame):
+    plain = clone(transformer).fit_transform(frame)
+    assert type(plain) is np.ndarray
+    transformer = clone(transformer).set_output(transform="pandas")
+    named = transformer.fit_transform(frame)
+    np.testing.assert_array_equal(named.to_numpy(), plain)
+    assert named.columns.tolist() == transformer.get_feature_names_out().tolist()
+    assert named.index.equals(frame.index)
+    assert type(transformer.set_output(transform="default").transform(frame)) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("transformer", "first", "last"),
+    [
+        (Deskew(), "pixel0", "pixel783"),
+        (Blur(), "pixel0", "pixel783"),
+        (NormalizeContrast(), "pixel0", "pixel783"),
+        (NormalizeSize(side=32), "normalizesize0", "normalizesize1023"),
+        (GradientFeatures(directions=4), "gradientfeatures0", "gradientfeatures195"),
+    ],
+)
+def test_features_that_are_no_pixels_of_the_input_have_names_of_their_own(
+    transformer, first, last, frame
+):
+    with pytest.raises(NotFittedError):
+        transformer.get_feature_names_out()
+    names = transformer.fit(frame).get_feature_names_out()
+    assert (names[0], names[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+@pytest.mark.parametrize("transformer", EVERY, ids=str)
+def test_a_pipeline_takes_and_checks_names(transformer, output, frame, test_set):
+    y = test_set.y[:20]
+    plain = make_pipeline(clone(transformer), KernelSVC(random_state=0)).fit(frame.to_numpy(), y)
+    named = clone(plain).set_output(transform=output).fit(frame, y)
+    np.testing.assert_array_equal(named.predict(frame), plain.predict(frame.to_numpy()))
+    has_names = hasattr(named[-1], "feature_names_in_")
+    assert has_names == (output == "pandas")
+    with pytest.raises(ValueError, match="feature names should match"):
+        named.predict(frame[frame.columns[::-1]])
+
+
+# The unit of X.
+
+
+@pytest.mark.parametrize("transformer", EVERY, ids=str)
+@pytest.mark.parametrize(("fitted", "given"), [(1, 1 / 255), (1 / 255, 1), (1, 257)])
+def test_another_unit_than_that_of_fit_is_refused(transformer, fitted, given, test_set):
+    X = test_set.X[:9].astype(np.float32)
+    transformer = clone(transformer).fit(X * fitted)
+    transformer.transform(X[:1] * fitted)
+    transformer.transform(X[:1] * fitted / 50)
+    transformer.transform(np.zeros((1, 784)))
+    with pytest.raises(ValueError, match=r"expected X in the unit of fit.*; scale X as for fit"):
+        transformer.transform(X * given)
+
+
+def test_a_transformer_that_was_fitted_to_blank_images_takes_any_unit(test_set):
+    deskew = Deskew().fit(np.zeros((1, 784)))
+    assert deskew.transform(test_set.X[:1]).any()
+    assert deskew.transform(test_set.X[:1] / 255).any()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_pipelines_of_all_recipes_refuse_another_unit(name, train_set):
+    X, y = train_set.X[:100], train_set.y[:100]
+    pipeline = RECIPES[name].pipeline(calibrate=False).fit(X, y)
+    assert len(set(pipeline.predict(X))) == 10
+    with pytest.raises(ValueError, match="with a maximum near 255, found a maximum of 1; scale X"):
+        pipeline.predict(X / 255)
+
+
+# Images transformed with the centroid, shear, scale or norm of a reference image.
 
 
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)

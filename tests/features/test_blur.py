@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Blur, NormalizeSize
 from mnist_svm.features.moments import image_moments
-
-
-@parametrize_with_checks([Blur()])
-def test_blur_passes_the_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def test_the_spread_of_a_digit_grows_by_that_of_the_gaussian(test_set):

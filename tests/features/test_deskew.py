@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Deskew
 from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, deskew
 from mnist_svm.features.moments import image_moments
-
-
-@parametrize_with_checks([Deskew()])
-def test_deskew_passes_the_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def slow_moments(image):

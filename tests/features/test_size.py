@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm.features.moments import image_moments
 from mnist_svm.features.transformers import NormalizeSize
-
-
-@parametrize_with_checks([NormalizeSize()])
-def test_normalize_size_passes_the_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def sized(images, **parameters):
