@@ -187,7 +187,7 @@ def _read_dataset(
     images = load_images(data, split=split, data_dir=data_dir, progress=report)
     readings = recognizer.classify(images, progress=report)
     for index, image in enumerate(images):
-        reading = DigitReading(f"{data}:{index + 1}", image)
+        reading = DigitReading(f"{data}:{index + 1}", image=image)
         yield reading.with_probabilities(readings.classes, readings.probabilities[index])
 
 

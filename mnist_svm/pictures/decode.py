@@ -87,17 +87,8 @@ class Picture:
 
 
 # Sources of a picture.
-Source = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | BinaryIO
-    | Image.Image
-    | Array
-    | Picture
-)
+Content = bytes | bytearray | memoryview
+Source = str | os.PathLike[str] | Content | BinaryIO | Image.Image | Array | Picture
 
 
 def decode(
@@ -163,7 +154,7 @@ def source_name(source: object) -> str:
 
 def _read(source: Any) -> bytes:
     """Return the content of a file, given as a path, bytes or open file."""
-    is_content = isinstance(source, (bytes, bytearray, memoryview))
+    is_content = isinstance(source, Content)
     is_path = isinstance(source, (str, os.PathLike))
     if not is_content and not is_path and not hasattr(source, "read"):
         msg = (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mnist_svm.exceptions import PictureError
-from mnist_svm.pictures.decode import Picture, decode, source_name
+from mnist_svm.pictures.decode import Content, Picture, decode, source_name
 from mnist_svm.pictures.formats import SUFFIXES
 
 # Greatest last dimension of a three-dimensional array that is one picture: more channels than any
@@ -24,8 +24,8 @@ def is_single(source: object) -> bool:
         return source.ndim < 3 or (source.ndim == 3 and source.shape[2] <= MAX_CHANNELS)
     if isinstance(source, (str, os.PathLike)):
         return not _is_folder(source)
-    is_content = isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read")
-    return is_content or not isinstance(source, Iterable)
+    is_file = isinstance(source, Content) or hasattr(source, "read")
+    return is_file or not isinstance(source, Iterable)
 
 
 def load_pictures(

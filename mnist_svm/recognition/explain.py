@@ -19,7 +19,6 @@ from mnist_svm.features.base import infer_image_shape
 from mnist_svm.features.inverse import reconstruct_images
 from mnist_svm.features.transformers import GradientFeatures
 from mnist_svm.pictures.images import to_mnist_images
-from mnist_svm.recognition.results import ClassEvidence, Explanation, SupportVector
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.evidence import OneVsRest, PairDecision, pair_decision
 from mnist_svm.svm.fitted import svcs_with_transformers
@@ -34,6 +33,108 @@ N_STRONGEST = 5
 
 # Radius in pixels of the occluded spot: MNIST's strokes are about three pixels wide.
 OCCLUSION_RADIUS = 1.5
+
+
+@dataclass(frozen=True)
+class SupportVector:
+    """A support vector and its contribution.
+
+    Attributes
+    ----------
+    index : row of the SVM's training data; augmented copies come last.
+    contribution : its term of the decision function, in units of the margin.
+    image : uint8 ndarray of shape (height, width), 0-255, what the SVM stores, as an image.
+    """
+
+    index: int
+    contribution: float
+    image: Images
+
+
+@dataclass(frozen=True)
+class ClassEvidence:
+    """Part of one class in the decision between two.
+
+    Attributes
+    ----------
+    label : the class.
+    confidence : its probability, 0 to 1.
+    n_support : number of its support vectors in the decision function.
+    total : sum of their contributions.
+    strongest : those with the largest absolute contributions, in descending order.
+    """
+
+    label: int
+    confidence: float
+    n_support: int
+    total: float
+    strongest: tuple[SupportVector, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except the confidence and images as JSON types."""
+        strongest = [
+            {"label": self.label, "index": vector.index, "contribution": vector.contribution}
+            for vector in self.strongest
+        ]
+        evidence = {"label": self.label, "n": self.n_support, "contribution": self.total}
+        return {**evidence, "strongest": strongest}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Evidence for a prediction, from `mnist_svm.recognition.explain.explain`.
+
+    Attributes
+    ----------
+    image : uint8 ndarray of shape (28, 28), 0-255, the classified image.
+    svm_input : uint8 ndarray of shape (height, width), 0-255, the image as the SVM receives it.
+    predicted, rival : ClassEvidence of the predicted label and of the one it is compared with.
+    decision_value, intercept : float
+        ``predicted.total + rival.total + intercept == decision_value``; positive for the
+        predicted label.
+    heat_map : float64 ndarray of shape (28, 28)
+        Decrease of the decision value if a pixel is inverted.
+    one_vs_rest : whether the heat map compares with all other labels, or with the rival alone.
+    method : how the heat map was computed, "gradient" or "occlusion".
+    svm_number, n_svms : the explained SVM, counted from 1, of those that the model averages.
+    """
+
+    image: Images
+    svm_input: Images
+    predicted: ClassEvidence
+    rival: ClassEvidence
+    decision_value: float
+    intercept: float
+    heat_map: Float64Array
+    one_vs_rest: bool
+    method: str
+    svm_number: int
+    n_svms: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except images as JSON types."""
+        return {
+            "label": self.predicted.label,
+            "confidence": self.predicted.confidence,
+            "rival": {"label": self.rival.label, "confidence": self.rival.confidence},
+            "svm": self.svm_number,
+            "n_svms": self.n_svms,
+            "decision": {"value": self.decision_value, "intercept": self.intercept},
+            "support_vectors": [self.predicted.to_dict(), self.rival.to_dict()],
+            "heat_map": {
+                "against": None if self.one_vs_rest else self.rival.label,
+                "method": self.method,
+                "values": self.heat_map.round(6).tolist(),
+            },
+        }
+
+    def to_text(self) -> str:
+        """Return the decision value as a sum, on one line."""
+        terms = " ".join(
+            f"{evidence.total:+.2f} ({evidence.n_support:,} support vectors of {evidence.label})"
+            for evidence in (self.predicted, self.rival)
+        )
+        return f"{self.decision_value:+.2f} = {terms} {self.intercept:+.2f} (intercept)"
 
 
 def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> Explanation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
-from itertools import islice, starmap
+from functools import cached_property, partial
+from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
-from mnist_svm._types import Array, Float64Array, Images, Labels
+from mnist_svm._types import Array, Float64Array, GreyImage, Images, Labels
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
@@ -34,6 +34,8 @@ IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
 
 # Pictures that `Recognizer.read` classifies together, and holds in memory.
 PICTURES_PER_BLOCK = 500
+
+Reading = TypeVar("Reading", DigitReading, PageReading)
 
 # Called with (n_done, n_total).
 Progress = Callable[[int, int], None]
@@ -175,7 +177,10 @@ class Recognizer:
             picture, in order, and classifies `PICTURES_PER_BLOCK` together. ``error`` is set if a
             picture could not be read.
         """
-        readings = self._read(load_pictures(source, thumbnail=thumbnail))
+        readings = self._classify_blocks(
+            _fill(DigitReading.of_picture(file, picture), picture, "image", normalize)
+            for file, picture in load_pictures(source, thumbnail=thumbnail)
+        )
         return next(readings) if is_single(source) else readings
 
     @overload
@@ -210,8 +215,9 @@ class Recognizer:
             picture, in order. ``error`` is set if a picture could not be read: because it cannot be
             decoded, is blank, shows nothing that could be a digit, or is not read in time.
         """
+        read = partial(self._page_reader.read, deadline=deadline)
         pages = (
-            self._read_page(file, picture, deadline)
+            _fill(PageReading.of_picture(file, picture), picture, "rows", read)
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(pages) if is_single(source) else pages
@@ -247,10 +253,7 @@ class Recognizer:
             lambda images: touching.predict_proba(images)[:, 0],
         )
 
-    def _read(
-        self, pictures: Iterator[tuple[str, Picture | PictureError]]
-    ) -> Iterator[DigitReading]:
-        readings = starmap(_prepare, pictures)
+    def _classify_blocks(self, readings: Iterator[DigitReading]) -> Iterator[DigitReading]:
         while block := list(islice(readings, PICTURES_PER_BLOCK)):
             images = [reading.image for reading in block if reading.image is not None]
             results = self._classify(np.array(images, np.uint8).reshape(-1, *IMAGE_SHAPE))
@@ -260,17 +263,6 @@ class Recognizer:
                     yield reading
                 else:
                     yield reading.with_probabilities(results.classes, next(probabilities))
-
-    def _read_page(
-        self, file: str, picture: Picture | PictureError, deadline: float
-    ) -> PageReading:
-        if isinstance(picture, PictureError):
-            return PageReading(file, error=str(picture))
-        page = PageReading(file, note=picture.note, thumbnail=picture.thumbnail, size=picture.size)
-        try:
-            return replace(page, rows=self._page_reader.read(picture.grey, deadline=deadline))
-        except PictureError as error:
-            return replace(page, error=str(error))
 
 
 def _predict_proba(model: Model, images: Images) -> Float64Array:
@@ -303,26 +295,20 @@ def prepare_reading(
         If the picture cannot be decoded, is too large (TooLargeError), or is blank.
     """
     picture = decode(source, thumbnail=thumbnail, max_pixels=max_pixels)
-    return DigitReading(
-        source_name(source) if file is None else file,
-        normalize(picture.grey),
-        picture.note,
-        thumbnail=picture.thumbnail,
-        size=picture.size,
-    )
+    reading = DigitReading.of_picture(source_name(source) if file is None else file, picture)
+    return replace(reading, image=normalize(picture.grey))
 
 
-def _prepare(file: str, picture: Picture | PictureError) -> DigitReading:
-    """Return a reading with the image in MNIST form, or with the reason why there is none."""
+def _fill(
+    reading: Reading,
+    picture: Picture | PictureError,
+    attribute: str,
+    read: Callable[[GreyImage], Any],
+) -> Reading:
+    """Set what is read of a picture, or the error."""
     if isinstance(picture, PictureError):
-        return DigitReading(file, error=str(picture))
+        return reading
     try:
-        return prepare_reading(picture, file=file)
+        return replace(reading, **{attribute: read(picture.grey)})
     except PictureError as error:
-        return DigitReading(
-            file,
-            note=picture.note,
-            error=str(error),
-            thumbnail=picture.thumbnail,
-            size=picture.size,
-        )
+        return replace(reading, error=str(error))

@@ -1,17 +1,20 @@
-"""Results of recognition: predictions, readings of pictures and pages, explanations."""
+"""Results of recognition: predictions, and readings of pictures and pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from mnist_svm._types import Float64Array, Images, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
+
+if TYPE_CHECKING:
+    from mnist_svm.pictures.decode import Picture
 
 # A gap wider than this many digit heights separates two numbers of a row.
 WIDE_GAP = 1.5
@@ -53,7 +56,31 @@ def _rank(classes: Labels, probabilities: Float64Array, k: int) -> list[tuple[in
 
 
 @dataclass(frozen=True, eq=False)
-class DigitReading:
+class _Reading:
+    file: str = ""
+    note: str | None = None
+    error: str | None = None
+    thumbnail: Images | None = None
+    size: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of_picture(cls, file: str, picture: Picture | PictureError) -> Self:
+        """Return a reading of a picture without its content, or of the reason why there is none."""
+        if isinstance(picture, PictureError):
+            return cls(file, error=str(picture))
+        return cls(file, picture.note, None, picture.thumbnail, picture.size)
+
+    def _require_no_error(self) -> None:
+        if self.error is not None:
+            raise PictureError(f"{self.file}: {self.error}" if self.file else self.error)
+
+    def _heading(self) -> dict[str, Any]:
+        optional = {"note": self.note, "error": self.error}
+        return {"file": self.file or None, **{key: x for key, x in optional.items() if x}}
+
+
+@dataclass(frozen=True, eq=False)
+class DigitReading(_Reading):
     """Result for a picture of one digit.
 
     If the picture could not be read, ``error`` says why, and the properties raise that error.
@@ -61,34 +88,20 @@ class DigitReading:
     Attributes
     ----------
     file : path of the picture as passed by the caller, or a name such as "<array>".
-    image : uint8 ndarray of shape (28, 28), 0-255, the classified image; None after an error.
     note : part of the file that was read, such as "the first of 3 pages"; None for all of it.
     error : reason why the picture could not be read, on one line, or None.
     thumbnail : uint8 ndarray of shape (height, width, 3), 0-255, or None
         The picture, upright and reduced; None unless requested, or if it could not be decoded.
     size : height and width of the picture in pixels; zeros if it could not be decoded.
+    image : uint8 ndarray of shape (28, 28), 0-255, the classified image; None after an error.
     """
 
-    file: str = ""
     image: Images | None = None
-    note: str | None = None
-    error: str | None = None
-    thumbnail: Images | None = None
-    size: tuple[int, int] = (0, 0)
     _prediction: tuple[Labels, Float64Array] | None = field(default=None, repr=False)
 
     def with_probabilities(self, classes: Labels, probabilities: Float64Array) -> DigitReading:
-        """Return a copy of a prepared reading with the result of its classification."""
-        # `dataclasses.replace` would take twice as long.
-        return DigitReading(
-            self.file,
-            self.image,
-            self.note,
-            self.error,
-            self.thumbnail,
-            self.size,
-            (classes, probabilities),
-        )
+        """Return a copy with the result of classifying ``image``."""
+        return replace(self, _prediction=(classes, probabilities))
 
     @property
     def classes(self) -> Labels:
@@ -103,8 +116,7 @@ class DigitReading:
     @property
     def label(self) -> int:
         """Most probable label."""
-        classes, probabilities = self._predicted()
-        return int(classes[probabilities.argmax()])
+        return self.top()[0][0]
 
     @property
     def confidence(self) -> float:
@@ -143,26 +155,19 @@ class DigitReading:
             ``name`` if it has one, ``confidence``, ``rejected``, ``top``, ``probabilities`` and,
             if requested, ``image``.
         """
-        result = _heading(self)
+        result = self._heading()
         if self.error is None:
-            ((label, confidence),) = self.top()
-            rejected = confidence < reject_below
-            result["label"] = None if rejected else label
-            if not rejected and label in names:
-                result["name"] = names[label]
-            result |= {
-                "confidence": confidence,
-                "rejected": rejected,
-                "top": [{"label": label, "confidence": p} for label, p in self.top(top)],
-                "probabilities": self.probabilities.tolist(),
-            }
-            if image and self.image is not None:
-                result["image"] = self.image.tolist()
+            result |= _answer(self, reject_below, image)
+            if result["label"] in names:
+                result["name"] = names[self.label]
+            result["top"] = [{"label": label, "confidence": p} for label, p in self.top(top)]
         return result
 
     def _predicted(self) -> tuple[Labels, Float64Array]:
+        self._require_no_error()
         if self._prediction is None:
-            raise _reading_error(self)
+            msg = f"{self.file}: prepared, but not classified yet"
+            raise PictureError(msg)
         return self._prediction
 
 
@@ -191,22 +196,28 @@ class Digit:
 
     def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
         """Return the digit as JSON types, with the keys of `DigitReading.to_dict` and ``box``."""
-        rejected = self.confidence < reject_below
-        result = {
-            "label": None if rejected else self.label,
-            "confidence": self.confidence,
-            "rejected": rejected,
-            "box": self.box.to_dict(),
-            "probabilities": self.probabilities.tolist(),
-        }
-        return {**result, "image": self.image.tolist()} if image else result
+        return {**_answer(self, reject_below, image), "box": self.box.to_dict()}
+
+
+def _answer(reading: DigitReading | Digit, reject_below: float, image: bool) -> dict[str, Any]:
+    confidence = reading.confidence
+    rejected = confidence < reject_below
+    answer = {
+        "label": None if rejected else reading.label,
+        "confidence": confidence,
+        "rejected": rejected,
+        "probabilities": reading.probabilities.tolist(),
+    }
+    if image and reading.image is not None:
+        answer["image"] = reading.image.tolist()
+    return answer
 
 
 Row = tuple[Digit, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class PageReading:
+class PageReading(_Reading):
     """Result for a picture with any number of digits.
 
     If the picture could not be read, ``error`` says why, and the properties raise that error.
@@ -217,23 +228,18 @@ class PageReading:
     rows : rows from top to bottom, each the digits from left to right; empty after an error.
     """
 
-    file: str = ""
     rows: tuple[Row, ...] = ()
-    note: str | None = None
-    error: str | None = None
-    thumbnail: Images | None = None
-    size: tuple[int, int] = (0, 0)
 
     @property
     def text(self) -> str:
         """The digits, one line per row, with a space at each wide gap."""
-        return self._text(0.0)
+        self._require_no_error()
+        return "\n".join(map(row_text, self.rows))
 
     @property
-    def digits(self) -> tuple[Digit, ...]:
+    def digits(self) -> Row:
         """All digits, row by row."""
-        if self.error is not None:
-            raise _reading_error(self)
+        self._require_no_error()
         return tuple(digit for row in self.rows for digit in row)
 
     def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
@@ -251,8 +257,7 @@ class PageReading:
             the keys of `Digit.to_dict`.
         """
         if self.error is not None:
-            return _heading(self)
-        height, width = self.size
+            return self._heading()
         rows = [
             {
                 "text": row_text(row, reject_below=reject_below),
@@ -260,24 +265,9 @@ class PageReading:
             }
             for row in self.rows
         ]
-        text = self._text(reject_below)
-        return {**_heading(self), "width": width, "height": height, "text": text, "rows": rows}
-
-    def _text(self, reject_below: float) -> str:
-        if self.error is not None:
-            raise _reading_error(self)
-        return "\n".join(row_text(row, reject_below=reject_below) for row in self.rows)
-
-
-def _heading(reading: DigitReading | PageReading) -> dict[str, Any]:
-    optional = {"note": reading.note, "error": reading.error}
-    present = {key: value for key, value in optional.items() if value is not None}
-    return {"file": reading.file or None, **present}
-
-
-def _reading_error(reading: DigitReading | PageReading) -> PictureError:
-    error = reading.error or "prepared, but not classified yet"
-    return PictureError(f"{reading.file}: {error}" if reading.file else error)
+        height, width = self.size
+        text = "\n".join(row_text(row, reject_below=reject_below) for row in self.rows)
+        return {**self._heading(), "width": width, "height": height, "text": text, "rows": rows}
 
 
 def row_text(row: Row, *, reject_below: float = 0.0) -> str:
@@ -301,105 +291,3 @@ def row_text(row: Row, *, reject_below: float = 0.0) -> str:
         text += digit.text(reject_below)
         right = digit.box.right
     return text
-
-
-@dataclass(frozen=True)
-class SupportVector:
-    """A support vector and its contribution.
-
-    Attributes
-    ----------
-    index : row of the SVM's training data; augmented copies come last.
-    contribution : its term of the decision function, in units of the margin.
-    image : uint8 ndarray of shape (height, width), 0-255, what the SVM stores, as an image.
-    """
-
-    index: int
-    contribution: float
-    image: Images
-
-
-@dataclass(frozen=True)
-class ClassEvidence:
-    """Part of one class in the decision between two.
-
-    Attributes
-    ----------
-    label : the class.
-    confidence : its probability, 0 to 1.
-    n_support : number of its support vectors in the decision function.
-    total : sum of their contributions.
-    strongest : those with the largest absolute contributions, in descending order.
-    """
-
-    label: int
-    confidence: float
-    n_support: int
-    total: float
-    strongest: tuple[SupportVector, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything except the confidence and images as JSON types."""
-        strongest = [
-            {"label": self.label, "index": vector.index, "contribution": vector.contribution}
-            for vector in self.strongest
-        ]
-        evidence = {"label": self.label, "n": self.n_support, "contribution": self.total}
-        return {**evidence, "strongest": strongest}
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Evidence for a prediction, from `mnist_svm.recognition.explain.explain`.
-
-    Attributes
-    ----------
-    image : uint8 ndarray of shape (28, 28), 0-255, the classified image.
-    svm_input : uint8 ndarray of shape (height, width), 0-255, the image as the SVM receives it.
-    predicted, rival : ClassEvidence of the predicted label and of the one it is compared with.
-    decision_value, intercept : float
-        ``predicted.total + rival.total + intercept == decision_value``; positive for the
-        predicted label.
-    heat_map : float64 ndarray of shape (28, 28)
-        Decrease of the decision value if a pixel is inverted.
-    one_vs_rest : whether the heat map compares with all other labels, or with the rival alone.
-    method : how the heat map was computed, "gradient" or "occlusion".
-    svm_number, n_svms : the explained SVM, counted from 1, of those that the model averages.
-    """
-
-    image: Images
-    svm_input: Images
-    predicted: ClassEvidence
-    rival: ClassEvidence
-    decision_value: float
-    intercept: float
-    heat_map: Float64Array
-    one_vs_rest: bool
-    method: str
-    svm_number: int
-    n_svms: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything except images as JSON types."""
-        return {
-            "label": self.predicted.label,
-            "confidence": self.predicted.confidence,
-            "rival": {"label": self.rival.label, "confidence": self.rival.confidence},
-            "svm": self.svm_number,
-            "n_svms": self.n_svms,
-            "decision": {"value": self.decision_value, "intercept": self.intercept},
-            "support_vectors": [self.predicted.to_dict(), self.rival.to_dict()],
-            "heat_map": {
-                "against": None if self.one_vs_rest else self.rival.label,
-                "method": self.method,
-                "values": self.heat_map.round(6).tolist(),
-            },
-        }
-
-    def to_text(self) -> str:
-        """Return the decision value as a sum, on one line."""
-        terms = " ".join(
-            f"{evidence.total:+.2f} ({evidence.n_support:,} support vectors of {evidence.label})"
-            for evidence in (self.predicted, self.rival)
-        )
-        return f"{self.decision_value:+.2f} = {terms} {self.intercept:+.2f} (intercept)"
