@@ -23,14 +23,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
+from mnist_svm.svm.meta import MetaClassifier, select_rows
 from mnist_svm.svm.temperature import apply_temperature, log_confidences
+from mnist_svm.svm.validation import check_weights
 
 N_FOLDS = 3
 
@@ -45,7 +47,7 @@ MAX_LOG_TEMPERATURE = 4.0
 N_BINS = 15
 
 
-class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Calibrated(MetaClassifier):
     """Meta-estimator that calibrates a classifier's confidences by temperature scaling.
 
     Of three stratified folds, as many are held out as it takes to have 10,000 samples; a clone that
@@ -77,23 +79,24 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
     ICML (2017), section 4.2.
     """
 
-    estimator_: Any
     temperature_: float
     n_held_out_: int
     calibration_error_: float
-    classes_: Array
-    n_features_in_: int
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, **fit_params: Any) -> Self:
         """Fit the temperature to held-out samples, then the classifier to all samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        **fit_params : dict
+            Passed on to the `fit` of `estimator`: `sample_weight`, if it has that parameter; or, if
+            scikit-learn's metadata routing is enabled, what it requests.
+            The temperature is fitted with the same weights.
 
         Returns
         -------
@@ -103,20 +106,25 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         Raises
         ------
         ValueError
-            If `estimator` rejects ``X`` or ``y``.
+            If `estimator` rejects ``X``, ``y`` or `fit_params`.
         """
         rows, labels = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(labels)
-        codes = np.unique(labels, return_inverse=True)[1]
+        n, params = len(labels), self._route(fit_params)
+        weights = check_weights(params.get("sample_weight"), n)
+        # Samples without weight may be of classes that nobody learns.
+        classes = np.unique(labels if weights is None else labels[weights > 0])
+        codes = np.searchsorted(classes, labels)
 
         def fit(index: IntArray) -> Any:
-            return clone(self.estimator).fit(rows[index], labels[index])
+            part = select_rows(params, index, n)
+            return clone(self.estimator).fit(rows[index], labels[index], **part)
 
-        folds = calibration_folds(codes)
+        folds = calibration_folds(codes, weights)
         confidences = [predict_held_out(fold, fit, rows) for fold in folds]
-        logger.info("fitting to all %s samples", f"{len(labels):,}")
-        fitted = clone(self.estimator).fit(rows, labels)
-        self._store(fitted, fit_temperature(codes, folds, confidences))
+        logger.info("fitting to all %s samples", f"{n:,}")
+        fitted = clone(self.estimator).fit(rows, labels, **params)
+        self._store(fitted, fit_temperature(codes, folds, confidences, weights))
         return self
 
     @classmethod
@@ -145,19 +153,6 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         self.calibration_error_ = temperature.calibration_error
         self.classes_ = fitted.classes_
 
-    def predict(self, X: npt.ArrayLike) -> Array:
-        """Predict the label of each sample, by `estimator_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), of the dtype of the labels
-        """
-        return np.asarray(self._delegate("predict", X))
-
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
         """Predict calibrated probabilities of the classes.
 
@@ -170,10 +165,6 @@ class Calibrated(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
         """
         return apply_temperature(self._delegate("predict_proba", X), self.temperature_)
-
-    def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
-        check_is_fitted(self)
-        return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
 
 
 @dataclass(frozen=True)
@@ -194,18 +185,22 @@ class TemperatureFit:
     calibration_error: float
 
 
-def calibration_folds(codes: IntArray) -> list[Fold]:
+def calibration_folds(codes: IntArray, weights: Float64Array | None = None) -> list[Fold]:
     """The folds that hold out as many samples as a temperature needs.
 
-    `codes` are the class indices of all samples, 0 to k - 1. If a class has fewer than three
-    samples, there are no folds, because a training part could lack it.
+    `codes` are the class indices of all samples, 0 to k - 1; samples of weight 0 are left out. If a
+    class has fewer than three samples, there are no folds, because a training part could lack it.
     """
-    if np.bincount(codes).min() < N_FOLDS:
+    used = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
+    if np.bincount(codes[used], minlength=1).min() < N_FOLDS:
         return []
-    n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(codes)), N_FOLDS)
+    n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(used)), N_FOLDS)
     # `split` uses only the length of its first argument.
-    splits = islice(StratifiedKFold(N_FOLDS).split(codes, codes), n_folds)
-    return [Fold(f"{i}/{n_folds}", *split) for i, split in enumerate(splits, start=1)]
+    splits = islice(StratifiedKFold(N_FOLDS).split(used, codes[used]), n_folds)
+    return [
+        Fold(f"{i}/{n_folds}", used[train], used[test])
+        for i, (train, test) in enumerate(splits, start=1)
+    ]
 
 
 def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Float64Array:
@@ -220,25 +215,31 @@ def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Fl
 
 
 def fit_temperature(
-    codes: IntArray, folds: Sequence[Fold], confidences: Sequence[Float64Array]
+    codes: IntArray,
+    folds: Sequence[Fold],
+    confidences: Sequence[Float64Array],
+    weights: Float64Array | None = None,
 ) -> TemperatureFit:
     """Fit a temperature to held-out samples, and measure the remaining calibration error.
 
-    `codes` are the class indices of all samples; there are `confidences` for each fold, from
+    `codes` and `weights` are those of all samples; there are `confidences` for each fold, from
     `predict_held_out`.
     """
     if not folds:
         return TemperatureFit(1.0, 0, float("nan"))
     held_out = np.concatenate(confidences)
-    y_true = codes[np.concatenate([fold.test for fold in folds])]
-    temperature = best_temperature(held_out, y_true)
+    test = np.concatenate([fold.test for fold in folds])
+    y_true, weights = codes[test], None if weights is None else weights[test]
+    temperature = best_temperature(held_out, y_true, weights)
     probabilities = apply_temperature(held_out, temperature)
     correct = probabilities.argmax(axis=1) == y_true
-    error = calibration_error(probabilities.max(axis=1), correct)
+    error = calibration_error(probabilities.max(axis=1), correct, weights)
     return TemperatureFit(temperature, len(y_true), error)
 
 
-def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
+def best_temperature(
+    confidences: npt.ArrayLike, codes: IntArray, weights: Float64Array | None = None
+) -> float:
     """The temperature with the least log loss.
 
     The logarithm of the temperature has a normal prior of mean 0 and standard deviation 1, which
@@ -251,6 +252,7 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
         For held-out samples.
     codes : intp ndarray of shape (n,)
         Columns of the true classes.
+    weights : float64 ndarray of shape (n,), optional
 
     Returns
     -------
@@ -259,16 +261,19 @@ def best_temperature(confidences: npt.ArrayLike, codes: IntArray) -> float:
     """
     logs = log_confidences(confidences)
     rows = np.arange(len(logs))
+    factors = 1.0 if weights is None else weights
 
     def loss(log_temperature: float) -> float:
         log_probabilities = log_softmax(logs / np.exp(log_temperature), axis=1)
-        return float(log_temperature**2 / 2 - log_probabilities[rows, codes].sum())
+        return float(log_temperature**2 / 2 - (factors * log_probabilities[rows, codes]).sum())
 
     bounds = (-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE)
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
-def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:
+def calibration_error(
+    confidence: Float64Array, correct: BoolArray, weights: Float64Array | None = None
+) -> float:
     """Expected calibration error of the predicted class's confidence, in 15 bins of equal width.
 
     Bin m holds the samples with a confidence in ((m - 1) / 15, m / 15]. The error is the mean over
@@ -278,6 +283,7 @@ def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:
     ----------
     confidence : float64 ndarray of shape (n,), 0 to 1
     correct : bool ndarray of shape (n,)
+    weights : float64 ndarray of shape (n,), optional
 
     Returns
     -------
@@ -292,8 +298,9 @@ def calibration_error(confidence: Float64Array, correct: BoolArray) -> float:
     """
     if not len(confidence):
         return float("nan")
-    differences = np.bincount(bin_indices(confidence), confidence - correct)
-    return float(np.abs(differences).sum() / len(confidence))
+    factors = np.ones(len(confidence)) if weights is None else weights
+    differences = np.bincount(bin_indices(confidence), factors * (confidence - correct))
+    return float(np.abs(differences).sum() / factors.sum())
 
 
 def bin_indices(confidence: Float64Array) -> IntArray:

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from mnist_svm._types import Array, Float64Array
+from mnist_svm.svm.meta import MetaClassifier, select_rows
 
 # Limit of the copies in all, but each support vector has at least one. Many support vectors mean
 # that classes overlap: then copies cost much time and help little.
@@ -26,7 +27,7 @@ def _estimator_has(method: str) -> Callable[[Any], bool]:
     return lambda self: hasattr(getattr(self, "estimator_", self.estimator), method)
 
 
-class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class VirtualSupportVectors(MetaClassifier):
     """Meta-estimator that fits an SVM, adds distorted copies of its support vectors, and refits it.
 
     An SVM depends on its support vectors only. So to make it invariant to small distortions, it is
@@ -60,9 +61,6 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     46 (2002), section 3.
     """
 
-    estimator_: Any
-    classes_: Array
-    n_features_in_: int
     n_virtual_: int
 
     def __init__(
@@ -78,13 +76,17 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.copies = copies
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, **fit_params: Any) -> Self:
         """Fit, distort the support vectors, fit again.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        **fit_params : dict
+            Passed on to the `fit` of `estimator`: `sample_weight`, if it has that parameter; or, if
+            scikit-learn's metadata routing is enabled, what it requests.
+            A copy has the weight of its support vector.
 
         Returns
         -------
@@ -94,37 +96,27 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `copies` is less than 1, or `estimator` rejects ``X`` or ``y``.
+            If `copies` is less than 1, or `estimator` rejects ``X``, ``y`` or `fit_params`.
         """
         if self.copies < 1:
             msg = f"copies must be at least 1, got {self.copies!r}"
             raise ValueError(msg)
         rows, labels = validate_data(self, X, y, dtype="numeric")
         random_state = check_random_state(self.random_state)
-        first = clone(self.estimator).fit(rows, labels)
+        params = self._route(fit_params)
+        first = clone(self.estimator).fit(rows, labels, **params)
         support = (first[-1] if hasattr(first, "steps") else first).support_
         copies = max(min(self.copies, MAX_COPIES // len(support)), 1)
         virtual = [self.distort(rows[support], random_state) for _ in range(copies)]
+        source = np.concatenate([np.arange(len(rows)), np.tile(support, copies)])
         self.estimator_ = clone(self.estimator).fit(
             np.concatenate([rows, *virtual]),
-            np.concatenate([labels, np.tile(labels[support], copies)]),
+            labels[source],
+            **select_rows(params, source, len(rows)),
         )
         self.classes_ = self.estimator_.classes_
         self.n_virtual_ = copies * len(support)
         return self
-
-    def predict(self, X: npt.ArrayLike) -> Array:
-        """Predict the label of each sample, by `estimator_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), of the dtype of the labels
-        """
-        return np.asarray(self._delegate("predict", X))
 
     @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
@@ -154,7 +146,3 @@ class VirtualSupportVectors(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             In the shape of `estimator_`.
         """
         return np.asarray(self._delegate("decision_function", X))
-
-    def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
-        check_is_fitted(self)
-        return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
