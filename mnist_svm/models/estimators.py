@@ -113,7 +113,7 @@ def to_estimator(step: Step) -> Any:
         height, width = step.parameters["image_shape"]
         transformer.image_shape_ = (height, width)
         transformer.n_features_in_ = height * width
-        return transformer
+        return _set_fitted(transformer, step)
     if step.type == "svc":
         svc = CoupledSVC(**step.parameters)
         svc.n_features_in_ = step.attributes["support_vectors"].shape[1]

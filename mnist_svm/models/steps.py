@@ -35,9 +35,10 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "normalize_size": normalize_size,
 }
 
-# Fitted attributes of the other types, with the types of their values: see `models.check.Expected`.
-# The estimators' names have an underscore at the end.
+# Fitted attributes of each type, with the types of their values: see `models.check.Expected`. The
+# estimators' names have an underscore at the end.
 ATTRIBUTES: Mapping[str, dict[str, Any]] = {
+    **dict.fromkeys(FUNCTIONS, {"data_max": float}),
     "average": {"classes": "int64"},
     "calibrated": {"temperature": float, "n_held_out": int, "calibration_error": float},
     "svc": {

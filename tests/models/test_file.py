@@ -198,9 +198,12 @@ INFO = ModelInfo(
 ).to_dict()
 
 
-def a_step(kind, **parameters):
-    step = {"type": kind, "name": "", "parameters": parameters}
-    return {**step, "attributes": {}, "steps": []}
+def a_step(kind, parameters=(), attributes=()):
+    step = {"type": kind, "name": "", "parameters": dict(parameters)}
+    return {**step, "attributes": dict(attributes), "steps": []}
+
+
+DESKEW = a_step("deskew", {"image_shape": (28, 28)}, {"data_max": 255.0})
 
 
 # Each makes a file that creates the marker if anything in it is run, and names the refusal.
@@ -317,9 +320,7 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path, run, command, way)
         (joblib_bytes({**HEADER, "info": INFO, "pipeline": 1}), "no pipeline"),
         (joblib_bytes({**HEADER, "info": INFO, "pipeline": a_step("os.system")}), "'os.system'"),
         (
-            joblib_bytes(
-                {**HEADER, "info": INFO, "pipeline": a_step("deskew", image_shape=(28, 28))}
-            ),
+            joblib_bytes({**HEADER, "info": INFO, "pipeline": DESKEW}),
             "it has deskew in place of a classifier",
         ),
     ],
