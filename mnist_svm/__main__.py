@@ -13,8 +13,10 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     try:
+        from mnist_svm._optional import ignore_dependency_warnings
         from mnist_svm.cli import cli
 
+        ignore_dependency_warnings()
         cli(prog_name="mnist-svm")
     except KeyboardInterrupt:
         # Interrupted during an import, before any work started.

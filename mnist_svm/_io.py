@@ -10,10 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-# The umask can be read only by setting it, which affects all threads; so once, at import.
-_UMASK = os.umask(0)
-os.umask(_UMASK)
-
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -45,22 +41,17 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with target.open("wb") as device:
                 yield device
             return
-        import tempfile  # here, to keep `--help` fast
-
-        descriptor, temporary = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
-        )
+        temporary = _temporary_name(target)
+        # Not by tempfile, which permits only the owner to read the file.
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp permits only the owner.
-            Path(temporary).chmod(0o666 & ~_UMASK)
-            Path(temporary).replace(target)
+            temporary.replace(target)
         except BaseException:
             with suppress(OSError):
-                Path(temporary).unlink()
+                temporary.unlink()
             raise
 
 
@@ -88,12 +79,10 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         msg = "exists and is not an empty folder"
         raise FileExistsError(errno.EEXIST, msg, os.fspath(path))
     with _name_in_errors(path):
-        import tempfile
-
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:100]}."))
+        temporary = _temporary_name(target)
+        temporary.mkdir()
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_UMASK)
             temporary.replace(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -113,10 +102,15 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not target.exists() or target.is_file():
-            import tempfile
+            import tempfile  # here, to keep `--help` fast
 
             with tempfile.TemporaryFile(dir=target.parent):
                 pass
+
+
+def _temporary_name(target: Path) -> Path:
+    """A hidden name in the same folder that no other file has."""
+    return target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}.tmp")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-import warnings
 from typing import TYPE_CHECKING
 
 import click
@@ -40,9 +39,6 @@ class ErrorHandlingGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run a command, report its error if any, and exit."""
-        # joblib warns about tasks that an interrupt cancels, Pillow about damage that does no harm.
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.parallel")
-        warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
             super().invoke(ctx)
             _flush_stdout()

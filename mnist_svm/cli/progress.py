@@ -6,8 +6,10 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TextIO, TypeVar
 
 TICK_SECONDS = 0.2
@@ -44,9 +46,10 @@ def run_with_progress(
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             future.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
     start = time.monotonic()
     with _latest_message() as latest, _live_lines() as show:
+        # The thread hands messages to `latest` because it runs in a copy of this context.
+        thread = threading.Thread(target=copy_context().run, args=[run], daemon=True)
         thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
@@ -56,15 +59,11 @@ def run_with_progress(
 
 @contextmanager
 def _latest_message() -> Iterator[Callable[[], str]]:
-    """Listen to the SVM's logger; yield a function that returns its last message."""
-    import logging  # here, to keep `--help` fast
+    """Listen to the SVM's messages; yield a function that returns the last one."""
+    from mnist_svm.svm.log import log_to  # here, to keep `--help` fast
 
-    from mnist_svm.svm.log import log_to
-
-    messages = [""]
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    with log_to(handler):
+    messages = deque([""], maxlen=1)
+    with log_to(messages.append):
         yield lambda: messages[-1]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -12,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -25,6 +23,7 @@ from mnist_svm.svm._solver.checkpoint import resume
 from mnist_svm.svm._solver.columns import column_statistics
 from mnist_svm.svm._solver.samples import Samples, project_samples
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
+from mnist_svm.svm.convergence import report_no_convergence
 from mnist_svm.svm.decisions import DecisionFunctions, sum_pairs
 from mnist_svm.svm.kernels import Kernel, kernel_dtype
 from mnist_svm.svm.log import log_to, logger
@@ -221,7 +220,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, order, starts = sort_by_class(labels, box > 0)
         memory = int(self.working_memory * MIB)
         random_state = check_random_state(self.random_state)
-        printing = log_to(logging.StreamHandler()) if self.verbose else nullcontext()
+        printing = log_to(_print) if self.verbose else nullcontext()
         with workers_for(self.n_jobs) as workers, printing:
             columns = column_statistics(rows, weights, workers.local)
             kernel = self._make_kernel(self._compute_gamma(rows.shape[1], columns.variance))
@@ -232,10 +231,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 samples, box[samples.order], tol=self.tol, workers=workers, memory=memory // 2
             )
             save = resume(self.checkpoint, self.get_params(), solver, random_state)
-            with warnings.catch_warnings():
-                # libsvm warns of single pairs in single rounds.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                solver.solve(random_state, projected, logger.info, save)
+            solver.solve(random_state, projected, logger.info, save)
         self.gamma_ = kernel.gamma
         self.shape_fit_ = rows.shape
         self._store(rows, solver)
@@ -346,7 +342,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"conditions are violated by up to {solver.violation:.2g}, tol={self.tol:g}. "
                 "Scale the features, or lower C."
             )
-            warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+            report_no_convergence(msg)
 
     def prepare(self) -> Self:
         """Precompute what all predictions share, and keep it in memory.
@@ -388,3 +384,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as workers:
             values = (self._prepared or self._decision_functions()).values(rows, workers)
         return values + self.intercept_
+
+
+def _print(message: str) -> None:
+    if sys.stderr is not None:
+        # In one piece, because several threads may fit.
+        sys.stderr.write(f"{message}\n")

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-logger = logging.getLogger("mnist_svm.svm")
-
+# Variables of a context, so that fits in several threads do not affect each other.
 _prefix = ContextVar("_prefix", default="")
+_listeners: ContextVar[tuple[Callable[[str], None], ...]] = ContextVar("_listeners", default=())
 
 
-def _add_prefix(record: logging.LogRecord) -> bool:
-    if prefix := _prefix.get():
-        record.msg, record.args = prefix + record.getMessage(), ()
-    return True
+class StageLogger:
+    """Logs to ``mnist_svm.svm``, with the stages of the context as a prefix."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("mnist_svm.svm")
+
+    def info(self, message: object, *args: object) -> None:
+        """Log a message, as `logging.Logger.info` does; hand it to the listeners of `log_to`."""
+        text = _prefix.get() + (str(message) % args if args else str(message))
+        self._logger.info("%s", text, stacklevel=2)
+        for show in _listeners.get():
+            show(text)
 
 
-logger.addFilter(_add_prefix)
+logger = StageLogger()
 
 
 @contextmanager
-def log_to(handler: logging.Handler) -> Iterator[None]:
-    """Add a handler to the logger, and set the logger's level to INFO.
+def log_to(show: Callable[[str], None]) -> Iterator[None]:
+    """Hand the messages of the current context to a function, whatever the logger's level.
 
     Parameters
     ----------
-    handler : logging.Handler
+    show : callable
+        Called with each message, in the thread that logs it.
     """
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    token = _listeners.set((*_listeners.get(), show))
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+        _listeners.reset(token)
 
 
 @contextmanager

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mnist_svm._optional import require_extra, silence_loggers
+from mnist_svm._optional import default_environment, require_extra, silence_loggers
 from mnist_svm.exceptions import MnistSvmError, TrackingError, error_text
 
 # Artifact folder, used when the tracking store is a local database.
@@ -41,7 +39,8 @@ NOISY_LOGGERS = ("mlflow", "alembic", "urllib3")
 def mlflow_session(uri: str, *, fail_fast: bool = False) -> Iterator[None]:
     """Use MLflow without its messages; turn its errors into one-line TrackingErrors.
 
-    Environment and log levels are restored when the block ends.
+    MLflow reads the environment and the levels of its loggers, which are those of the process. They
+    are restored when no thread is in such a block. Warnings are the caller's to filter.
 
     Parameters
     ----------
@@ -58,8 +57,7 @@ def mlflow_session(uri: str, *, fail_fast: bool = False) -> Iterator[None]:
         If MLflow fails.
     """
     settings = SETTINGS | (FAIL_FAST_SETTINGS if fail_fast else RETRY_SETTINGS)
-    with _environment(settings), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with default_environment(settings):
         # Import MLflow before silencing its loggers: the import configures them.
         require_extra("mlflow", "logging to MLflow needs it", "mlflow")
         try:
@@ -111,18 +109,6 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 def hide_passwords(text: str) -> str:
     """Remove user names and passwords from the URLs in a text."""
     return re.sub(r"(?<=//)[^/@\s]*@", "", text)
-
-
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set yet."""
-    added = {name: value for name, value in settings.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -30,6 +29,7 @@ from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.threads import delayed
 from mnist_svm.parallel.workers import is_cluster_active, run_in_threads, workers_for
+from mnist_svm.svm.convergence import require_convergence
 from mnist_svm.training.train import fit_config
 from mnist_svm.tuning.space import SPACES, default_values, format_train_command, training_config
 from mnist_svm.tuning.splits import EvaluationProtocol
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mnist_svm.tuning.study import Study
 
 # Errors that mean that the parameters cannot be trained. They end the trial, not the search.
-TRAINING_ERRORS = (ValueError, ArithmeticError, MemoryError, RuntimeWarning, ConvergenceWarning)
+TRAINING_ERRORS = (ValueError, ArithmeticError, MemoryError, ConvergenceWarning)
 
 # Called with parameter values and the number of training images.
 Train = Callable[[Mapping[str, Value], int], tuple[Evaluation, Model]]
@@ -163,10 +163,8 @@ class TrialTrainer:
         config = training_config(self.recipe, values, self.protocol.random_state)
         y_true, y_pred = [], []
         try:
-            with warnings.catch_warnings():
-                # A fit that overflows or stops early does not measure its parameters.
-                warnings.simplefilter("error", ConvergenceWarning)
-                warnings.simplefilter("error", RuntimeWarning)
+            # A fit that overflows or stops early does not measure its parameters.
+            with require_convergence(), np.errstate(divide="raise", over="raise", invalid="raise"):
                 for training, held_out in self.protocol.splits:
                     rows = self._subset(training, n_images)
                     model = fit_config(

@@ -6,7 +6,6 @@ that was killed and resumed runs the same trials as one that was not.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -20,6 +19,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from mnist_svm._optional import silence_loggers
 from mnist_svm.exceptions import StudyError, error_text
 from mnist_svm.models.parameters import Value
 from mnist_svm.tuning.space import FloatRange, IntRange, Range, SearchSpace, round_significant
@@ -104,8 +104,10 @@ class Study:
         Trial 0 is never pruned.
         """
         with self._translate_errors():
-            trial = self._running[number]
-            trial.report(accuracy, REDUCTION_FACTOR**stage)
+            trial, step = self._running[number], REDUCTION_FACTOR**stage
+            # A restarted trial may have reported it before.
+            if step not in self._study.get_trials(deepcopy=False)[number].intermediate_values:
+                trial.report(accuracy, step)
             # The pruner ranks a trial only if it was asked about it, so ask about trial 0 as well.
             return trial.should_prune() and number != 0
 
@@ -146,11 +148,8 @@ class Study:
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         """Silence Optuna and turn its database errors into a one-line StudyError."""
-        verbosity = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with silence_loggers(("optuna",)):
                 yield
         except StudyError:
             raise
@@ -160,8 +159,6 @@ class Study:
         except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
             msg = f"{hide_password(self._url)}: {_reason(error)}"
             raise StudyError(msg) from error
-        finally:
-            optuna.logging.set_verbosity(verbosity)
 
 
 def _require_optuna_database(url: str) -> None:

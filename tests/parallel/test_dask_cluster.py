@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pickle
 import sys
@@ -83,23 +82,16 @@ def test_joblib_s_own_context_suffices(dask, digits, local_bits, approximate_rou
         assert fit_bits(make_svc().fit(*digits)) == local_bits
 
 
-class AfterRound(logging.Handler):
-    """Sets an event once the rounds of a fit have begun."""
-
-    def __init__(self, event):
-        super().__init__(logging.INFO)
-        self._event = event
-
-    def emit(self, record):
-        if "round" in record.getMessage():
-            self._event.set()
+def after_round(event):
+    """A context that sets an event once the rounds of a fit have begun."""
+    return log_to(lambda message: event.set() if "round" in message else None)
 
 
 def test_a_fit_survives_the_loss_of_a_worker(dask, digits, local_bits, approximate_rounds):
     begun = threading.Event()
     before = dask.scale(3).pids()
     killer = dask.kill_busy_worker_after(begun)
-    with connect(dask.address), log_to(AfterRound(begun)):
+    with connect(dask.address), after_round(begun):
         fitted = make_svc().fit(*digits)
     killer.join()
     assert fit_bits(fitted) == local_bits
@@ -118,7 +110,7 @@ def test_a_fit_survives_the_loss_of_all_copies_of_its_samples(
 
     thread = threading.Thread(target=lambda: begun.wait(TIMEOUT) and replace())
     thread.start()
-    with connect(dask.address), log_to(AfterRound(begun)):
+    with connect(dask.address), after_round(begun):
         fitted = make_svc().fit(*digits)
     thread.join()
     assert fit_bits(fitted) == local_bits

@@ -84,14 +84,12 @@ def assert_equal(one, other):
 
 def stopping_at(text):
     """Interrupt the training when a log message starts with a text."""
-    handler = logging.Handler(logging.INFO)
 
-    def emit(record):
-        if record.getMessage().startswith(text):
+    def stop(message):
+        if message.startswith(text):
             raise StoppedError
 
-    handler.emit = emit
-    return log_to(handler)
+    return log_to(stop)
 
 
 # --- samples ------------------------------------------------------------------------------------

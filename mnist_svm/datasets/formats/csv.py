@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -208,21 +207,22 @@ def _require_order(columns: _Columns, name: str) -> None:
 
 def _parse(lines: _Lines, columns: _Columns, name: str) -> Labels:
     """Parse lines to an array of shape (n_lines, n_columns)."""
+    text = "".join(lines.texts).encode()
+    # NumPy takes other notations of numbers, and warns of large integers and of no lines.
+    if not text.strip() or text.translate(None, b"0123456789, "):
+        return _parse_strictly(lines, columns, name)
     try:
-        with warnings.catch_warnings():
-            # Whatever NumPy does not parse as plain integers goes to the strict parser.
-            warnings.simplefilter("error")
-            values = np.loadtxt(
-                lines.texts, np.int64, delimiter=",", comments=None, ndmin=2, encoding=None
-            )
-    except (ValueError, OverflowError, Warning):
+        values = np.loadtxt(
+            lines.texts, np.float64, delimiter=",", comments=None, ndmin=2, encoding=None
+        )
+    except ValueError:
         return _parse_strictly(lines, columns, name)
     # NumPy skips blank lines.
     if values.shape != (len(lines.texts), len(columns.names)):
         return _parse_strictly(lines, columns, name)
-    if values.min() < 0 or values[:, columns.pixels].max() > WHITE or values.max() > MAX_LABEL:
+    if values[:, columns.pixels].max() > WHITE or values.max() > MAX_LABEL:
         return _parse_strictly(lines, columns, name)
-    return values
+    return values.astype(np.int64)
 
 
 def _parse_strictly(lines: _Lines, columns: _Columns, name: str) -> Labels:

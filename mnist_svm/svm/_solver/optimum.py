@@ -24,6 +24,17 @@ TIGHT_MAX_ITER = 100_000
 MB = 1 << 20
 
 
+class _QuietSVC(SVC):  # type: ignore[misc]
+    """SVC without the warning that libsvm did not converge, which is about one round of a pair.
+
+    The fit as a whole warns. If scikit-learn calls this method by another name, its warnings are
+    seen, and nothing else changes.
+    """
+
+    def _warn_from_fit_status(self) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class DualSolution:
     """The solution that libsvm found.
@@ -72,7 +83,7 @@ def solve_dual(
     are few samples.
     """
     m = len(gram)
-    svc = SVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
+    svc = _QuietSVC(kernel="precomputed", cache_size=4 * m * m // MB + 2)
     if tight and m <= TIGHT_MAX_SAMPLES:
         svc.set_params(tol=min(tol, TIGHT_TOL), max_iter=TIGHT_MAX_ITER)
         svc.fit(gram, signs, sample_weight=box)
