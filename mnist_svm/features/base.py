@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mnist_svm._types import Array
 from mnist_svm.features.parameters import check_parameters
 from mnist_svm.parallel.threads import delayed, threads
+from mnist_svm.pictures.images import count_inverted
 
 # Images per thread task: long enough to hide the scheduling.
 IMAGES_PER_TASK = 2048
@@ -21,11 +22,15 @@ IMAGES_PER_TASK = 2048
 # Images whose maximum differs from that of `fit` by such a factor are in another unit.
 OTHER_UNIT = 100
 
+# Height and width in pixels from which the border of an image shows its background.
+MIN_SIDE = 12
+
 
 class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base class of transformers that work on each image by itself.
 
-    Values may have any unit, such as 0-255 or 0-1, but `transform` wants that of `fit`.
+    Values may have any unit, such as 0-255 or 0-1, and ink may be bright or dark, but `transform`
+    refuses images in another unit or of the other polarity than those of `fit`.
 
     Parameters
     ----------
@@ -43,13 +48,16 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         Number of columns seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         If ``X`` had feature names that are all strings.
-    data_max_ : float or None
-        Maximum of the ``X`` seen by `fit`; None means that `transform` takes any unit.
+    data_max_ : float
+        Maximum of the ``X`` seen by `fit`.
+    inverted_ : bool
+        Whether most images seen by `fit` were dark on a bright background.
     """
 
     image_shape_: tuple[int, int]
     n_features_in_: int
-    data_max_: float | None = None
+    data_max_: float
+    inverted_: bool
 
     def __init__(
         self, *, image_shape: tuple[int, int] | None = None, n_jobs: int | None = None
@@ -92,6 +100,7 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
             raise ValueError(msg)
         self.image_shape_ = (height, width)
         self.data_max_ = float(X.max())
+        self.inverted_ = _is_inverted(X.reshape(-1, height, width), self.data_max_)
         return self
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -110,11 +119,12 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         ------
         ValueError
             If ``X`` is not a finite, non-negative matrix with the number of columns seen by `fit`,
-            or its maximum is more than a hundred times larger or smaller than that of `fit`.
+            its maximum is more than a hundred times larger or smaller than that of `fit`, or most
+            images are inverted, unlike those of `fit`.
         """
         check_is_fitted(self)
         images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
-        self._check_unit(float(images.max()))
+        self._check_range(images)
         starts = range(0, len(images), IMAGES_PER_TASK)
         with threads(self.n_jobs) as parallel:
             parts = list(
@@ -166,15 +176,22 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
         return checked
 
-    def _check_unit(self, largest: float) -> None:
-        """Raise ValueError if images have another unit than those of `fit`; blank ones have any."""
-        if not self.data_max_ or not largest:
+    def _check_range(self, images: Array) -> None:
+        """Raise ValueError unless images have the unit and polarity of `fit`; blank ones have."""
+        largest, expected = float(images.max()), self.data_max_
+        if not largest or not expected:
             return
-        if not 1 / OTHER_UNIT < largest / self.data_max_ < OTHER_UNIT:
+        name = type(self).__name__
+        if not 1 / OTHER_UNIT < largest / expected < OTHER_UNIT:
             msg = (
-                f"{type(self).__name__}: expected X in the unit of fit, with a maximum near "
-                f"{self.data_max_:g}, found a maximum of {largest:g}; scale X as for fit"
+                f"{name}: expected X in the unit of fit, with a maximum near {expected:g}, "
+                f"found a maximum of {largest:g}; scale X as for fit"
             )
+            raise ValueError(msg)
+        if _is_inverted(images, expected) != self.inverted_:
+            kinds = ["bright ink on a dark background", "dark ink on a bright background"]
+            wanted, found = kinds[self.inverted_], kinds[not self.inverted_]
+            msg = f"{name}: expected {wanted}, as in fit, found {found}; subtract from {expected:g}"
             raise ValueError(msg)
 
     def __sklearn_tags__(self) -> Any:
@@ -184,6 +201,13 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         # The output dtype does not depend on that of X.
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _is_inverted(images: Array, white: float) -> bool:
+    """Whether most images are dark on a bright background; small ones have no background."""
+    if min(images.shape[1:]) < MIN_SIDE:
+        return False
+    return 2 * count_inverted(images, white) > len(images)
 
 
 def infer_image_shape(n_pixels: int) -> tuple[int, int]:

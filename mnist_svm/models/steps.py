@@ -38,7 +38,7 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
 # Fitted attributes of each type, with the types of their values: see `models.check.Expected`. The
 # estimators' names have an underscore at the end.
 ATTRIBUTES: Mapping[str, dict[str, Any]] = {
-    **dict.fromkeys(FUNCTIONS, {"data_max": float}),
+    **{key: {"data_max": float, "inverted": bool} for key in FUNCTIONS},
     "average": {"classes": "int64"},
     "calibrated": {"temperature": float, "n_held_out": int, "calibration_error": float},
     "svc": {

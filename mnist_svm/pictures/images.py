@@ -71,7 +71,7 @@ def to_mnist_images(
     values = _stack(array, source)
     white = 1 if values.dtype == np.bool_ else _find_white(values, range, source, first)
     images = _scale(values, white)
-    if check_polarity and 2 * (n_inverted := _count_inverted(images)) > len(images):
+    if check_polarity and 2 * (n_inverted := count_inverted(images, WHITE)) > len(images):
         msg = (
             f"{source}: expected bright ink on a dark background, found the opposite in "
             f"{n_inverted:,} of {len(images):,}; subtract from {white} ({white} - images)"
@@ -175,12 +175,16 @@ def _scale(values: Array, white: int) -> Images:
     return images
 
 
-def _count_inverted(images: Images) -> int:
-    """Count the images with a bright border of which most is bright."""
+def count_inverted(images: Array, white: float) -> int:
+    """Count the images of 0 to `white` with a bright border of which most is bright.
+
+    0 if these are not more than half of the images, of shape (n, height, width).
+    """
     # Few images have ink at the border, so that few need a look at all pixels.
-    horizontal, vertical = images[:, :: IMAGE_SIDE - 1], images[:, :, :: IMAGE_SIDE - 1]
+    height, width = images.shape[1:]
+    horizontal, vertical = images[:, :: height - 1], images[:, :, :: width - 1]
     border = horizontal.mean(axis=(1, 2)) + vertical.mean(axis=(1, 2))
-    candidates = np.flatnonzero(border > WHITE)
+    candidates = np.flatnonzero(border > white)
     if 2 * len(candidates) <= len(images):
         return 0
-    return int((images[candidates].mean(axis=(1, 2)) > WHITE / 2).sum())
+    return int((images[candidates].mean(axis=(1, 2)) > white / 2).sum())

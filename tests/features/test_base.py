@@ -173,3 +173,16 @@ def test_a_blob_does_not_move_the_digit(transformer, test_set):
     assert not change.reshape(side, side)[side // 2 :].any()
     moved = transformer.transform(with_blob) - transformer.transform(row)
     assert moved.reshape(side, side)[side // 2 :].any()
+
+
+@pytest.mark.parametrize("transformer", [Deskew(), NormalizeSize(), GradientFeatures()], ids=str)
+def test_inverted_images_are_refused_unless_fit_saw_such(test_set, transformer):
+    X = test_set.X[:100]
+    transformer = clone(transformer).fit(X)
+    with pytest.raises(ValueError, match="expected bright ink on a dark background, as in fit"):
+        transformer.transform(255 - X)
+    transformer.fit(255 - X).transform(255 - X)
+    with pytest.raises(ValueError, match="found bright ink on a dark background"):
+        transformer.transform(X)
+    # A minority of inverted images passes: a garment may fill its frame.
+    transformer.fit(X).transform(np.concatenate([255 - X[:20], X[20:]]))

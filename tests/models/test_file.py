@@ -203,7 +203,7 @@ def a_step(kind, parameters=(), attributes=()):
     return {**step, "attributes": dict(attributes), "steps": []}
 
 
-DESKEW = a_step("deskew", {"image_shape": (28, 28)}, {"data_max": 255.0})
+DESKEW = a_step("deskew", {"image_shape": (28, 28)}, {"data_max": 255.0, "inverted": False})
 
 
 # Each makes a file that creates the marker if anything in it is run, and names the refusal.
