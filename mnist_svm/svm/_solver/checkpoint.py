@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,12 @@ def resume(
 ) -> Callable[[], None]:
     """Restore the state from a checkpoint of the same fit, if any; return a function that saves it.
 
-    `parameters` are those of the estimator. Without a path, nothing is restored or saved.
-
-    Raises
-    ------
-    OSError
-        If the file exists but cannot be read.
+    `parameters` are those of the estimator. Without a path, nothing is restored or saved. Raises
+    OSError if the file exists but cannot be read.
     """
     if path is None:
         return lambda: None
-    checkpoint = Checkpoint(path, _fingerprint(parameters, solver), solver, random_state)
+    checkpoint = Checkpoint(Path(path), _fingerprint(parameters, solver), solver, random_state)
     if checkpoint.restore():
         logger.info("resuming after round %s", len(solver.log))
     return checkpoint.save
@@ -58,33 +54,21 @@ def _fingerprint(parameters: Mapping[str, Any], solver: WorkingSetSolver) -> str
     return digest.hexdigest()
 
 
+@dataclass(frozen=True)
 class Checkpoint:
     """A file that holds the state of a solver and of its random numbers."""
 
-    def __init__(
-        self,
-        path: str,
-        fingerprint: str,
-        solver: WorkingSetSolver,
-        random_state: np.random.RandomState,
-    ) -> None:
-        self._path = Path(path)
-        self._fingerprint = fingerprint
-        self._solver = solver
-        self._random_state = random_state
+    path: Path
+    fingerprint: str
+    solver: WorkingSetSolver
+    random_state: np.random.RandomState
 
     def save(self) -> None:
-        """Write the state.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        _, keys, position, has_gauss, gauss = self._random_state.get_state(legacy=True)
-        solver = self._solver
+        """Write the state."""
+        _, keys, position, has_gauss, gauss = self.random_state.get_state(legacy=True)
+        solver = self.solver
         arrays: dict[str, Any] = {
-            "fingerprint": np.array(self._fingerprint),
+            "fingerprint": np.array(self.fingerprint),
             "generator_keys": np.asarray(keys),
             "generator": np.array([position, has_gauss, gauss], np.float64),
             "in_working_set": solver.in_working_set,
@@ -98,27 +82,21 @@ class Checkpoint:
             arrays[name] = np.array([getattr(pair, name) for pair in solver.pairs])
         for name in ROUND_FIELDS:
             arrays[f"log_{name}"] = np.array([getattr(entry, name) for entry in solver.log])
-        with atomic_write(self._path) as file:
+        with atomic_write(self.path) as file:
             np.savez(file, **arrays)
 
     def restore(self) -> bool:
-        """Read the state; return False, and change nothing, if there is none of this fit.
-
-        Raises
-        ------
-        OSError
-            If the file exists but cannot be read.
-        """
+        """Read the state; return False, and change nothing, if there is none of this fit."""
         try:
-            with np.load(self._path, allow_pickle=False) as file:
+            with np.load(self.path, allow_pickle=False) as file:
                 arrays = dict(file)
         except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
             return False
-        if str(arrays.get("fingerprint")) != self._fingerprint:
+        if str(arrays.get("fingerprint")) != self.fingerprint:
             return False
         position, has_gauss, gauss = arrays["generator"].tolist()
         keys = arrays["generator_keys"]
-        self._random_state.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))
+        self.random_state.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))
         ends = np.cumsum(arrays["sizes"])[:-1]
         columns = [
             *(np.split(arrays[name], ends) for name in PAIR_ARRAYS),
@@ -126,13 +104,11 @@ class Checkpoint:
         ]
         names = PAIR_ARRAYS + PAIR_NUMBERS
         log_columns = [arrays[f"log_{name}"].tolist() for name in ROUND_FIELDS]
-        approximate, grow_only = arrays["flags"].tolist()
-        self._solver.set_state(
-            [Pair(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)],
-            [Round(*row) for row in zip(*log_columns, strict=True)],
-            arrays["in_working_set"],
-            arrays["margin_bounds"],
-            approximate=approximate,
-            grow_only=grow_only,
-        )
+        rows = zip(*columns, strict=True)
+        solver = self.solver
+        solver.pairs = [Pair(**dict(zip(names, row, strict=True))) for row in rows]
+        solver.log = [Round(*row) for row in zip(*log_columns, strict=True)]
+        solver.in_working_set = arrays["in_working_set"]
+        solver.margin_bounds = arrays["margin_bounds"]
+        solver.approximate, solver.grow_only = arrays["flags"].tolist()
         return True

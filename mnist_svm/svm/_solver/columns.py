@@ -18,15 +18,7 @@ MAX_SPARSE_SHARE = 0.5
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """Statistics of the columns of a matrix.
-
-    Attributes
-    ----------
-    mean : float64 ndarray of shape (n_features,).
-    variance : float, of all elements.
-    minimum, maximum : ndarrays of shape (n_features,).
-    nonzero_share : float64 ndarray of shape (n_features,), share of rows, 0 to 1.
-    """
+    """Statistics of each column of a matrix, and the variance of all its elements."""
 
     mean: Float64Array
     variance: float

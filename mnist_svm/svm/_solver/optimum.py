@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.svm import SVC
@@ -35,16 +35,8 @@ class _QuietSVC(SVC):  # type: ignore[misc]
         pass
 
 
-@dataclass(frozen=True)
-class DualSolution:
-    """The solution that libsvm found.
-
-    Attributes
-    ----------
-    coef : float64 ndarray of shape (m,), alpha_i y_i.
-    bias : b.
-    iterations : of libsvm.
-    """
+class DualSolution(NamedTuple):
+    """The alpha_i y_i, of shape (m,), and b that libsvm found, and its iterations."""
 
     coef: Float64Array
     bias: float

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class Pair:
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
     iterations : of libsvm, in all rounds.
-    violation, weight_change : of the last solution; see `PairSolution`.
+    violation : largest violation of the optimality conditions by the last solution.
+    weight_change : norm of the change of w = sum_i coef_i phi(x_i) by the last solution.
     coef_change, bias_change : the last solution minus the one before.
     stale : whether the pair has to be solved again.
     """
@@ -72,19 +73,8 @@ class Pair:
         self.stale = False
 
 
-@dataclass(frozen=True)
-class PairSolution:
-    """The optimum of a two-class problem, to the tolerance.
-
-    Attributes
-    ----------
-    coef : float64 ndarray of shape (m,), alpha_i y_i.
-    bias : b.
-    margins : float64 ndarray of shape (m,), y_i f(x_i).
-    violation : largest violation of the optimality conditions.
-    weight_change : norm of the change of w = sum_i coef_i phi(x_i) since the last solution.
-    iterations : of libsvm.
-    """
+class PairSolution(NamedTuple):
+    """The optimum of a two-class problem, to the tolerance; see the attributes of `Pair`."""
 
     coef: Float64Array
     bias: float
@@ -107,16 +97,9 @@ def solve_pair(
 ) -> PairSolution:
     """Solve a two-class problem with libsvm: at once if its Gram matrix fits, else in parts.
 
-    Parameters
-    ----------
-    kernel : Kernel
-    points : ndarray of shape (m, n_features), from `mnist_svm.svm.kernels.InputTransform`
-    signs : float64 ndarray of shape (m,), +1 and -1
-    box : float64 ndarray of shape (m,), C_i, positive
-    start : float64 ndarray of shape (m,), the coefficients of the last solution
-    tol : float, tolerance of the optimality conditions
-    memory : int, bytes for Gram matrices
-    max_parts : int
+    `points`, of shape (m, n_features), come from `mnist_svm.svm.kernels.InputTransform`; `signs`
+    (+1 and -1), `box` (C_i > 0) and `start`, the coefficients of the last solution, have shape
+    (m,). `tol` is the tolerance of the optimality conditions, `memory` the bytes for Gram matrices.
     """
     m, n_features = points.shape
     if gram_bytes(m, n_features) <= memory:

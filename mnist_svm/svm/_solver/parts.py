@@ -50,9 +50,6 @@ MIN_PART_SIZE = 100
 MAX_PARTS = 1000
 MAX_PARTS_WITHOUT_PROGRESS = 20
 
-# Seed of the random parts.
-SEED = 0
-
 # Diagonal of the two extra samples: outweighs every other term of the objective.
 EXTRA_DIAGONAL = -1e30
 
@@ -75,7 +72,7 @@ def solve_in_parts(
     norms = squared_norms(points)
     # Leave room for the points and for their kernel factors.
     size = _part_size(memory - 2 * points.nbytes, points.shape[1])
-    random_state = np.random.RandomState(SEED)
+    random_state = np.random.RandomState(0)
     coef, iterations = start.copy(), 0
     sums = initial_sums = _kernel_sums(kernel, points, norms, start)
     free = _is_free(coef, box)
@@ -140,8 +137,7 @@ def _solve_part(
 ) -> DualSolution:
     """Solve a part, with the linear term g and the sum s of the fixed coefficients.
 
-    `gram` has shape (m + 2, m + 2) and is overwritten: its last two rows and columns become those
-    of the two extra samples. `signs`, `box` and `linear` have shape (m,).
+    The last two rows and columns of `gram` become those of the two extra samples.
     """
     sign = 1.0 if fixed_sum >= 0 else -1.0
     small = float(np.abs(linear).max()) or 1.0

@@ -34,28 +34,16 @@ class Samples:
     block end with zeros too, which are trimmed off: a block of deskewed MNIST has about 400 columns
     left, of 753 that are not constant.
 
-    Parameters
-    ----------
-    X : numeric ndarray of shape (n_rows, n_features)
-    rows, starts : see `mnist_svm.svm.validation.sort_by_class`
-    input_transform : InputTransform
-    workers : Workers
+    `rows` and `starts` are from `mnist_svm.svm.validation.sort_by_class`. Raises ValueError if
+    kernel values exceed the range of float32.
 
     Attributes
     ----------
-    order, classes : intp ndarrays of shape (n,)
-        Row and class of each sample.
-    class_slices : list of k slices
-        The samples of each class.
-    norms : ndarray of shape (n,)
-        `squared_norms` of the samples' points.
-    feature_norms : ndarray of shape (n,), or None if the kernel has no feature map phi
-        ``||phi(x)||`` of every sample.
-
-    Raises
-    ------
-    ValueError
-        If kernel values exceed the range of float32.
+    order, classes : intp ndarrays of shape (n,), row and class of each sample.
+    class_slices : list of k slices, the samples of each class.
+    norms : ndarray of shape (n,), `squared_norms` of the samples' points.
+    feature_norms : ndarray of shape (n,), ``||phi(x)||`` of every sample, or None if the kernel has
+        no feature map phi.
     """
 
     def __init__(
@@ -118,12 +106,8 @@ class ProjectedSamples:
     ``<x, Pz> = <Px, Pz>``, so a sample has an image phi~(x) such that each value is
     ``<phi~(x), phi(z)>``, and ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
 
-    `basis`, of shape (samples.n_columns, n_directions), has orthonormal columns.
-
-    Attributes
-    ----------
-    residual_norms : ndarray of shape (len(samples),)
-        ``||phi(x) - phi~(x)||`` of every sample.
+    `basis`, of shape (samples.n_columns, n_directions), has orthonormal columns. The attribute
+    `residual_norms` holds ``||phi(x) - phi~(x)||`` of every sample.
     """
 
     def __init__(self, samples: Samples, basis: FloatArray, workers: Workers) -> None:
@@ -134,7 +118,8 @@ class ProjectedSamples:
         self._norms = samples.norms
 
         index_blocks = blocks(np.arange(len(samples)), ROWS_PER_BLOCK)
-        parts = workers(delayed(_project_block)(samples, block, basis) for block in index_blocks)
+        project = delayed(lambda block: samples.points(block) @ basis)
+        parts = workers(project(block) for block in index_blocks)
         for block, points in zip(index_blocks, parts, strict=True):
             self._points[block] = points
         squares = self.kernel.diagonal(self._norms)
@@ -159,10 +144,6 @@ def _norms_and_lengths(
     points = input_transform.transform(X[block])
     column_numbers = np.arange(1, points.shape[1] + 1, dtype=np.int32)
     return squared_norms(points), ((points != 0) * column_numbers).max(axis=1, initial=0)
-
-
-def _project_block(samples: Samples, block: IntArray, basis: FloatArray) -> FloatArray:
-    return np.asarray(samples.points(block) @ basis)
 
 
 def project_samples(

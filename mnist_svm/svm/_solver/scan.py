@@ -5,48 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver.pair import Pair
-from mnist_svm.svm._solver.samples import Samples, blocks
-from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm._solver.samples import ProjectedSamples, Samples, blocks
 
 # Samples and support vectors of one matrix product: their kernel values fit in the CPU cache.
 SAMPLES_PER_BLOCK = 256
 VECTORS_PER_BLOCK = 2048
 
 
-class FactorSource(Protocol):
-    """A source of kernel factors: `Samples`, or `ProjectedSamples` for approximate values."""
-
-    kernel: Kernel
-    dtype: np.dtype[Any]
-    sum_dtype: np.dtype[Any]
-    n_columns: int
-
-    def left_factor(self, index: IntArray) -> FloatArray:
-        """Left kernel factor of some samples."""
-
-    def right_factor(self, index: IntArray) -> FloatArray:
-        """Right kernel factor of some samples."""
+# Kernel factors of `ProjectedSamples` give approximate values.
+FactorSource = Samples | ProjectedSamples
 
 
-@dataclass(frozen=True)
-class MarginFunction:
+class MarginFunction(NamedTuple):
     """The decision function of a pair with the sign of one of its classes, `own`.
 
-    Its values at the samples of that class are their margins.
-
-    Attributes
-    ----------
-    own : intp ndarray of shape (p,), ascending, support vectors of that class.
-    own_coef : float64 ndarray of shape (p,), alpha_i.
-    other, other_coef : the same of the other class, with -alpha_i.
-    bias : b or -b.
+    Its values at the samples of that class are their margins. `own` are the support vectors of that
+    class, ascending, with the coefficients alpha_i; `other` those of the other, with -alpha_i.
     """
 
     own: IntArray
@@ -74,11 +55,6 @@ class KernelExpansion:
     vectors: IntArray
     weights: Float64Array
     biases: Float64Array
-
-    @property
-    def cost(self) -> int:
-        """Number of kernel values."""
-        return len(self.samples) * len(self.vectors)
 
 
 def plan_scan(
@@ -126,7 +102,8 @@ def _plan_class(
         _expansion(functions, [other], first + np.flatnonzero(wanted[:, other]))
         for other in functions
     ]
-    cheaper = min(joint, separate, key=lambda plan: sum(part.cost for part in plan))
+    costs = [sum(len(x.samples) * len(x.vectors) for x in plan) for plan in (joint, separate)]
+    cheaper = joint if costs[0] <= costs[1] else separate
     return [expansion for expansion in cheaper if len(expansion.samples)]
 
 
@@ -150,11 +127,7 @@ class ExpansionTerms:
     """Weights and left kernel factors of some support vectors, shared by many tasks.
 
     The factors are computed on first use. They are not pickled: other processes have the samples.
-
-    Parameters
-    ----------
-    vectors : sequence of intp ndarrays of shape (p,), support vectors.
-    weights : sequence of ndarrays of shape (d, p).
+    `vectors` are intp ndarrays of shape (p,), `weights` ndarrays of shape (d, p).
     """
 
     def __init__(self, vectors: Sequence[IntArray], weights: Sequence[FloatArray]) -> None:
@@ -183,8 +156,8 @@ def scan(
 ) -> None:
     """Compute the margins of a plan, in place.
 
-    `margins` has shape (n, k): by sample and other class. `source` must be shared with the workers
-    already. `memory` is for the kernel factors that tasks share, in bytes.
+    `margins` has shape (n, k): by sample and other class. The workers must have `source` already.
+    `memory` is for the kernel factors that tasks share, in bytes.
     """
     for expansion in plan:
         margins[np.ix_(expansion.samples, expansion.opponents)] = expansion.biases

@@ -115,38 +115,25 @@ class WorkingSetSolver:
 
     Parameters
     ----------
-    samples : Samples
-        At least one of each class.
-    box : float64 ndarray of shape (n,)
-        C_i of each sample, positive.
-    tol : float
-    workers : Workers
-    memory : int
-        Bytes for Gram matrices; scans take a quarter of it.
+    samples : with at least one of each class.
+    box : float64 ndarray of shape (n,), C_i of each sample, positive.
+    memory : bytes for Gram matrices; scans take a quarter of it.
 
     Attributes
     ----------
     pairs : list of Pair
     log : list of Round
-    in_working_set : bool ndarray of shape (n, k)
-        Whether a sample is in the working set of its class and another; True for its own class.
-    margin_bounds : float32 ndarray of shape (n, k)
-        Lower bounds of a sample's margin against each other class.
-    approximate : bool
-        Whether scans are approximate.
-    grow_only : bool
-        Whether samples no longer leave the working sets. A round starts in one of three states:
-        approximate, exact with leaving samples, exact and growing only.
+    in_working_set : bool ndarray of shape (n, k), whether a sample is in the working set of its
+        class and another; True for its own class.
+    margin_bounds : float32 ndarray of shape (n, k), lower bounds of a sample's margin against each
+        other class.
+    approximate : whether scans are approximate.
+    grow_only : whether samples no longer leave the working sets. A round starts in one of three
+        states: approximate, exact with leaving samples, exact and growing only.
     """
 
     def __init__(
-        self,
-        samples: Samples,
-        box: Float64Array,
-        *,
-        tol: float,
-        workers: Workers,
-        memory: int,
+        self, samples: Samples, box: Float64Array, *, tol: float, workers: Workers, memory: int
     ) -> None:
         self.samples = samples
         self.box = box
@@ -155,28 +142,12 @@ class WorkingSetSolver:
         self._workers = workers
         workers.share(samples)
         n, k = len(samples), len(samples.class_slices)
-        in_working_set = np.zeros((n, k), bool)
-        in_working_set[np.arange(n), samples.classes] = True
-        margin_bounds = np.full((n, k), -np.inf, np.float32)
-        self.set_state([], [], in_working_set, margin_bounds, approximate=False, grow_only=False)
-
-    def set_state(
-        self,
-        pairs: list[Pair],
-        log: list[Round],
-        in_working_set: BoolArray,
-        margin_bounds: Float32Array,
-        *,
-        approximate: bool,
-        grow_only: bool,
-    ) -> None:
-        """Set all that the next round depends on; see the attributes."""
-        self.pairs = pairs
-        self.log = log
-        self.in_working_set = in_working_set
-        self.margin_bounds = margin_bounds
-        self.approximate = approximate
-        self.grow_only = grow_only
+        self.pairs: list[Pair] = []
+        self.log: list[Round] = []
+        self.in_working_set: BoolArray = np.zeros((n, k), bool)
+        self.in_working_set[np.arange(n), samples.classes] = True
+        self.margin_bounds: Float32Array = np.full((n, k), -np.inf, np.float32)
+        self.approximate = self.grow_only = False
 
     def solve(
         self,
@@ -205,10 +176,7 @@ class WorkingSetSolver:
             save()
 
     def _run_round(
-        self,
-        random_state: np.random.RandomState,
-        projected: ProjectedSamples | None,
-        start: float,
+        self, random_state: np.random.RandomState, projected: ProjectedSamples | None, start: float
     ) -> Round:
         changed = self._solve_pairs(MAX_PARTS_APPROXIMATE if self.approximate else MAX_PARTS)
         if projected and not self.approximate:
@@ -221,10 +189,8 @@ class WorkingSetSolver:
             or len(self.log) >= MAX_SHRINKING_ROUNDS
         )
         working_set = _n_distinct([pair.members for pair in self.pairs])
-        added = sum(
-            self._grow(pair, violators, random_state if self.approximate else None)
-            for pair in self.pairs
-        )
+        drawing = random_state if self.approximate else None
+        added = sum(self._grow(pair, violators, drawing) for pair in self.pairs)
         return Round(
             round=len(self.log) + 1,
             exact=not self.approximate,
@@ -280,16 +246,9 @@ class WorkingSetSolver:
 
     def _task(self, pair: Pair, memory: int, max_parts: int) -> Any:
         signs = np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0)
-        return delayed(_solve)(
-            self.samples,
-            pair.members,
-            signs,
-            self.box[pair.members],
-            pair.coef,
-            tol=TOL_FRACTION * self.tol,
-            memory=memory,
-            max_parts=max_parts,
-        )
+        problem = self.samples, pair.members, signs, self.box[pair.members], pair.coef
+        limits = {"tol": TOL_FRACTION * self.tol, "memory": memory, "max_parts": max_parts}
+        return delayed(_solve)(*problem, **limits)
 
     def _store(self, pair: Pair, solution: PairSolution) -> None:
         pair.update(solution)
@@ -314,9 +273,8 @@ class WorkingSetSolver:
     def _scan(self, source: ProjectedSamples | Samples) -> int:
         """Step 3: compute the margins that are not proven; return the number of samples."""
         wanted = self._is_unproven()
-        plan = plan_scan(
-            self.samples, wanted, ((pair, pair.coef, pair.bias) for pair in self.pairs)
-        )
+        expansions = ((pair, pair.coef, pair.bias) for pair in self.pairs)
+        plan = plan_scan(self.samples, wanted, expansions)
         scan(self._workers, source, plan, self.margin_bounds, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
@@ -335,10 +293,9 @@ class WorkingSetSolver:
             for own in (pair.first, pair.second):
                 samples = self._samples_where(wanted, pair, own)
                 index = samples, pair.opponent(own)
+                certain = self._max_change(pair, samples) + changes[index]
                 uncertain = projected.residual_norms[samples] * pair.weight_change
-                self.margin_bounds[index] += (
-                    self._max_change(pair, samples) + changes[index] - uncertain
-                )
+                self.margin_bounds[index] += certain - uncertain
 
     def _samples_where(self, flags: BoolArray, pair: Pair, own: int) -> IntArray:
         """Samples of one class of a pair whose flag for that pair is set."""
@@ -349,10 +306,8 @@ class WorkingSetSolver:
         self, pair: Pair, violators: BoolArray, random_state: np.random.RandomState | None
     ) -> int:
         """Step 4: add random violators, or the worst; drop satisfied samples; return the growth."""
-        first, second = (
-            self._samples_where(violators, pair, own) for own in (pair.first, pair.second)
-        )
-        joining = np.concatenate([first, second])
+        classes = pair.first, pair.second
+        joining = np.concatenate([self._samples_where(violators, pair, own) for own in classes])
         bounds = self.margin_bounds[joining, pair.opponent(self.samples.classes[joining])]
         growth = max(MIN_GROWTH, 2 * len(pair.support))
         if len(joining) > growth:
@@ -362,8 +317,7 @@ class WorkingSetSolver:
         if not self.grow_only:
             staying = (pair.coef != 0) | (pair.margins < 1 + MARGIN_BAND)
             leaving = pair.members[~staying]
-            opponents = pair.opponent(self.samples.classes[leaving])
-            self.in_working_set[leaving, opponents] = False
+            self.in_working_set[leaving, pair.opponent(self.samples.classes[leaving])] = False
         members = np.concatenate([pair.members[staying], joining])
         order = np.argsort(members)
         zeros = np.zeros(len(joining))
