@@ -7,6 +7,8 @@ grid. A feature then means "strong upward edge at the lower left", and tolerates
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -117,10 +119,11 @@ def gradient_features(
     return features
 
 
+@lru_cache
 def gaussian_axis_weights(side: int, grid: int, smoothing: float) -> Float32Array:
     """Return the weights with which `gradient_features` blurs and samples an axis of `side` pixels.
 
-    They are float32 of shape (grid, side); each row sums to 1.
+    They are float32 of shape (grid, side), and not to be changed; each row sums to 1.
     """
     step = side / grid
     centres = step * (np.arange(grid) + 0.5) - 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -64,6 +65,7 @@ def central_moments(sums: Any, image_shape: tuple[int, int]) -> Moments[Any]:
     )
 
 
+@lru_cache
 def monomials(image_shape: tuple[int, int]) -> Float64Array:
     """Return 1, i, j, ii, ij, jj of each pixel as rows, relative to the centre of the frame.
 

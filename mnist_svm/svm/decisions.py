@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, Self
 
@@ -24,13 +25,8 @@ class DecisionFunctions:
 
     All that does not depend on the samples to predict is computed once.
 
-    Parameters
-    ----------
-    kernel : Kernel
-    vectors : k numeric ndarrays of shape (n_of_class, n_features), by class
-    dual_coef : k float64 ndarrays of shape (k - 1, n_of_class), by class and other class
-    dtype : float32 or float64
-        Type of kernel values; sums are float64.
+    `vectors`, of shape (n_of_class, n_features), and `dual_coef`, of shape (k - 1, n_of_class), are
+    by class. `dtype` is the type of kernel values; sums are float64.
     """
 
     def __init__(
@@ -86,30 +82,23 @@ def _block_values(
     input_transform: InputTransform, rows: Array, terms: list[tuple[Float64Array, FloatArray]]
 ) -> Float64Array:
     kernel, points = input_transform.kernel, input_transform.transform(rows)
-    points = np.pad(points, ((PADDING_ROWS, PADDING_ROWS + -len(rows) % PADDING_ROWS), (0, 0)))
-    right = kernel.right_factor(points, squared_norms(points))
     inner = slice(PADDING_ROWS, PADDING_ROWS + len(rows))
+    n_padded = 2 * PADDING_ROWS + len(rows) + -len(rows) % PADDING_ROWS
+    padded = np.zeros((n_padded, points.shape[1]), points.dtype)
+    padded[inner] = points
+    right = kernel.right_factor(padded, squared_norms(padded))
     sums = [kernel.weighted_sum(coef, left, right) for coef, left in terms]
     return sum_pairs([part[:, inner].T.astype(np.float64) for part in sums])
 
 
 def sum_pairs(parts: Sequence[Float64Array]) -> Float64Array:
-    """Sums for all pairs, from the contribution of each class to its pairs with the others.
-
-    Parameters
-    ----------
-    parts : k float64 ndarrays of shape (n, k - 1)
-        Column: the other classes, in order.
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k (k - 1) / 2)
-    """
+    """Sums for all pairs, (n, k (k - 1) / 2), from what each class adds to its pairs, (n, k - 1)."""
     first, second = pair_columns(len(parts))
     columns = np.concatenate(parts, axis=1)
     return columns.take(first, axis=1) + columns.take(second, axis=1)
 
 
+@lru_cache
 def pair_columns(n_classes: int) -> tuple[IntArray, IntArray]:
     """Columns of the contributions of a and of b to each pair (a, b), in concatenated parts.
 
