@@ -53,15 +53,17 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Degree of ``poly``, at least 0.
     gamma : {"scale", "auto"} or float, default="scale"
         Coefficient of ``poly`` and ``rbf``, at least 0. "scale" is 1 / (n_features * X.var()),
-        with samples weighted by sample_weight, so that a weight of 2 equals a repeated sample
-        (`sklearn.svm.SVC` ignores the weights here). "auto" is 1 / n_features.
+        with the variance weighted by sample_weight (`sklearn.svm.SVC` ignores the weights here).
+        "auto" is 1 / n_features.
     coef0 : float, default=0.0
         Constant of ``poly``. If negative, the kernel may not be positive definite, and the fit is
         slower, because changes of the margins have no bound.
     tol : float, default=1e-3
         Tolerance of the optimality conditions, in units of the margin.
     class_weight : dict, "balanced" or None, default=None
-        Factor of C for each class, as in scikit-learn.
+        Factor of C for each class. "balanced" is n_samples / (n_classes * n_samples_of_class).
+        As in `sklearn.svm.SVC`, it counts every sample once, whatever its sample_weight; with
+        "balanced", unlike without, a weight of 2 is not the same as a repeated sample.
     decision_function_shape : {"ovr", "ovo"}, default="ovr"
         One score per class, or one value per pair of classes. Two classes always have one value.
     break_ties : bool, default=False

@@ -92,7 +92,7 @@ def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntA
     if len(classes) < 2:
         msg = (
             "The number of classes has to be greater than one; got 1 class among the "
-            f"samples of positive weight: {classes[0]!r}"
+            f"samples of positive weight (sample_weight times class_weight): {classes[0]!r}"
         )
         raise ValueError(msg)
     starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])

@@ -226,6 +226,17 @@ def test_a_weight_of_two_is_a_sample_twice(digits):
     assert_same_decisions(weighted, repeated, X_test)
 
 
+def test_balanced_classes_are_counted_without_sample_weights_as_svc_does(two_digits):
+    X, y, X_test = two_digits
+    X, y = X[:300], y[:300]
+    weights = np.where(y == 3, 5.0, 1.0)
+    ours, peer = fit_both(X, y, weights, class_weight="balanced", gamma=0.01, C=0.1)
+    counts = np.bincount(y)[[3, 8]]
+    np.testing.assert_allclose(ours.class_weight_, 300 / (2 * counts))
+    np.testing.assert_allclose(peer.class_weight_, ours.class_weight_)
+    assert_same_decisions(ours, peer, X_test)
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0])
 def test_samples_of_weight_zero_or_less_are_ignored(digits, weight):
     X, y, X_test = digits
@@ -250,7 +261,7 @@ def test_classes_of_weight_zero_are_ignored(digits):
     [
         (lambda y: np.zeros(len(y)), "all samples have zero or negative weights"),
         (lambda y: -np.ones(len(y)), "all samples have zero or negative weights"),
-        (lambda y: (y == 3).astype(float), "got 1 class among the samples of positive weight: "),
+        (lambda y: (y == 3).astype(float), r"got 1 class .* weight \(sample_weight"),
         (lambda y: np.ones(5), "sample_weight has 5 elements, but X has "),
         (lambda y: np.where(y == 3, np.nan, 1), "sample_weight contains NaN or infinity"),
         (lambda y: np.ones((len(y), 2)), "should be a 1d array"),
