@@ -153,7 +153,7 @@ async def client(load: Load, number: int, port: int, deadline: float) -> None:
         load.seconds.append(time.perf_counter() - start)
         load.statuses[status] += 1
         if status == 200 and load.labels:
-            load.wrong += json.loads(body)["predictions"][0]["digit"] != load.labels[index]
+            load.wrong += json.loads(body)["predictions"][0]["label"] != load.labels[index]
         if status == 503:
             await asyncio.sleep(RETRY_SECONDS)
     writer.close()

@@ -54,7 +54,7 @@ echo "Ready after $((($(date +%s%N) - start) / 1000000)) ms, including the start
 for digit in {0..9}; do
   response=$(request POST /predict 'Content-Type: image/png' <"images_test/$digit.png") ||
     fail "the request with a $digit failed: $response"
-  read=$(inside python -c 'import json, sys; print(json.load(sys.stdin)["predictions"][0]["digit"])' \
+  read=$(inside python -c 'import json, sys; print(json.load(sys.stdin)["predictions"][0]["label"])' \
     <<<"$response")
   [ "$read" = "$digit" ] || fail "the server reads a $digit as $read"
 done

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from typing import Any
+
 import click
 
-from mnist_svm.cli.options import describe_model, model_option, require_finite
-from mnist_svm.serve.settings import MIB, Settings
-
-MILLION = 1_000_000
+from mnist_svm.cli.options import describe_model, model_option
+from mnist_svm.exceptions import sanitize
 
 # Modules that the extra "serve" installs.
 MODULES = (
@@ -15,98 +16,71 @@ MODULES = (
     "fastapi_offline",
     "httptools",
     "prometheus_client",
+    "pydantic_settings",
     "python_multipart",
     "uvicorn",
 )
 
 
-@click.command("serve", context_settings={"show_default": True})
+@click.command("serve")
+@click.option("--host", help="Address to listen on; 0.0.0.0 accepts other machines.  [127.0.0.1]")
+@click.option("-p", "--port", type=int, help="Port to listen on; 0 selects a free port.  [8000]")
 @click.option(
-    "--host",
-    envvar="MNIST_SVM_HOST",
-    default="127.0.0.1",
-    help="Address to listen on; 0.0.0.0 accepts other machines.",
-)
-@click.option(
-    "-p",
-    "--port",
-    type=click.IntRange(0, 65535),
-    envvar="MNIST_SVM_PORT",
-    default=8000,
-    help="Port to listen on; 0 selects a free port.",
+    "--root-path",
+    metavar="PATH",
+    help="Path under which a reverse proxy publishes the server, if it strips that from requests.",
 )
 @model_option
 @click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    envvar="MNIST_SVM_WORKERS",
-    default=1,
-    help="Number of processes; one that dies is restarted.",
+    "--workers", type=int, help="Number of processes; one that dies is restarted.  [1; 1 to 64]"
 )
 @click.option(
     "--max-body",
-    type=click.IntRange(1, 1024),
-    default=Settings.max_body // MIB,
+    type=int,
     metavar="MiB",
-    help="Maximum size of a request body.",
+    help="Maximum size of a request body.  [32; 1 to 1024]",
 )
 @click.option(
     "--max-pixels",
-    type=click.IntRange(1, 64),
-    default=Settings.max_pixels // MILLION,
+    type=int,
     metavar="MILLIONS",
-    help="Maximum number of pixels per picture.",
+    help="Maximum number of pixels per picture.  [32; 1 to 64]",
 )
 @click.option(
     "--max-files",
-    type=click.IntRange(1, 10_000),
-    default=Settings.max_files,
+    type=int,
     metavar="N",
-    help="Maximum number of pictures per request.",
+    help="Maximum number of pictures per request.  [64; 1 to 10000]",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    callback=require_finite,
-    default=Settings.timeout,
+    type=float,
     metavar="SECONDS",
-    help="Time limit per request, including its upload.",
+    help="Time limit per request, including its upload.  [30; 0.1 to 3600]",
 )
 @click.option(
     "--queue",
-    type=click.IntRange(1, 100_000),
-    default=Settings.queue,
+    type=int,
     metavar="N",
-    help="Maximum number of concurrent requests per worker; more get status 503.",
+    help="Maximum number of concurrent requests per worker; more get status 503.  [128]",
 )
 @click.option(
     "--allow-origin",
-    "origins",
     multiple=True,
     metavar="ORIGIN",
     help="Allow pages of this origin to use the API (CORS); repeatable; * allows all.",
 )
-def serve_command(
-    host: str,
-    port: int,
-    model: str | None,
-    workers: int,
-    max_body: int,
-    max_pixels: int,
-    max_files: int,
-    timeout: float,
-    queue: int,
-    origins: tuple[str, ...],
-) -> None:
+def serve_command(**options: Any) -> None:
     """Serve a web page to draw and drop digits on, and a JSON API.
 
     The page is at /, the documentation of the API at /docs. POST pictures or arrays of one digit
     each to /predict, pictures of any number of digits to /read. On Ctrl-C or SIGTERM the server
     finishes the requests in progress and exits.
 
-    With MNIST_SVM_API_KEY in the environment, the API requires this key in the header X-API-Key or
-    as a bearer token. The log on stderr has one line per request, as JSON unless stderr is a
-    terminal. Needs an extra: pip install 'mnist-svm[serve]'.
+    Each option has an environment variable, such as MNIST_SVM_PORT for --port. If
+    MNIST_SVM_API_KEY is set, the API requires this key in the header X-API-Key or as a bearer
+    token. The log on stderr has one line per request, as JSON unless stderr is a terminal. Needs an
+    extra: pip install 'mnist-svm[serve]'.
 
     \b
     Examples:
@@ -114,7 +88,6 @@ def serve_command(
       curl -F file=@images_test/7.png http://127.0.0.1:8000/predict
       mnist-svm serve --host 0.0.0.0 --port 80 --workers 4
     """
-    import os
     import sys
 
     from mnist_svm._optional import require_extra
@@ -125,29 +98,34 @@ def serve_command(
 
     for module in MODULES:
         require_extra(module, f"serving needs {module}", "serve")
-    from mnist_svm.serve.run import listen, serve, url_of
+    from pydantic import ValidationError
 
-    path = find_model(model)
+    from mnist_svm.serve.run import listen, serve, url_of
+    from mnist_svm.serve.settings import Settings
+
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise click.UsageError(_explain(error.errors()[0], given)) from None
+    path = find_model(settings.model)
     # Report an invalid model before any worker starts.
     Recognizer.load(path)
-    settings = Settings(
-        model=path,
-        max_body=max_body * MIB,
-        max_pixels=max_pixels * MILLION,
-        max_files=max_files,
-        timeout=timeout,
-        queue=queue,
-        origins=origins,
-        # A key that was read from a file may end with a newline.
-        api_key=os.environ.get("MNIST_SVM_API_KEY", "").strip() or None,
-    )
-    with listen(host, port) as server:
+    settings = settings.model_copy(update={"model": path})
+    with listen(settings.host, settings.port) as server:
         line = f"Serving on {url_of(server)} with {describe_model(path)}; press Ctrl-C to stop"
         serve(
             settings,
             server,
-            workers=workers,
             is_terminal=is_terminal(sys.stderr),
             on_start=lambda: echo_stderr(line),
         )
     echo_stderr("Stopped; all requests in progress were finished")
+
+
+def _explain(error: Mapping[str, Any], given: Container[str]) -> str:
+    """Format a validation error of the settings, whose source is an option or a variable."""
+    name = str(error["loc"][0])
+    is_option = name in given
+    source = f"--{name.replace('_', '-')}" if is_option else f"MNIST_SVM_{name.upper()}"
+    return f"{source}: {error['msg']}, found {sanitize(str(error['input']))}"

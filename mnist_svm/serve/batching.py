@@ -18,9 +18,6 @@ from mnist_svm._types import Float64Array, Images
 # Images per batch. Larger batches would delay the requests that come after them.
 IMAGES_PER_BATCH = 64
 
-# Seconds that an idle batcher waits for further images after the first.
-BATCH_DELAY = 0.004
-
 
 @dataclass(eq=False)
 class _Job:
@@ -31,10 +28,11 @@ class _Job:
 class Batcher:
     """Collect images from concurrent calls and classify them together.
 
-    The next batch is collected while one is classified, so batches grow with the load. For use
-    from a single event loop. `classify` takes uint8 images of shape (n, 28, 28), 0-255, and returns
-    probabilities of shape (n, k); at most one call runs at a time, in `executor`. `on_batch` is
-    called with the number of images of each batch.
+    While nothing is classified, images are classified at once, together with those that arrive in
+    the same turn of the event loop. The next batch is collected while one is classified, so batches
+    grow with the load. For use from a single event loop. `classify` takes uint8 images of shape
+    (n, 28, 28), 0-255, and returns probabilities of shape (n, k); at most one call runs at a time,
+    in `executor`. `on_batch` is called with the number of images of each batch.
     """
 
     def __init__(
@@ -47,8 +45,8 @@ class Batcher:
         self._executor = executor
         self._on_batch = on_batch
         self._queue: deque[_Job] = deque()
+        # Whether a batch is being classified, or will be in the next turn of the event loop.
         self._is_running = False
-        self._timer: asyncio.TimerHandle | None = None
 
     async def classify(self, images: Images) -> Float64Array:
         """Classify images in batches with those of other calls; see `Batcher` for the shapes."""
@@ -59,28 +57,19 @@ class Batcher:
             for start in range(0, len(images), IMAGES_PER_BATCH)
         ]
         self._queue.extend(jobs)
-        self._schedule()
+        if not self._is_running:
+            self._is_running = True
+            loop.call_soon(self._start)
         try:
-            return np.concatenate([await job.result for job in jobs])
+            results = [await job.result for job in jobs]
+            return results[0] if len(results) == 1 else np.concatenate(results)
         finally:
             # After a cancellation or an error, do not classify the remaining parts.
             for job in jobs:
                 job.result.cancel()
 
-    def _schedule(self) -> None:
-        """Start a full batch now, and any other after `BATCH_DELAY`."""
-        if self._is_running or not self._queue:
-            return
-        if sum(len(job.images) for job in self._queue) >= IMAGES_PER_BATCH:
-            self._start()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BATCH_DELAY, self._start)
-
     def _start(self) -> None:
         """Classify up to `IMAGES_PER_BATCH` images of the queue."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         batch: list[_Job] = []
         size = 0
         while self._queue and size + len(self._queue[0].images) <= IMAGES_PER_BATCH:
@@ -116,5 +105,4 @@ class Batcher:
             else:
                 job.result.set_result(done.result()[start:stop])
             start = stop
-        self._is_running = False
-        self._schedule()
+        self._start()

@@ -216,11 +216,13 @@ class ObservabilityMiddleware:
                 await error_response(INTERNAL_ERROR, request_id)(scope, receive, send_recorded)
         finally:
             seconds = time.perf_counter() - start
-            self._metrics.count_request(scope["method"], scope["path"], status, seconds)
+            # uvicorn prepends the path under which a proxy publishes the server.
+            path = scope["path"].removeprefix(scope["root_path"])
+            self._metrics.count_request(scope["method"], path, status, seconds)
             client = scope.get("client")
             fields = {
                 "method": scope["method"],
-                "path": scope["path"][:MAX_LOGGED_PATH],
+                "path": path[:MAX_LOGGED_PATH],
                 "status": status,
                 "ms": round(1000 * seconds, 1),
                 "bytes": size,

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 from pydantic_core import from_json
+from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import Headers, UploadFile
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
-from mnist_svm._types import Float64Array, Images
-from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE
-from mnist_svm.serve.schemas import DATA_SHAPES, Arrays
+from mnist_svm._types import Images
+from mnist_svm.exceptions import FormatError, sanitize
+from mnist_svm.pictures.images import to_mnist_images
+from mnist_svm.serve.schemas import Arrays
 from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, MAX_JSON_LISTS, MIB
 
 JSON, FORM = "application/json", "multipart/form-data"
@@ -28,17 +27,12 @@ MAX_FILENAME = 255
 # Form fields besides the files; they are ignored.
 MAX_FIELDS = 16
 
-IMAGE_SHAPES = {(N_PIXELS,), (IMAGE_SIDE, IMAGE_SIDE), (IMAGE_SIDE, IMAGE_SIDE, 1)}
-
-# Without "range", arrays with a maximum from 2 on are 0-255, and up to 1 they are 0-1.
-MIN_MAXIMUM_OF_BYTES, MAX_OF_FRACTIONS = 2, 1
-
 
 @dataclass(frozen=True)
 class Upload:
     """An uploaded picture file.
 
-    `filename` is its base name without control characters, empty if the client sent no name;
+    `filename` is its base name on one line, empty if the client sent no name;
     `content` is unchecked.
     """
 
@@ -54,12 +48,7 @@ def is_media_type(content_type: str, media_type: str) -> bool:
 # --- pictures ---------------------------------------------------------------------------
 
 
-class _InMemoryParser(MultiPartParser):
-    # The body is in memory already, and the file system may be read-only.
-    spool_max_size = 1 << 40
-
-
-async def parse_uploads(content_type: str, body: bytes, max_files: int) -> list[Upload]:
+def parse_uploads(content_type: str, body: bytes, max_files: int) -> list[Upload]:
     """Extract the picture files, at least one, from a ``multipart/form-data`` or ``image/*`` body.
 
     Raises HTTPException if the body has no file or more than `max_files`, or is malformed.
@@ -68,41 +57,85 @@ async def parse_uploads(content_type: str, body: bytes, max_files: int) -> list[
         if not body:
             raise HTTPException(422, "the body is empty; send the bytes of a picture")
         return [Upload("", body)]
-    files = await _parse_form(content_type, body, max_files)
-    if not files:
-        raise HTTPException(422, 'the form has no field "file" with a picture')
-    uploads = []
-    for file in files:
-        if not isinstance(file, UploadFile):
-            raise HTTPException(422, 'the field "file" is text; send it as a file with a name')
-        uploads.append(Upload(_base_name(file.filename), await file.read()))
-    return uploads
-
-
-async def _parse_form(content_type: str, body: bytes, max_files: int) -> list[UploadFile | str]:
-    """Return the values of the form field ``file``."""
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-        yield b""
-
-    headers = Headers({"content-type": content_type})
-    parser = _InMemoryParser(headers, stream(), max_files=max_files, max_fields=MAX_FIELDS)
+    form = _Form(content_type, max_files)
     try:
-        form = await parser.parse()
-    except (MultiPartException, FormParserError, LookupError, UnicodeError) as error:
-        reason = getattr(error, "message", "no boundary, unknown charset, or malformed")
-        if "Too many files" in reason:
-            msg = f"more than {max_files} files; send them in several requests"
-            raise HTTPException(413, msg) from None
-        raise HTTPException(422, f"malformed form: {' '.join(reason.split())}") from None
-    return form.getlist("file")
+        form.parse(body)
+    except FormParserError:
+        raise HTTPException(422, "malformed form: invalid multipart data") from None
+    except (LookupError, UnicodeError):
+        raise HTTPException(422, "malformed form: no boundary, or unknown charset") from None
+    if not form.uploads:
+        raise HTTPException(422, 'the form has no field "file" with a picture')
+    return form.uploads
 
 
-def _base_name(filename: str | None) -> str:
-    """Remove folders, in the syntax of any operating system, and control characters."""
-    name = re.split(r"[/\\]", filename or "")[-1]
-    return "".join(filter(str.isprintable, name))[:MAX_FILENAME]
+class _Form:
+    """Callbacks of the parser of a form whose body is in memory, where its files stay.
+
+    `uploads` has the files of the field ``file``.
+    """
+
+    def __init__(self, content_type: str, max_files: int) -> None:
+        _, self._parameters = parse_options_header(content_type)
+        self._max_files = max_files
+        self._n_fields = self._n_files = 0
+        self._name = self._value = b""
+        self._filename: bytes | None = None
+        self._is_wanted = False
+        self._content: list[bytes] = []
+        self.uploads: list[Upload] = []
+
+    def parse(self, body: bytes) -> None:
+        """Parse a body; raise FormParserError, LookupError or UnicodeError if it is malformed."""
+        callbacks: Any = {name: getattr(self, name) for name in dir(self) if name[:3] == "on_"}
+        parser = MultipartParser(self._parameters[b"boundary"], callbacks)
+        parser.write(body)
+        parser.finalize()
+
+    def on_part_begin(self) -> None:
+        self._filename, self._is_wanted = None, False
+        self._content = []
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            _, options = parse_options_header(self._value)
+            self._filename = options.get(b"filename")
+            self._is_wanted = options.get(b"name") == b"file"
+        self._name = self._value = b""
+
+    def on_headers_finished(self) -> None:
+        if self._filename is not None:
+            self._n_files += 1
+            if self._n_files > self._max_files:
+                msg = f"more than {self._max_files} files; send them in several requests"
+                raise HTTPException(413, msg)
+        elif self._is_wanted:
+            raise HTTPException(422, 'the field "file" is text; send it as a file with a name')
+        else:
+            self._n_fields += 1
+            if self._n_fields > MAX_FIELDS:
+                raise HTTPException(422, f"malformed form: more than {MAX_FIELDS} fields")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_wanted:
+            self._content.append(data[start:end])
+
+    def on_part_end(self) -> None:
+        if self._is_wanted and self._filename is not None:
+            charset = self._parameters.get(b"charset", b"utf-8").decode("latin-1")
+            filename = _base_name(self._filename.decode(charset))
+            self.uploads.append(Upload(filename, b"".join(self._content)))
+
+
+def _base_name(filename: str) -> str:
+    """Remove folders, in the syntax of any operating system."""
+    return sanitize(re.split(r"[/\\]", filename)[-1])[:MAX_FILENAME]
 
 
 # --- arrays -----------------------------------------------------------------------------
@@ -124,56 +157,32 @@ def parse_images(body: bytes) -> Images:
         content = from_json(body)
     except ValueError as error:
         raise HTTPException(422, f"body: invalid JSON: {error}") from None
-    values, stated_range = _convert_plain(content, body), None
-    if values is None:
-        arrays = _validate(content)
-        values, stated_range = np.array(arrays.data, dtype=np.float64), arrays.range
-    values = values.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
-    largest = values.max()
-    white = {"0-255": WHITE, "0-1": 1}[stated_range] if stated_range else _detect_white(largest)
-    if largest > white:
-        raise HTTPException(422, f"data: a number of {largest:g} exceeds the range 0-1")
-    return np.rint(values * (WHITE / white)).astype(np.uint8)
-
-
-def _convert_plain(content: Any, body: bytes) -> Float64Array | None:
-    """Convert valid data by NumPy alone, which takes half the time; None for all other data."""
-    # NumPy would convert strings and booleans to numbers.
-    if not isinstance(content, dict) or content.keys() != {"data"} or body.count(b'"') != 2:
-        return None
-    if b"true" in body or b"false" in body:
-        return None
-    try:
-        values = np.array(content["data"], dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    is_list = values.shape[1:] in IMAGE_SHAPES and 0 < len(values) <= MAX_ARRAYS
-    if values.shape not in IMAGE_SHAPES and not is_list:
-        return None
-    # A null became NaN, which fails both comparisons.
-    return values if values.min() >= 0 and values.max() <= WHITE else None
-
-
-def _validate(content: Any) -> Arrays:
-    """Validate data, and report its first error."""
     if not isinstance(content, dict):
         raise HTTPException(422, 'body: expected an object: {"data": ...}')
     # Pydantic would report each of a million unknown fields.
     if unknown := content.keys() - Arrays.model_fields.keys():
         raise HTTPException(422, f"body: {len(unknown)} unknown fields; known are data and range")
+    _require_numbers(content, body)
     try:
-        return Arrays.model_validate(content)
+        arrays = Arrays.model_validate(content)
+        images = to_mnist_images(arrays.data, range=arrays.range, source="data")
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in DATA_SHAPES)
-    raise HTTPException(422, f"{field or 'body'}: {first['msg']}")
+        field = ".".join(map(str, first["loc"])) or "body"
+        raise HTTPException(422, f"{field}: {first['msg']}") from None
+    except FormatError as error:
+        raise HTTPException(422, str(error)) from None
+    if not 0 < len(images) <= MAX_ARRAYS:
+        msg = f"data: expected 1 to {MAX_ARRAYS:,} images, found {len(images):,}"
+        raise HTTPException(422, msg)
+    return images
 
 
-def _detect_white(largest: float) -> int:
-    """Return the number that stands for white, by the largest number of the data."""
-    if largest <= MAX_OF_FRACTIONS:
-        return 1
-    if largest >= MIN_MAXIMUM_OF_BYTES:
-        return WHITE
-    msg = f'data: ambiguous, the largest number is {largest:g}; add "range": "0-1" or "0-255"'
-    raise HTTPException(422, msg)
+def _require_numbers(content: dict[str, Any], body: bytes) -> None:
+    """Raise an HTTPException if the data has strings or booleans.
+
+    NumPy would convert them, and a few strings of several lengths to gigabytes.
+    """
+    n_strings = len(content) + isinstance(content.get("range"), str)
+    if body.count(b'"') > 2 * n_strings or b"true" in body or b"false" in body:
+        raise HTTPException(422, "data: expected numbers, found text, true, false or an object")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,13 +19,13 @@ from mnist_svm._types import Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import decode
-from mnist_svm.pictures.normalize import is_mnist_form, normalize
-from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.pictures.normalize import is_mnist_form
+from mnist_svm.recognition.recognizer import Recognizer, prepare_reading
 from mnist_svm.recognition.results import DigitReading, PageReading
 from mnist_svm.serve.batching import Batcher
 from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.payloads import Upload, parse_images
-from mnist_svm.serve.settings import MAX_PARALLEL_PIXELS, Settings
+from mnist_svm.serve.settings import MAX_PARALLEL_PIXELS, MILLION, Settings
 
 Reading = TypeVar("Reading", DigitReading, PageReading)
 Result = TypeVar("Result")
@@ -53,10 +52,9 @@ class PredictionService:
 
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
-        self._max_pixels = settings.max_pixels
+        self._max_pixels = settings.max_pixels * MILLION
         self._timeout = settings.timeout
         self._metrics = metrics
-        self._labels: list[int] = recognizer.classes.tolist()
 
     async def __aenter__(self) -> Self:
         with ExitStack() as stack:
@@ -73,7 +71,7 @@ class PredictionService:
                 ]
             )
             self._batcher = Batcher(
-                lambda images: self.recognizer.classify(images).confidences,
+                self.recognizer.model.predict_proba,
                 classify_pool,
                 self._metrics.batch_images.observe,
             )
@@ -86,21 +84,21 @@ class PredictionService:
         await asyncio.to_thread(self._stack.close)
 
     async def read_arrays(self, body: bytes) -> list[DigitReading]:
-        """Read one digit per array of a JSON body; ``top`` of a reading has all classes."""
+        """Read one digit per array of a JSON body."""
         is_small = len(body) <= MAX_INLINE_JSON
         if is_small:
             images = parse_images(body)
         else:
             images = await _run(self._digit_pool, parse_images, body)
         if is_small and all(is_mnist_form(image) for image in images):
-            readings = [DigitReading("", image=image) for image in images]
+            readings = [DigitReading(image=image) for image in images]
         else:
             readings = [await _run(self._digit_pool, _prepare_array, image) for image in images]
         self._require_any(readings)
         return await self._classify(readings)
 
     async def read_digits(self, uploads: Sequence[Upload]) -> list[DigitReading]:
-        """Read one digit per picture; ``top`` of a reading has all classes."""
+        """Read one digit per picture."""
         readings = await self._read(uploads, self._digit_pool, _prepare_picture, DigitReading)
         return await self._classify(readings)
 
@@ -125,7 +123,7 @@ class PredictionService:
                 readings.append(await self._run_by_size(pool, task, upload))
             except PictureError as error:
                 n_too_large += isinstance(error, TooLargeError)
-                readings.append(reading_type(upload.filename, str(error)))
+                readings.append(reading_type(upload.filename, error=str(error)))
         self._require_any(readings, n_too_large)
         return readings
 
@@ -154,42 +152,32 @@ class PredictionService:
     async def _classify(self, readings: Sequence[DigitReading]) -> list[DigitReading]:
         """Add the probabilities of all classes to the readings without an error."""
         images = [reading.image for reading in readings if reading.image is not None]
-        probabilities = iter((await self._batcher.classify(np.stack(images))).tolist())
+        probabilities = iter(await self._batcher.classify(np.stack(images)))
+        classes = self.recognizer.classes
         return [
-            # `dataclasses.replace` would take twice as long.
-            DigitReading(r.file, top=self._rank(next(probabilities)), image=r.image, note=r.note)
-            if r.image is not None
-            else r
-            for r in readings
+            reading.with_probabilities(classes, next(probabilities))
+            if reading.image is not None
+            else reading
+            for reading in readings
         ]
-
-    def _rank(self, probabilities: list[float]) -> tuple[tuple[int, float], ...]:
-        pairs = zip(self._labels, probabilities, strict=True)
-        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
 
 
 def _prepare_picture(upload: Upload, max_pixels: int) -> DigitReading:
-    picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
-    return DigitReading(upload.filename, image=normalize(picture.grey), note=picture.note)
+    return prepare_reading(upload.content, file=upload.filename, max_pixels=max_pixels)
 
 
 def _prepare_array(image: Images) -> DigitReading:
     try:
-        return DigitReading("", image=normalize(image))
+        return prepare_reading(image, file="")
     except PictureError as error:
-        return DigitReading("", str(error))
+        return DigitReading(error=str(error))
 
 
 def _read_page(
     recognizer: Recognizer, deadline: float, upload: Upload, max_pixels: int
 ) -> PageReading:
-    picture = decode(io.BytesIO(upload.content), max_pixels=max_pixels)
-    height, width = picture.grey.shape
-    reading = PageReading(upload.filename, note=picture.note, size=(height, width))
-    try:
-        return replace(reading, rows=recognizer.read_page(picture.grey, deadline=deadline))
-    except PictureError as error:
-        return replace(reading, error=str(error))
+    picture = decode(upload.content, max_pixels=max_pixels)
+    return replace(recognizer.read_page(picture, deadline=deadline), file=upload.filename)
 
 
 async def _run(pool: Executor, task: Callable[[*Args], Result], *args: *Args) -> Result:

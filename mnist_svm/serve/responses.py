@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Any
+
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -15,9 +17,9 @@ STATUS_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(
 INTERNAL_ERROR = HTTPException(500, "internal error; the server log has details for this id")
 
 
-def json_response(content: BaseModel) -> Response:
-    """Serialize a pydantic model, without the fields that were not set."""
-    return Response(content.model_dump_json(exclude_unset=True), media_type="application/json")
+def json_response(**content: Any) -> Response:
+    """Serialize an object of JSON types and pydantic models."""
+    return Response(to_json(content), media_type="application/json")
 
 
 def error_response(error: HTTPException, request_id: str) -> Response:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.recognition.results import DigitReading, PageReading, Row, row_text
 from mnist_svm.serve import schemas
+from mnist_svm.serve.limits import Admission, TimeLimitedRoute
 from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.openapi import error_responses, picture_body
 from mnist_svm.serve.payloads import FORM, JSON, is_media_type, parse_uploads
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.responses import json_response
-from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, Settings
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, MIB, MILLION, Settings
 
 # Routes that need the API key, if there is one, and routes that never need it.
-api = APIRouter()
+api = APIRouter(route_class=TimeLimitedRoute)
 probes = APIRouter(tags=["Server"])
 
 WithImage = Annotated[bool, Query(description="Include the classified image, 28 x 28.")]
@@ -32,13 +33,14 @@ class State(TypedDict):
     settings: Settings
     metrics: Metrics
     model: schemas.ModelCard
+    admission: Admission
 
 
 def model_card(recognizer: Recognizer) -> schemas.ModelCard:
     """Describe a model for responses."""
     return schemas.ModelCard(
         name=recognizer.model.info.recipe,
-        version=schemas.VERSION,
+        version=__version__,
         classes=recognizer.classes.tolist(),
     )
 
@@ -57,15 +59,15 @@ def model_card(recognizer: Recognizer) -> schemas.ModelCard:
 async def predict(request: Request, image: WithImage = False) -> Response:
     """Send pictures of one digit each, or arrays."""
     service: PredictionService = request.state.service
-    content_type, body = _content_type(request), await request.body()
-    if is_media_type(content_type, JSON):
-        readings = await service.read_arrays(body)
-    else:
-        max_files = request.state.settings.max_files
-        readings = await service.read_digits(await parse_uploads(content_type, body, max_files))
-    model: schemas.ModelCard = request.state.model
-    predictions = [_prediction(reading, model.classes, image) for reading in readings]
-    return json_response(schemas.Predictions(predictions=predictions, model=model))
+    content_type = _content_type(request)
+    async with request.state.admission.admit(request) as body:
+        if is_media_type(content_type, JSON):
+            readings = await service.read_arrays(body)
+        else:
+            max_files = request.state.settings.max_files
+            readings = await service.read_digits(parse_uploads(content_type, body, max_files))
+    predictions = [reading.to_dict(image=image) for reading in readings]
+    return json_response(predictions=predictions, model=request.state.model)
 
 
 @api.post(
@@ -79,13 +81,15 @@ async def predict(request: Request, image: WithImage = False) -> Response:
 async def read(request: Request, image: WithImage = False) -> Response:
     """Send pictures with any number of digits, in rows."""
     service: PredictionService = request.state.service
-    content_type, body = _content_type(request), await request.body()
+    content_type = _content_type(request)
     if is_media_type(content_type, JSON):
         msg = f"/read takes pictures as {FORM} or image/*; send arrays to /predict"
         raise HTTPException(415, msg)
-    uploads = await parse_uploads(content_type, body, request.state.settings.max_files)
-    pages = [_page(reading, image) for reading in await service.read_pages(uploads)]
-    return json_response(schemas.Pages(pictures=pages, model=request.state.model))
+    async with request.state.admission.admit(request) as body:
+        uploads = parse_uploads(content_type, body, request.state.settings.max_files)
+        pages = await service.read_pages(uploads)
+    pictures = [page.to_dict(image=image) for page in pages]
+    return json_response(pictures=pictures, model=request.state.model)
 
 
 @api.get(
@@ -99,16 +103,15 @@ async def info(request: Request) -> Response:
     """Return the model's metadata and the server's limits."""
     settings: Settings = request.state.settings
     limits = {
-        "body_bytes": settings.max_body,
+        "body_bytes": settings.max_body * MIB,
         "json_bytes": MAX_JSON_BYTES,
-        "pixels": settings.max_pixels,
+        "pixels": settings.max_pixels * MILLION,
         "files": settings.max_files,
         "arrays": MAX_ARRAYS,
         "seconds": settings.timeout,
     }
     metadata = request.state.service.recognizer.model.info.to_dict()
-    content = schemas.Info(model=request.state.model, metadata=metadata, limits=limits)
-    return json_response(content)
+    return json_response(model=request.state.model, metadata=metadata, limits=limits)
 
 
 @api.get(
@@ -130,14 +133,14 @@ async def get_metrics(request: Request) -> Response:
 @probes.get("/health", summary="Liveness probe", response_model=schemas.Status)
 async def health() -> Response:
     """Return status 200 while the process works."""
-    return json_response(schemas.Status(status="ok"))
+    return json_response(status="ok")
 
 
 @probes.get("/ready", summary="Readiness probe", response_model=schemas.Status)
 async def ready() -> Response:
     """Return status 200 once the model is loaded."""
     # The server accepts no connection before that.
-    return json_response(schemas.Status(status="ready"))
+    return json_response(status="ready")
 
 
 def _content_type(request: Request) -> str:
@@ -148,56 +151,3 @@ def _content_type(request: Request) -> str:
         msg = f"send {FORM} with a field file, image/*, or {JSON} with arrays to /predict"
         raise HTTPException(415, msg)
     return content_type
-
-
-# --- response bodies --------------------------------------------------------------------
-
-
-def _prediction(reading: DigitReading, classes: list[int], with_image: bool) -> schemas.Prediction:
-    if reading.image is None:
-        return schemas.Prediction(
-            file=reading.file or None,
-            digit=None,
-            confidence=None,
-            probabilities=None,
-            **_without_none(note=reading.note, error=reading.error),
-        )
-    probabilities = dict(reading.top)
-    return schemas.Prediction(
-        file=reading.file or None,
-        digit=reading.label,
-        confidence=reading.confidence,
-        probabilities=[probabilities[label] for label in classes],
-        **_without_none(note=reading.note, image=reading.image.tolist() if with_image else None),
-    )
-
-
-def _page(reading: PageReading, with_image: bool) -> schemas.Page:
-    height, width = reading.size
-    return schemas.Page(
-        file=reading.file or None,
-        # The size is zero if the picture could not be decoded.
-        width=width or None,
-        height=height or None,
-        rows=[_row(row, with_image) for row in reading.rows],
-        **_without_none(note=reading.note, error=reading.error),
-    )
-
-
-def _row(row: Row, with_image: bool) -> schemas.PageRow:
-    digits = [
-        schemas.PageDigit(
-            digit=digit.label,
-            confidence=digit.confidence,
-            box=schemas.Box(**digit.box.to_dict()),
-            probabilities=digit.probabilities.tolist(),
-            **_without_none(image=digit.image.tolist() if with_image else None),
-        )
-        for digit in row
-    ]
-    return schemas.PageRow(number=row_text(row), digits=digits)
-
-
-def _without_none(**fields: Any) -> dict[str, Any]:
-    """Drop optional fields without a value, so that the JSON does not have them."""
-    return {name: value for name, value in fields.items() if value is not None}

@@ -11,16 +11,16 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from mnist_svm.exceptions import AddressError, MnistSvmError
+from mnist_svm.serve.connections import LimitedConnection
 from mnist_svm.serve.observability import SHARED_METRICS, log_config, logger
-from mnist_svm.serve.protocol import LimitedHttpProtocol
 from mnist_svm.serve.settings import SEND_TIMEOUT, Settings
 
 # Connections that the operating system queues.
@@ -81,21 +81,15 @@ def url_of(server: socket.socket) -> str:
 
 
 def serve(
-    settings: Settings,
-    server: socket.socket,
-    *,
-    workers: int,
-    is_terminal: bool,
-    on_start: Callable[[], None],
+    settings: Settings, server: socket.socket, *, is_terminal: bool, on_start: Callable[[], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish the requests in progress.
 
     Parameters
     ----------
     settings : Settings
+        With one worker this process serves; otherwise it restarts workers that die.
     server : socket.socket, from `listen`
-    workers : int
-        Number of processes. With 1 this process serves; otherwise it restarts workers that die.
     is_terminal : bool
         Format the log for people.
     on_start : callable
@@ -106,13 +100,20 @@ def serve(
     MnistSvmError
         If a worker cannot start.
     """
+
+    async def notify() -> None:
+        """Report the start; uvicorn calls this when it begins to serve."""
+        config.callback_notify = None
+        on_start()
+
     config = uvicorn.Config(
         functools.partial(worker_app, settings),
         factory=True,
-        http=LimitedHttpProtocol,
+        http=LimitedConnection,
         ws="none",
         lifespan="on",
-        workers=workers,
+        root_path=settings.root_path,
+        workers=settings.workers,
         log_config=log_config(is_terminal),
         access_log=False,
         server_header=False,
@@ -120,19 +121,45 @@ def serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(settings.timeout) + 1,
         timeout_worker_healthcheck=WORKER_TIMEOUT,
+        callback_notify=notify if settings.workers == 1 else None,
     )
-    if workers == 1:
-        _Server(config, on_start).run(sockets=[server])
+    if settings.workers > 1:
+        _supervise(config, server, on_start)
         return
+    with _signals_do_nothing():
+        uvicorn.Server(config).run(sockets=[server])
+
+
+def _supervise(config: uvicorn.Config, server: socket.socket, on_start: Callable[[], None]) -> None:
+    """Run several workers; see `serve`."""
     with tempfile.TemporaryDirectory(prefix="mnist-svm-") as folder:
         # The workers inherit it, and prometheus_client reads it on import.
         os.environ[SHARED_METRICS] = folder
-        supervisor = _Supervisor(config, sockets=[server])
+        supervisor = Multiprocess(config, sockets=[server])
+
+        def refuse() -> None:
+            # Refuse new connections while the workers finish theirs.
+            supervisor.should_exit.wait()
+            server.close()
+
+        threading.Thread(target=refuse, daemon=True).start()
         on_start()
         supervisor.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
         msg = "a worker cannot start; the log has the reason"
         raise MnistSvmError(msg)
+
+
+@contextmanager
+def _signals_do_nothing() -> Iterator[None]:
+    """Ignore the signal that uvicorn raises again after its shutdown, which would be an error."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda number, frame: None) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, handlers, strict=True):
+            signal.signal(number, handler)
 
 
 def worker_app(settings: Settings) -> object:
@@ -162,27 +189,3 @@ def _exit_with(parent: multiprocessing.process.BaseProcess) -> None:
     """Stop this worker when the supervisor is gone."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Supervisor(Multiprocess):
-    def terminate_all(self) -> None:
-        """Refuse new connections before the workers finish theirs."""
-        for server in self.sockets:
-            server.close()
-        super().terminate_all()
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_start = on_start
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Report the start, once requests and signals are handled."""
-        await super().startup(sockets)
-        self._on_start()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down without raising the signal again, which would be an error exit."""
-        self.force_exit = self.should_exit
-        self.should_exit = True

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from mnist_svm.constants import IMAGE_SIDE, N_PIXELS, WHITE
+from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
+from mnist_svm.pictures.images import Range
 from mnist_svm.serve.settings import MAX_ARRAYS
 
-VERSION = version("mnist-svm")
 
-# Lengths of lists. Validation stops at the first error, because a body may have millions.
-_one = Field(min_length=1, max_length=1, fail_fast=True)
-_side = Field(min_length=IMAGE_SIDE, max_length=IMAGE_SIDE, fail_fast=True)
-_pixels = Field(min_length=N_PIXELS, max_length=N_PIXELS, fail_fast=True)
-_images = Field(min_length=1, max_length=MAX_ARRAYS, fail_fast=True)
-
-Pixel = Annotated[float, Field(ge=0, le=WHITE, strict=True, allow_inf_nan=False)]
-PixelRow = Annotated[list[Pixel], _side]
-ChannelRow = Annotated[list[Annotated[list[Pixel], _one]], _side]
-FlatImage = Annotated[list[Pixel], _pixels]
-Image2D = Annotated[list[PixelRow], _side]
-Image3D = Annotated[list[ChannelRow], _side]
-
-# Tags of the shapes of `Data`; pydantic's errors have them in their location.
-DATA_SHAPES = ("784", "28 x 28", "28 x 28 x 1", "n x 784", "n x 28 x 28", "n x 28 x 28 x 1")
+def _array_schema(*shape: int) -> dict[str, Any]:
+    """Return a schema of nested lists of numbers; a length of 0 stands for up to `MAX_ARRAYS`."""
+    if not shape:
+        return {"type": "number", "minimum": 0, "maximum": WHITE}
+    n_min, n_max = (shape[0], shape[0]) if shape[0] else (1, MAX_ARRAYS)
+    items = _array_schema(*shape[1:])
+    return {"type": "array", "items": items, "minItems": n_min, "maxItems": n_max}
 
 
-def _data_shape(data: Any) -> str:
-    """Return the shape to validate data against, by the depth and lengths of its lists."""
-    lengths: list[int] = []
-    while isinstance(data, list) and data and len(lengths) < 5:
-        lengths.append(len(data))
-        data = data[0]
-    match lengths:
-        case [_]:
-            return "784"
-        case [_, width]:
-            return "n x 784" if width == N_PIXELS else "28 x 28"
-        case [_, _, 1]:
-            return "28 x 28 x 1"
-        case [_, _, _]:
-            return "n x 28 x 28"
-        case [_, _, _, _]:
-            return "n x 28 x 28 x 1"
-    return "unknown"
-
-
-Data = Annotated[
-    Annotated[FlatImage, Tag("784")]
-    | Annotated[Image2D, Tag("28 x 28")]
-    | Annotated[Image3D, Tag("28 x 28 x 1")]
-    | Annotated[Annotated[list[FlatImage], _images], Tag("n x 784")]
-    | Annotated[Annotated[list[Image2D], _images], Tag("n x 28 x 28")]
-    | Annotated[Annotated[list[Image3D], _images], Tag("n x 28 x 28 x 1")],
-    Discriminator(
-        _data_shape,
-        custom_error_type="shape",
-        custom_error_message=(
-            "expected 28 x 28, 28 x 28 x 1 or 784 numbers, or a list of such images"
-        ),
-    ),
-]
+IMAGE_SHAPES = (IMAGE_SHAPE, (*IMAGE_SHAPE, 1), (N_PIXELS,), (1, *IMAGE_SHAPE))
+DATA_SCHEMA = {"anyOf": [_array_schema(*n, *shape) for n in ((), (0,)) for shape in IMAGE_SHAPES]}
 
 
 class Arrays(BaseModel):
@@ -71,13 +29,15 @@ class Arrays(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    data: Data = Field(
+    # `to_mnist_images` checks it, because pydantic would take longer than the classifier.
+    data: Annotated[Any, WithJsonSchema(DATA_SCHEMA)] = Field(
         description=(
-            "One image of 28 x 28, 28 x 28 x 1 or 784 numbers, row by row, or a list of images of "
-            "the same shape. Ink may be bright on dark, as in MNIST, or dark on bright."
+            "One image of 28 x 28, 28 x 28 x 1, 1 x 28 x 28 or 784 numbers, row by row, or a list "
+            "of images of the same shape. Ink may be bright on dark, as in MNIST, or dark on "
+            "bright."
         )
     )
-    range: Literal["0-255", "0-1"] | None = Field(
+    range: Range | None = Field(
         default=None,
         description=(
             "Range of the numbers from black to white. By default it is detected from the largest "
@@ -86,23 +46,34 @@ class Arrays(BaseModel):
     )
 
 
+class Top(BaseModel):
+    """A probable label."""
+
+    label: int
+    confidence: float
+
+
 class Prediction(BaseModel):
-    """The digit of one picture."""
+    """The digit of one picture; after an error only `file`, `note` and `error`."""
 
     file: str | None = Field(description="Name of the file, if it has one.")
-    digit: int | None = Field(description="Predicted digit; null if there is an error.")
-    confidence: float | None = Field(
-        description="Calibrated probability that the digit is right, 0 to 1."
+    note: str = Field(
+        default="", description='Part of the file that was read, such as "the first of 3 pages".'
     )
-    probabilities: list[float] | None = Field(
-        description="Probability of each class, in the order of `model.classes`; the sum is 1."
+    error: str = Field(default="", description="Reason why the picture was not read.")
+    label: int = Field(default=0, description="Most probable label: the digit.")
+    name: str = Field(default="", description="Name of the label, if labels are not digits.")
+    confidence: float = Field(
+        default=0, description="Calibrated probability that the label is right, 0 to 1."
     )
-    note: str | None = Field(
-        default=None, description='Part of the file that was read, such as "the first of 3 pages".'
+    rejected: bool = Field(default=False, description="Always false; see `predict --reject-below`.")
+    top: list[Top] = Field(default=[], description="The most probable labels, best first.")
+    probabilities: list[float] = Field(
+        default=[],
+        description="Probability of each class, in the order of `model.classes`; the sum is 1.",
     )
-    error: str | None = Field(default=None, description="Reason why the picture was not read.")
-    image: list[list[int]] | None = Field(
-        default=None, description="The classified image, 28 x 28, 0-255, if requested."
+    image: list[list[int]] = Field(
+        default=[], description="The classified image, 28 x 28, 0-255, if requested."
     )
 
 
@@ -133,29 +104,31 @@ class Box(BaseModel):
 class PageDigit(BaseModel):
     """A digit of a page."""
 
-    digit: int
+    label: int
     confidence: float
+    rejected: bool
     box: Box
     probabilities: list[float]
-    image: list[list[int]] | None = None
+    image: list[list[int]] = []
 
 
 class PageRow(BaseModel):
     """A row of digits, from left to right."""
 
-    number: str = Field(description="The digits, with a space at each wide gap.")
+    text: str = Field(description="The digits, with a space at each wide gap.")
     digits: list[PageDigit]
 
 
 class Page(BaseModel):
-    """All digits of one picture."""
+    """All digits of one picture; after an error only `file`, `note` and `error`."""
 
     file: str | None
-    width: int | None = Field(description="Pixels of the upright picture.")
-    height: int | None
-    rows: list[PageRow] = Field(description="Rows from top to bottom.")
-    note: str | None = None
-    error: str | None = None
+    note: str = ""
+    error: str = ""
+    width: int = Field(default=0, description="Pixels of the upright picture.")
+    height: int = 0
+    text: str = Field(default="", description="The text of all rows, one per line.")
+    rows: list[PageRow] = Field(default=[], description="Rows from top to bottom.")
 
 
 class Pages(BaseModel):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mnist_svm.constants import IMAGE_SIDE, N_PIXELS
 
 MIB = 1 << 20
+MILLION = 1_000_000
 
 # Images per JSON request, and bytes of its body: once parsed, numbers take ten times the memory.
 MAX_ARRAYS = 1000
@@ -26,11 +30,15 @@ MAX_CONNECTIONS = 1000
 HEADER_TIMEOUT = 10.0
 MAX_HEADER_BYTES = 64 << 10
 
+# Bytes of a request that the application has not received as its body: trailers and sizes of
+# chunks, and what the HTTP protocol buffers, which is one read of 256 KiB on top of 64 KiB.
+MAX_UNREAD_BYTES = 384 << 10
+
 # Seconds until a connection is closed whose client does not read the response.
 SEND_TIMEOUT = 30
 
 # Larger pictures are decoded one at a time, because each may need half a gigabyte.
-MAX_PARALLEL_PIXELS = 4_000_000
+MAX_PARALLEL_PIXELS = 4 * MILLION
 
 # Seconds in which the rest of a rejected body is discarded, so that the client reads the response.
 DRAIN_TIMEOUT = 5.0
@@ -39,27 +47,36 @@ DRAIN_TIMEOUT = 5.0
 RETRY_AFTER = 1
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Options of the server.
+class Settings(BaseSettings):
+    """Options of the server: arguments, else environment variables such as ``MNIST_SVM_PORT``."""
 
-    Attributes
-    ----------
-    model : model file
-    max_body : bytes per request body
-    max_pixels : pixels per picture
-    max_files : pictures per request
-    timeout : seconds from the headers of a request to its response
-    queue : requests in progress per worker; more get status 503
-    origins : web origins whose pages may use the API (CORS); ``*`` allows all
-    api_key : key that clients must send; None for an open API
-    """
+    model_config = SettingsConfigDict(
+        env_prefix="MNIST_SVM_", env_ignore_empty=True, str_strip_whitespace=True, frozen=True
+    )
 
-    model: Path
-    max_body: int = 32 * MIB
-    max_pixels: int = 32_000_000
-    max_files: int = 64
-    timeout: float = 30
-    queue: int = 128
-    origins: tuple[str, ...] = ()
-    api_key: str | None = None
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 accepts all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port; 0 selects a free one.")
+    root_path: str = Field("", description="Path under which a proxy publishes the server.")
+    model: Path | None = Field(None, description="Model file.")
+    workers: int = Field(1, ge=1, le=64, description="Number of processes.")
+    max_body: int = Field(32, ge=1, le=1024, description="MiB per request body.")
+    max_pixels: int = Field(32, ge=1, le=64, description="Millions of pixels per picture.")
+    max_files: int = Field(64, ge=1, le=10_000, description="Pictures per request.")
+    timeout: float = Field(30, ge=0.1, le=3600, description="Seconds from headers to response.")
+    queue: int = Field(128, ge=1, le=100_000, description="Requests in progress per worker.")
+    allow_origin: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Web origins whose pages may use the API (CORS); * allows all."
+    )
+    api_key: str | None = Field(None, repr=False, description="Key that clients must send.")
+
+    @field_validator("allow_origin", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Split a variable, which has a space between origins."""
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("root_path")
+    @classmethod
+    def _normalize_path(cls, path: str) -> str:
+        """Return a path with a slash at its start and none at its end."""
+        return "/" + path.strip("/") if path.strip("/") else ""

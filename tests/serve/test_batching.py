@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_svm import Recognizer
-from mnist_svm.serve.batching import BATCH_DELAY, IMAGES_PER_BATCH, Batcher
+from mnist_svm.serve.batching import IMAGES_PER_BATCH, Batcher
 from tests.support.serving import TIMEOUT
 
 
@@ -105,7 +105,9 @@ async def start_blocked(
 async def start(*requests: Awaitable[list[int]]) -> list[asyncio.Task[list[int]]]:
     """Start requests, which wait for a batch."""
     tasks = [asyncio.ensure_future(request) for request in requests]
-    await asyncio.sleep(0)
+    # The tasks call the batcher in one turn of the event loop, and it starts a batch in the next.
+    for _ in range(2):
+        await asyncio.sleep(0)
     return tasks
 
 
@@ -134,63 +136,32 @@ def test_requests_during_a_batch_share_the_next(recorder):
     assert recorder.batches == [1, 10]
 
 
-def test_a_single_request_waits_for_the_batch_delay(recorder, monkeypatch):
-    async def scenario(batcher: Batcher) -> None:
-        loop = asyncio.get_running_loop()
-        delays: list[float] = []
-        later = loop.call_later
-
-        def recording(delay: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
-            delays.append(delay)
-            return later(delay, *rest, **more)
-
-        monkeypatch.setattr(loop, "call_later", recording)
-        assert await predict(batcher, 7) == [7]
-        assert delays == [BATCH_DELAY]
-
-    run(recorder, scenario)
-    # Too short for people to notice.
-    assert BATCH_DELAY <= 0.01
+def no_timer(*arguments: Any, **more: Any) -> asyncio.TimerHandle:
+    """Replace ``call_later`` and ``call_at`` of an event loop."""
+    pytest.fail("a batch waits")
 
 
-def never(delay: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-    """Replace ``call_later``: never call anything."""
-    return asyncio.TimerHandle(delay, call, (), asyncio.get_running_loop())
-
-
-def test_later_requests_do_not_extend_the_delay(recorder, monkeypatch):
-    async def scenario(batcher: Batcher) -> None:
-        ends: list[Callable[[], None]] = []
-
-        def recording(delay: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-            ends.append(call)
-            return never(delay, call)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(asyncio.get_running_loop(), "call_later", recording)
-            first, second = await start(predict(batcher, 1), predict(batcher, 2))
-            (end,) = ends
-            assert recorder.batches == []
-            end()
-            assert [await first, await second] == [[1], [2]]
-
-    run(recorder, scenario)
-    assert recorder.batches == [2]
-
-
-@pytest.mark.parametrize(
-    "sizes", [[IMAGES_PER_BATCH], [IMAGES_PER_BATCH - 1, 1], [1] * IMAGES_PER_BATCH]
-)
-def test_a_full_batch_does_not_wait(recorder, monkeypatch, sizes):
+@pytest.mark.parametrize("sizes", [[1], [2, 3], [IMAGES_PER_BATCH - 1, 1], [1] * IMAGES_PER_BATCH])
+def test_an_idle_batcher_classifies_at_once(recorder, monkeypatch, sizes):
     async def scenario(batcher: Batcher) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(asyncio.get_running_loop(), "call_later", never)
+            for name in ("call_later", "call_at"):
+                patch.setattr(asyncio.get_running_loop(), name, no_timer)
             requests = [batcher.classify(make_images(*range(size))) for size in sizes]
             results = await asyncio.gather(*requests)
         assert [len(result) for result in results] == sizes
 
     run(recorder, scenario)
-    assert recorder.batches == [IMAGES_PER_BATCH]
+    assert recorder.batches == [sum(sizes)]
+
+
+def test_a_request_after_a_batch_is_classified_at_once(recorder):
+    async def scenario(batcher: Batcher) -> None:
+        for number in range(3):
+            assert await predict(batcher, number) == [number]
+
+    run(recorder, scenario)
+    assert recorder.batches == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -276,14 +247,14 @@ def test_each_request_gets_its_own_results_in_order(requests):
 def test_batches_do_not_change_the_probabilities(test_set):
     recognizer = Recognizer.load(n_jobs=1)
     images = test_set.images[:150]
-    alone = recognizer.classify(images).confidences
+    alone = recognizer.classify(images).probabilities
     sizes = [1, 2, 70, 3, 1, 40, 33]
     stops = np.cumsum(sizes)
     batches: list[int] = []
 
     async def play(executor: ThreadPoolExecutor) -> list[np.ndarray]:
         batcher = Batcher(
-            lambda some: recognizer.classify(some).confidences, executor, batches.append
+            lambda some: recognizer.classify(some).probabilities, executor, batches.append
         )
         requests = [images[stop - size : stop] for stop, size in zip(stops, sizes, strict=True)]
         return await asyncio.gather(*[batcher.classify(request) for request in requests])

@@ -17,7 +17,6 @@ import pytest
 import yaml
 
 from mnist_svm import __version__
-from mnist_svm.cli import cli
 from mnist_svm.serve.settings import Settings
 from tests.support.paths import ROOT
 from tests.support.serving import Server, serving
@@ -35,7 +34,8 @@ DEPLOYMENT = BY_KIND["Deployment"]["spec"]
 POD = DEPLOYMENT["template"]["spec"]
 CONTAINER = POD["containers"][0]
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-PORT = next(option.default for option in cli.commands["serve"].params if option.name == "port")
+PORT = Settings.model_fields["port"].default
+TIME_LIMIT = Settings.model_fields["timeout"].default
 
 # The oldest supported version of the README, and the newest of the validator.
 VERSIONS = (
@@ -259,11 +259,11 @@ def test_the_health_check_fails_without_a_server(server, unused_port):
 
 def test_pods_have_time_to_finish_requests():
     pause = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert POD["terminationGracePeriodSeconds"] > pause + Settings.timeout
+    assert POD["terminationGracePeriodSeconds"] > pause + TIME_LIMIT
 
 
 def test_compose_gives_time_to_finish_requests():
-    assert float(COMPOSE["stop_grace_period"].removesuffix("s")) > Settings.timeout
+    assert float(COMPOSE["stop_grace_period"].removesuffix("s")) > TIME_LIMIT
 
 
 def test_service_links_do_not_set_variables_of_the_server():

@@ -320,7 +320,7 @@ def test_an_acceptable_body_gets_100_continue(server):
         interim = b"HTTP/1.1 100 Continue\r\n\r\n"
         assert connection.recv(len(interim), socket.MSG_WAITALL) == interim
         connection.sendall(SEVEN)
-        assert parse_response(receive_all(connection)).json["predictions"][0]["digit"] == 7
+        assert parse_response(receive_all(connection)).json["predictions"][0]["label"] == 7
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/nothing"), ("PUT", "/predict")])
@@ -360,7 +360,7 @@ def test_a_picture_of_the_maximum_size_is_read(server):
     picture = Image.new("L", (1600, 1250), 255)
     picture.paste(0, (780, 300, 840, 900))
     response = server.request("POST", "/predict", encode_image(picture, "PNG"), IMAGE)
-    assert response.json["predictions"][0]["digit"] == 1
+    assert response.json["predictions"][0]["label"] == 1
 
 
 def test_a_bomb_does_not_affect_the_other_files(server):
@@ -370,7 +370,7 @@ def test_a_bomb_does_not_affect_the_other_files(server):
     assert response.status == 200
     bomb, seven = response.json["predictions"]
     assert "over the limit" in bomb["error"]
-    assert seven["digit"] == 7
+    assert seven["label"] == 7
 
 
 # --- names --------------------------------------------------------------------------------
@@ -381,10 +381,10 @@ NAMES = {
     "C:\\x\\7.png": "7.png",
     "..": "..",
     "folder/": None,
-    "nul\0l.png": "null.png",
-    "two\nlines.png": "twolines.png",
-    "\u202egnp.7": "gnp.7",
-    "\x1b[2J.png": "[2J.png",
+    "nul\0l.png": "nul?l.png",
+    "two\nlines.png": "two?lines.png",
+    "\u202egnp.7": "?gnp.7",
+    "\x1b[2J.png": "?[2J.png",
     "n" * 3000: "n" * 255,
     "%2e%2e%2f7.png": "%2e%2e%2f7.png",
     "<img src=x onerror=alert(1)>.png": "<img src=x onerror=alert(1)>.png",
@@ -441,7 +441,7 @@ BAD_JSON = {
     "less than nothing": f'{{"data": {numbers(784, -1)}}}'.encode(),
     "more than white": f'{{"data": {numbers(784, 256)}}}'.encode(),
     "a number of a million digits": b'{"data": [' + b"9" * MIB + b"]}",
-    "no range": f'{{"data": {numbers(784)}, "range": "0-65535"}}'.encode(),
+    "no range": f'{{"data": {numbers(784)}, "range": "0-100"}}'.encode(),
     "more keys": f'{{"data": {numbers(784)}, "model": "../../etc/passwd"}}'.encode(),
     "the same key twice": f'{{"data": {numbers(784)}, "data": 7}}'.encode(),
     "not UTF-8": b'{"data": "\xff\xfe"}',
@@ -543,7 +543,7 @@ def test_too_many_files_are_rejected(server, count):
 
 def test_the_maximum_number_of_files_is_read(server):
     response = server.post_files("/predict", *[(f"{index}.png", SEVEN) for index in range(3)])
-    assert [item["digit"] for item in response.json["predictions"]] == [7, 7, 7]
+    assert [item["label"] for item in response.json["predictions"]] == [7, 7, 7]
 
 
 # --- malformed HTTP ----------------------------------------------------------------------
@@ -599,9 +599,9 @@ def test_pipelined_requests_are_processed_in_order(server):
     slow = head("POST", "/predict", Content_Type="image/png", Content_Length=len(SEVEN)) + SEVEN
     data = slow + head("GET", "/health") + slow + head("GET", "/nothing", Connection="close")
     first, second, third, last = parse_responses(exchange(server, data))
-    assert first.json["predictions"][0]["digit"] == 7
+    assert first.json["predictions"][0]["label"] == 7
     assert second.json == {"status": "ok"}
-    assert third.json["predictions"][0]["digit"] == 7
+    assert third.json["predictions"][0]["label"] == 7
     assert last.status == 404
 
 
@@ -784,7 +784,7 @@ def test_slow_headers_have_been_cut_off(loris):
 def test_a_digit_is_still_read(request, name):
     server: Server = request.getfixturevalue(name)
     response = server.request("POST", "/predict", SEVEN, {**IMAGE, "X-API-Key": KEY})
-    assert response.json["predictions"][0]["digit"] == 7
+    assert response.json["predictions"][0]["label"] == 7
 
 
 @pytest.mark.parametrize("name", ["server", "locked"])

@@ -108,7 +108,7 @@ def test_requests_in_progress_are_finished_at_shutdown(page, pool, how, workers)
         # New connections are refused while the old requests are processed.
         eventually(lambda: refused(server))
         half.send(SEVEN[100:])
-        assert json.load(half.getresponse())["predictions"][0]["digit"] == 7
+        assert json.load(half.getresponse())["predictions"][0]["label"] == 7
         half.close()
         assert [page.result().status for page in pages] == [200, 200]
         assert server.process.wait(TIMEOUT) == 0
@@ -176,7 +176,10 @@ def test_a_start_error_is_one_line(run, tmp_path, why):
 
 @pytest.mark.parametrize(
     "package",
-    ["fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart", "uvicorn"],
+    [
+        *["fastapi", "fastapi_offline", "httptools", "prometheus_client", "pydantic_settings"],
+        *["python_multipart", "uvicorn"],
+    ],
 )
 def test_a_missing_package_is_one_line(run, monkeypatch, package):
     # Import fails as if it were not installed.

@@ -456,7 +456,7 @@ def test_a_result_can_be_saved(page, tmp_path):
     saved = json.loads(page.download("#save", tmp_path))
     assert saved["model"]["name"] == "gradient"
     (answer,) = saved["answers"]
-    assert (answer["file"], answer["digit"]) == ("three.png", 3)
+    assert (answer["file"], answer["label"]) == ("three.png", 3)
     assert answer["confidence"] == pytest.approx(0.984, abs=1e-3)
     assert sum(answer["probabilities"]) == pytest.approx(1)
 
@@ -466,8 +466,8 @@ def test_all_results_can_be_saved(page, number, tmp_path):
     eventually(lambda: page.texts(".result") == ["3", "72104", ""])
     page.wait_for_text("#count", "1 not read")
     one, many, wrong = json.loads(page.download("#save-all", tmp_path))["answers"]
-    assert one["digit"] == 3
-    assert many["rows"][0]["number"] == "72104"
+    assert one["label"] == 3
+    assert many["rows"][0]["text"] == "72104"
     assert many["rows"][0]["digits"][1]["box"]["height"] == pytest.approx(80, abs=6)
     assert wrong["file"] == "notes.txt"
     assert wrong["error"].startswith("Not a picture")

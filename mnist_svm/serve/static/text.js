@@ -16,10 +16,10 @@ export function digitsOf(page) {
   return page.rows.flatMap((row) => row.digits);
 }
 
-export function confidenceText({ digit, confidence, probabilities }) {
+export function confidenceText({ label, confidence, probabilities }) {
   if (confidence >= 0.99) return `Sure, ${percentInWords(confidence)}`;
   if (confidence >= SURE_FROM) return `Fairly sure, ${percentInWords(confidence)}`;
-  const others = probabilities.map((share, other) => (other === digit ? -1 : share));
+  const others = probabilities.map((share, other) => (other === label ? -1 : share));
   const next = others.indexOf(Math.max(...others));
   return `Unsure, ${percent(confidence)}; or a ${next}, ${percent(others[next])}`;
 }
@@ -27,11 +27,11 @@ export function confidenceText({ digit, confidence, probabilities }) {
 // The digits of a result, and their confidence.
 export function resultTexts({ prediction, page }) {
   if (prediction) {
-    return [String(prediction.digit), `${percentInWords(prediction.confidence)} sure`];
+    return [String(prediction.label), `${percentInWords(prediction.confidence)} sure`];
   }
   const digits = digitsOf(page);
   const lowest = percentInWords(Math.min(...digits.map((digit) => digit.confidence)));
-  const numbers = page.rows.map((row) => row.number).join(" / ");
+  const numbers = page.rows.map((row) => row.text).join(" / ");
   const each = lowest.startsWith("over") ? "each " : "each at least ";
   return [numbers, `${digits.length > 1 ? each : ""}${lowest} sure`];
 }

@@ -85,13 +85,13 @@ for (const image of [$("preview"), $("picture")]) {
   });
 }
 
-function showDigit({ digit, confidence, probabilities, image }) {
-  $("digit").textContent = digit;
-  $("confidence").textContent = confidenceText({ digit, confidence, probabilities });
+function showDigit({ label, confidence, probabilities, image }) {
+  $("digit").textContent = label;
+  $("confidence").textContent = confidenceText({ label, confidence, probabilities });
   $("read").classList.toggle("unsure", confidence < SURE_FROM);
-  bars.forEach(({ row, bar, text }, label) => {
-    const share = probabilities[label] ?? 0;
-    row.classList.toggle("best", label === digit);
+  bars.forEach(({ row, bar, text }, other) => {
+    const share = probabilities[other] ?? 0;
+    row.classList.toggle("best", other === label);
     row.classList.toggle("zero", share < 0.0005);
     bar.style.setProperty("--share", share);
     text.textContent = percent(share);
@@ -108,11 +108,11 @@ function showPage(item) {
   digitButtons = [];
   const rows = page.rows.map((row) => {
     const line = make("div");
-    for (const character of row.number) line.append(character === " " ? " " : makeDigitButton());
+    for (const character of row.text) line.append(character === " " ? " " : makeDigitButton());
     return line;
   });
   $("number").replaceChildren(...rows);
-  const longest = Math.max(...page.rows.map((row) => row.number.length));
+  const longest = Math.max(...page.rows.map((row) => row.text.length));
   $("number").style.setProperty("--longest", longest);
   $("number").style.setProperty("--rows", rows.length);
   $("summary").textContent = pageSummary(page);
@@ -137,22 +137,22 @@ function showPicture({ url, page: { width, height } }) {
 
 function makeDigitButton() {
   const index = digitButtons.length;
-  const { digit, confidence } = digits[index];
-  const button = make("button", confidence < SURE_FROM ? "unsure" : "", digit);
+  const { label, confidence } = digits[index];
+  const button = make("button", confidence < SURE_FROM ? "unsure" : "", label);
   button.type = "button";
   button.setAttribute("role", "radio");
-  button.setAttribute("aria-label", `${digit}, ${percent(confidence)} sure`);
+  button.setAttribute("aria-label", `${label}, ${percent(confidence)} sure`);
   button.addEventListener("click", () => selectDigit(index));
   digitButtons.push(button);
   return button;
 }
 
-function makeBox({ digit, confidence, box: { left, top, width, height } }, page) {
+function makeBox({ label, confidence, box: { left, top, width, height } }, page) {
   const button = make("button", confidence < SURE_FROM ? "box unsure" : "box");
   button.type = "button";
   button.tabIndex = -1;
-  button.setAttribute("aria-label", `Box of the ${digit}, ${percent(confidence)} sure`);
-  button.append(make("span", top < 0.1 * page.height ? "below" : "", digit));
+  button.setAttribute("aria-label", `Box of the ${label}, ${percent(confidence)} sure`);
+  button.append(make("span", top < 0.1 * page.height ? "below" : "", label));
   const toPercent = (pixels, total) => `${(100 * pixels) / total}%`;
   Object.assign(button.style, {
     left: toPercent(left, page.width),
