@@ -7,6 +7,7 @@ import json
 import click
 
 from mnist_svm.cli.options import json_option
+from mnist_svm.exceptions import sanitize
 
 
 @click.command("info")
@@ -36,4 +37,5 @@ def info_command(model: str | None, as_json: bool) -> None:
     rows += [(f"{group}: {name}" if group else name, value) for group, name, value in info.rows()]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"{name:<{width}}  {value}")
+        # Text from the file must not control the terminal.
+        click.echo(sanitize(f"{name:<{width}}  {value}"))

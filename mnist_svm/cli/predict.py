@@ -22,6 +22,7 @@ from mnist_svm.cli.options import (
 )
 from mnist_svm.cli.progress import is_terminal, progress_counter
 from mnist_svm.cli.recognizer import load_recognizer
+from mnist_svm.exceptions import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,7 +195,7 @@ def _read_dataset(
 def _label_text(reading: DigitReading, reject_below: float, names: Names) -> str:
     if reading.confidence < reject_below:
         return "?"
-    return names.get(reading.label, str(reading.label))
+    return sanitize(names.get(reading.label, str(reading.label)))
 
 
 def _line(reading: DigitReading, top: int, reject_below: float, names: Names) -> str:
@@ -206,7 +207,7 @@ def _line(reading: DigitReading, top: int, reject_below: float, names: Names) ->
     # With --top, a rejected label is listed like the others.
     first = 0 if reading.confidence < reject_below and top > 1 else 1
     guesses = reading.top(top)[first:]
-    columns += [f"{names.get(label, str(label))}:{p:.3f}" for label, p in guesses]
+    columns += [f"{sanitize(names.get(label, str(label)))}:{p:.3f}" for label, p in guesses]
     return "\t".join(columns)
 
 

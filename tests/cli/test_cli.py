@@ -6,12 +6,13 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_svm import __version__, load_model
+from mnist_svm import Model, __version__, load_model, save_model
 from mnist_svm.cli import cli
 from mnist_svm.datasets.formats.idx import write_idx
 from mnist_svm.svm.fitted import fitted_svcs
@@ -433,6 +434,24 @@ def test_info_prints_how_the_model_was_made(run, small_model_file, small_model):
     text = run("info", small_model_file).stdout
     assert f"{small_model.info.n_support_vectors}" in text
     assert "training: images" in text
+
+
+@pytest.mark.parametrize("command", [["info"], ["predict", DIGITS[3], "--top", 3, "-m"]])
+def test_text_of_a_model_file_does_not_control_the_terminal(run, small_model, tmp_path, command):
+    hostile = "\x1b[2J\x1b]0;title\x07\r"
+    info = replace(
+        small_model.info,
+        summary=hostile,
+        recipe=f"{hostile}\nnext line",
+        class_names=tuple(f"{hostile}{label}" for label in range(10)),
+        versions={hostile: hostile},
+    )
+    save_model(tmp_path / "hostile.joblib", Model(small_model.step, info))
+    result = run(*command, tmp_path / "hostile.joblib")
+    assert result.exit_code == 0
+    assert "?[2J?]0;title??" in result.stdout
+    for line in result.stdout.splitlines():
+        assert all(column.isprintable() for column in line.split("\t")), repr(line)
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "predict"])

@@ -32,9 +32,11 @@ from mnist_svm.evaluation.measures import Evaluation, plot_confusion
 from mnist_svm.exceptions import FormatError, MissingExtraError, TrackingError
 from mnist_svm.export.mlflow_model import ScoringModel
 from mnist_svm.tuning.mlflow_log import MLflowTracker
+from mnist_svm.tuning.mlflow_session import mlflow_session
 from mnist_svm.tuning.trials import TrialResult
 from tests.support.paths import DIGITS
 from tests.support.serving import TIMEOUT, eventually
+from tests.support.threads import assert_unchanged, overlap, process_state
 
 pytestmark = [
     pytest.mark.slow,
@@ -460,6 +462,21 @@ def test_logging_to_a_new_database_is_silent_and_changes_nothing_else(
     # The artifacts are next to the database, whatever the current folder.
     assert not list((tmp_path / "elsewhere").iterdir())
     assert {path.name for path in tmp_path.iterdir()} >= {"mlflow.db", "mlartifacts"}
+
+
+def test_overlapping_sessions_change_nothing(monkeypatch):
+    class Block:
+        @staticmethod
+        def do():
+            assert os.environ["MLFLOW_UV_AUTO_DETECT"] == "false"
+
+    def work():
+        with mlflow_session("sqlite:///mlflow.db"):
+            Block.do()
+
+    before = process_state()
+    overlap(monkeypatch, Block, "do", work)
+    assert_unchanged(before)
 
 
 def test_no_telemetry_is_sent():

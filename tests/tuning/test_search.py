@@ -23,6 +23,7 @@ from mnist_svm.cli.trial_table import SearchReporter
 from mnist_svm.exceptions import TrackingError
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.models.pipelines import matching_names, settable_parameters
+from mnist_svm.svm._solver import optimum, pair
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.train import TrainingConfig
@@ -229,6 +230,29 @@ def test_a_failed_trial_does_not_end_the_search(train_set, monkeypatch):
     assert {(trial.state, trial.reason) for trial in failed} == {("failed", "too steep")}
     assert not {trial.number for trial in failed} & {result.number for result in results}
     assert len(state.finished) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"MAX_ITER": 1, "MAX_ITER_PER_SAMPLE": 0, "TIGHT_MAX_ITER": 1},
+            "pairs did not converge",
+        ),
+        ({"gram_matrix": lambda *args, **kwargs: np.exp(np.full((2, 2), 1e3))}, "overflow"),
+    ],
+)
+@pytest.mark.parametrize("recipe", ["poly4", "virtual"])
+def test_a_trial_whose_fit_stops_early_or_overflows_fails(
+    train_set, monkeypatch, recipe, changes, reason
+):
+    for name, value in changes.items():
+        monkeypatch.setattr(optimum, name, value)
+        monkeypatch.setattr(pair, name, value, raising=False)
+    protocol = make_protocol(train_set, limit=300)
+    (trial,) = tune(RECIPES[recipe], train_set, protocol, SearchOptions(1, n_jobs=1)).finished
+    assert trial.state == "failed"
+    assert reason in trial.reason
 
 
 def test_incomparable_searches_have_different_names(train_set):
