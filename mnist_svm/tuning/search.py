@@ -32,7 +32,7 @@ from mnist_svm.parallel.workers import is_cluster_active, run_in_threads, worker
 from mnist_svm.svm.convergence import require_convergence
 from mnist_svm.training.train import fit_config
 from mnist_svm.tuning.space import SPACES, default_values, format_train_command, training_config
-from mnist_svm.tuning.splits import EvaluationProtocol
+from mnist_svm.tuning.splits import EvaluationProtocol, make_protocol
 from mnist_svm.tuning.trials import RunningTrial, SearchState, Trial, TrialResult, TrialState
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def search_name(recipe: Recipe, dataset: Dataset, protocol: EvaluationProtocol) 
 def tune(
     recipe: Recipe,
     dataset: Dataset,
-    protocol: EvaluationProtocol,
+    protocol: EvaluationProtocol | None = None,
     options: SearchOptions | None = None,
     *,
     on_trial: Callable[[TrialResult], None] | None = None,
@@ -104,8 +104,9 @@ def tune(
     recipe : Recipe
     dataset : Dataset
         The training images.
-    protocol : EvaluationProtocol
-        Training and held-out images, from `mnist_svm.tuning.splits.make_protocol`.
+    protocol : EvaluationProtocol, optional
+        Training and held-out images, from `mnist_svm.tuning.splits.make_protocol`, which by default
+        holds out the last sixth.
     options : SearchOptions, optional
     on_trial : callable, optional
         Called with the result of each trial that was trained in this run.
@@ -126,7 +127,7 @@ def tune(
     require_optuna()
     from mnist_svm.tuning.study import Study
 
-    options = options or SearchOptions()
+    protocol, options = protocol or make_protocol(dataset), options or SearchOptions()
     name, first = search_name(recipe, dataset, protocol), default_values(recipe)
     study = Study(options.storage, name, SPACES[recipe.name], first, protocol.random_state)
     trainer = TrialTrainer(recipe, dataset, protocol, options.n_jobs)

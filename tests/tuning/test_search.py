@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import mnist_svm
 from mnist_svm import RECIPES, load_model, save_model
 from mnist_svm.cli import cli
 from mnist_svm.cli.progress import CLEAR_LINE
 from mnist_svm.cli.trial_table import SearchReporter
-from mnist_svm.exceptions import TrackingError
+from mnist_svm.exceptions import MissingExtraError, TrackingError
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.models.pipelines import matching_names, settable_parameters
 from mnist_svm.svm._solver import optimum, pair
@@ -570,6 +571,19 @@ def test_without_optuna_the_error_names_the_extra_before_the_data_are_read(
     assert result.exit_code == 1
     (line,) = messages(result)
     assert line == "mnist-svm: error: tuning needs Optuna: pip install 'mnist-svm[tune]'"
+
+
+def test_without_optuna_the_public_function_names_the_extra(train_set, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"^tuning needs Optuna: pip install .*\[tune\]'$"):
+        mnist_svm.tune(RECIPES["poly4"], train_set)
+
+
+def test_without_a_protocol_the_last_sixth_is_held_out(train_set):
+    small = replace(train_set, images=train_set.images[:300], labels=train_set.labels[:300])
+    state = mnist_svm.tune(RECIPES["poly4"], small, options=SearchOptions(n_trials=1))
+    ((_, held_out),) = state.protocol.splits
+    assert held_out.tolist() == list(range(250, 300))
 
 
 def test_a_search_without_a_complete_trial_is_a_one_line_error(run, tmp_path, monkeypatch):
