@@ -31,20 +31,9 @@ def is_single(source: object) -> bool:
 def load_pictures(
     source: Any, *, thumbnail: int | None = None
 ) -> Iterator[tuple[str, Picture | PictureError]]:
-    """Decode pictures one at a time, so that only one is in memory.
+    """Decode one picture, those in a folder, or an iterable of both, one at a time.
 
-    Parameters
-    ----------
-    source : source of a picture, or iterable of these
-        See `mnist_svm.pictures.decode.decode`. A folder stands for the pictures in it, sorted by
-        name; an array of shape (n, height, width) for n pictures.
-    thumbnail : int, optional
-        Longer side in pixels of a copy for display; see `mnist_svm.pictures.decode.decode`.
-
-    Yields
-    ------
-    tuple of str and Picture or PictureError
-        The name of each source, and the decoded picture or the reason why it was not decoded.
+    Yields the name of each source, and the picture or the reason why it was not decoded.
     """
     if isinstance(source, (str, os.PathLike)) or is_single(source):
         source = [source]

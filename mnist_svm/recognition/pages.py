@@ -78,15 +78,8 @@ Classify = Callable[[list[Blob]], list[_Candidate]]
 class PageReader:
     """Reader of all digits on a picture.
 
-    Parameters
-    ----------
-    classes : int64 ndarray of shape (k,)
-        Labels of the classifier's classes.
-    predict_proba : callable
-        Maps uint8 images of shape (n, 28, 28), 0-255, to class probabilities of shape (n, k).
-    single_digit_proba : callable
-        Maps such images to the probabilities, of shape (n,), that each shows a single digit rather
-        than several touching ones.
+    `predict_proba` maps images to the probabilities of `classes`, of shape (n, k), and
+    `single_digit_proba` to those of a single digit, not several touching ones, of shape (n,).
     """
 
     def __init__(self, classes: Labels, predict_proba: Proba, single_digit_proba: Proba) -> None:
@@ -95,23 +88,10 @@ class PageReader:
         self._single_digit_proba = single_digit_proba
 
     def read(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
-        """Read a picture.
+        """Read the rows of a decoded picture, from top to bottom, each from left to right.
 
-        Parameters
-        ----------
-        grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        deadline : float, optional
-            Value of `time.monotonic` at which to give up.
-
-        Returns
-        -------
-        tuple of tuples of Digit
-            Rows from top to bottom, digits from left to right.
-
-        Raises
-        ------
-        PictureError
-            If the picture is blank, shows nothing that could be a digit, or is not read in time.
+        Raises PictureError if the picture is blank, shows nothing that could be a digit, or is not
+        read before `time.monotonic` reaches the deadline.
         """
         page = segment_page(grey)
         rows = [row for row in page.rows if row]

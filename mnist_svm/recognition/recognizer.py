@@ -193,11 +193,7 @@ class Recognizer:
     ) -> PageReading: ...
     @overload
     def read_page(
-        self,
-        source: Iterable[Source],
-        *,
-        deadline: float = inf,
-        thumbnail: int | None = None,
+        self, source: Iterable[Source], *, deadline: float = inf, thumbnail: int | None = None
     ) -> Iterator[PageReading]: ...
     def read_page(self, source: Any, *, deadline: float = inf, thumbnail: int | None = None) -> Any:
         """Read pictures with any number of digits, row by row.
@@ -276,23 +272,10 @@ def prepare_reading(
     thumbnail: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> DigitReading:
-    """Decode and normalize a picture of one digit, without classifying it.
+    """Decode and normalize a picture of one digit, for `DigitReading.with_probabilities`.
 
-    Parameters
-    ----------
-    source, thumbnail, max_pixels : as in `mnist_svm.pictures.decode.decode`
-    file : str, optional
-        Name of the picture in the reading; by default that of the source.
-
-    Returns
-    -------
-    DigitReading
-        To be completed by `DigitReading.with_probabilities`.
-
-    Raises
-    ------
-    PictureError
-        If the picture cannot be decoded, is too large (TooLargeError), or is blank.
+    `file` is the name in the reading, by default that of the source. Raises PictureError if the
+    picture cannot be decoded, is too large (TooLargeError), or is blank.
     """
     picture = decode(source, thumbnail=thumbnail, max_pixels=max_pixels)
     reading = DigitReading.of_picture(source_name(source) if file is None else file, picture)

@@ -245,16 +245,9 @@ class PageReading(_Reading):
     def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
         """Return the page as JSON types, as the command line and the server print it.
 
-        Parameters
-        ----------
-        reject_below, image : as in `DigitReading.to_dict`.
-
-        Returns
-        -------
-        dict
-            ``file``; ``note``, if a part of the file was read; ``error``, or else ``width`` and
-            ``height`` in pixels, ``text`` and ``rows``: of each, its ``text`` and ``digits``, with
-            the keys of `Digit.to_dict`.
+        With options as in `DigitReading.to_dict`: ``file``; ``note``, if a part of the file was
+        read; ``error``, or else ``width`` and ``height`` in pixels, ``text`` and ``rows``: of each,
+        its ``text`` and ``digits``, with the keys of `Digit.to_dict`.
         """
         if self.error is not None:
             return self._heading()
@@ -271,19 +264,7 @@ class PageReading(_Reading):
 
 
 def row_text(row: Row, *, reject_below: float = 0.0) -> str:
-    """Format a row as text, with a space at each wide gap.
-
-    Parameters
-    ----------
-    row : tuple of Digit
-        From left to right, at least one.
-    reject_below : float, default=0.0
-        Digits of lower confidence become question marks.
-
-    Returns
-    -------
-    str
-    """
+    """Format a row as text, with a space at each wide gap, and "?" below the confidence."""
     height = float(np.median([digit.box.height for digit in row]))
     text, right = "", row[0].box.left
     for digit in row:
