@@ -8,9 +8,8 @@ another integer.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ OPSET = 18
 IR_VERSION = 8
 
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """Name, NumPy type and shape of an input or output of a graph; "n" is any number."""
 
     name: str
@@ -78,14 +76,9 @@ def export_onnx(model: Model) -> bytes:
 
     graph, outputs = Graph(), output_specs(model)
     _add_nodes(graph, model, outputs)
+    inputs, results = [_value_info(INPUT)], [*map(_value_info, outputs)]
     proto = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "mnist_svm",
-            [_value_info(INPUT)],
-            [*map(_value_info, outputs)],
-            graph.constants,
-        ),
+        helper.make_graph(graph.nodes, "mnist_svm", inputs, results, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="mnist-svm",

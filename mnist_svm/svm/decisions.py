@@ -92,7 +92,10 @@ def _block_values(
 
 
 def sum_pairs(parts: Sequence[Float64Array]) -> Float64Array:
-    """Sums for all pairs, (n, k (k - 1) / 2), from what each class adds to its pairs, (n, k - 1)."""
+    """Sums for all pairs, of shape (n, k (k - 1) / 2).
+
+    `parts` are the contributions of each class to its pairs with the others, of shape (n, k - 1).
+    """
     first, second = pair_columns(len(parts))
     columns = np.concatenate(parts, axis=1)
     return columns.take(first, axis=1) + columns.take(second, axis=1)

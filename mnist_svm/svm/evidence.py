@@ -27,15 +27,10 @@ class PairDecision:
 
     Attributes
     ----------
-    kernel : Kernel
-    support_vectors : float64 ndarray of shape (n, n_features)
-        Those of this pair.
-    dual_coef : float64 ndarray of shape (n,)
-        a_i: positive for support vectors of the first class, negative for those of the second.
-    support_indices : intp ndarray of shape (n,)
-        Positions in ``support_`` and ``support_vectors_`` of the SVM.
-    intercept : float
-        b.
+    support_vectors : float64 ndarray of shape (n, n_features), those of this pair.
+    dual_coef : float64 ndarray of shape (n,), a_i, positive for support vectors of the first class.
+    support_indices : intp ndarray of shape (n,), positions in ``support_vectors_`` of the SVM.
+    intercept : b.
     """
 
     kernel: Kernel
@@ -77,21 +72,10 @@ class PairDecision:
 
 
 def pair_decision(svc: KernelSVC, first: int, second: int) -> PairDecision:
-    """The decision function of one class against another.
-
-    Parameters
-    ----------
-    svc : fitted KernelSVC
-    first, second : int
-        Indices of two different classes in ``classes_``; values are positive for the first.
-
-    Returns
-    -------
-    PairDecision
-    """
+    """The decision function of a fitted SVM for one class, by its index, against another."""
     k = len(svc.classes_)
     class_of_vector = np.repeat(np.arange(k), svc.n_support_)
-    low, high = min(first, second), max(first, second)
+    low, high = sorted((first, second))
     coef = np.zeros(len(class_of_vector))
     # A class has no row for itself.
     coef[class_of_vector == low] = svc.dual_coef_[high - 1, class_of_vector == low]

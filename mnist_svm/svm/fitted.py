@@ -11,14 +11,8 @@ from mnist_svm.svm.classifier import KernelSVC
 def fitted_svcs(model: Any) -> Iterator[KernelSVC]:
     """Each fitted `KernelSVC` of a model, in order.
 
-    Parameters
-    ----------
-    model : KernelSVC, sklearn Pipeline, VotingClassifier, or meta-estimator with ``estimator_``
-        May be nested.
-
-    Yields
-    ------
-    KernelSVC
+    `model` is one, or a Pipeline, a VotingClassifier or a meta-estimator with ``estimator_``, also
+    nested.
     """
     for _, svc in svcs_with_transformers(model):
         yield svc
@@ -27,10 +21,7 @@ def fitted_svcs(model: Any) -> Iterator[KernelSVC]:
 def svcs_with_transformers(
     model: Any, transformers: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], KernelSVC]]:
-    """Each fitted `KernelSVC` of a model, with the transformers in front of it.
-
-    `model` is as in `fitted_svcs`, and `transformers` are in front of it.
-    """
+    """Each fitted `KernelSVC` of a model, with the transformers in front of it and of the model."""
     if isinstance(model, KernelSVC):
         yield transformers, model
     elif hasattr(model, "estimator_"):

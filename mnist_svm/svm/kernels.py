@@ -77,18 +77,9 @@ class Kernel:
         return _with_columns(points, 2, -norms, 1)
 
     def values(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        """Kernel values of every row of one factor with every row of the other.
+        """Kernel values of the n rows of one factor, and the m of the other, of shape (n, m).
 
-        Parameters
-        ----------
-        left : ndarray of shape (n, n_columns)
-            From `left_factor`; may be trimmed.
-        right : ndarray of shape (m, n_columns)
-            From `right_factor`; may be trimmed.
-
-        Returns
-        -------
-        ndarray of shape (n, m)
+        The factors come from `left_factor` and `right_factor`, and may be trimmed.
         """
         values = _product(left, right)
         if self.name == "poly":
@@ -100,17 +91,9 @@ class Kernel:
         return values
 
     def weighted_sum(self, weights: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-        """Weighted sums of kernel values, ``weights @ values(left, right)``.
+        """Weighted sums of kernel values, ``weights @ values(left, right)``, of shape (n_sums, m).
 
-        Parameters
-        ----------
-        weights : ndarray of shape (n_sums, n)
-            If float64, the sums are float64 for kernel values of any type.
-        left, right : see `values`
-
-        Returns
-        -------
-        ndarray of shape (n_sums, m)
+        If the weights are float64, the sums are float64 for kernel values of any type.
         """
         if self.name == "linear":
             return _product(weights @ left, right)

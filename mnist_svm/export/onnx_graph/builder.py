@@ -9,9 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-# End of a slice without an end.
-MAX_INDEX = np.iinfo(np.int64).max
-
 # ONNX operators of the NumPy functions in formulas that arrays and values share.
 UFUNCS = {
     np.add: "Add",
@@ -107,12 +104,13 @@ class Value:
 
     def __getitem__(self, slices: tuple[slice, ...]) -> Value:
         """Slice the first axes, as NumPy does."""
-        axes = [axis for axis, part in enumerate(slices) if part != slice(None)]
-        starts = [slices[axis].start or 0 for axis in axes]
-        ends = [MAX_INDEX if slices[axis].stop is None else slices[axis].stop for axis in axes]
-        return self.graph.node(
-            "Slice", self, *(np.array(limits, np.int64) for limits in (starts, ends, axes))
-        )
+        no_end = np.iinfo(np.int64).max
+        limits = [
+            (part.start or 0, no_end if part.stop is None else part.stop, axis)
+            for axis, part in enumerate(slices)
+            if part != slice(None)
+        ]
+        return self.graph.node("Slice", self, *np.array(limits, np.int64).T)
 
     def astype(self, dtype: npt.DTypeLike) -> Value:
         """Cast to another type, to integers by truncation."""
@@ -159,9 +157,7 @@ class Value:
 def where(condition: Value, x: Any, y: Any) -> Value:
     """Choose from x where the condition holds, else from y; at least one of them is a value."""
     dtype = next(operand.dtype for operand in (x, y) if isinstance(operand, Value))
-    x, y = (
-        operand if isinstance(operand, Value) else np.array(operand, dtype) for operand in (x, y)
-    )
+    x, y = (value if isinstance(value, Value) else np.array(value, dtype) for value in (x, y))
     return condition.graph.node("Where", condition, x, y, dtype=dtype)
 
 

@@ -56,10 +56,6 @@ def _calibrated(images: Value, calibrated: Calibrated) -> Value:
     return graph.node("Softmax", logs / calibrated.temperature_, axis=1)
 
 
-def _virtual(images: Value, virtual: VirtualSupportVectors) -> Value:
-    return convert(images, virtual.estimator_)
-
-
 def _voting(images: Value, voting: VotingClassifier) -> Value:
     first, *others = (convert(images, estimator) for estimator in voting.estimators_)
     return sum(others, first) / (1 + len(others))
@@ -81,6 +77,6 @@ _CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
     NormalizeContrast: normalize_contrast,
     NormalizeSize: normalize_size,
     Pipeline: _pipeline,
-    VirtualSupportVectors: _virtual,
+    VirtualSupportVectors: lambda images, virtual: convert(images, virtual.estimator_),
     VotingClassifier: _voting,
 }

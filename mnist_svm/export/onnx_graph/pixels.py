@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_svm.export.onnx_graph.builder import Value, where
@@ -13,16 +12,14 @@ from mnist_svm.features.transformers import Blur, NormalizeContrast
 
 def blur(images: Value, transformer: Blur) -> Value:
     """Blur images in float64 along each axis, as SciPy: float32 of shape (n, height, width)."""
+    # Matrices of shape (side, side) that blur a column of pixels.
     row_weights, column_weights = (
-        _blur_matrix(side, transformer.sigma) for side in transformer.image_shape_
+        ndimage.gaussian_filter(np.eye(side), (transformer.sigma, 0), mode="constant")
+        for side in transformer.image_shape_
     )
     rows = (row_weights @ images.astype(np.float64)).astype(np.float32).astype(np.float64)
-    return (rows @ column_weights.T).astype(np.float32)
-
-
-def _blur_matrix(side: int, sigma: float) -> npt.NDArray[np.float64]:
-    """Return the (side, side) matrix that blurs a column of pixels."""
-    return np.asarray(ndimage.gaussian_filter(np.eye(side), (sigma, 0), mode="constant"))
+    blurred: Value = rows @ column_weights.T
+    return blurred.astype(np.float32)
 
 
 def normalize_contrast(images: Value, transformer: NormalizeContrast) -> Value:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +9,7 @@ from mnist_svm._types import Float64Array
 from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.decisions import pair_columns
 from mnist_svm.svm.kernels import kernel_dtype, power
 from mnist_svm.svm.pairwise import MAX_VALUE, STEEPNESS
 
@@ -31,16 +30,15 @@ def decision_values(samples: Value, svc: CoupledSVC) -> Value:
     if svc.kernel == "linear":
         return samples.astype(np.float64) @ svc.coef_.T + svc.intercept_[None]
     kernel_values = _rbf if svc.kernel == "rbf" else _poly
-    class_starts = np.cumsum(svc.n_support_)[:-1]
+    ends = np.cumsum(svc.n_support_)[:-1]
+    vectors, coef = np.split(svc.support_vectors_, ends), np.split(svc.dual_coef_, ends, axis=1)
     by_class = [
-        kernel_values(samples, vectors, svc).astype(np.float64) @ dual_coef.T
-        for vectors, dual_coef in zip(
-            np.split(svc.support_vectors_, class_starts),
-            np.split(svc.dual_coef_, class_starts, axis=1),
-            strict=True,
-        )
+        kernel_values(samples, of_class, svc).astype(np.float64) @ dual_coef.T
+        for of_class, dual_coef in zip(vectors, coef, strict=True)
     ]
-    return _sum_pairs(by_class) + svc.intercept_[None]
+    first, second = pair_columns(len(by_class))
+    columns = concatenate(by_class, axis=1)
+    return columns.take(first, axis=1) + columns.take(second, axis=1) + svc.intercept_[None]
 
 
 def class_confidences(values: Value, n_classes: int) -> Value:
@@ -75,16 +73,3 @@ def _poly(samples: Value, vectors: npt.NDArray[np.uint8], svc: CoupledSVC) -> Va
 
 def _inner_products(samples: Value, vectors: npt.NDArray[np.uint8]) -> Value:
     return samples.graph.node("MatMulInteger", samples, vectors.T, dtype=np.int32)
-
-
-def _sum_pairs(by_class: list[Value]) -> Value:
-    """Add the contributions of both classes of each pair.
-
-    `by_class` has one value of shape (n, k - 1) per class, a column for each other class.
-    """
-    k = len(by_class)
-    pairs = list(combinations(range(k), 2))
-    first = np.array([a * (k - 1) + b - 1 for a, b in pairs])
-    second = np.array([b * (k - 1) + a for a, b in pairs])
-    contributions = concatenate(by_class, axis=1)
-    return contributions.take(first, axis=1) + contributions.take(second, axis=1)
