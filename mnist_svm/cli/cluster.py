@@ -25,13 +25,7 @@ def require_dask_for(address: str | None) -> None:
 
 @contextmanager
 def use_cluster(address: str | None) -> Iterator[None]:
-    """Run heavy work of this thread on a Dask cluster, within the context.
-
-    Parameters
-    ----------
-    address : str or None
-        Of the scheduler; None uses threads of this process.
-    """
+    """Run heavy work of this thread on the Dask cluster at an address, if it is not None."""
     if address is None:
         yield
         return

@@ -10,32 +10,23 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_svm._io import atomic_write, require_writable
+from mnist_svm.cli import options
 from mnist_svm.cli.dataset import read_dataset
 from mnist_svm.cli.exit_codes import echo_stderr
-from mnist_svm.cli.options import (
-    data_dir_option,
-    data_option,
-    describe_model,
-    jobs_option,
-    json_option,
-    model_option,
-)
 from mnist_svm.cli.progress import progress_counter, run_with_progress
 from mnist_svm.models.locate import find_model
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.types import Dataset
-    from mnist_svm.evaluation.html import EvaluationRun
     from mnist_svm.evaluation.learning_curve import LearningPoint
-    from mnist_svm.evaluation.measures import Evaluation
     from mnist_svm.models.info import ModelInfo
     from mnist_svm.recognition.results import Readings
 
 
 @click.command("eval")
-@model_option
-@data_option
-@data_dir_option
+@options.model_option
+@options.data_option
+@options.data_dir_option
 @click.option(
     "--plot", metavar="FILE.png", help="Draw the confusion matrix (needs the extra [plot])."
 )
@@ -50,8 +41,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="For the report: train on 500, 1,000, 2,000, ... and all images; takes a while.",
 )
-@jobs_option
-@json_option
+@options.jobs_option
+@options.json_option
 def evaluate_command(
     model: str | None,
     data: str,
@@ -81,8 +72,8 @@ def evaluate_command(
       mnist-svm eval --errors misread.png --plot confusion.png
       mnist-svm eval --json | jq .accuracy
     """
-    from mnist_svm.evaluation.html import EvaluationRun
-    from mnist_svm.evaluation.measures import evaluate
+    from mnist_svm.evaluation.html import EvaluationRun, render_report
+    from mnist_svm.evaluation.measures import evaluate, plot_confusion
     from mnist_svm.recognition.recognizer import Recognizer
 
     _check_outputs(plot, errors, report, learning_curve)
@@ -94,7 +85,7 @@ def evaluate_command(
     _warn_if_trained_on(info, test)
     if learning_curve:
         compute_curve = _prepare_learning_curve(info, test, data, data_dir, jobs)
-    echo_stderr(f"Evaluating {describe_model(path)} on the {n:,} test images of {data}")
+    echo_stderr(f"Evaluating {options.describe_model(path)} on the {n:,} test images of {data}")
     start = time.perf_counter()
     with progress_counter("Reading", "images") as report_progress:
         readings = recognizer.classify(test.images, progress=report_progress)
@@ -107,13 +98,19 @@ def evaluate_command(
     else:
         click.echo(f"{evaluation.to_text()}\n\nSpeed       {n / seconds:,.0f} images/s")
     if plot:
-        _write_plot(plot, evaluation)
+        with atomic_write(plot) as file:
+            plot_confusion(evaluation).savefig(file, format="png")
     if errors:
         _write_errors(errors, test, readings)
     if report:
         points = compute_curve() if learning_curve else ()
-        name = describe_model(path)
-        _write_report(report, EvaluationRun(name, info, test, readings, seconds, points))
+        name = options.describe_model(path)
+        run = EvaluationRun(name, info, test, readings, seconds, points)
+        # File names need not be valid Unicode.
+        page = render_report(run).encode(errors="replace")
+        with atomic_write(report) as file:
+            file.write(page)
+        echo_stderr(f"Report written to {report}")
 
 
 def _check_outputs(
@@ -157,14 +154,6 @@ def _prepare_learning_curve(
     )
 
 
-def _write_plot(path: str, evaluation: Evaluation) -> None:
-    from mnist_svm.evaluation.measures import plot_confusion
-
-    figure = plot_confusion(evaluation)
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png")
-
-
 def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     import numpy as np
 
@@ -177,13 +166,3 @@ def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     title = f"{len(wrong):,} of {len(true):,} images misread"
     with atomic_write(path) as file:
         draw_contact_sheet(test.images[wrong], captions, title=title).save(file, format="PNG")
-
-
-def _write_report(path: str, run: EvaluationRun) -> None:
-    from mnist_svm.evaluation.html import render_report
-
-    # File names need not be valid Unicode.
-    page = render_report(run).encode(errors="replace")
-    with atomic_write(path) as file:
-        file.write(page)
-    echo_stderr(f"Report written to {path}")

@@ -31,7 +31,7 @@ class ErrorHandlingGroup(click.Group):
                 ["--debug"],
                 is_flag=True,
                 expose_value=False,
-                callback=_store_debug,
+                callback=lambda ctx, parameter, value: ctx.meta.update(debug=value),
                 help="Show the traceback of an error.",
             )
         )
@@ -83,10 +83,6 @@ def report_problem(ctx: click.Context, reading: DigitReading | PageReading) -> N
         echo_stderr(f"mnist-svm: error: {reading.file}: {reading.error}")
     elif reading.note is not None:
         echo_stderr(f"{reading.file}: {reading.note} is read")
-
-
-def _store_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    ctx.meta["debug"] = value
 
 
 def _flush_stdout() -> None:

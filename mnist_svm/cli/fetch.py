@@ -10,9 +10,6 @@ import click
 from mnist_svm.cli.options import data_dir_option, json_option
 from mnist_svm.datasets.catalog import CATALOG, RemoteFile
 
-# Bytes from which a download is announced.
-LARGE_DOWNLOAD = 100_000_000
-
 
 @click.command("fetch")
 @click.argument("name", type=click.Choice(list(CATALOG)), default="mnist", metavar="[NAME]")
@@ -62,7 +59,7 @@ def fetch_command(
             raise click.BadParameter(str(error), param_hint="--mirror") from error
 
     def announce(file: RemoteFile) -> None:
-        if file.size >= LARGE_DOWNLOAD:
+        if file.size >= 100_000_000:
             echo_stderr(f"Downloading {file.name}, {file.size / 1e6:.0f} MB")
 
     info = CATALOG[name]

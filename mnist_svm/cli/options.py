@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import click
 
+from mnist_svm.cli.cluster import dask_option
 from mnist_svm.models.locate import SHIPPED
+from mnist_svm.models.recipes import RECIPES
+
+Decorator = Callable[[Any], Any]
 
 
 def _require_nonzero(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -88,6 +95,26 @@ jobs_option = click.option(
     show_default=True,
     help="Number of threads; -1 means one per core. The result is the same.",
 )
+
+
+def recipe_options(verb: str) -> Decorator:
+    """Options for a recipe, "to train" or "to tune", and for the data."""
+    recipe_option = click.option(
+        "--recipe",
+        "recipe_name",
+        type=click.Choice(list(RECIPES)),
+        default="poly4",
+        show_default=True,
+        help=f"The pipeline to {verb}.",
+    )
+    return _combine(recipe_option, data_option, data_dir_option)
+
+
+def _combine(*options: Decorator) -> Decorator:
+    return lambda command: reduce(lambda inner, option: option(inner), reversed(options), command)
+
+
+run_options = _combine(random_state_option, jobs_option, dask_option, json_option)
 
 
 def describe_model(path: Path) -> str:

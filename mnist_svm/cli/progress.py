@@ -36,7 +36,10 @@ def run_with_progress(
     included. The main thread only waits, so that Ctrl-C interrupts it even while compiled code
     runs; the thread of `work` then ends with the process.
     """
-    from concurrent.futures import Future  # here, to keep `--help` fast
+    # Here, to keep `--help` fast.
+    from concurrent.futures import Future
+
+    from mnist_svm.svm.log import log_to
 
     future: Future[T] = Future()
 
@@ -47,24 +50,15 @@ def run_with_progress(
             future.set_exception(error)
 
     start = time.monotonic()
-    with _latest_message() as latest, _live_lines() as show:
-        # The thread hands messages to `latest` because it runs in a copy of this context.
+    messages = deque([""], maxlen=1)
+    with log_to(messages.append), _live_lines() as show:
+        # The thread logs to `messages` because it runs in a copy of this context.
         thread = threading.Thread(target=copy_context().run, args=[run], daemon=True)
         thread.start()
         while thread.is_alive():
             thread.join(TICK_SECONDS)
-            show(f"{header()}{label} ... {time.monotonic() - start:.0f} s   {latest()}")
+            show(f"{header()}{label} ... {time.monotonic() - start:.0f} s   {messages[-1]}")
     return future.result()
-
-
-@contextmanager
-def _latest_message() -> Iterator[Callable[[], str]]:
-    """Listen to the SVM's messages; yield a function that returns the last one."""
-    from mnist_svm.svm.log import log_to  # here, to keep `--help` fast
-
-    messages = deque([""], maxlen=1)
-    with log_to(messages.append):
-        yield lambda: messages[-1]
 
 
 @contextmanager
@@ -92,13 +86,6 @@ def _bar(fraction: float) -> str:
     return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
 
 
-def _fit(text: str, terminal: TextIO) -> list[str]:
-    """Cut text to the terminal's size: wrapped or scrolled lines could not be erased again."""
-    columns, rows = os.get_terminal_size(terminal.fileno())
-    # Some terminals report a size of 0.
-    return [line[: (columns or 80) - 1] for line in text.split("\n")[-(rows or 24) :]]
-
-
 @contextmanager
 def _live_lines() -> Iterator[Callable[[str], None]]:
     """Yield a function that replaces the lines it showed last; erase them at the end."""
@@ -112,7 +99,9 @@ def _live_lines() -> Iterator[Callable[[str], None]]:
         nonlocal last_shown, lines_above
         if terminal and time.monotonic() - last_shown >= TICK_SECONDS / 2:
             last_shown = time.monotonic()
-            lines = _fit(text, sys.stderr)
+            columns, rows = os.get_terminal_size(sys.stderr.fileno())
+            # Wrapped or scrolled lines could not be erased. Some terminals report a size of 0.
+            lines = [line[: (columns or 80) - 1] for line in text.split("\n")[-(rows or 24) :]]
             sys.stderr.write(clear() + "\n".join(lines))
             sys.stderr.flush()
             lines_above = len(lines) - 1

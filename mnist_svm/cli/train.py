@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
-from mnist_svm.cli.options import (
-    data_dir_option,
-    data_option,
-    jobs_option,
-    json_option,
-    limit_option,
-    random_state_option,
-    require_finite,
-)
+from mnist_svm.cli.cluster import require_dask_for, use_cluster
+from mnist_svm.cli.options import limit_option, recipe_options, require_finite, run_options
 from mnist_svm.models.locate import DEFAULT_NAME
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import RECIPES, Recipe
@@ -67,16 +59,7 @@ def _parse_value(text: str) -> Value:
 
 
 @click.command("train")
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(list(RECIPES)),
-    default="poly4",
-    show_default=True,
-    help="The pipeline to train.",
-)
-@data_option
-@data_dir_option
+@recipe_options("train")
 @click.option(
     "-o",
     "--output",
@@ -114,10 +97,7 @@ def _parse_value(text: str) -> Value:
     help="Train on N distorted copies of every image too (recipes gradient and poly4).",
 )
 @limit_option
-@random_state_option
-@jobs_option
-@dask_option
-@json_option
+@run_options
 def train_command(
     recipe_name: str,
     data: str,

@@ -20,15 +20,7 @@ N_BEST = 5
 
 
 class SearchReporter:
-    """Reports on one search.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    data : str
-        Name of the data set.
-    options : SearchOptions
-    """
+    """Reports on one search of parameters of a recipe, on a data set of the name `data`."""
 
     def __init__(self, recipe: Recipe, data: str, options: SearchOptions) -> None:
         self.storage = hide_password(options.storage)

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.cluster import dask_option, require_dask_for, use_cluster
-from mnist_svm.cli.options import (
-    data_dir_option,
-    data_option,
-    jobs_option,
-    json_option,
-    limit_option,
-    random_state_option,
-    require_finite,
-)
+from mnist_svm.cli.cluster import require_dask_for, use_cluster
+from mnist_svm.cli.options import limit_option, recipe_options, require_finite, run_options
 from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -30,16 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tune")
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(list(RECIPES)),
-    default="poly4",
-    show_default=True,
-    help="The pipeline to tune.",
-)
-@data_option
-@data_dir_option
+@recipe_options("tune")
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -77,10 +60,7 @@ if TYPE_CHECKING:
     help="Log the trials to MLflow and register the best model (needs the extra [mlflow]); "
     "URL defaults to sqlite:///mlflow.db.",
 )
-@random_state_option
-@jobs_option
-@dask_option
-@json_option
+@run_options
 @click.pass_context
 def tune_command(
     ctx: click.Context,
