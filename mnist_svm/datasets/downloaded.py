@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from mnist_svm.datasets.formats.idx import (
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
 from mnist_svm.datasets.verify import find_fault, payload_sha256
 from mnist_svm.exceptions import DataMissingError, FormatError
+
+# Held during a download, so that other threads wait for its files.
+_fetching = Lock()
 
 
 def chosen_data_dir(data_dir: FilePath | None) -> Path | None:
@@ -62,8 +66,11 @@ def read_catalog(
 
         from mnist_svm.datasets.download import fetch
 
-        logging.getLogger(__name__).warning("Downloading %s to %s", info.title, folder)
-        fetch(info, folder)
+        def announce(file: RemoteFile) -> None:
+            logging.getLogger(__name__).warning("Downloading %s to %s", file.name, folder)
+
+        with _fetching:
+            fetch(info, folder, announce=announce)
         return read_downloaded(info, folder, split, progress)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,12 +334,19 @@ def elsewhere(monkeypatch, tmp_path, mirror):
 def test_outside_a_clone_a_data_set_is_downloaded_to_the_cache_folder(elsewhere, mirror, caplog):
     cache = elsewhere.parent / "cache" / "mnist-svm"
     assert len(load_dataset("mnist", split="test").labels) == 10_000
-    assert caplog.messages == [f"Downloading {MNIST.title} to {cache}"]
+    assert caplog.messages == [f"Downloading {name} to {cache}" for name in NAMES]
     assert missing_files(MNIST, cache) == []
     n_requests = len(mirror.requests)
     assert len(load_dataset("mnist", split="train").labels) == 60_000
     assert len(mirror.requests) == n_requests
     assert list(elsewhere.iterdir()) == []
+
+
+def test_threads_that_need_the_same_data_set_download_it_once(elsewhere, mirror):
+    with ThreadPoolExecutor(2) as pool:
+        loaded = [pool.submit(load_dataset, "mnist", split="test") for _ in range(2)]
+        assert [len(future.result().labels) for future in loaded] == [10_000, 10_000]
+    assert sorted(name for name, _ in mirror.requests) == sorted(NAMES)
 
 
 def test_the_data_of_a_clone_go_before_the_cache(elsewhere, mirror):
