@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import optuna
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
@@ -19,9 +19,11 @@ from mnist_svm import RECIPES, KernelSVC, Recognizer, load_model
 from mnist_svm._io import atomic_folder, atomic_write
 from mnist_svm._optional import silence_loggers
 from mnist_svm.datasets.formats.csv import read_csv, write_csv
-from mnist_svm.exceptions import PictureError
+from mnist_svm.exceptions import MissingExtraError, PictureError
+from mnist_svm.parallel.workers import require_dask
 from mnist_svm.pictures import decode as picture
 from mnist_svm.pictures.decode import decode
+from mnist_svm.pictures.formats import SEGMENT_MARKERS
 from mnist_svm.svm._solver import optimum
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.tuning import search
@@ -73,7 +75,6 @@ def test_decoding_does_not_change_the_filters_of_warnings(monkeypatch):
     assert_unchanged(before)
 
 
-@pytest.mark.filterwarnings("ignore:::PIL")
 @pytest.mark.parametrize("n", [400, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_decoding_in_threads_gives_the_same_and_changes_nothing(n, monkeypatch):
     # Large sizes below the limit would only take time.
@@ -180,7 +181,6 @@ def test_importing_the_package_changes_nothing():
 # --- warnings ------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:::PIL")
 def test_warnings_as_errors_make_an_error_or_change_nothing(monkeypatch):
     monkeypatch.setattr(decode, "__kwdefaults__", {"thumbnail": None, "max_pixels": 1 << 17})
     n_errors = 0
@@ -208,6 +208,49 @@ def test_each_fit_in_threads_warns_if_it_does_not_converge(monkeypatch, digits):
     assert results == [expected] * len(results)
     assert [warning.category for warning in caught] == [ConvergenceWarning] * 9
     assert "pairs did not converge" in str(caught[0].message)
+
+
+def test_the_command_line_does_not_print_warnings_of_pillow(finish, small_model_file, tmp_path):
+    exif = Image.Exif()
+    exif.update({0x0112: 1, 0x010F: "maker"})
+    with Image.open(DIGITS[3]) as image:
+        image.save(tmp_path / "3.png", exif=exif.tobytes()[:-4])
+    code, out, err = finish("predict", tmp_path / "3.png", "-m", small_model_file)
+    assert (code, out.split("\t")[1]) == (0, "3")
+    assert len(err.splitlines()) == 1, err
+
+
+# --- names that others may change ---------------------------------------------------------------
+
+
+def test_without_scikit_learns_hook_a_fit_warns_and_is_the_same(monkeypatch, digits):
+    monkeypatch.setattr(optimum, "MAX_ITER", 10)
+    monkeypatch.setattr(optimum, "MAX_ITER_PER_SAMPLE", 0)
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        expected = fit_bits(KernelSVC().fit(*digits))
+    monkeypatch.delattr(optimum._QuietSVC, "_warn_from_fit_status")
+    with pytest.warns(ConvergenceWarning, match="Solver terminated early"):
+        assert fit_bits(KernelSVC().fit(*digits)) == expected
+
+
+def test_without_libtiffs_function_tiff_files_are_decoded(monkeypatch):
+    image = Image.open(DIGITS[3]).convert("L")
+    monkeypatch.setattr(picture.ctypes, "CDLL", lambda path: object())
+    picture._silence_libtiff.cache_clear()
+    np.testing.assert_array_equal(decode(encode_image(image, "TIFF")).grey, np.asarray(image))
+    monkeypatch.undo()
+    picture._silence_libtiff.cache_clear()
+
+
+def test_segments_of_jpeg_files_are_those_that_pillow_skips():
+    handled = {code & 0xFF for code, entry in JpegImagePlugin.MARKER.items() if entry[2]}
+    assert handled == SEGMENT_MARKERS
+
+
+def test_without_joblibs_backend_for_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib._dask", None)
+    with pytest.raises(MissingExtraError, match=r"joblib's backend .* 'mnist-svm\[dask\]'"):
+        require_dask()
 
 
 # --- the same results ----------------------------------------------------------------------------

@@ -18,9 +18,10 @@ def require_dask() -> None:
     Raises
     ------
     MissingExtraError
-        If Dask is not installed.
+        If Dask, or a version of joblib with its backend for it, is not installed.
     """
     require_extra("distributed", "a cluster needs Dask", "dask")
+    require_extra("joblib._dask", "a cluster needs joblib's backend for Dask", "dask")
 
 
 def is_cluster_active() -> bool:

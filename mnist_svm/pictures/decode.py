@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import functools
 import io
-import logging
 import os
 import struct
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mnist_svm._types import Array, GreyImage, Images
 from mnist_svm.exceptions import PictureError, TooLargeError, error_text
@@ -58,9 +57,6 @@ _UPRIGHT = {
     7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
     8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
 }
-
-# Without a handler, Python prints Pillow's log messages about damage on stderr.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -127,6 +123,12 @@ def decode(
     PictureError
         If the source cannot be read, is of another kind or format, or is damaged, or if the picture
         is too large or too narrow.
+
+    Warns
+    -----
+    UserWarning
+        If Pillow passes over damage, such as that of EXIF data. Where filters make that an error, a
+        PictureError.
     """
     if isinstance(source, Picture):
         return source
@@ -247,10 +249,10 @@ def _open_array(array: Array, max_pixels: int) -> Iterator[Image.Image]:
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from printing errors on stderr; Pillow raises its own."""
+    """Keep libtiff from printing errors on stderr, once for the process; Pillow raises its own."""
     # Not every system finds the function among the libraries that Pillow has loaded.
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 
 def _require_size(width: int, height: int, max_pixels: int) -> None:

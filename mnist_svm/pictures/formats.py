@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 import struct
 
-from PIL import JpegImagePlugin
-
 from mnist_svm.exceptions import PictureError, TooLargeError
 
 SUFFIXES = frozenset(
@@ -47,6 +45,8 @@ _MAX_BYTES_IN_PYTHON = 16 << 20
 # scans; decoding goes over all pixels for each, and a scan takes as little as 14 bytes.
 _MAX_SEGMENTS, _MAX_SCANS, _MAX_JUNK_BYTES = 2_000, 64, 64 << 10
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+# Markers of segments with a length, which Pillow skips.
+SEGMENT_MARKERS = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE} - {0xC8})
 # Other bytes after 255 are padding or pixels.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
@@ -117,9 +117,7 @@ def _check_jpeg(data: bytes) -> None:
         scans += marker == _START_OF_SCAN
         _require_count(scans, _MAX_SCANS, "scans in a JPEG file")
         position = match.end()
-        entry = JpegImagePlugin.MARKER.get(0xFF00 | marker)
-        # Pillow skips a segment only if it has a handler for the marker.
-        if entry is not None and entry[2] is not None:
+        if marker in SEGMENT_MARKERS:
             position += max(int.from_bytes(data[position : position + 2]), 2)
     junk = 0 if scans else len(data) - position
     _require_count(junk, _MAX_JUNK_BYTES, "bytes outside a JPEG file's segments")

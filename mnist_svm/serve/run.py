@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from mnist_svm._optional import ignore_dependency_warnings
 from mnist_svm.exceptions import AddressError, MnistSvmError
 from mnist_svm.serve.connections import LimitedConnection
 from mnist_svm.serve.observability import SHARED_METRICS, log_config, logger
@@ -166,6 +167,7 @@ def worker_app(settings: Settings) -> object:
     """Create the application in a worker process, and tune the process for it."""
     from mnist_svm.serve.app import create_app
 
+    ignore_dependency_warnings()
     sys.setswitchinterval(SWITCH_INTERVAL)
     parent = multiprocessing.parent_process()
     if parent is not None:
