@@ -213,6 +213,7 @@ class _ModelUnpickler(pickle._Unpickler):  # noqa: SLF001
     dispatch = pickle._Unpickler.dispatch.copy()  # noqa: SLF001
     # It would allocate the size that the file states before reading.
     del dispatch[pickle.BYTEARRAY8[0]]
+    stack: list[Any]
 
     def __init__(self, packed: gzip.GzipFile) -> None:
         self._stream = _BoundedStream(packed)
@@ -234,11 +235,11 @@ class _ModelUnpickler(pickle._Unpickler):  # noqa: SLF001
 
     def load_build(self) -> None:
         """Fill an object; replace the header of an array by the array, whose bytes follow."""
-        super().load_build()
+        super().load_build()  # type: ignore[misc]
         if isinstance(self.stack[-1], _ArrayHeader):
             self.stack[-1] = self.stack[-1].read(self._stream)
 
-    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BUILD[0]] = load_build  # type: ignore[assignment]
 
 
 # Stands for the class of arrays; subclasses are not needed.
@@ -276,7 +277,7 @@ class _ArrayHeader:
         if self.numpy_array_alignment_bytes is not None:
             stream.read(stream.read(1)[0])
         array = np.empty(size, dtype)
-        buffer = memoryview(array).cast("B") if size else memoryview(b"")
+        buffer = array.data.cast("B") if size else memoryview(b"")
         for start in range(0, len(buffer), BYTES_PER_READ):
             part = buffer[start : start + BYTES_PER_READ]
             part[:] = stream.read(len(part))
