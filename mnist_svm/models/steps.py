@@ -98,7 +98,7 @@ class Step:
         kernel = Kernel(
             parameters["kernel"], fitted["gamma"], parameters["degree"], float(parameters["coef0"])
         )
-        return DecisionFunctions.from_fitted(
+        return DecisionFunctions(
             kernel,
             fitted["support_vectors"],
             fitted["n_support"],

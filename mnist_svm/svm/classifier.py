@@ -372,7 +372,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.checkpoint = None
 
     def _decision_functions(self) -> DecisionFunctions:
-        return DecisionFunctions.from_fitted(
+        return DecisionFunctions(
             self._make_kernel(self.gamma_),
             self.support_vectors_,
             self.n_support_,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, Self
 
 import numpy as np
 
@@ -23,58 +22,37 @@ ROWS_PER_BLOCK = 304
 class DecisionFunctions:
     """Kernel expansions of the decision functions of all pairs, without intercepts.
 
-    All that does not depend on the samples to predict is computed once.
-
-    `vectors`, of shape (n_of_class, n_features), and `dual_coef`, of shape (k - 1, n_of_class), are
-    by class. `dtype` is the type of kernel values; sums are float64.
+    All that does not depend on the samples to predict is computed once, from the fitted attributes
+    of a `KernelSVC`. `n_samples` is the number of samples that it was fitted to.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        vectors: Sequence[Array],
-        dual_coef: Sequence[Float64Array],
-        dtype: np.dtype[Any],
-    ) -> None:
-        columns = None
-        if kernel.name != "rbf":
-            # Columns that are zero in all support vectors do not affect inner products.
-            nonzero = [of_class.any(axis=0) for of_class in vectors]
-            columns = np.flatnonzero(np.any(nonzero, axis=0))
-        sums = [of_class.sum(axis=0, dtype=np.float64) for of_class in vectors]
-        centre = np.sum(sums, axis=0) / sum(map(len, vectors))
-        self._input_transform = InputTransform(kernel, centre, columns, dtype)
-        self._terms = []
-        for of_class, coef in zip(vectors, dual_coef, strict=True):
-            points = self._input_transform.transform(of_class)
-            left = kernel.left_factor(points, squared_norms(points))
-            self._terms.append((np.ascontiguousarray(coef), left))
-
-    @classmethod
-    def from_fitted(
-        cls,
-        kernel: Kernel,
         support_vectors: Array,
         n_support: IntegerArray,
         dual_coef: Float64Array,
         n_samples: int,
-    ) -> Self:
-        """Build the decision functions from the fitted attributes of a `KernelSVC`.
-
-        `n_samples` is the number of samples that it was fitted to.
-        """
+    ) -> None:
+        # Columns that are zero in all support vectors do not affect inner products.
+        nonzero = None if kernel.name == "rbf" else np.flatnonzero(support_vectors.any(axis=0))
         ends = np.cumsum(n_support)[:-1]
-        coef_of_class = np.split(dual_coef, ends, axis=1)
-        return cls(kernel, np.split(support_vectors, ends), coef_of_class, kernel_dtype(n_samples))
+        vectors = np.split(support_vectors, ends)
+        sums = [of_class.sum(axis=0, dtype=np.float64) for of_class in vectors]
+        centre = np.sum(sums, axis=0) / len(support_vectors)
+        self._input_transform = InputTransform(kernel, centre, nonzero, kernel_dtype(n_samples))
+        self._terms = []
+        for of_class, coef in zip(vectors, np.split(dual_coef, ends, axis=1), strict=True):
+            points = self._input_transform.transform(of_class)
+            left = kernel.left_factor(points, squared_norms(points))
+            self._terms.append((np.ascontiguousarray(coef), left))
 
     def values(self, rows: Array, workers: Workers) -> Float64Array:
         """Decision values without intercepts: float64 ndarray of shape (n, k (k - 1) / 2)."""
-        values = workers(
-            delayed(_block_values)(
-                self._input_transform, rows[start : start + ROWS_PER_BLOCK], self._terms
-            )
-            for start in range(0, len(rows), ROWS_PER_BLOCK)
-        )
+        starts = range(0, len(rows), ROWS_PER_BLOCK)
+        blocks = (rows[start : start + ROWS_PER_BLOCK] for start in starts)
+        task = delayed(_block_values)
+        values = workers(task(self._input_transform, block, self._terms) for block in blocks)
         return np.concatenate(list(values))
 
 
