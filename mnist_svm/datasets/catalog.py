@@ -16,14 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of a data set.
+    """One file of a data set: its name on the mirrors, and its size in bytes when decompressed.
 
-    Attributes
-    ----------
-    name : file name on the mirrors
-    size : size of the decompressed file, in bytes
-    sha256 : checksum of the decompressed file, because mirrors compress differently
-    as_published : whether `sha256` is of the file as published, because no other is known
+    `sha256` is of the decompressed file, because mirrors compress differently, or with
+    `as_published` of the file as published, because no other is known.
     """
 
     name: str
@@ -39,13 +35,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file on the mirrors, with the files of several data sets.
-
-    Attributes
-    ----------
-    file : the zip file
-    members : the files to extract, keyed by their names in the archive
-    """
+    """A zip file on the mirrors, and the files of several data sets to extract, by name in it."""
 
     file: RemoteFile
     members: Mapping[str, RemoteFile]
@@ -107,9 +97,9 @@ def _splits(
 
     def pair(prefix: str, n: int, images: str, labels: str) -> tuple[RemoteFile, RemoteFile]:
         kind, labels_size = ("idx2-int", 12 + 8 * 4 * n) if wide_labels else ("idx1-ubyte", 8 + n)
-        images_size = 16 + N_PIXELS * n
+        images_name, images_size = f"{prefix}-images-idx3-ubyte.gz", 16 + N_PIXELS * n
         return (
-            RemoteFile(f"{prefix}-images-idx3-ubyte.gz", images_size, images, as_published),
+            RemoteFile(images_name, images_size, images, as_published),
             RemoteFile(f"{prefix}-labels-{kind}.gz", labels_size, labels, as_published),
         )
 
@@ -149,16 +139,8 @@ FASHION_MNIST = DatasetInfo(
     ),
     mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
     classes=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
 )
 
@@ -204,21 +186,15 @@ _EMNIST_LETTERS = _splits(
 
 # Has the files of both data sets; all are extracted, because the archive is too large to
 # download it twice.
+_EMNIST_FILES = (*_EMNIST_DIGITS.values(), *_EMNIST_LETTERS.values())
 EMNIST_ARCHIVE = Archive(
-    file=RemoteFile(
+    RemoteFile(
         "gzip.zip",
         561_753_746,
         "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
         as_published=True,
     ),
-    members=MappingProxyType(
-        {
-            f"gzip/{file.name}": file
-            for splits in (_EMNIST_DIGITS, _EMNIST_LETTERS)
-            for files in splits.values()
-            for file in files
-        }
-    ),
+    MappingProxyType({f"gzip/{file.name}": file for files in _EMNIST_FILES for file in files}),
 )
 
 EMNIST_DIGITS = DatasetInfo(
@@ -264,9 +240,5 @@ QMNIST = DatasetInfo(
     wide_labels=True,
 )
 
-CATALOG: Mapping[str, DatasetInfo] = MappingProxyType(
-    {
-        info.name: info
-        for info in (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS, EMNIST_LETTERS, QMNIST)
-    }
-)
+_ALL = (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS, EMNIST_LETTERS, QMNIST)
+CATALOG: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in _ALL})

@@ -26,15 +26,9 @@ MAX_IDX_LABEL = np.iinfo(np.uint8).max
 
 @dataclass(frozen=True)
 class ConvertedPart:
-    """One part of a data set, as written.
+    """One part of a data set, "train", "test" or "all", as written to a file or folder.
 
-    Attributes
-    ----------
-    path : file, or folder of pictures
-    part : "train", "test", or "all" for a data set without splits
-    images : number of images
-    labelled : whether labels were written
-    inverted : whether the images are negatives of those in the source
+    `images` is their number; they are `inverted` if they are negatives of those in the source.
     """
 
     path: Path
@@ -61,20 +55,8 @@ def convert(
 ) -> list[ConvertedPart]:
     """Write all parts of a data set; each file or folder of pictures appears only when complete.
 
-    Parameters
-    ----------
-    reader : DatasetReader
-        From `mnist_svm.datasets.reader.open_dataset`.
-    target : str or os.PathLike
-        A file for a NumPy archive or for one CSV file; otherwise a folder, created if missing.
-    output_format : {"idx", "csv", "npz", "images"}
-    progress : callable, optional
-        Called with (n_done, n_total), in images read or pictures written; the total is 0 if
-        unknown.
-
-    Returns
-    -------
-    list of ConvertedPart
+    `target` is a file for a NumPy archive or for one CSV file; otherwise a folder, created if
+    missing.
 
     Raises
     ------

@@ -35,14 +35,10 @@ DownloadProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class FetchReport:
-    """Result of `fetch`.
+    """Result of `fetch`: names of the files that were present and valid, and where others are from.
 
-    Attributes
-    ----------
-    folder : folder of the files
-    present : names of the files that were present and valid
-    downloaded : source address of each downloaded file, keyed by name; an archive's files include
-        those of the other data sets in it
+    The address of each downloaded file is keyed by its name; an archive's files include those of
+    the other data sets in it.
     """
 
     folder: Path
@@ -61,26 +57,10 @@ def fetch(
 ) -> FetchReport:
     """Download the files of a data set that are missing or damaged, and verify them.
 
-    An archive is removed after its files, of all data sets, are extracted.
-
-    Parameters
-    ----------
-    info : DatasetInfo
-    data_dir : str or os.PathLike, optional
-        Data directory; files go to ``info.folder`` below it. The default is that of
-        `mnist_svm.datasets.load.load_dataset`, which finds them there.
-    mirrors : sequence of str, optional
-        Base addresses (``http``, ``https`` or ``file``) to try in order instead of the catalog's.
-    force : bool, default=False
-        Download all files, even those that are present and valid.
-    progress : callable, optional
-        Called with (file name, bytes received, size); the size is 0 if unknown.
-    announce : callable, optional
-        Called with each RemoteFile before its download.
-
-    Returns
-    -------
-    FetchReport
+    With `force`, download also those that are present and valid. Files go to ``info.folder`` below
+    the data directory; the default is that of `mnist_svm.datasets.load.load_dataset`. An archive is
+    removed after its files, of all data sets, are extracted. `mirrors` are base addresses to try in
+    order instead of the catalog's. `announce` is called with each file before its download.
 
     Raises
     ------

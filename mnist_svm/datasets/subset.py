@@ -10,23 +10,8 @@ from mnist_svm._types import IntArray, Labels
 def stratified_subset(labels: Labels, size: int, random_state: int) -> IntArray:
     """Select a random subset with the class proportions of the whole, to within one image.
 
-    Parameters
-    ----------
-    labels : int64 ndarray of shape (n_images,)
-    size : int
-        Number of images, from the number of classes to ``n_images``.
-    random_state : int
-        Seed. With the same seed, a smaller subset is part of a larger one.
-
-    Returns
-    -------
-    intp ndarray of shape (size,)
-        Indices in ascending order.
-
-    Raises
-    ------
-    ValueError
-        If ``size`` is less than the number of classes.
+    Returns `size` indices, ascending. With the same seed, a smaller subset is part of a larger one.
+    Raises ValueError if `size` is less than the number of classes.
     """
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if size < len(classes):

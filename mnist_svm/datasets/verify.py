@@ -20,11 +20,6 @@ from mnist_svm.exceptions import FetchError, FormatError
 # Bytes that a compressed file may exceed its payload by, if the data are incompressible.
 GZIP_OVERHEAD = 1 << 20
 
-# zipfile decompresses only these block by block and with exceptions of its own.
-_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-_ENCRYPTED_FLAG = 0x1
-
 
 def payload_sha256(array: Array) -> str:
     """Compute the SHA-256 of an array's uncompressed IDX file.
@@ -73,7 +68,10 @@ def _extract_member(opened: zipfile.ZipFile, name: str, file: RemoteFile, folder
     except KeyError as error:
         msg = f"{opened.filename}: no {name} in it"
         raise FetchError(msg) from error
-    if member.flag_bits & _ENCRYPTED_FLAG or member.compress_type not in _COMPRESSION_METHODS:
+    # zipfile decompresses only these block by block and with exceptions of its own.
+    known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    is_encrypted = member.flag_bits & 0x1
+    if is_encrypted or not known:
         msg = f"{opened.filename}: {name} is encrypted, or compressed with an unknown method"
         raise FetchError(msg)
     with opened.open(member) as source, atomic_write(folder / file.name) as out:

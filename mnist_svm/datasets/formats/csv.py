@@ -11,8 +11,8 @@ import csv
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"\s*\+?(\d{1,12})(\.0*)?\s*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class _Columns:
+class _Columns(NamedTuple):
     """Names of all columns, and the indices of those to read."""
 
     names: tuple[str, ...]
@@ -45,8 +44,7 @@ class _Columns:
     pixels: list[int]
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(NamedTuple):
     """Consecutive lines; `first` is the line number of the first one, from 1."""
 
     first: int
@@ -79,19 +77,9 @@ def read_csv(path: FilePath, progress: Progress = no_progress) -> LabelledImages
 
 
 def write_csv(path: FilePath, images: Images, labels: Labels | None) -> None:
-    """Write images in the format of Kaggle's digit-recognizer.
+    """Write images in the format of Kaggle's digit-recognizer, without labels if they are None.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file appears only when complete, gzip-compressed if the name ends in ``.gz``.
-    images : uint8 ndarray of shape (n_images, 28, 28)
-    labels : int64 ndarray of shape (n_images,), or None to write no label column
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    The file appears only when complete, gzip-compressed if the name ends in ``.gz``.
     """
     with write_payload(path) as file:
         file.writelines(_format_rows(images, labels))
@@ -209,20 +197,16 @@ def _parse(lines: _Lines, columns: _Columns, name: str) -> Labels:
     """Parse lines to an array of shape (n_lines, n_columns)."""
     text = "".join(lines.texts).encode()
     # NumPy takes other notations of numbers, and warns of large integers and of no lines.
-    if not text.strip() or text.translate(None, b"0123456789, "):
-        return _parse_strictly(lines, columns, name)
-    try:
-        values = np.loadtxt(
-            lines.texts, np.float64, delimiter=",", comments=None, ndmin=2, encoding=None
-        )
-    except ValueError:
-        return _parse_strictly(lines, columns, name)
-    # NumPy skips blank lines.
-    if values.shape != (len(lines.texts), len(columns.names)):
-        return _parse_strictly(lines, columns, name)
-    if values[:, columns.pixels].max() > WHITE or values.max() > MAX_LABEL:
-        return _parse_strictly(lines, columns, name)
-    return values.astype(np.int64)
+    if text.strip() and not text.translate(None, b"0123456789, "):
+        with suppress(ValueError):
+            values = np.loadtxt(
+                lines.texts, np.float64, delimiter=",", comments=None, ndmin=2, encoding=None
+            )
+            # NumPy skips blank lines.
+            is_whole = values.shape == (len(lines.texts), len(columns.names))
+            if is_whole and values.max() <= MAX_LABEL and values[:, columns.pixels].max() <= WHITE:
+                return values.astype(np.int64)
+    return _parse_strictly(lines, columns, name)
 
 
 def _parse_strictly(lines: _Lines, columns: _Columns, name: str) -> Labels:

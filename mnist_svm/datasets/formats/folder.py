@@ -29,23 +29,7 @@ SPLIT_FOLDERS: Mapping[str, tuple[str, ...]] = {
 def read_picture(file: BinaryIO, name: str) -> Images:
     """Decode a picture and convert it to MNIST form, unless it is 28 x 28 already.
 
-    Parameters
-    ----------
-    file : binary file object
-        In a format of `mnist_svm.pictures.decode.decode`.
-    name : str
-        Name in error messages.
-
-    Returns
-    -------
-    uint8 ndarray of shape (28, 28), 0-255
-
-    Raises
-    ------
-    FormatError
-        If the picture cannot be decoded or is blank.
-    OSError
-        If reading fails.
+    Raises FormatError, with `name`, if it cannot be decoded or is blank.
     """
     from mnist_svm.pictures.decode import decode
     from mnist_svm.pictures.normalize import normalize
@@ -60,11 +44,9 @@ def read_picture(file: BinaryIO, name: str) -> Images:
 
 def _class_folders(folder: Path) -> dict[str, Path]:
     """Return the sub-folders with pictures by name: numbers in order, then words."""
-    folders = [path for path in folder.iterdir() if path.is_dir() and any(_find_pictures(path))]
-    folders.sort(
-        key=lambda path: (int(path.name) if _is_number(path.name) else math.inf, path.name)
-    )
-    return {path.name: path for path in folders}
+    names = [path.name for path in folder.iterdir() if path.is_dir() and any(_find_pictures(path))]
+    names.sort(key=lambda name: (int(name) if _is_number(name) else math.inf, name))
+    return {name: folder / name for name in names}
 
 
 def find_picture_parts(folder: Path) -> dict[str, Path]:

@@ -102,8 +102,7 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
     header = encode_header(array)
     payload = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
     with write_payload(path) as file:
-        file.write(header)
-        file.write(payload.data)
+        file.writelines([header, payload.data])
 
 
 def read_images(path: FilePath) -> Images:
@@ -161,13 +160,7 @@ def require_same_length(
 
 
 def encode_header(array: Array) -> bytes:
-    """Return the header of an array's IDX file.
-
-    Raises
-    ------
-    ValueError
-        If IDX has no such element type, or a dimension exceeds 32 bits.
-    """
+    """Return the header of an array's IDX file; raises ValueError as `write_idx`."""
     code = TYPE_CODES.get(array.dtype.newbyteorder(">"))
     if code is None:
         names = ", ".join(dtype.name for dtype in TYPE_CODES)
@@ -183,16 +176,7 @@ def encode_header(array: Array) -> bytes:
 def open_payload(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for reading, and decompress it if it is gzip.
 
-    Yields
-    ------
-    binary file object
-
-    Raises
-    ------
-    FormatError
-        While reading in the ``with`` block: if the gzip stream is damaged or truncated.
-    OSError
-        If the file cannot be opened or read.
+    Reading in the ``with`` block raises FormatError if the gzip stream is damaged or truncated.
     """
     with Path(path).open("rb") as file:
         is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
