@@ -47,103 +47,62 @@ MIN_ERRORS_SHOWN = 0.05
 MAX_DECADES_125 = 2.3
 
 
-def reliability_chart(report: ConfidenceReport) -> str:
+def draw_reliability(axes: Axes, report: ConfidenceReport) -> None:
     """Draw the accuracy of each confidence bin against its mean confidence.
 
-    Parameters
-    ----------
-    report : ConfidenceReport
-
-    Returns
-    -------
-    str
-        An SVG element. The area of a dot grows with the logarithm of the number of images; the
-        vertical line is the 95 % Wilson score interval.
+    The area of a dot grows with the logarithm of the number of images; the vertical line is the
+    95 % Wilson score interval.
     """
-
-    def draw(axes: Axes) -> None:
-        bins = report.bins
-        confidence = np.array([each.confidence for each in bins])
-        accuracy = np.array([each.accuracy for each in bins])
-        low, high = np.transpose([wilson_interval(each.correct, each.n) for each in bins])
-        area = 14 * (1 + np.log10([each.n for each in bins]))
-        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.vlines(confidence, low, high, color=INK, linewidth=1.1, alpha=0.6)
-        axes.scatter(confidence, accuracy, s=area, color=INK, linewidths=0, zorder=3)
-        axes.set_xlim(min(0.5, confidence.min() - 0.03), 1.02)
-        axes.set_ylim(-0.02, 1.03)
-        axes.set_xlabel("confidence")
-        axes.set_ylabel("accuracy")
-        _format_percent(axes.xaxis, axes.yaxis)
-
-    return _svg("reliability", draw)
+    bins = report.bins
+    confidence = np.array([each.confidence for each in bins])
+    accuracy = np.array([each.accuracy for each in bins])
+    low, high = np.transpose([wilson_interval(each.correct, each.n) for each in bins])
+    area = 14 * (1 + np.log10([each.n for each in bins]))
+    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.vlines(confidence, low, high, color=INK, linewidth=1.1, alpha=0.6)
+    axes.scatter(confidence, accuracy, s=area, color=INK, linewidths=0, zorder=3)
+    axes.set(xlim=(min(0.5, confidence.min() - 0.03), 1.02), ylim=(-0.02, 1.03))
+    axes.set(xlabel="confidence", ylabel="accuracy")
+    _format_percent(axes.xaxis, axes.yaxis)
 
 
-def coverage_chart(report: ConfidenceReport) -> str:
+def draw_coverage(axes: Axes, report: ConfidenceReport) -> None:
     """Draw accuracy against coverage, the fraction of images that are not rejected.
 
-    Parameters
-    ----------
-    report : ConfidenceReport
-
-    Returns
-    -------
-    str
-        An SVG element. The dots are the points of ``report.rejection``.
+    The dots are the points of ``report.rejection``.
     """
-
-    def draw(axes: Axes) -> None:
-        answered, misread, points = report.answered, report.misread, report.rejection
-        n = int(answered[-1])
-        few_errors = answered[misread <= MIN_ERRORS_SHOWN * misread[-1]]
-        least = min([int(few_errors.max(initial=0)), *(point.n for point in points)])
-        shown = answered >= max(n - 1.2 * (n - least), 0)
-        accuracy = 1 - misread[shown] / answered[shown]
-        axes.plot(answered[shown] / n, accuracy, color=INK, linewidth=1.6)
-        coverages = [point.n / n for point in points]
-        accuracies = [point.accuracy for point in points]
-        axes.scatter(coverages, accuracies, color=INK, s=24, linewidths=0, zorder=3)
-        axes.margins(x=0.02, y=0.06)
-        axes.set_xlabel("coverage")
-        axes.set_ylabel("accuracy")
-        _format_percent(axes.xaxis, axes.yaxis)
-
-    return _svg("coverage", draw)
+    answered, misread, points = report.answered, report.misread, report.rejection
+    n = int(answered[-1])
+    few_errors = answered[misread <= MIN_ERRORS_SHOWN * misread[-1]]
+    least = min([int(few_errors.max(initial=0)), *(point.n for point in points)])
+    shown = answered >= max(n - 1.2 * (n - least), 0)
+    accuracy = 1 - misread[shown] / answered[shown]
+    axes.plot(answered[shown] / n, accuracy, color=INK, linewidth=1.6)
+    coverages, accuracies = zip(*((point.n / n, point.accuracy) for point in points), strict=True)
+    axes.scatter(coverages, accuracies, color=INK, s=24, linewidths=0, zorder=3)
+    axes.margins(x=0.02, y=0.06)
+    axes.set(xlabel="coverage", ylabel="accuracy")
+    _format_percent(axes.xaxis, axes.yaxis)
 
 
-def learning_chart(points: Sequence[LearningPoint]) -> str:
-    """Draw the error rate against the number of training images, both on logarithmic scales.
+def draw_learning(axes: Axes, points: Sequence[LearningPoint]) -> None:
+    """Draw the error rate and its 95 % Wilson score interval against the number of images."""
+    from matplotlib.ticker import EngFormatter
 
-    Parameters
-    ----------
-    points : sequence of LearningPoint, at least one
-
-    Returns
-    -------
-    str
-        An SVG element. The band is the 95 % Wilson score interval.
-    """
-
-    def draw(axes: Axes) -> None:
-        from matplotlib.ticker import EngFormatter
-
-        images = [point.n_train for point in points]
-        rates = [point.errors / point.n_test for point in points]
-        low, high = np.transpose([wilson_interval(point.errors, point.n_test) for point in points])
-        axes.fill_between(images, low, high, color=INK, alpha=0.16, linewidth=0)
-        axes.plot(images, rates, color=INK, linewidth=1.6, marker="o", markersize=4.5)
-        axes.set_xscale("log")
-        _set_log_ticks(axes.xaxis, images[-1] / images[0])
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        # An error rate of zero cannot be drawn on a logarithmic scale.
-        if min(low) > 0:
-            axes.set_yscale("log")
-            _set_log_ticks(axes.yaxis, max(high) / min(low))
-        axes.set_xlabel("training images")
-        axes.set_ylabel("error rate")
-        _format_percent(axes.yaxis)
-
-    return _svg("learning", draw)
+    images = [point.n_train for point in points]
+    rates = [point.errors / point.n_test for point in points]
+    low, high = np.transpose([wilson_interval(point.errors, point.n_test) for point in points])
+    axes.fill_between(images, low, high, color=INK, alpha=0.16, linewidth=0)
+    axes.plot(images, rates, color=INK, linewidth=1.6, marker="o", markersize=4.5)
+    axes.set_xscale("log")
+    _set_log_ticks(axes.xaxis, images[-1] / images[0])
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    # An error rate of zero cannot be drawn on a logarithmic scale.
+    if min(low) > 0:
+        axes.set_yscale("log")
+        _set_log_ticks(axes.yaxis, max(high) / min(low))
+    axes.set(xlabel="training images", ylabel="error rate")
+    _format_percent(axes.yaxis)
 
 
 def _set_log_ticks(axis: Axis, ratio: float) -> None:
@@ -160,8 +119,8 @@ def _format_percent(*axes: Axis) -> None:
         axis.set_major_formatter(lambda fraction, position: f"{100 * fraction:.4g}%")
 
 
-def _svg(name: str, draw: Callable[[Axes], None]) -> str:
-    """Return a drawing as an SVG element whose ids start with a name, for inlining in HTML."""
+def chart_svg(name: str, draw: Callable[[Axes, Any], None], data: object) -> str:
+    """Return a chart as an SVG element whose ids start with a name, for inlining in HTML."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -169,7 +128,7 @@ def _svg(name: str, draw: Callable[[Axes], None]) -> str:
     buffer = io.StringIO()
     with rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=SIZE, layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure.add_subplot(), data)
         figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     _, svg = buffer.getvalue().split("<svg", 1)
     # The page sets size and font, and an inline style element would apply to the whole page.

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from mnist_svm._optional import require_extra
-from mnist_svm._types import Images
+from mnist_svm._types import Float64Array, Images
 from mnist_svm.constants import WHITE
 from mnist_svm.datasets.types import Dataset
-from mnist_svm.evaluation.charts import coverage_chart, learning_chart, reliability_chart
+from mnist_svm.evaluation.charts import chart_svg, draw_coverage, draw_learning, draw_reliability
 from mnist_svm.evaluation.learning_curve import LearningPoint
 from mnist_svm.evaluation.measures import (
     N_CONFUSIONS,
@@ -32,6 +32,7 @@ from mnist_svm.svm.calibration import N_BINS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+    from matplotlib.axes import Axes
 
 # Misread images shown; a page with many more is slow in browsers.
 MAX_MISREAD = 500
@@ -68,36 +69,8 @@ class EvaluationRun:
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-@dataclass(frozen=True)
-class _MatrixCell:
-    """Cell of the confusion matrix; ``linked`` if some of its images are shown on the page."""
-
-    n: int
-    opacity: float
-    correct: bool
-    linked: bool
-    predicted: int
-
-
-@dataclass(frozen=True)
-class _MisreadImage:
-    """Misread image: position in the test set, labels, (label, probability) pairs, data URI."""
-
-    index: int
-    true: int
-    predicted: int
-    top: list[tuple[int, float]]
-    uri: str
-
-
 def require_report_extras() -> None:
-    """Raise if a dependency of `render_report` is missing; call before starting work.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib or Jinja is not installed.
-    """
+    """Raise MissingExtraError without matplotlib or Jinja; call before starting work."""
     require_matplotlib()
     require_extra("jinja2", "writing a report needs Jinja", "plot")
 
@@ -106,21 +79,8 @@ def render_report(run: EvaluationRun) -> str:
     """Render the report of an evaluation.
 
     The page has no scripts and no external resources, and its Content-Security-Policy forbids both.
-    At most `MAX_MISREAD` misread images are shown, those with the highest confidence.
-
-    Parameters
-    ----------
-    run : EvaluationRun
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib or Jinja is not installed.
+    At most `MAX_MISREAD` misread images are shown, those with the highest confidence. Raises
+    MissingExtraError if matplotlib or Jinja is not installed.
     """
     require_report_extras()
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -142,7 +102,8 @@ def render_report(run: EvaluationRun) -> str:
         report=evaluation.confidence_report,
         summary=_summary(evaluation, run.seconds),
         names=dataset.class_names,
-        matrix=_matrix_rows(evaluation, {(image.true, image.predicted) for image in misread}),
+        opacities=_opacities(evaluation),
+        linked={(image["true"], image["predicted"]) for image in misread},
         confusions=evaluation.confusions()[:N_CONFUSIONS],
         charts=_charts(evaluation, run.learning_curve),
         misread=misread,
@@ -165,67 +126,46 @@ def _summary(evaluation: Evaluation, seconds: float) -> Iterator[tuple[str, str,
         yield "Calibration error", f"{error:.2%}", f"expected, over {N_BINS} bins"
 
 
-def _matrix_rows(
-    evaluation: Evaluation, linked: Container[tuple[int, int]]
-) -> list[tuple[int, list[_MatrixCell]]]:
-    """Return (true label, cells) for each row of the confusion matrix."""
+def _opacities(evaluation: Evaluation) -> Float64Array:
+    """Return the opacity of each cell of the confusion matrix."""
     fractions = evaluation.matrix / np.maximum(evaluation.matrix.sum(axis=1, keepdims=True), 1)
     correct = np.eye(len(fractions), dtype=np.bool_)
     # Errors have a colour scale of their own: on that of the diagonal they would be invisible.
     worst = max(fractions[~correct].max(initial=0), np.finfo(np.float64).tiny)
     error_opacity = MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * fractions / worst
-    opacity = np.where(correct, MAX_OPACITY * fractions, error_opacity)
-    opacity[evaluation.matrix == 0] = 0
-    labels = evaluation.classes.tolist()
-    rows = []
-    for i, true in enumerate(labels):
-        cells = [
-            _MatrixCell(
-                n=int(evaluation.matrix[i, j]),
-                opacity=float(opacity[i, j]),
-                correct=i == j,
-                linked=(true, predicted) in linked,
-                predicted=predicted,
-            )
-            for j, predicted in enumerate(labels)
-        ]
-        rows.append((true, cells))
-    return rows
+    return np.asarray(np.where(correct, MAX_OPACITY * fractions, error_opacity))
 
 
 def _charts(evaluation: Evaluation, points: Sequence[LearningPoint]) -> dict[str, Markup]:
     from markupsafe import Markup
 
-    charts = {"learning": learning_chart(points)} if points else {}
-    if evaluation.confidence_report:
-        charts["reliability"] = reliability_chart(evaluation.confidence_report)
-        charts["coverage"] = coverage_chart(evaluation.confidence_report)
+    report = evaluation.confidence_report
+    charts: dict[str, tuple[Callable[[Axes, Any], None], object]] = {
+        "reliability": (draw_reliability, report),
+        "coverage": (draw_coverage, report),
+    }
+    if points:
+        charts["learning"] = (draw_learning, points)
     # Safe: matplotlib made them from numbers alone.
-    return {name: Markup(svg) for name, svg in charts.items()}  # noqa: S704
+    return {name: Markup(chart_svg(name, *chart)) for name, chart in charts.items()}  # noqa: S704
 
 
-def _misread_images(dataset: Dataset, readings: Readings) -> list[_MisreadImage]:
-    """Return the misread images to show, by true label, predicted label and confidence."""
+def _misread_images(dataset: Dataset, readings: Readings) -> list[dict[str, Any]]:
+    """Return the misread images to show, by true label, predicted label and confidence.
+
+    Listed are the most probable labels, and the true label if it is not among them.
+    """
     true, predicted, confidence = dataset.labels, readings.labels, readings.confidence
     (wrong,) = np.nonzero(true != predicted)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MAX_MISREAD]
     wrong = wrong[np.lexsort((-confidence[wrong], predicted[wrong], true[wrong]))]
-    return [
-        _MisreadImage(
-            index=index,
-            true=int(true[index]),
-            predicted=int(predicted[index]),
-            top=_top_and_true(readings, index, int(true[index])),
-            uri=_data_uri(dataset.images[index]),
-        )
-        for index in wrong.tolist()
-    ]
-
-
-def _top_and_true(readings: Readings, index: int, true: int) -> list[tuple[int, float]]:
-    """Return the most probable labels, and the true label if it is not among them."""
-    ranked = readings.top(index, len(readings.classes))
-    return ranked[:N_TOP] + [(label, p) for label, p in ranked[N_TOP:] if label == true]
+    images = []
+    for i in wrong.tolist():
+        ranked = readings.top(i, len(readings.classes))
+        top = ranked[:N_TOP] + [(label, p) for label, p in ranked[N_TOP:] if label == true[i]]
+        labels = {"true": int(true[i]), "predicted": int(predicted[i]), "top": top}
+        images.append({"index": i, "uri": _data_uri(dataset.images[i]), **labels})
+    return images
 
 
 def _data_uri(image: Images) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 
 import numpy as np
 
@@ -35,17 +34,7 @@ class LearningPoint:
 
 
 def require_different_images(train: Dataset, test: Dataset) -> None:
-    """Raise if the training images are the test images.
-
-    Parameters
-    ----------
-    train, test : Dataset
-
-    Raises
-    ------
-    FormatError
-        If the images are equal, as for a data set without a split.
-    """
+    """Raise FormatError if the training images are the test images: the set has no split."""
     if np.array_equal(train.images, test.images):
         msg = f"{train.name}: a learning curve needs training images that are not the test images"
         raise FormatError(msg)
@@ -57,27 +46,11 @@ def learning_curve(
     """Train on 500, 1,000, 2,000, 5,000, ... and all images, and count the errors on the test set.
 
     Subsets are stratified. Models are not calibrated, because that takes longer than a small
-    training and changes no label.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    train, test : Dataset
-    n_jobs : int, default=-1
-        Number of threads, as in joblib; does not change the result.
-
-    Returns
-    -------
-    tuple of LearningPoint
-        By ascending number of training images.
-
-    Raises
-    ------
-    FormatError
-        If the training images are the test images, or a subset has a single class.
+    training and changes no label. Raises FormatError if the training images are the test images, or
+    a subset has a single class.
     """
     require_different_images(train, test)
-    sizes = list(_training_sizes(len(train.labels)))
+    sizes = _training_sizes(len(train.labels))
     points = []
     for number, size in enumerate(sizes, start=1):
         with log_stage(f"{size:,} images ({number} of {len(sizes)})"):
@@ -92,12 +65,7 @@ def learning_curve(
     return tuple(points)
 
 
-def _training_sizes(n: int) -> Iterator[int]:
-    """Yield 500, 1,000, 2,000, 5,000, ... below n, then n: even steps on a logarithmic scale."""
-    for power in count():
-        for factor in (1, 2, 4):
-            size = factor * MIN_IMAGES * 10**power
-            if size >= n:
-                yield n
-                return
-            yield size
+def _training_sizes(n: int) -> list[int]:
+    """Return 500, 1,000, 2,000, 5,000, ... below n, then n: even steps on a logarithmic scale."""
+    sizes = (factor * MIN_IMAGES * 10**power for power in count() for factor in (1, 2, 4))
+    return [*takewhile(lambda size: size < n, sizes), n]

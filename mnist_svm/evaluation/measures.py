@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,15 +30,15 @@ class RejectionPoint:
 
     Attributes
     ----------
-    rate : intended fraction of rejected images, 0 to 1.
-    threshold : images of lower confidence are rejected, 0 to 1.
+    share : intended fraction of rejected images, 0 to 1.
+    reject_below : images of lower confidence are rejected, 0 to 1.
     n : number of images left; images with equal confidence stay together, so it may be larger
         than intended.
     errors : number of misread images among them.
     """
 
-    rate: float
-    threshold: float
+    share: float
+    reject_below: float
     n: int
     errors: int
 
@@ -98,14 +98,7 @@ class ConfidenceReport:
         return {
             "expected_calibration_error": self.calibration_error,
             "rejection": [
-                {
-                    "share": point.rate,
-                    "reject_below": point.threshold,
-                    "n": point.n,
-                    "errors": point.errors,
-                    "accuracy": point.accuracy,
-                }
-                for point in self.rejection
+                {**asdict(point), "accuracy": point.accuracy} for point in self.rejection
             ],
         }
 
@@ -118,8 +111,8 @@ class ConfidenceReport:
             "rejected   images left   errors left   accuracy   reject below",
         ]
         lines += [
-            f"{point.rate:>8.1%}{point.n:>14,}{point.errors:>14,}"
-            f"{point.accuracy:>11.2%}{point.threshold:>15.4f}"
+            f"{point.share:>8.1%}{point.n:>14,}{point.errors:>14,}"
+            f"{point.accuracy:>11.2%}{point.reject_below:>15.4f}"
             for point in self.rejection
         ]
         return "\n".join(lines)
@@ -172,14 +165,10 @@ class Evaluation:
 
     def confusions(self) -> list[tuple[int, int, int]]:
         """Return (true label, predicted label, number of images), most frequent first."""
-        wrong = self.matrix - np.diag(self.matrix.diagonal())
-        order = np.argsort(-wrong, axis=None, kind="stable")
-        rows, columns = np.unravel_index(order, wrong.shape)
-        return [
-            (int(self.classes[row]), int(self.classes[column]), int(wrong[row, column]))
-            for row, column in zip(rows, columns, strict=True)
-            if wrong[row, column]
-        ]
+        labels = self.classes.tolist()
+        counts = np.ndenumerate(self.matrix)
+        confusions = [(labels[i], labels[j], int(n)) for (i, j), n in counts if n and i != j]
+        return sorted(confusions, key=lambda confusion: -confusion[2])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON types."""
@@ -246,20 +235,7 @@ class Evaluation:
 
 
 def wilson_interval(count: int, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a proportion (Wilson 1927).
-
-    Parameters
-    ----------
-    count : int
-        Number of successes, 0 to n.
-    n : int
-        Number of trials, at least 1.
-
-    Returns
-    -------
-    low, high : float
-        0 to 1.
-    """
+    """Return the 95 % Wilson score interval of the proportion ``count / n`` (Wilson 1927)."""
     interval = binomtest(count, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -322,31 +298,14 @@ def _calibration_bins(confidence: Float64Array, correct: BoolArray) -> Iterator[
 
 
 def require_matplotlib() -> None:
-    """Raise if matplotlib is missing; call before starting work that ends in a plot.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    """
+    """Raise MissingExtraError without matplotlib; call before work that ends in a plot."""
     require_extra("matplotlib.figure", "drawing a plot needs matplotlib", "plot")
 
 
 def plot_confusion(evaluation: Evaluation) -> Figure:
     """Draw the confusion matrix as a heat map, normalized by row.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
+    Raises MissingExtraError if matplotlib is not installed.
     """
     require_matplotlib()
     from matplotlib.colors import PowerNorm
@@ -364,11 +323,8 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     labels = [str(label) for label in evaluation.classes]
     axes.set_xticks(np.arange(len(labels)), labels)
     axes.set_yticks(np.arange(len(labels)), labels)
-    axes.set_xlabel("predicted digit")
-    axes.set_ylabel("true digit")
-    axes.set_title(
-        f"Accuracy {evaluation.accuracy:.2%}: {evaluation.errors:,} of {evaluation.n:,} images "
-        "misread"
-    )
+    misread = f"{evaluation.errors:,} of {evaluation.n:,} images misread"
+    title = f"Accuracy {evaluation.accuracy:.2%}: {misread}"
+    axes.set(xlabel="predicted digit", ylabel="true digit", title=title)
     figure.colorbar(image, ax=axes, label="fraction of the true digit's images", shrink=0.8)
     return figure
