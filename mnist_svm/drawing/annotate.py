@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm._types import Images
-from mnist_svm.drawing.canvas import GREEN, PAPER, RED, Colour
+from mnist_svm.drawing.canvas import GREEN, PAPER, RED
 from mnist_svm.pictures.boxes import Box
 
 # Longer side, in pixels, to which a small picture is enlarged, so that labels do not cover it.
@@ -26,15 +26,9 @@ class Annotation:
 def draw_annotations(
     picture: Images, size: tuple[int, int], annotations: list[Annotation]
 ) -> Image.Image:
-    """Draw labelled boxes on a picture: an RGB image.
+    """Draw labelled boxes on a picture of shape (height, width, 3): an RGB image.
 
-    Parameters
-    ----------
-    picture : uint8 ndarray of shape (height, width, 3), 0-255
-        The picture, or a smaller copy of it.
-    size : (int, int)
-        Height and width of the picture, which the boxes refer to.
-    annotations : list of Annotation
+    The picture may be a smaller copy; `size` is the height and width that the boxes refer to.
     """
     page = Image.fromarray(picture)
     zoom = max(1, MIN_SIDE // max(page.size))
@@ -49,18 +43,12 @@ def draw_annotations(
         colour = GREEN if annotation.is_confident else RED
         frame = (left - line, top - line, right + line, bottom + line)
         draw.rectangle(frame, outline=colour, width=line)
-        font_size = max(round((bottom - top) * 0.35), 11)
-        _draw_label(draw, left - line, top - line, annotation.text, font_size, colour)
+        # White text on a coloured patch above the corner, or below where there is no room.
+        font = ImageFont.load_default(max(round((bottom - top) * 0.35), 11))
+        x, y = left - line, top - line
+        left, top, right, bottom = draw.textbbox((0, 0), annotation.text, font=font)
+        width, height = right - left + 6, bottom - top + 6
+        y = y - height if y >= height else y
+        draw.rectangle((x, y, x + width, y + height), fill=colour)
+        draw.text((x + 3 - left, y + 3 - top), annotation.text, fill=PAPER, font=font)
     return page
-
-
-def _draw_label(
-    draw: ImageDraw.ImageDraw, x: float, y: float, text: str, font_size: int, colour: Colour
-) -> None:
-    """Draw white text on a coloured patch above the corner, or below where there is no room."""
-    font = ImageFont.load_default(font_size)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    width, height = right - left + 6, bottom - top + 6
-    y = y - height if y >= height else y
-    draw.rectangle((x, y, x + width, y + height), fill=colour)
-    draw.text((x + 3 - left, y + 3 - top), text, fill=PAPER, font=font)

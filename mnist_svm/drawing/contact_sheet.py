@@ -29,25 +29,11 @@ class Caption:
 def draw_contact_sheet(
     images: Images, captions: Sequence[Caption], *, title: str = ""
 ) -> Image.Image:
-    """Arrange images on a page, row by row.
+    """Arrange images on an RGB page, row by row, below a title of one line.
 
-    Parameters
-    ----------
-    images : uint8 ndarray of shape (n_images, height, width)
-        0-255, ink bright on a dark background; drawn dark on light.
-    captions : sequence of n_images Caption
-    title : str, default=""
-        One line above the images.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, about as wide as high for many images, at most ten in a row for a few.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of images and captions differ.
+    The images, uint8 of shape (n_images, height, width) with bright ink, are drawn dark on light.
+    The page is about as wide as high for many images, at most ten in a row for a few. Raises
+    ValueError if the numbers of images and captions differ.
     """
     n, height, width = images.shape
     if len(captions) != n:

@@ -32,21 +32,8 @@ FOR, AGAINST = (33, 102, 172), canvas.RED
 INK_THRESHOLD = 128
 
 
-@dataclass(frozen=True)
-class ImageRow:
-    """Small images in a row, with a title.
-
-    Attributes
-    ----------
-    images : at most five uint8 ndarrays, ink bright on a dark background.
-    captions : one str for each image.
-    is_for : whether they are evidence for the prediction, or against it.
-    """
-
-    title: str
-    images: Sequence[Images]
-    captions: Sequence[str]
-    is_for: bool
+# A title, and at most five captions and images, ink bright on a dark background.
+ImageRow = tuple[str, Sequence[tuple[str, Images]]]
 
 
 @dataclass(frozen=True)
@@ -55,16 +42,14 @@ class ExplanationPage:
 
     Attributes
     ----------
-    title, subtitle : str
     picture : uint8 ndarray of shape (height, width) or (height, width, 3), or a smaller copy.
-    size : (int, int), width and height of the picture.
+    size : width and height of the picture.
     image : uint8 ndarray of shape (28, 28), ink bright on a dark background.
     heat_map : float64 ndarray of shape (28, 28), positive where `image` supports the prediction.
-    heat_map_title, heat_map_note : str
-    decision_title, decision : str, the decision function and its value.
+    decision : the decision function and its value.
     svm_input : uint8 ndarray of shape (side, side), ink bright on a dark background.
-    rows : two `ImageRow`.
-    note : str, about the rows.
+    rows : evidence for the prediction, and against it.
+    note : about the rows.
     """
 
     title: str
@@ -105,14 +90,16 @@ def draw_explanation_page(content: ExplanationPage) -> Image.Image:
     page.y += GAP
     page.paragraph(content.heat_map_note, SMALL_FONT, canvas.FAINT)
 
-    page.rule()
+    page.y += GAP
+    page.draw.line((MARGIN, page.y, WIDTH - MARGIN, page.y), fill=canvas.FRAME)
+    page.y += GAP
     page.paragraph(content.decision_title, MIDDLE_FONT)
     page.paragraph(content.decision, MIDDLE_FONT, canvas.FAINT)
     page.y += GAP // 2
     page.line(COLUMNS[0], "Input of the SVM", SMALL_FONT)
     top = page.y + _line_height(SMALL_FONT)
-    for row in content.rows:
-        page.row(COLUMNS[1], row)
+    for (title, images), colour in zip(content.rows, (FOR, AGAINST), strict=True):
+        page.row(COLUMNS[1], title, images, colour)
     svm_input = canvas.dark_on_light(content.svm_input, TILE, TILE)
     canvas.paste_framed(page.image, svm_input, COLUMNS[0], top)
     page.y += GAP
@@ -125,7 +112,7 @@ class _Page:
 
     def __init__(self) -> None:
         self.image = Image.new("RGB", (WIDTH, 2 * WIDTH), canvas.PAPER)
-        self._draw = ImageDraw.Draw(self.image)
+        self.draw = ImageDraw.Draw(self.image)
         self.y = MARGIN
 
     def paragraph(self, text: str, font_size: int, colour: canvas.Colour = canvas.INK) -> None:
@@ -133,13 +120,11 @@ class _Page:
             self.line(MARGIN, line, font_size, colour)
             self.y += _line_height(font_size)
 
-    def line(self, x: int, text: str, font_size: int, colour: canvas.Colour = canvas.INK) -> None:
-        self._draw.text((x, self.y), text, fill=colour, font=ImageFont.load_default(font_size))
-
-    def rule(self) -> None:
-        self.y += GAP
-        self._draw.line((MARGIN, self.y, WIDTH - MARGIN, self.y), fill=canvas.FRAME)
-        self.y += GAP
+    def line(
+        self, x: int, text: str, size: int, colour: canvas.Colour = canvas.INK, anchor: str = "la"
+    ) -> None:
+        font = ImageFont.load_default(size)
+        self.draw.text((x, self.y), text, fill=colour, font=font, anchor=anchor)
 
     def paste(self, x: int, image: Image.Image) -> None:
         canvas.paste_framed(self.image, image, x, self.y)
@@ -152,34 +137,32 @@ class _Page:
         edges += [(i, j, i + 1, j) for i, j in np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])]
         for top, left, bottom, right in scale * np.array(edges):
             ends = (x + left, self.y + top, x + right, self.y + bottom)
-            self._draw.line(ends, fill=canvas.INK, width=2)
+            self.draw.line(ends, fill=canvas.INK, width=2)
 
     def legend(self, x: int, peak: float) -> None:
         """Draw the colour scale of a heat map."""
         scale = np.linspace(-1, 1, TILE)[None].repeat(LEGEND_HEIGHT, axis=0)
         self.paste(x, _diverging(scale, 1))
         self.y += LEGEND_HEIGHT + GAP // 4
-        self._text(x, self.y, f"-{peak:.2g} against", AGAINST, "la")
-        self._text(x + TILE // 2, self.y, "0", canvas.FAINT, "ma")
-        self._text(x + TILE, self.y, f"for +{peak:.2g}", FOR, "ra")
+        self.line(x, f"-{peak:.2g} against", SMALL_FONT, AGAINST)
+        self.line(x + TILE // 2, "0", SMALL_FONT, canvas.FAINT, "ma")
+        self.line(x + TILE, f"for +{peak:.2g}", SMALL_FONT, FOR, "ra")
         self.y += _line_height(SMALL_FONT)
 
-    def row(self, x: int, row: ImageRow) -> None:
+    def row(
+        self, x: int, title: str, images: Sequence[tuple[str, Images]], colour: canvas.Colour
+    ) -> None:
         """Draw small images with a title and captions."""
-        colour = FOR if row.is_for else AGAINST
-        self.line(x, row.title, SMALL_FONT, colour)
+        self.line(x, title, SMALL_FONT, colour)
         self.y += _line_height(SMALL_FONT)
-        caption_y = self.y + SMALL_TILE + GAP // 4
-        for image, caption in zip(row.images, row.captions, strict=True):
+        font, caption_y = ImageFont.load_default(SMALL_FONT), self.y + SMALL_TILE + GAP // 4
+        for caption, image in images:
             self.paste(x, canvas.dark_on_light(image, SMALL_TILE, SMALL_TILE))
-            self._text(x + SMALL_TILE // 2, caption_y, caption, colour, "ma")
+            middle = (x + SMALL_TILE // 2, caption_y)
+            self.draw.text(middle, caption, fill=colour, font=font, anchor="ma")
             x += SMALL_TILE + SMALL_GAP
         # Two rows, without the first title and the last captions, are as high as a large tile.
         self.y += TILE - SMALL_TILE - _line_height(SMALL_FONT)
-
-    def _text(self, x: int, y: int, text: str, colour: canvas.Colour, anchor: str) -> None:
-        font = ImageFont.load_default(SMALL_FONT)
-        self._draw.text((x, y), text, fill=colour, font=font, anchor=anchor)
 
 
 def _line_height(font_size: int) -> int:

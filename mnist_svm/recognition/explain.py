@@ -328,19 +328,15 @@ def draw_explanation(
             decision=f"{explanation.to_text()}. "
             f"Positive values mean {predicted.label}, negative values {rival.label}.",
             svm_input=explanation.svm_input,
-            rows=(_image_row(predicted, is_for=True), _image_row(rival, is_for=False)),
+            rows=(_image_row(predicted), _image_row(rival)),
             note=_support_vector_note(explanation),
         )
     )
 
 
-def _image_row(evidence: ClassEvidence, *, is_for: bool) -> ImageRow:
-    return ImageRow(
-        f"Support vectors of {evidence.label} with the largest contributions",
-        [vector.image for vector in evidence.strongest],
-        [f"{vector.contribution:+.2f}" for vector in evidence.strongest],
-        is_for,
-    )
+def _image_row(evidence: ClassEvidence) -> ImageRow:
+    title = f"Support vectors of {evidence.label} with the largest contributions"
+    return title, [(f"{vector.contribution:+.2f}", vector.image) for vector in evidence.strongest]
 
 
 def _heat_map_note(explanation: Explanation) -> str:
