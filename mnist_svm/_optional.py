@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -82,6 +81,8 @@ def _shared_change(key: Hashable, apply: Callable[[], Callable[[], object]]) -> 
 @contextmanager
 def silence_loggers(names: tuple[str, ...]) -> Iterator[None]:
     """Silence a dependency's loggers while any thread is in such a block."""
+    # Imported here, because help texts do not need it.
+    import logging
 
     def silence(name: str) -> Callable[[], object]:
         logger = logging.getLogger(name)
