@@ -33,7 +33,6 @@ def to_mnist_images(
     *,
     range: Range | None = None,  # noqa: A002 - the name in JSON and in Recognizer.classify
     source: str = "images",
-    first: int = 1,
     check_polarity: bool = False,
 ) -> Images:
     """Check images, and convert them to uint8.
@@ -47,8 +46,6 @@ def to_mnist_images(
         it is 2 to 255. Fractions are rounded.
     source : str, default="images"
         What error messages call the array.
-    first : int, default=1
-        Number of the first image in error messages.
     check_polarity : bool, default=False
         Whether to refuse images of which most have dark ink on a bright background.
 
@@ -69,7 +66,7 @@ def to_mnist_images(
         msg = f"range: expected one of {', '.join(WHITES)}, found {range!r}"
         raise ValueError(msg)
     values = _stack(array, source)
-    white = 1 if values.dtype == np.bool_ else _find_white(values, range, source, first)
+    white = 1 if values.dtype == np.bool_ else _find_white(values, range, source)
     images = _scale(values, white)
     if check_polarity and 2 * (n_inverted := count_inverted(images, WHITE)) > len(images):
         msg = (
@@ -116,7 +113,7 @@ def _stack(array: Any, source: str) -> Array:
     return values.reshape(-1, *IMAGE_SHAPE)
 
 
-def _find_white(values: Array, stated: Range | None, source: str, first: int) -> int:
+def _find_white(values: Array, stated: Range | None, source: str) -> int:
     """Return the value of white; raise FormatError if it is ambiguous or exceeded."""
     white = WHITES[stated] if stated else WHITE
     if values.dtype == np.uint8 and white >= WHITE:
@@ -126,9 +123,9 @@ def _find_white(values: Array, stated: Range | None, source: str, first: int) ->
     smallest, largest = values.min(), values.max()
     # Comparisons with nan are false.
     if not (smallest >= 0 and largest <= white):
-        raise _value_error(values, stated, source, first)
+        raise _value_error(values, stated, source)
     if stated is None and (1 < largest < 2 or 0 < largest < MIN_MAXIMUM):
-        number = first + np.unravel_index(values.argmax(), values.shape)[0]
+        number = 1 + np.unravel_index(values.argmax(), values.shape)[0]
         msg = (
             f"{source}: image {number:,}: expected values from 0 to 1, or from 0 to {WHITE} with a "
             f'maximum of 2 or more, found {largest:g}; state the range, "0-1" or "0-255"'
@@ -137,10 +134,10 @@ def _find_white(values: Array, stated: Range | None, source: str, first: int) ->
     return 1 if stated is None and largest <= 1 else white
 
 
-def _value_error(values: Array, stated: Range | None, source: str, first: int) -> FormatError:
+def _value_error(values: Array, stated: Range | None, source: str) -> FormatError:
     """Return the error for the first value that is out of range."""
     white = WHITES[stated] if stated else WHITE
-    for start in np.arange(0, len(values), IMAGES_PER_BLOCK).tolist():
+    for start in range(0, len(values), IMAGES_PER_BLOCK):
         block = values[start : start + IMAGES_PER_BLOCK]
         valid = (block >= 0) & (block <= white)
         if not valid.all():
@@ -157,7 +154,7 @@ def _value_error(values: Array, stated: Range | None, source: str, first: int) -
         remedy = 'scale to 0-255, or, if white is 65535, state the range "0-65535"'
     expected = f"0 to {white}" if stated else f"0 to {WHITE}, or from 0 to 1"
     return FormatError(
-        f"{source}: image {first + start + index[0]:,}: "
+        f"{source}: image {1 + start + index[0]:,}: "
         f"expected values from {expected}, found {value:g}; {remedy}"
     )
 
@@ -167,7 +164,7 @@ def _scale(values: Array, white: int) -> Images:
     if values.dtype == np.uint8 and white == WHITE:
         return np.ascontiguousarray(values)
     images = np.empty(values.shape, np.uint8)
-    for start in np.arange(0, len(values), IMAGES_PER_BLOCK).tolist():
+    for start in range(0, len(values), IMAGES_PER_BLOCK):
         block = values[start : start + IMAGES_PER_BLOCK]
         if white != WHITE:
             block = block * (WHITE / white)

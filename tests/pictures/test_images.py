@@ -116,13 +116,11 @@ def test_uint8_images_are_not_copied():
     assert np.shares_memory(to_mnist_images(X, check_polarity=True), X)
 
 
-@pytest.mark.parametrize("first", [1, 2049])
-def test_the_error_has_the_number_of_the_image(first):
+def test_the_error_has_the_number_of_the_image():
     rows = np.zeros((IMAGES_PER_BLOCK + 9, 784), np.int16)
     rows[IMAGES_PER_BLOCK + 4, 5] = 256
-    message = f"image {IMAGES_PER_BLOCK + 4 + first:,}: .* found 256"
-    with pytest.raises(FormatError, match=message):
-        to_mnist_images(rows, first=first)
+    with pytest.raises(FormatError, match=rf"image {IMAGES_PER_BLOCK + 5:,}: .* found 256"):
+        to_mnist_images(rows)
 
 
 @pytest.mark.parametrize(
