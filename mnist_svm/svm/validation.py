@@ -19,13 +19,7 @@ MAX_FLOAT = float(np.finfo(np.float64).max)
 
 
 def check_parameters(svc: Any) -> None:
-    """Check the parameters of a `KernelSVC`.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is invalid. The message has its name, the valid values and its value.
-    """
+    """Raise ValueError, with the valid values, if a parameter of a `KernelSVC` is invalid."""
     _check_number(svc, "C", above=0)
     _check_choice(svc, "kernel", KERNELS)
     if not isinstance(svc.degree, Integral) or svc.degree < 0:
@@ -50,10 +44,7 @@ def check_parameters(svc: Any) -> None:
 def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array | None:
     """Check the weights of n samples, and replace negative ones by 0; None stays None.
 
-    Raises
-    ------
-    ValueError
-        If the weights have another shape, or are not finite.
+    Raises ValueError if the weights have another shape, or are not finite.
     """
     if sample_weight is None:
         return None
@@ -70,19 +61,9 @@ def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array |
 def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntArray]:
     """Sort the used samples, those of positive weight, by class.
 
-    Returns
-    -------
-    classes : ndarray of shape (k,)
-        Labels of the used samples, ascending.
-    rows : intp ndarray of shape (n_used,)
-        Rows of the used samples, sorted by class, then by row.
-    starts : intp ndarray of shape (k + 1,)
-        Class c has ``rows[starts[c]:starts[c + 1]]``.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two classes are used.
+    Returns the labels of the k classes, ascending; the rows of the used samples, sorted by class,
+    then by row; and k + 1 starts: class c has ``rows[starts[c]:starts[c + 1]]``. Raises ValueError
+    if fewer than two classes are used.
     """
     rows = np.flatnonzero(used)
     if not len(rows):

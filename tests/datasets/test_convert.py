@@ -202,7 +202,7 @@ def test_class_names_are_printed(run, tmp_path, word_classes):
     picture = ROOT / "images_test" / "7.png"
     assert run("predict", picture, "--model", model).stdout.split("\t")[1] == "seven"
     (reading,) = json.loads(run("predict", picture, "--model", model, "--json").stdout)
-    assert (reading["digit"], reading["name"]) == (1, "seven")
+    assert (reading["label"], reading["name"]) == (1, "seven")
     assert "one seven" in run("info", model).stdout
 
 

@@ -16,14 +16,8 @@ from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.export.onnx_graph.svc import class_confidences, decision_values
+from mnist_svm.features import transformers
 from mnist_svm.features.base import ImageTransformer
-from mnist_svm.features.transformers import (
-    Blur,
-    Deskew,
-    GradientFeatures,
-    NormalizeContrast,
-    NormalizeSize,
-)
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -69,13 +63,13 @@ def _svc(samples: Value, svc: CoupledSVC) -> Value:
 
 
 _CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
-    Blur: blur,
+    transformers.Blur: blur,
     Calibrated: _calibrated,
     CoupledSVC: _svc,
-    Deskew: deskew,
-    GradientFeatures: gradient_features,
-    NormalizeContrast: normalize_contrast,
-    NormalizeSize: normalize_size,
+    transformers.Deskew: deskew,
+    transformers.GradientFeatures: gradient_features,
+    transformers.NormalizeContrast: normalize_contrast,
+    transformers.NormalizeSize: normalize_size,
     Pipeline: _pipeline,
     VirtualSupportVectors: lambda images, virtual: convert(images, virtual.estimator_),
     VotingClassifier: _voting,
