@@ -67,7 +67,8 @@ def read_catalog(
         from mnist_svm.datasets.download import fetch
 
         def announce(file: RemoteFile) -> None:
-            logging.getLogger(__name__).warning("Downloading %s to %s", file.name, folder)
+            target = folder / info.folder
+            logging.getLogger(__name__).warning("Downloading %s to %s", file.name, target)
 
         with _fetching:
             fetch(info, folder, announce=announce)
