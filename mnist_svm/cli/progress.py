@@ -17,8 +17,6 @@ TICK_SECONDS = 0.2
 # Carriage return, and the ANSI sequence that erases to the end of the line.
 CLEAR_LINE = "\r\x1b[K"
 
-BAR_WIDTH = 24
-
 T = TypeVar("T")
 
 
@@ -73,17 +71,14 @@ def progress_counter(
     with _live_lines() as show:
 
         def report(n_done: int, n_total: int) -> None:
-            bar = _bar(n_done / n_total) if n_total else ""
-            total = f" of {n_total:,}" if n_total else ""
+            bar = total = ""
+            if n_total:
+                filled = "#" * round(24 * min(n_done / n_total, 1))
+                bar, total = f"[{filled:.<24}] ", f" of {n_total:,}"
             if visible:
                 show(f"{label} {bar}{n_done:,}{total} {unit}")
 
         yield report
-
-
-def _bar(fraction: float) -> str:
-    filled = round(BAR_WIDTH * min(fraction, 1.0))
-    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
 
 
 @contextmanager

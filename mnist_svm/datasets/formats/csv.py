@@ -155,7 +155,13 @@ def _parse_header(lines: _Lines, name: str) -> tuple[_Columns, _Lines]:
     not_pixels = LABEL_NAMES | INDEX_NAMES
     pixels = [column for column, field in enumerate(lower) if field not in not_pixels]
     if len(labels) > 1 or len(pixels) != N_PIXELS:
-        raise _invalid_header(fields, name)
+        noun = "column" if len(fields) == 1 else "columns"
+        found = f"{len(fields)} {noun}, first '{sanitize(fields[0], MAX_QUOTE)}'" if fields else ""
+        msg = (
+            f"{name}: line 1: expected the names of {N_PIXELS} pixel columns and a label column, "
+            f"found {found or 'nothing'}"
+        )
+        raise FormatError(msg)
     columns = _Columns(tuple(fields), labels[0] if labels else None, pixels)
     _require_order(columns, name)
     return columns, _Lines(2, others)
@@ -173,15 +179,6 @@ def _default_columns(n_columns: int, name: str) -> _Columns:
         f"found {n_columns} values"
     )
     raise FormatError(msg)
-
-
-def _invalid_header(fields: list[str], name: str) -> FormatError:
-    noun = "column" if len(fields) == 1 else "columns"
-    found = f"{len(fields)} {noun}, first '{sanitize(fields[0], MAX_QUOTE)}'" if fields else ""
-    return FormatError(
-        f"{name}: line 1: expected the names of {N_PIXELS} pixel columns and a label column, "
-        f"found {found or 'nothing'}"
-    )
 
 
 def _require_order(columns: _Columns, name: str) -> None:

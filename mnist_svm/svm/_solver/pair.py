@@ -67,9 +67,8 @@ class Pair:
     def update(self, solution: PairSolution) -> None:
         """Store a new solution, and how it differs from the last one."""
         self.coef_change, self.bias_change = solution.coef - self.coef, solution.bias - self.bias
-        self.coef, self.bias, self.margins = solution.coef, solution.bias, solution.margins
-        self.violation, self.weight_change = solution.violation, solution.weight_change
-        self.iterations += solution.iterations
+        self.coef, self.bias, self.margins, self.violation, self.weight_change, n = solution
+        self.iterations += n
         self.stale = False
 
 
