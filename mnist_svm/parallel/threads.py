@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from itertools import chain, islice
 from threading import Lock, local
 from typing import Any, Protocol
@@ -172,4 +173,12 @@ class _Threads:
 
             parallel = Parallel(self._n_jobs, backend="threading", return_as="generator")
             self._parallel = self._stack.enter_context(parallel)
-        return iter(self._parallel(chain(first, tasks)))
+        # Tasks inherit NumPy's handling of errors and the stages of the log. joblib iterates over
+        # them in several threads.
+        context = copy_context()
+        return iter(
+            self._parallel(
+                (context.copy().run, (function, *args), kwargs)
+                for function, args, kwargs in chain(first, tasks)
+            )
+        )

@@ -233,6 +233,12 @@ def test_a_failed_trial_does_not_end_the_search(train_set, monkeypatch):
     assert len(state.finished) == 8
 
 
+def overflowing(points):
+    """A Gram matrix whose computation overflows on the way."""
+    np.exp(np.full(2, 1e3))
+    return points.astype(float) @ points.T
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -240,7 +246,7 @@ def test_a_failed_trial_does_not_end_the_search(train_set, monkeypatch):
             {"MAX_ITER": 1, "MAX_ITER_PER_SAMPLE": 0, "TIGHT_MAX_ITER": 1},
             "pairs did not converge",
         ),
-        ({"gram_matrix": lambda *args, **kwargs: np.exp(np.full((2, 2), 1e3))}, "overflow"),
+        ({"gram_matrix": lambda kernel, points, *args, **kwargs: overflowing(points)}, "overflow"),
     ],
 )
 @pytest.mark.parametrize("recipe", ["poly4", "virtual"])
@@ -251,7 +257,7 @@ def test_a_trial_whose_fit_stops_early_or_overflows_fails(
         monkeypatch.setattr(optimum, name, value)
         monkeypatch.setattr(pair, name, value, raising=False)
     protocol = make_protocol(train_set, limit=300)
-    (trial,) = tune(RECIPES[recipe], train_set, protocol, SearchOptions(1, n_jobs=1)).finished
+    (trial,) = tune(RECIPES[recipe], train_set, protocol, SearchOptions(1, n_jobs=2)).finished
     assert trial.state == "failed"
     assert reason in trial.reason
 
