@@ -129,18 +129,7 @@ class Calibrated(MetaClassifier):
 
     @classmethod
     def from_fitted(cls, estimator: Any, fitted: Any, temperature: TemperatureFit) -> Self:
-        """Assemble a fitted `Calibrated` from separately fitted parts.
-
-        Parameters
-        ----------
-        estimator : unfitted estimator
-        fitted : the same, fitted to all samples
-        temperature : TemperatureFit
-
-        Returns
-        -------
-        Calibrated
-        """
+        """Assemble one from an estimator, a clone fitted to all samples, and a temperature."""
         calibrated = cls(estimator)
         calibrated._store(fitted, temperature)
         calibrated.n_features_in_ = fitted.n_features_in_
@@ -244,20 +233,8 @@ def best_temperature(
 
     The logarithm of the temperature has a normal prior of mean 0 and standard deviation 1, which
     keeps it near 1 for few samples. Some hundred samples outweigh it, unless all predictions are
-    right: the log loss alone would then be least at a temperature of 0.
-
-    Parameters
-    ----------
-    confidences : array-like of shape (n, k), 0 to 1
-        For held-out samples.
-    codes : intp ndarray of shape (n,)
-        Columns of the true classes.
-    weights : float64 ndarray of shape (n,), optional
-
-    Returns
-    -------
-    float
-        From exp(-4) to exp(4).
+    right: the log loss alone would then be least at a temperature of 0. The confidences, of shape
+    (n, k), are for held-out samples; `codes` are the columns of their true classes.
     """
     logs = log_confidences(confidences)
     rows = np.arange(len(logs))
@@ -277,18 +254,8 @@ def calibration_error(
     """Expected calibration error of the predicted class's confidence, in 15 bins of equal width.
 
     Bin m holds the samples with a confidence in ((m - 1) / 15, m / 15]. The error is the mean over
-    all samples of the difference between mean confidence and accuracy in their bin.
-
-    Parameters
-    ----------
-    confidence : float64 ndarray of shape (n,), 0 to 1
-    correct : bool ndarray of shape (n,)
-    weights : float64 ndarray of shape (n,), optional
-
-    Returns
-    -------
-    float
-        0 to 1; NaN if n is 0.
+    all samples of the difference between mean confidence and accuracy in their bin: 0 to 1, or NaN
+    without samples.
 
     References
     ----------

@@ -33,10 +33,7 @@ logger = StageLogger()
 def log_to(show: Callable[[str], None]) -> Iterator[None]:
     """Hand the messages of the current context to a function, whatever the logger's level.
 
-    Parameters
-    ----------
-    show : callable
-        Called with each message, in the thread that logs it.
+    `show` is called with each message, in the thread that logs it.
     """
     token = _listeners.set((*_listeners.get(), show))
     try:
@@ -47,12 +44,7 @@ def log_to(show: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def log_stage(name: str) -> Iterator[None]:
-    """Log the name of a stage, and prefix it to the messages of the current context.
-
-    Parameters
-    ----------
-    name : str
-    """
+    """Log the name of a stage, and prefix it to the messages of the current context."""
     logger.info(name)
     token = _prefix.set(f"{_prefix.get()}{name}: ")
     try:

@@ -9,17 +9,9 @@ from mnist_svm._types import Float64Array
 
 
 def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
-    """Probabilities from confidences: ``softmax(log(confidences) / temperature)``.
+    """Probabilities from confidences, of shape (n, k): ``softmax(log(confidences) / temperature)``.
 
-    Parameters
-    ----------
-    confidences : array-like of shape (n, k), 0 to 1
-    temperature : float
-        Positive.
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k), 0 to 1, each row adding up to 1
+    Both are 0 to 1, and each row of probabilities adds up to 1. The temperature is positive.
     """
     probabilities = np.exp(log_confidences(confidences) / temperature)
     return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
