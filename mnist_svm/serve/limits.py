@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from fastapi import Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -23,6 +22,9 @@ from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.settings import DRAIN_TIMEOUT, MAX_BUFFERED_BYTES, MIB, Settings
 
 OVERLOADED = HTTPException(503, "too many concurrent requests; try again later")
+
+# Headers of a request that has a body.
+BODY_HEADERS = {b"content-length", b"transfer-encoding"}
 
 ApiKey = Annotated[
     str | None, Security(APIKeyHeader(name="X-API-Key", scheme_name="key", auto_error=False))
@@ -127,7 +129,7 @@ class DrainMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_ended = not ({"content-length", "transfer-encoding"} & set(Headers(scope=scope)))
+        has_ended = not any(name in BODY_HEADERS for name, _ in scope["headers"])
 
         async def receive_tracked() -> Message:
             nonlocal has_ended

@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -169,6 +170,8 @@ def worker_app(settings: Settings) -> object:
 
     ignore_dependency_warnings()
     sys.setswitchinterval(SWITCH_INTERVAL)
+    # What Pillow says of damaged files is in the responses, not in the log.
+    warnings.filterwarnings("ignore", module="PIL")
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
