@@ -31,6 +31,7 @@ class Blur(ImageTransformer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> point = np.zeros((1, 9))
     >>> point[0, 4] = 100
     >>> Blur(sigma=0.6).fit_transform(point).round().reshape(3, 3)
@@ -185,6 +186,7 @@ class NormalizeSize(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from mnist_svm.features.moments import image_moments
     >>> small = np.zeros((1, 28, 28), dtype=np.uint8)
     >>> small[0, 2:6, 3:7] = 255
