@@ -45,23 +45,30 @@ async def require_key(request: Request, key: ApiKey, bearer: BearerToken) -> Non
         raise HTTPException(401, msg)
 
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def limit_time(handle: Handler) -> Handler:
+    """Wrap a handler to raise an HTTPException if it takes longer than `Settings.timeout`."""
+
+    async def handle_in_time(request: Request) -> Response:
+        seconds: float = request.state.settings.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await handle(request)
+        except TimeoutError:
+            msg = f"took more than {seconds:g} s; send less per request"
+            raise HTTPException(408, msg) from None
+
+    return handle_in_time
+
+
 class TimeLimitedRoute(APIRoute):
-    """A route that raises an HTTPException if a request takes longer than `Settings.timeout`."""
+    """A route whose handler has a time limit."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return a handler of requests."""
-        handle = super().get_route_handler()
-
-        async def handle_in_time(request: Request) -> Response:
-            seconds: float = request.state.settings.timeout
-            try:
-                async with asyncio.timeout(seconds):
-                    return await handle(request)
-            except TimeoutError:
-                msg = f"took more than {seconds:g} s; send less per request"
-                raise HTTPException(408, msg) from None
-
-        return handle_in_time
+    def get_route_handler(self) -> Handler:
+        """Return the handler of requests."""
+        return limit_time(super().get_route_handler())
 
 
 class Admission:

@@ -163,6 +163,31 @@ def test_a_result_appears_while_the_stroke_is_drawn(page):
     assert page.wait_for("window.before") in "0123456789"
 
 
+def requests_to_read(server: Server) -> list[int]:
+    """Return the status of each request for a reading so far."""
+    return [entry["status"] for entry in server.log() if entry["path"] in {"/predict", "/read"}]
+
+
+def test_nothing_is_logged_while_a_stroke_is_too_short_to_be_a_digit(page, server):
+    n_before = len(requests_to_read(server))
+    page.draw([[point for point in DIGITS[7][0] for _ in range(5)]])
+    page.wait_for_text("#digit", "7")
+    page.wait_until_idle()
+    assert set(requests_to_read(server)[n_before:]) == {200}
+    assert page.driver.get_log("browser") == []
+
+
+def test_a_dot_is_drawn_but_not_read(page, server):
+    n_before = len(requests_to_read(server))
+    page.draw([[(0.5, 0.5), (0.5, 0.5)]])
+    eventually(lambda: pad_has_ink(page))
+    assert page.text("#message") == "It appears here while you draw."
+    page.draw(DIGITS[7])
+    page.wait_for_text("#digit", "7")
+    page.click("#clear")
+    assert 422 not in requests_to_read(server)[n_before:]
+
+
 def test_confidence_and_probabilities_are_shown(page):
     page.drop(PNGS[5])
     page.wait_for_text("#digit", "5")

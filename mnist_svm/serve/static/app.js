@@ -65,10 +65,14 @@ function onDrawingChange(isRemoval) {
     announce("Cleared");
     return;
   }
-  if (selected !== drawing) {
-    Object.assign(drawing, { prediction: undefined, page: undefined, error: undefined });
+  drawing.isTooShort = pad.isTooShort;
+  if (selected !== drawing || pad.isTooShort) {
+    const nothing = { prediction: undefined, page: undefined, error: undefined, isBusy: false };
+    Object.assign(drawing, nothing);
     select(drawing);
   }
+  // The server would answer with an error, which browsers log.
+  if (pad.isTooShort) return;
   // Do not repeat a permanent error, such as a missing key, with every move of the pen.
   if (!pad.isDrawing || !drawing.error?.isTemporary) readDrawing();
 }
@@ -79,7 +83,7 @@ async function readDrawing() {
   if (selected === drawing) setBusy(true);
   if (isReading) return;
   isReading = true;
-  while (isOutdated && !pad.isEmpty) {
+  while (isOutdated && !pad.isTooShort) {
     isOutdated = false;
     const startEpoch = epoch;
     const { version } = pad;

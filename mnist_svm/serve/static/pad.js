@@ -33,6 +33,16 @@ export class Pad {
     return !this.strokes.length;
   }
 
+  // Whether there are only dots, no longer than the pen is wide.
+  get isTooShort() {
+    return this.strokes.every((points) =>
+      [0, 1].every((axis) => {
+        const along = points.map((point) => point[axis]);
+        return Math.max(...along) - Math.min(...along) < PEN_WIDTH;
+      }),
+    );
+  }
+
   get canUndo() {
     return this.#history.length > 0;
   }
@@ -134,7 +144,9 @@ function drawStrokes(context, strokes, colour, scale) {
       const [lastX, lastY] = points[index];
       context.quadraticCurveTo(lastX, lastY, (lastX + x) / 2, (lastY + y) / 2);
     });
-    context.lineTo(...points.at(-1));
+    // A line without length would not be drawn.
+    const [x, y] = points.at(-1);
+    context.lineTo(x + 0.01, y);
     context.stroke();
   }
 }

@@ -34,13 +34,13 @@ export function setBusy(isBusy) {
 }
 
 // Show an item, which has `name`; `prediction`, `page` or `error` once it is read; `isBusy` while
-// it is read; and `file` and `url` unless it is the drawing.
+// it is read; `isTooShort` if a drawing cannot be a digit yet; and `file` and `url` unless it is the drawing.
 export function show(item) {
   const { prediction, page, error } = (current = item) ?? {};
   const isRead = Boolean(prediction || page);
   setBusy(item?.isBusy);
   $("source").textContent = item?.name ?? "";
-  const waiting = item ? "Reading…" : "It appears here while you draw.";
+  const waiting = item && !item.isTooShort ? "Reading…" : "It appears here while you draw.";
   $("message").textContent = error ? error.message : isRead ? "" : waiting;
   $("message").classList.toggle("error", Boolean(error));
   $("key").hidden = error?.status !== 401;
