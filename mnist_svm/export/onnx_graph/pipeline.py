@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from mnist_svm.exceptions import FormatError
 from mnist_svm.export.onnx_graph.builder import Value
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
@@ -27,14 +26,11 @@ def convert(value: Value, step: Any) -> Value:
     """Compute the output of a fitted transformer, classifier or pipeline.
 
     `value` has shape (n, height, width) or (n, n_features). A classifier's output is the class
-    probabilities, float64 of shape (n, k). Raises FormatError if a step has no converter.
+    probabilities, float64 of shape (n, k).
     """
-    if type(step) not in _CONVERTERS:
-        msg = f"a model with a {type(step).__name__} cannot be exported"
-        raise FormatError(msg)
     if isinstance(step, ImageTransformer):
         value = value.reshape(0, *step.image_shape_)
-    return _CONVERTERS[type(step)](value, step)
+    return CONVERTERS[type(step)](value, step)
 
 
 def _pipeline(value: Value, pipeline: Pipeline) -> Value:
@@ -62,7 +58,7 @@ def _svc(samples: Value, svc: CoupledSVC) -> Value:
     return class_confidences(-values if k == 2 else values, k)
 
 
-_CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
+CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
     transformers.Blur: blur,
     Calibrated: _calibrated,
     CoupledSVC: _svc,
