@@ -185,66 +185,65 @@ class TrialTrainer:
         return training[stratified_subset(labels, n_images, self.protocol.random_state)]
 
 
+@dataclass
 class _Search:
     """Runs the trials of a study; several threads can call `run`.
 
     Optuna's own `optimize` can neither restart an unfinished trial nor seed the sampler per trial.
     """
 
-    def __init__(
-        self,
-        name: str,
-        study: Study,
-        trainer: TrialTrainer,
-        options: SearchOptions,
-        on_trial: Callable[[TrialResult], None] | None,
-        on_progress: Callable[[SearchState], None] | None,
-    ) -> None:
-        self._name, self._study, self._trainer = name, study, trainer
-        self._options, self._on_trial, self._on_progress = options, on_trial, on_progress
-        self._deadline = time.monotonic() + (inf if options.timeout is None else options.timeout)
-        self._finished = study.finished_trials()
-        self._running: dict[int, RunningTrial] = {}
+    name: str
+    study: Study
+    trainer: TrialTrainer
+    options: SearchOptions
+    on_trial: Callable[[TrialResult], None] | None
+    on_progress: Callable[[SearchState], None] | None
+
+    def __post_init__(self) -> None:
+        timeout = self.options.timeout
+        self.deadline = time.monotonic() + (inf if timeout is None else timeout)
+        self.finished = self.study.finished_trials()
+        self.running: dict[int, RunningTrial] = {}
         # Guards the study, the two collections of trials and the callbacks.
-        self._lock = Lock()
+        self.lock = Lock()
 
     @property
     def state(self) -> SearchState:
-        running = tuple(self._running[number] for number in sorted(self._running))
-        return SearchState(self._name, self._trainer.protocol, self._finished, running)
+        running = tuple(self.running[number] for number in sorted(self.running))
+        return SearchState(self.name, self.trainer.protocol, self.finished, running)
 
     def run(self, train: Train) -> None:
         """Run trials until there are enough or the timeout has passed."""
         while (started := self._start_trial()) is not None:
             trial = self._run_trial(*started, train)
-            with self._lock:
-                self._study.finish(trial)
-                del self._running[trial.number]
-                self._finished = self._study.finished_trials()
-                if self._on_trial and isinstance(trial, TrialResult):
-                    self._on_trial(trial)
+            with self.lock:
+                self.study.finish(trial)
+                del self.running[trial.number]
+                self.finished = self.study.finished_trials()
+                if self.on_trial and isinstance(trial, TrialResult):
+                    self.on_trial(trial)
                 self._report_progress()
 
     def _start_trial(self) -> tuple[int, dict[str, Value]] | None:
-        with self._lock:
-            n_started = len(self._finished) + len(self._running)
-            timed_out = n_started > 0 and time.monotonic() >= self._deadline
-            if timed_out or n_started >= self._options.n_trials:
+        with self.lock:
+            n_started = len(self.finished) + len(self.running)
+            timed_out = n_started > 0 and time.monotonic() >= self.deadline
+            if timed_out or n_started >= self.options.n_trials:
                 return None
-            number, values = self._study.start_trial()
-            train_sizes = self._trainer.protocol.train_sizes
-            self._running[number] = RunningTrial(number, values, train_sizes[0])
+            number, values = self.study.start_trial()
+            train_sizes = self.trainer.protocol.train_sizes
+            self.running[number] = RunningTrial(number, values, train_sizes[0])
             return number, values
 
     def _run_trial(self, number: int, values: dict[str, Value], train: Train) -> Trial:
         """Train and evaluate stage after stage, until the last one or until the trial is pruned."""
         start = time.perf_counter()
-        train_sizes = self._trainer.protocol.train_sizes
+        train_sizes = self.trainer.protocol.train_sizes
         stages: tuple[tuple[int, float], ...] = ()
         state: TrialState = "complete"
         for stage, n_images in enumerate(train_sizes):
-            with self._lock:
-                self._running[number] = RunningTrial(number, values, n_images)
+            with self.lock:
+                self.running[number] = RunningTrial(number, values, n_images)
                 self._report_progress()
             try:
                 evaluation, model = train(values, n_images)
@@ -254,11 +253,11 @@ class _Search:
             accuracy = 1 - evaluation.errors / evaluation.n
             stages += ((n_images, accuracy),)
             if n_images < train_sizes[-1]:
-                with self._lock:
-                    if self._study.should_prune(number, stage, accuracy):
+                with self.lock:
+                    if self.study.should_prune(number, stage, accuracy):
                         state = "pruned"
                         break
-        recipe, dataset = self._trainer.recipe, self._trainer.dataset
+        recipe, data = self.trainer.recipe, self.trainer.dataset.name
         return TrialResult(
             number=number,
             state=state,
@@ -269,10 +268,10 @@ class _Search:
             seconds=time.perf_counter() - start,
             recipe=recipe.name,
             evaluation=evaluation,
-            model=None if self._trainer.protocol.folds else model,
-            command=format_train_command(recipe, dataset.name, values, self._options.train_options),
+            model=None if self.trainer.protocol.folds else model,
+            command=format_train_command(recipe, data, values, self.options.train_options),
         )
 
     def _report_progress(self) -> None:
-        if self._on_progress:
-            self._on_progress(self.state)
+        if self.on_progress:
+            self.on_progress(self.state)

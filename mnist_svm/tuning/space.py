@@ -129,22 +129,9 @@ def training_config(
 def format_train_command(
     recipe: Recipe, data: str, values: Mapping[str, Value], options: Sequence[str] = ()
 ) -> str:
-    """Format the command that trains a recipe with these parameter values.
+    """Format the ``mnist-svm train`` command for values by the names of `SPACES`.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    data : str
-        Name of the data set.
-    values : mapping of str to value
-        By the names of `SPACES`. Default values are left out of the command.
-    options : sequence of str
-        Further options of ``mnist-svm train``.
-
-    Returns
-    -------
-    str
-        The command, quoted for a POSIX shell.
+    Default values are left out. The command is quoted for a POSIX shell.
     """
     command = ["mnist-svm", "train", "--recipe", recipe.name]
     command += ["--data", data] if data != "mnist" else []

@@ -18,6 +18,7 @@ from optuna.storages import InMemoryStorage, RDBStorage
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from mnist_svm._optional import silence_loggers
 from mnist_svm.exceptions import StudyError, error_text
@@ -86,7 +87,10 @@ class Study:
             stored = self._study.get_trials(deepcopy=False)
             if not stored:
                 self._study.enqueue_trial(dict(self._first))
-            unfinished = self._unfinished(stored)
+            running = optuna.trial.TrialState.RUNNING
+            numbers = {trial.number for trial in stored if trial.state is running}
+            # Number of a trial that an earlier process left running.
+            unfinished = min(numbers - self._running.keys(), default=None)
             number = len(stored) if unfinished is None else unfinished
             seed = np.random.SeedSequence([self._random_state, number]).generate_state(1)
             # constant_liar keeps the sampler away from the parameters of other running trials.
@@ -105,8 +109,9 @@ class Study:
         """
         with self._translate_errors():
             trial, step = self._running[number], REDUCTION_FACTOR**stage
-            # A restarted trial may have reported it before.
-            if step not in self._study.get_trials(deepcopy=False)[number].intermediate_values:
+            stored = self._study.get_trials(deepcopy=False)[number]
+            # A restarted trial may have reported it before. For a finished one, this raises.
+            if step not in stored.intermediate_values or stored.state.is_finished():
                 trial.report(accuracy, step)
             # The pruner ranks a trial only if it was asked about it, so ask about trial 0 as well.
             return trial.should_prune() and number != 0
@@ -118,12 +123,6 @@ class Study:
         with self._translate_errors():
             self._running[trial.number].set_user_attr(RECORD, record)
             self._study.tell(self._running.pop(trial.number), value, OPTUNA_STATES[trial.state])
-
-    def _unfinished(self, stored: list[optuna.trial.FrozenTrial]) -> int | None:
-        """Number of a trial that an earlier process left running."""
-        running = optuna.trial.TrialState.RUNNING
-        numbers = {trial.number for trial in stored if trial.state is running}
-        return min(numbers - self._running.keys(), default=None)
 
     def _stored_trial(self, number: int) -> optuna.trial.Trial:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -163,11 +162,7 @@ class Study:
 
 def _require_optuna_database(url: str) -> None:
     """Refuse a database that holds the tables of another application."""
-    engine = create_engine(url)
-    try:
-        tables = inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
+    tables = inspect(create_engine(url, poolclass=NullPool)).get_table_names()
     if tables and OPTUNA_TABLE not in tables:
         msg = (
             f"{hide_password(url)}: the database belongs to another application, expected an empty "

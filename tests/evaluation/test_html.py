@@ -530,7 +530,7 @@ def test_missing_folder_is_reported_before_the_work(run, arguments, tmp_path):
 
 def test_unknown_recipe_is_reported_before_the_work(run, arguments, tiny_model, tmp_path):
     unknown = tmp_path / "unknown.joblib"
-    save_model(unknown, replace(tiny_model, info=replace(tiny_model.info, recipe="secret")))
+    save_model(unknown, Model(tiny_model.step, replace(tiny_model.info, recipe="secret")))
     page = tmp_path / "report.html"
     result = run(*arguments, "-m", unknown, "--report", page, "--learning-curve")
     assert result.exit_code == 1
