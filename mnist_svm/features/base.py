@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from math import isqrt
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ OTHER_UNIT = 100
 MIN_SIDE = 12
 
 
-class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base class of transformers that work on each image by itself.
 
     Values may have any unit, such as 0-255 or 0-1, and ink may be bright or dark, but `transform`
@@ -54,6 +55,11 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         Whether most images seen by `fit` were dark on a bright background.
     """
 
+    # The function of images and of the other parameters; and one that estimates what the images
+    # are aligned by on a reference image, its second argument, if the function estimates anything.
+    _function: Callable[..., Array]
+    _function_like: Callable[..., Array] | None = None
+
     image_shape_: tuple[int, int]
     n_features_in_: int
     data_max_: float
@@ -64,10 +70,6 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
     ) -> None:
         self.image_shape = image_shape
         self.n_jobs = n_jobs
-
-    @abstractmethod
-    def _transform_images(self, images: Array) -> npt.NDArray[Any]:
-        """Transform up to `IMAGES_PER_TASK` images into an array of as many rows."""
 
     def _arguments(self) -> dict[str, Any]:
         """Return the parameters of the transformer's function."""
@@ -126,11 +128,11 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
         images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
         self._check_range(images)
         starts = range(0, len(images), IMAGES_PER_TASK)
+        function = partial(self._function, **self._arguments())
         with threads(self.n_jobs) as parallel:
             parts = list(
                 parallel(
-                    delayed(self._transform_images)(images[start : start + IMAGES_PER_TASK])
-                    for start in starts
+                    delayed(function)(images[start : start + IMAGES_PER_TASK]) for start in starts
                 )
             )
         # Prediction passes a single task at a time; copying its result would cost a few per cent.
@@ -167,10 +169,11 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, AB
             self._validate(rows, reset=False).reshape(-1, *self.image_shape_)
             for rows in (X, reference)
         )
-        return self._transform_images_like(images, reference_image).reshape(len(images), -1)
-
-    def _transform_images_like(self, images: Array, reference: Array) -> npt.NDArray[Any]:
-        return self._transform_images(images)
+        if self._function_like is None:
+            transformed = self._function(images, **self._arguments())
+        else:
+            transformed = self._function_like(images, reference_image, **self._arguments())
+        return transformed.reshape(len(images), -1)
 
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)

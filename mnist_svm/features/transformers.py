@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils.validation import check_is_fitted
 
-from mnist_svm._types import Array
 from mnist_svm.features.base import ImageTransformer
 from mnist_svm.features.blur import blur
 from mnist_svm.features.contrast import normalize_contrast, scale_to_norm
@@ -40,6 +39,8 @@ class Blur(ImageTransformer):
            [ 3., 11.,  3.]], dtype=float32)
     """
 
+    _function = staticmethod(blur)
+
     def __init__(
         self,
         *,
@@ -49,9 +50,6 @@ class Blur(ImageTransformer):
     ) -> None:
         super().__init__(image_shape=image_shape, n_jobs=n_jobs)
         self.sigma = sigma
-
-    def _transform_images(self, images: Array) -> Array:
-        return blur(images, **self._arguments())
 
 
 class NormalizeContrast(ImageTransformer):
@@ -71,12 +69,9 @@ class NormalizeContrast(ImageTransformer):
     [36, 36, 36]
     """
 
-    def _transform_images(self, images: Array) -> Array:
-        return normalize_contrast(images)
-
-    def _transform_images_like(self, images: Array, reference: Array) -> Array:
-        # Without rounding or clipping, which is linear in the pixels.
-        return scale_to_norm(images, reference)
+    _function = staticmethod(normalize_contrast)
+    # Without rounding or clipping, which is linear in the pixels.
+    _function_like = staticmethod(scale_to_norm)
 
 
 class Deskew(ImageTransformer):
@@ -99,11 +94,8 @@ class Deskew(ImageTransformer):
     True
     """
 
-    def _transform_images(self, images: Array) -> Array:
-        return deskew(images)
-
-    def _transform_images_like(self, images: Array, reference: Array) -> Array:
-        return deskew_like(images, reference)
+    _function = staticmethod(deskew)
+    _function_like = staticmethod(deskew_like)
 
 
 class GradientFeatures(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type: ignore[misc]
@@ -142,6 +134,8 @@ class GradientFeatures(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # ty
     [21, 125, 125, 19, 0, 0, 0]
     """
 
+    _function = staticmethod(gradient_features)
+
     def __init__(
         self,
         *,
@@ -157,9 +151,6 @@ class GradientFeatures(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # ty
         self.grid = grid
         self.smoothing = smoothing
         self.power = power
-
-    def _transform_images(self, images: Array) -> Array:
-        return gradient_features(images, **self._arguments())
 
     @property
     def _n_features_out(self) -> int:
@@ -198,6 +189,9 @@ class NormalizeSize(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type:
     [1, 26]
     """
 
+    _function = staticmethod(normalize_size)
+    _function_like = staticmethod(normalize_size_like)
+
     def __init__(
         self,
         *,
@@ -211,12 +205,6 @@ class NormalizeSize(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type:
         self.side = side
         self.extent = extent
         self.upright = upright
-
-    def _transform_images(self, images: Array) -> Array:
-        return normalize_size(images, **self._arguments())
-
-    def _transform_images_like(self, images: Array, reference: Array) -> Array:
-        return normalize_size_like(images, reference, **self._arguments())
 
     @property
     def _n_features_out(self) -> int:
