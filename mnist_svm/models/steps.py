@@ -114,7 +114,10 @@ class Step:
             step.prepare()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: x for key, x in vars(self).items() if key != "decision_functions"}
+        # Of a copy, because another thread may add them at the same time.
+        state = dict(vars(self))
+        state.pop("decision_functions", None)
+        return state
 
 
 def transform(step: Step, X: Array) -> Array:
