@@ -233,9 +233,13 @@ def test_without_scikit_learns_hook_a_fit_warns_and_is_the_same(monkeypatch, dig
         assert fit_bits(KernelSVC().fit(*digits)) == expected
 
 
-def test_without_libtiffs_function_tiff_files_are_decoded(monkeypatch):
+@pytest.mark.parametrize("missing", ["module", "function"])
+def test_without_libtiffs_function_tiff_files_are_decoded(monkeypatch, missing):
     image = Image.open(DIGITS[3]).convert("L")
-    monkeypatch.setattr(picture.ctypes, "CDLL", lambda path: object())
+    if missing == "module":
+        monkeypatch.setitem(sys.modules, "PIL._imaging", None)
+    else:
+        monkeypatch.setattr(picture.ctypes, "CDLL", lambda path: object())
     picture._silence_libtiff.cache_clear()
     np.testing.assert_array_equal(decode(encode_image(image, "TIFF")).grey, np.asarray(image))
     monkeypatch.undo()

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -251,8 +252,8 @@ def _open_array(array: Array, max_pixels: int) -> Iterator[Image.Image]:
 def _silence_libtiff() -> None:
     """Keep libtiff from printing errors on stderr, once for the process; Pillow raises its own."""
     # Not every system finds the function among the libraries that Pillow has loaded.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
 
 
 def _require_size(width: int, height: int, max_pixels: int) -> None:
