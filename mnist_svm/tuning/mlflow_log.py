@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from mnist_svm.evaluation.measures import plot_confusion
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from mnist_svm.evaluation.measures import Evaluation
     from mnist_svm.models.file import Model
     from mnist_svm.tuning.trials import TrialResult
-
-# Alias of the registered version to use.
-ALIAS = "best"
 
 # Tag of a run: the description that MLflow shows.
 NOTE_TAG = "mlflow.note.content"
@@ -60,27 +56,10 @@ class MLflowTracker:
     the block raises, or as KILLED if it is interrupted. Trials may be logged from other threads;
     leaving the block waits for a trial that is being logged.
 
-    Parameters
-    ----------
-    uri : str
-        MLflow tracking URI: a database such as ``sqlite:///mlflow.db``, or a server. Artifacts of
-        a SQLite database are stored in the folder ``mlartifacts`` next to it.
-    experiment : str
-        Name of the experiment, created if it does not exist.
-
-    Raises
-    ------
-    MissingExtraError
-        If MLflow is not installed.
-    TrackingError
-        If the server does not respond, or the database or the experiment cannot be used.
-
-    Examples
-    --------
-    >>> with MLflowTracker("sqlite:///mlflow.db", "digits") as tracker:  # doctest: +SKIP
-    ...     tracker.log(result)
-    ...     tracker.register(result.number)
-    'models:/mnist-svm-poly4/1'
+    The tracking URI is that of a server, or of a database such as ``sqlite:///mlflow.db``, next to
+    which artifacts are stored in the folder ``mlartifacts``. The experiment is created if it does
+    not exist. Without MLflow, creating a tracker raises MissingExtraError. All methods raise
+    TrackingError if the server does not respond, or the database or the experiment cannot be used.
     """
 
     def __init__(self, uri: str, experiment: str) -> None:
@@ -100,12 +79,7 @@ class MLflowTracker:
             self._search_run = self._create_run("tune", time.time(), {})
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         # If MLflow is the cause of `error`, it can fail again: report the first error.
         ignored = () if error is None else (TrackingError,)
         with self._lock, suppress(*ignored), mlflow_session(self._uri, fail_fast=error is not None):
@@ -118,10 +92,7 @@ class MLflowTracker:
         return len(self._trial_runs)
 
     def log(self, result: TrialResult) -> None:
-        """Log the parameters, metrics, confusion matrix and model of a trial.
-
-        Raises TrackingError if MLflow fails or the search's run has ended.
-        """
+        """Log the parameters, metrics, confusion matrix and model of a trial."""
         with self._session() as search_run, self._trial_run(result, search_run) as run_id:
             model_id = self._log_model(run_id, result, result.model) if result.model else None
             _log_values(self._client, run_id, result, model_id)
@@ -129,22 +100,10 @@ class MLflowTracker:
             self._trial_runs[result.number] = run_id
 
     def register(self, number: int) -> str:
-        """Register the model of a trial as a new version with the alias ``best``.
+        """Register the model of a trial that this or an earlier search logged; return its URI.
 
-        Parameters
-        ----------
-        number : int
-            Number of a trial that this or an earlier search logged to the experiment.
-
-        Returns
-        -------
-        str
-            URI of the version, ``models:/NAME/VERSION``.
-
-        Raises
-        ------
-        TrackingError
-            If MLflow fails, the search's run has ended, or there is no such trial with a model.
+        The new version, ``models:/NAME/VERSION``, gets the alias ``best``. Raises TrackingError if
+        there is no such trial with a model.
         """
         with self._session() as search_run:
             run = self._client.get_run(self._trial_runs.get(number) or self._find_run(number))
@@ -187,7 +146,15 @@ class MLflowTracker:
     @contextmanager
     def _trial_run(self, result: TrialResult, search_run: str) -> Iterator[str]:
         """Open a run nested in the search's run; yield its ID."""
-        tags = {**_trial_tags(result), "mlflow.parentRunId": search_run}
+        tags = {
+            "mlflow.parentRunId": search_run,
+            "mnist_svm.trial": str(result.number),
+            "mnist_svm.state": result.state,
+            "mnist_svm.recipe": result.recipe,
+            "mnist_svm.command": result.command,
+            NOTE_TAG: f"Reads {result.accuracy:.2%} of {result.n:,} held-out images correctly. "
+            f"To train it: `{result.command}`",
+        }
         start = time.time() - result.seconds
         run_id = self._create_run(f"trial {result.number}", start, tags)
         try:
@@ -241,14 +208,16 @@ def _log_values(
     """Log parameters and metrics, with the number of training images as the step."""
     from mlflow.entities import Metric, Param
 
-    now = round(time.time() * 1000)
-    *earlier, (last, _) = result.stages
+    now, evaluation = round(time.time() * 1000), result.evaluation
+    *earlier, (last, accuracy) = result.stages
+    values = {"accuracy": accuracy, "errors": float(result.errors), "seconds": result.seconds}
+    for label, recall in zip(evaluation.classes, evaluation.recall, strict=True):
+        values[f"recall/{label}"] = float(recall)
+    if evaluation.confidence_report is not None:
+        values["calibration_error"] = evaluation.confidence_report.calibration_error
     # The accuracies of earlier stages are those of other models.
     metrics = [Metric("accuracy", accuracy, now, step) for step, accuracy in earlier]
-    metrics += [
-        Metric(name, value, now, last, model_id=model_id)
-        for name, value in _metrics(result).items()
-    ]
+    metrics += [Metric(name, x, now, last, model_id=model_id) for name, x in values.items()]
     client.log_batch(run_id, metrics, [Param(*param) for param in _params(result).items()])
 
 
@@ -263,7 +232,7 @@ def _log_confusion(client: MlflowClient, run_id: str, evaluation: Evaluation) ->
 
 
 def _register_model(client: MlflowClient, run: Run, model_id: str) -> str:
-    """Register the model of a run as a new version with the alias `ALIAS`; return its URI."""
+    """Register the model of a run as a new version with the alias "best"; return its URI."""
     from mlflow.exceptions import MlflowException
 
     model = client.get_logged_model(model_id)
@@ -281,7 +250,7 @@ def _register_model(client: MlflowClient, run: Run, model_id: str) -> str:
         description=run.data.tags[NOTE_TAG],
         model_id=model.model_id,
     )
-    client.set_registered_model_alias(name, ALIAS, registered.version)
+    client.set_registered_model_alias(name, "best", registered.version)
     # MlflowClient does not link the logged model to its version.
     versions = json.loads(model.tags.get(VERSIONS_TAG, "[]"))
     versions.append({"name": name, "version": registered.version})
@@ -300,34 +269,6 @@ def _source_tags() -> dict[str, str]:
 
 def _params(result: TrialResult) -> dict[str, str]:
     return {name: str(value) for name, value in result.parameters.items()}
-
-
-def _trial_tags(result: TrialResult) -> dict[str, str]:
-    return {
-        "mnist_svm.trial": str(result.number),
-        "mnist_svm.state": result.state,
-        "mnist_svm.recipe": result.recipe,
-        "mnist_svm.command": result.command,
-        NOTE_TAG: (
-            f"Reads {result.accuracy:.2%} of {result.n:,} held-out images correctly. "
-            f"To train it: `{result.command}`"
-        ),
-    }
-
-
-def _metrics(result: TrialResult) -> dict[str, float]:
-    """Metrics of the last stage."""
-    evaluation = result.evaluation
-    metrics = {
-        "accuracy": result.stages[-1][1],
-        "errors": float(result.errors),
-        "seconds": result.seconds,
-    }
-    for label, recall in zip(evaluation.classes, evaluation.recall, strict=True):
-        metrics[f"recall/{label}"] = float(recall)
-    if evaluation.confidence_report is not None:
-        metrics["calibration_error"] = evaluation.confidence_report.calibration_error
-    return metrics
 
 
 def _run_status(error: BaseException | None) -> str:

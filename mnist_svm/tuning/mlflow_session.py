@@ -11,9 +11,6 @@ from urllib.parse import urlsplit
 from mnist_svm._optional import default_environment, require_extra, silence_loggers
 from mnist_svm.exceptions import MnistSvmError, TrackingError, error_text
 
-# Artifact folder, used when the tracking store is a local database.
-ARTIFACT_FOLDER = "mlartifacts"
-
 # Environment variables that MLflow reads on each call. A user's own values take precedence.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -40,21 +37,8 @@ def mlflow_session(uri: str, *, fail_fast: bool = False) -> Iterator[None]:
     """Use MLflow without its messages; turn its errors into one-line TrackingErrors.
 
     MLflow reads the environment and the levels of its loggers, which are those of the process. They
-    are restored when no thread is in such a block. Warnings are the caller's to filter.
-
-    Parameters
-    ----------
-    uri : str
-        Tracking URI, for error messages.
-    fail_fast : bool, default=False
-        Whether to send each request only once.
-
-    Raises
-    ------
-    MissingExtraError
-        If MLflow is not installed.
-    TrackingError
-        If MLflow fails.
+    are restored when no thread is in such a block. Warnings are the caller's to filter. With
+    `fail_fast`, each request is sent only once. Raises MissingExtraError without MLflow.
     """
     settings = SETTINGS | (FAIL_FAST_SETTINGS if fail_fast else RETRY_SETTINGS)
     with default_environment(settings):
@@ -83,14 +67,10 @@ def require_database(uri: str) -> None:
 
     if urlsplit(uri).scheme.split("+")[0] not in DATABASE_ENGINES:
         return
-    import sqlalchemy
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.pool import NullPool
 
-    engine = sqlalchemy.create_engine(uri)
-    try:
-        with engine.connect() as connection:
-            sqlalchemy.inspect(connection).get_table_names()
-    finally:
-        engine.dispose()
+    inspect(create_engine(uri, poolclass=NullPool)).get_table_names()
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
@@ -103,7 +83,7 @@ def artifact_location(uri: str, experiment: str) -> str | None:
     if database in (None, "", ":memory:"):
         return None
     folder = re.sub(r"[^\w-]+", "-", experiment, flags=re.ASCII)[:100]
-    return (Path(database).resolve().parent / ARTIFACT_FOLDER / folder).as_uri()
+    return (Path(database).resolve().parent / "mlartifacts" / folder).as_uri()
 
 
 def hide_passwords(text: str) -> str:

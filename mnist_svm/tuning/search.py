@@ -19,7 +19,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm._optional import require_extra
-from mnist_svm._types import IntArray
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.measures import Evaluation, evaluate
@@ -166,8 +165,11 @@ class TrialTrainer:
         try:
             # A fit that overflows or stops early does not measure its parameters.
             with require_convergence(), np.errstate(divide="raise", over="raise", invalid="raise"):
-                for training, held_out in self.protocol.splits:
-                    rows = self._subset(training, n_images)
+                for rows, held_out in self.protocol.splits:
+                    # In the last stage, use all images of a fold: folds can differ by one image.
+                    if n_images < self.protocol.train_sizes[-1]:
+                        seed = self.protocol.random_state
+                        rows = rows[stratified_subset(self.dataset.labels[rows], n_images, seed)]
                     model = fit_config(
                         config, self.dataset, rows, n_jobs=self.n_jobs, calibrate=False
                     )
@@ -176,13 +178,6 @@ class TrialTrainer:
         except TRAINING_ERRORS as error:
             raise TrainingFailedError(error_text(error)) from error
         return evaluate(np.concatenate(y_true), np.concatenate(y_pred)), model
-
-    def _subset(self, training: IntArray, n_images: int) -> IntArray:
-        # In the last stage, use all images of a fold: folds can differ by one image.
-        if n_images == self.protocol.train_sizes[-1]:
-            return training
-        labels = self.dataset.labels[training]
-        return training[stratified_subset(labels, n_images, self.protocol.random_state)]
 
 
 @dataclass
