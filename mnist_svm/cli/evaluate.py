@@ -157,12 +157,12 @@ def _prepare_learning_curve(
 def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     import numpy as np
 
-    from mnist_svm.drawing.contact_sheet import Caption, draw_contact_sheet
+    from mnist_svm.drawing.contact_sheet import draw_contact_sheet
 
     true, predicted = test.labels, readings.labels
     (wrong,) = np.nonzero(predicted != true)
     wrong = wrong[np.lexsort((predicted[wrong], true[wrong]))]
-    captions = [Caption(f"{true[i]} read as {predicted[i]}", correct=False) for i in wrong]
+    captions = [f"{true[i]} read as {predicted[i]}" for i in wrong]
     title = f"{len(wrong):,} of {len(true):,} images misread"
     with atomic_write(path) as file:
         draw_contact_sheet(test.images[wrong], captions, title=title).save(file, format="PNG")

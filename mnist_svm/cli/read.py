@@ -96,13 +96,13 @@ def _print(page: PageReading, several: bool, reject_below: float) -> None:
 
 def _annotate(path: str, page: PageReading, reject_below: float) -> None:
     """Draw the digits of a page on its picture, unless there are none."""
-    from mnist_svm.drawing.annotate import Annotation, draw_annotations
+    from mnist_svm.drawing.annotate import draw_annotations
 
     if page.thumbnail is None or not page.rows:
         return
     threshold = reject_below or DOUBTFUL_CONFIDENCE
     annotations = [
-        Annotation(digit.box, digit.text(reject_below), digit.confidence >= threshold)
+        (digit.box, digit.text(reject_below), digit.confidence >= threshold)
         for row in page.rows
         for digit in row
     ]

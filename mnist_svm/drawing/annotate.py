@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,21 +14,13 @@ from mnist_svm.pictures.boxes import Box
 MIN_SIDE = 600
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """A box in pixels of the picture, and its short label; green if confident, else red."""
-
-    box: Box
-    text: str
-    is_confident: bool
-
-
 def draw_annotations(
-    picture: Images, size: tuple[int, int], annotations: list[Annotation]
+    picture: Images, size: tuple[int, int], annotations: Iterable[tuple[Box, str, bool]]
 ) -> Image.Image:
-    """Draw labelled boxes on a picture of shape (height, width, 3): an RGB image.
+    """Draw boxes on a picture of shape (height, width, 3): an RGB image.
 
-    The picture may be a smaller copy; `size` is the height and width that the boxes refer to.
+    The picture may be a smaller copy; `size` is the height and width that the boxes refer to. Each
+    box has a short label, and is green if that is confident, else red.
     """
     page = Image.fromarray(picture)
     zoom = max(1, MIN_SIDE // max(page.size))
@@ -36,19 +28,18 @@ def draw_annotations(
     draw = ImageDraw.Draw(page)
     y_scale, x_scale = page.height / size[0], page.width / size[1]
     line = max(round(max(page.size) / 500), 1)
-    for annotation in annotations:
-        box = annotation.box
+    for box, text, is_confident in annotations:
         top, bottom = box.top * y_scale, box.bottom * y_scale
         left, right = box.left * x_scale, box.right * x_scale
-        colour = GREEN if annotation.is_confident else RED
+        colour = GREEN if is_confident else RED
         frame = (left - line, top - line, right + line, bottom + line)
         draw.rectangle(frame, outline=colour, width=line)
         # White text on a coloured patch above the corner, or below where there is no room.
         font = ImageFont.load_default(max(round((bottom - top) * 0.35), 11))
         x, y = left - line, top - line
-        left, top, right, bottom = draw.textbbox((0, 0), annotation.text, font=font)
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
         width, height = right - left + 6, bottom - top + 6
         y = y - height if y >= height else y
         draw.rectangle((x, y, x + width, y + height), fill=colour)
-        draw.text((x + 3 - left, y + 3 - top), annotation.text, fill=PAPER, font=font)
+        draw.text((x + 3 - left, y + 3 - top), text, fill=PAPER, font=font)
     return page

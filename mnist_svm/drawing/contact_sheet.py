@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm._types import Images
-from mnist_svm.drawing.canvas import GREEN, INK, PAPER, RED, dark_on_light, paste_framed
+from mnist_svm.drawing.canvas import INK, PAPER, RED, dark_on_light, paste_framed
 
 # Pixels of the page for each pixel of an image; other sizes in pixels of the page.
 SCALE = 3
@@ -18,20 +17,11 @@ CAPTION_HEIGHT = 22
 FONT_SIZE = 16
 
 
-@dataclass(frozen=True)
-class Caption:
-    """Short text under an image: green if `correct` is True, red if False, dark if None."""
-
-    text: str
-    correct: bool | None = None
-
-
-def draw_contact_sheet(
-    images: Images, captions: Sequence[Caption], *, title: str = ""
-) -> Image.Image:
+def draw_contact_sheet(images: Images, captions: Sequence[str], *, title: str) -> Image.Image:
     """Arrange images on an RGB page, row by row, below a title of one line.
 
-    The images, uint8 of shape (n_images, height, width) with bright ink, are drawn dark on light.
+    The images, uint8 of shape (n_images, height, width) with bright ink, are drawn dark on light,
+    with red captions below.
     The page is about as wide as high for many images, at most ten in a row for a few. Raises
     ValueError if the numbers of images and captions differ.
     """
@@ -44,7 +34,7 @@ def draw_contact_sheet(
     width, height = SCALE * width, SCALE * height
     cell_width, cell_height = width + GAP, height + CAPTION_HEIGHT + GAP
     font = ImageFont.load_default(FONT_SIZE)
-    top = GAP + (CAPTION_HEIGHT + GAP if title else 0)
+    top = GAP + CAPTION_HEIGHT + GAP
     page_width = max(columns * cell_width + GAP, math.ceil(font.getlength(title)) + 2 * GAP)
     page = Image.new("RGB", (page_width, top + rows * cell_height), PAPER)
     draw = ImageDraw.Draw(page)
@@ -53,7 +43,6 @@ def draw_contact_sheet(
         row, column = divmod(index, columns)
         x, y = GAP + column * cell_width, top + row * cell_height
         paste_framed(page, dark_on_light(image, width, height), x, y)
-        colour = INK if caption.correct is None else GREEN if caption.correct else RED
         middle = (x + width // 2, y + height + CAPTION_HEIGHT // 2 + 1)
-        draw.text(middle, caption.text, fill=colour, font=font, anchor="mm")
+        draw.text(middle, caption, fill=RED, font=font, anchor="mm")
     return page

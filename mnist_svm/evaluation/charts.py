@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 SOFT, LINE, INK = "#010101", "#020202", "#030303"
 _VARIABLES = {SOFT: "--soft", LINE: "--line", INK: "--ink"}
 
-# Inches: with 9-point text, legible at this size on a phone.
-SIZE = (4.4, 3.1)
-
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
@@ -42,9 +39,6 @@ _STYLE: dict[Any, Any] = {
 
 # The accuracy-coverage curve begins where this fraction of the errors is left.
 MIN_ERRORS_SHOWN = 0.05
-
-# Logarithmic axes that span fewer decades than this have ticks at 1, 2 and 5, others at 1 only.
-MAX_DECADES_125 = 2.3
 
 
 def draw_reliability(axes: Axes, report: ConfidenceReport) -> None:
@@ -109,7 +103,7 @@ def _set_log_ticks(axis: Axis, ratio: float) -> None:
     """Set as many ticks on a logarithmic axis as there is room for labels."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    subs = (1, 2, 5) if np.log10(ratio) < MAX_DECADES_125 else (1,)
+    subs = (1, 2, 5) if np.log10(ratio) < 2.3 else (1,)
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
 
@@ -127,7 +121,8 @@ def chart_svg(name: str, draw: Callable[[Axes, Any], None], data: object) -> str
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     buffer = io.StringIO()
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        # Inches: with 9-point text, legible at this size on a phone.
+        figure = Figure(figsize=(4.4, 3.1), layout="constrained")
         draw(figure.add_subplot(), data)
         figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     _, svg = buffer.getvalue().split("<svg", 1)
