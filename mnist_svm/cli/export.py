@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mnist_svm.cli.options import describe_model, json_option, model_option
-
-if TYPE_CHECKING:
-    from mnist_svm.export.onnx import TensorSpec
 
 
 @click.command("export")
@@ -57,22 +53,20 @@ def export_command(output: str, model: str | None, as_json: bool) -> None:
     content, outputs = export_onnx(loaded), output_specs(loaded)
     with atomic_write(output) as file:
         file.write(content)
+    specs = INPUT, *outputs
     if as_json:
+        described = [{"name": x.name, "type": x.dtype, "shape": list(x.shape)} for x in specs]
         summary = {
             "file": output,
             "bytes": len(content),
             "model": str(path),
             "opset": OPSET,
-            "inputs": [_json_object(INPUT)],
-            "outputs": [_json_object(spec) for spec in outputs],
+            "inputs": described[:1],
+            "outputs": described[1:],
         }
         click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"Wrote   {click.format_filename(output)} ({len(content) / 1e6:.1f} MB)")
-    for title, spec in (("Input", INPUT), *(("Output", spec) for spec in outputs)):
-        shape = " x ".join(map(str, spec.shape))
+    for spec in specs:
+        title, shape = "Input" if spec is INPUT else "Output", " x ".join(map(str, spec.shape))
         click.echo(f"{title:<6}  {spec.name}: {spec.dtype}, {shape}")
-
-
-def _json_object(spec: TensorSpec) -> dict[str, object]:
-    return {"name": spec.name, "type": spec.dtype, "shape": list(spec.shape)}

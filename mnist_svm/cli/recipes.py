@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -27,7 +26,11 @@ def recipes_command(as_json: bool) -> None:
       mnist-svm train --recipe gradient
     """
     if as_json:
-        click.echo(json.dumps([_json_object(recipe) for recipe in RECIPES.values()], indent=2))
+        content = [
+            {"parameters" if name == "defaults" else name: x for name, x in asdict(recipe).items()}
+            for recipe in RECIPES.values()
+        ]
+        click.echo(json.dumps(content, indent=2))
         return
     rows = [
         ("recipe", "CV errors", "test errors", "training", "model", "speed"),
@@ -52,13 +55,3 @@ def _row(recipe: Recipe) -> tuple[str, ...]:
         f"{result.megabytes:.1f} MB",
         f"{result.images_per_second:,} images/s",
     )
-
-
-def _json_object(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "name": recipe.name,
-        "summary": recipe.summary,
-        "parameters": asdict(recipe.defaults),
-        "cross_validation": asdict(recipe.cross_validation),
-        "test_result": asdict(recipe.test_result),
-    }
