@@ -4,7 +4,7 @@
     python -m benchmarks.serve --seconds 5 arrays  one load, 5 s
 
 Clients and server share the cores. Each of 32 clients has one connection and sends its next request
-after the response. The load "nothing" requests an endpoint that does no work. The load "too many"
+after the response. The load "one connection" has one client. The load "nothing" requests an endpoint that does no work. The load "too many"
 exceeds the server's limits: 400 clients, most of which get 503 and retry after a short wait.
 """
 
@@ -103,6 +103,7 @@ def loads() -> Iterator[Load]:
     ]
     files = [post(FORM, form(png(image))) for image in images]
     yield Load("nothing", [b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"])
+    yield Load("one connection", arrays, 1, labels=labels)
     yield Load("arrays", arrays, labels=labels)
     yield Load("files", files, labels=labels)
     yield Load("too many", arrays, TOO_MANY, labels=labels)
@@ -182,8 +183,8 @@ def row(load: Load, seconds: float) -> str:
     first, last = load.memory[min(4, len(load.memory) - 1)], load.memory[-1]
     wrong = f", {load.wrong} misread" if load.labels else ""
     return (
-        f"| {load.name} | {load.clients} | {n_predicted / seconds:,.0f} | {median:.0f} ms "
-        f"| {percentile_99:.0f} ms "
+        f"| {load.name} | {load.clients} | {n_predicted / seconds:,.0f} | {median:.3g} ms "
+        f"| {percentile_99:.3g} ms "
         f"| {statuses}{wrong} | {first:.0f} to {last:.0f} MiB |"
     )
 

@@ -16,7 +16,7 @@ from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.serve import routes
 from mnist_svm.serve.connections import ConnectionMiddleware
-from mnist_svm.serve.limits import Admission, DrainMiddleware, limit_time, require_key
+from mnist_svm.serve.limits import DrainMiddleware, limit_time, require_key
 from mnist_svm.serve.observability import Metrics, ObservabilityMiddleware
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.responses import INTERNAL_ERROR, error_response
@@ -39,15 +39,9 @@ def create_app(settings: Settings) -> ASGIApp:
     recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[routes.State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, PredictionService]]:
         async with PredictionService(recognizer, settings, metrics) as service:
-            yield {
-                "service": service,
-                "settings": settings,
-                "metrics": metrics,
-                "model": routes.model_card(recognizer),
-                "admission": Admission(settings, metrics),
-            }
+            yield {"service": service}
 
     app = FastAPI(
         title="mnist-svm",

@@ -68,8 +68,6 @@ class LimitedConnection(asyncio.Protocol):
         self._tail = b""
         self.is_lost = False
 
-    # --- called by the event loop -----------------------------------------------------------
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request's headers."""
         self._transport = transport
@@ -100,10 +98,6 @@ class LimitedConnection(asyncio.Protocol):
             return
         self._protocol.data_received(data)
 
-    def eof_received(self) -> None:
-        """Pass on that the client sends no more."""
-        self._protocol.eof_received()
-
     def pause_writing(self) -> None:
         """Pass on that the client does not read fast enough."""
         self._protocol.pause_writing()
@@ -119,8 +113,6 @@ class LimitedConnection(asyncio.Protocol):
         self._protocol.connection_lost(exc)
         if self._task is not None:
             self._task.cancel()
-
-    # --- called by the middleware -----------------------------------------------------------
 
     def begin(self, task: asyncio.Task[Any]) -> None:
         """Stop the timer, because the application handles the request, in `task`."""
@@ -139,8 +131,6 @@ class LimitedConnection(asyncio.Protocol):
             self._in_headers = True
             self._n_header_bytes = self._n_unread_bytes = 0
             self._tail = b""
-
-    # --- helpers ----------------------------------------------------------------------------
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

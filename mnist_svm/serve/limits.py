@@ -38,7 +38,7 @@ BearerToken = Annotated[
 async def require_key(request: Request, key: ApiKey, bearer: BearerToken) -> None:
     """Raise an HTTPException unless the request has the API key."""
     given = key or (bearer.credentials.strip() if bearer else "")
-    expected: str = request.state.settings.api_key
+    expected: str = request.state.service.settings.api_key
     # Compare the raw bytes, in a time that does not depend on the matching part.
     if not hmac.compare_digest(given.encode("latin-1"), os.fsencode(expected)):
         msg = "API key required: X-API-Key: KEY, or Authorization: Bearer KEY"
@@ -52,7 +52,7 @@ def limit_time(handle: Handler) -> Handler:
     """Wrap a handler to raise an HTTPException if it takes longer than `Settings.timeout`."""
 
     async def handle_in_time(request: Request) -> Response:
-        seconds: float = request.state.settings.timeout
+        seconds: float = request.state.service.settings.timeout
         try:
             async with asyncio.timeout(seconds):
                 return await handle(request)

@@ -15,16 +15,19 @@ import numpy as np
 from joblib import cpu_count
 from starlette.exceptions import HTTPException
 
+from mnist_svm import __version__
 from mnist_svm._types import Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
-from mnist_svm.pictures.decode import decode
+from mnist_svm.pictures.decode import Picture, decode
 from mnist_svm.pictures.normalize import is_mnist_form
 from mnist_svm.recognition.recognizer import Recognizer, prepare_reading
 from mnist_svm.recognition.results import DigitReading, PageReading
 from mnist_svm.serve.batching import Batcher
+from mnist_svm.serve.limits import Admission
 from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.payloads import Upload, parse_images
+from mnist_svm.serve.schemas import ModelCard
 from mnist_svm.serve.settings import MAX_PARALLEL_PIXELS, MILLION, Settings
 
 Reading = TypeVar("Reading", DigitReading, PageReading)
@@ -52,9 +55,15 @@ class PredictionService:
 
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
+        self.settings = settings
+        self.metrics = metrics
+        self.admission = Admission(settings, metrics)
+        self.card = ModelCard(
+            name=recognizer.model.info.recipe,
+            version=__version__,
+            classes=recognizer.classes.tolist(),
+        )
         self._max_pixels = settings.max_pixels * MILLION
-        self._timeout = settings.timeout
-        self._metrics = metrics
 
     async def __aenter__(self) -> Self:
         with ExitStack() as stack:
@@ -73,7 +82,7 @@ class PredictionService:
             self._batcher = Batcher(
                 self.recognizer.model.predict_proba,
                 classify_pool,
-                self._metrics.batch_images.observe,
+                self.metrics.batch_images.observe,
             )
             # Do lazy imports and computations before the first request.
             await _run(self._page_pool, self.recognizer.read_page, _WARM_UP_PICTURE)
@@ -105,7 +114,7 @@ class PredictionService:
     async def read_pages(self, uploads: Sequence[Upload]) -> list[PageReading]:
         """Read all digits of each picture."""
         # A thread cannot be stopped from outside, so it checks the deadline itself.
-        task = partial(_read_page, self.recognizer, time.monotonic() + self._timeout)
+        task = partial(_read_page, self.recognizer, time.monotonic() + self.settings.timeout)
         return await self._read(uploads, self._page_pool, task, PageReading)
 
     async def _read(
@@ -143,7 +152,7 @@ class PredictionService:
             for reading in readings
             if reading.error is not None
         ]
-        self._metrics.count_pictures(len(readings) - len(errors), len(errors))
+        self.metrics.count_pictures(len(readings) - len(errors), len(errors))
         if len(errors) == len(readings):
             more = f"; and {len(errors) - MAX_ERRORS} more" if len(errors) > MAX_ERRORS else ""
             status = 413 if n_too_large == len(readings) else 422
@@ -168,7 +177,7 @@ def _prepare_picture(upload: Upload, max_pixels: int) -> DigitReading:
 
 def _prepare_array(image: Images) -> DigitReading:
     try:
-        return prepare_reading(image, file="")
+        return prepare_reading(Picture(image), file="")
     except PictureError as error:
         return DigitReading(error=str(error))
 

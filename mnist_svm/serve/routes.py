@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mnist_svm import __version__
-from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.serve import schemas
-from mnist_svm.serve.limits import Admission, TimeLimitedRoute
-from mnist_svm.serve.observability import Metrics
+from mnist_svm.serve.limits import TimeLimitedRoute
 from mnist_svm.serve.openapi import error_responses, picture_body
 from mnist_svm.serve.payloads import FORM, JSON, is_media_type, parse_uploads
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.responses import json_response
-from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, MIB, MILLION, Settings
+from mnist_svm.serve.settings import MAX_ARRAYS, MAX_JSON_BYTES, MIB, MILLION
 
 # Routes that need the API key, if there is one, and routes that never need it.
 api = APIRouter(route_class=TimeLimitedRoute)
 probes = APIRouter(tags=["Server"])
 
 WithImage = Annotated[bool, Query(description="Include the classified image, 28 x 28.")]
-
-
-class State(TypedDict):
-    """Contents of ``request.state`` in every route."""
-
-    service: PredictionService
-    settings: Settings
-    metrics: Metrics
-    model: schemas.ModelCard
-    admission: Admission
-
-
-def model_card(recognizer: Recognizer) -> schemas.ModelCard:
-    """Describe a model for responses."""
-    return schemas.ModelCard(
-        name=recognizer.model.info.recipe,
-        version=__version__,
-        classes=recognizer.classes.tolist(),
-    )
-
-
-# --- routes -----------------------------------------------------------------------------
 
 
 @api.post(
@@ -60,14 +35,14 @@ async def predict(request: Request, image: WithImage = False) -> Response:
     """Send pictures of one digit each, or arrays."""
     service: PredictionService = request.state.service
     content_type = _content_type(request)
-    async with request.state.admission.admit(request) as body:
+    async with service.admission.admit(request) as body:
         if is_media_type(content_type, JSON):
             readings = await service.read_arrays(body)
         else:
-            max_files = request.state.settings.max_files
+            max_files = service.settings.max_files
             readings = await service.read_digits(parse_uploads(content_type, body, max_files))
     predictions = [reading.to_dict(image=image) for reading in readings]
-    return json_response(predictions=predictions, model=request.state.model)
+    return json_response(predictions=predictions, model=service.card)
 
 
 @api.post(
@@ -85,11 +60,11 @@ async def read(request: Request, image: WithImage = False) -> Response:
     if is_media_type(content_type, JSON):
         msg = f"/read takes pictures as {FORM} or image/*; send arrays to /predict"
         raise HTTPException(415, msg)
-    async with request.state.admission.admit(request) as body:
-        uploads = parse_uploads(content_type, body, request.state.settings.max_files)
+    async with service.admission.admit(request) as body:
+        uploads = parse_uploads(content_type, body, service.settings.max_files)
         pages = await service.read_pages(uploads)
     pictures = [page.to_dict(image=image) for page in pages]
-    return json_response(pictures=pictures, model=request.state.model)
+    return json_response(pictures=pictures, model=service.card)
 
 
 @api.get(
@@ -101,7 +76,8 @@ async def read(request: Request, image: WithImage = False) -> Response:
 )
 async def info(request: Request) -> Response:
     """Return the model's metadata and the server's limits."""
-    settings: Settings = request.state.settings
+    service: PredictionService = request.state.service
+    settings = service.settings
     limits = {
         "body_bytes": settings.max_body * MIB,
         "json_bytes": MAX_JSON_BYTES,
@@ -110,8 +86,8 @@ async def info(request: Request) -> Response:
         "arrays": MAX_ARRAYS,
         "seconds": settings.timeout,
     }
-    metadata = request.state.service.recognizer.model.info.to_dict()
-    return json_response(model=request.state.model, metadata=metadata, limits=limits)
+    metadata = service.recognizer.model.info.to_dict()
+    return json_response(model=service.card, metadata=metadata, limits=limits)
 
 
 @api.get(
@@ -126,8 +102,8 @@ async def info(request: Request) -> Response:
 )
 async def get_metrics(request: Request) -> Response:
     """Return the sums over all workers, in Prometheus text format."""
-    metrics: Metrics = request.state.metrics
-    return metrics.response()
+    service: PredictionService = request.state.service
+    return service.metrics.response()
 
 
 @probes.get("/health", summary="Liveness probe", response_model=schemas.Status)

@@ -48,26 +48,28 @@ RETRY_AFTER = 1
 
 
 class Settings(BaseSettings):
-    """Options of the server: arguments, else environment variables such as ``MNIST_SVM_PORT``."""
+    """Options of `serve`: arguments, else environment variables such as ``MNIST_SVM_PORT``.
+
+    `max_body` is in MiB, `max_pixels` in millions, `timeout` in seconds from the headers of a
+    request to its response; `queue` is the number of requests in progress per worker.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="MNIST_SVM_", env_ignore_empty=True, str_strip_whitespace=True, frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 accepts all.")
-    port: int = Field(8000, ge=0, le=65535, description="Port; 0 selects a free one.")
-    root_path: str = Field("", description="Path under which a proxy publishes the server.")
-    model: Path | None = Field(None, description="Model file.")
-    workers: int = Field(1, ge=1, le=64, description="Number of processes.")
-    max_body: int = Field(32, ge=1, le=1024, description="MiB per request body.")
-    max_pixels: int = Field(32, ge=1, le=64, description="Millions of pixels per picture.")
-    max_files: int = Field(64, ge=1, le=10_000, description="Pictures per request.")
-    timeout: float = Field(30, ge=0.1, le=3600, description="Seconds from headers to response.")
-    queue: int = Field(128, ge=1, le=100_000, description="Requests in progress per worker.")
-    allow_origin: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Web origins whose pages may use the API (CORS); * allows all."
-    )
-    api_key: str | None = Field(None, repr=False, description="Key that clients must send.")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    root_path: str = ""
+    model: Path | None = None
+    workers: int = Field(1, ge=1, le=64)
+    max_body: int = Field(32, ge=1, le=1024)
+    max_pixels: int = Field(32, ge=1, le=64)
+    max_files: int = Field(64, ge=1, le=10_000)
+    timeout: float = Field(30, ge=0.1, le=3600)
+    queue: int = Field(128, ge=1, le=100_000)
+    allow_origin: Annotated[tuple[str, ...], NoDecode] = ()
+    api_key: str | None = Field(None, repr=False)
 
     @field_validator("allow_origin", mode="before")
     @classmethod
