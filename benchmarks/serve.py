@@ -4,8 +4,9 @@
     python -m benchmarks.serve --seconds 5 arrays  one load, 5 s
 
 Clients and server share the cores. Each of 32 clients has one connection and sends its next request
-after the response. The load "one connection" has one client. The load "nothing" requests an endpoint that does no work. The load "too many"
-exceeds the server's limits: 400 clients, most of which get 503 and retry after a short wait.
+after the response. The load "one connection" has one client. The load "nothing" requests an
+endpoint that does no work. The load "too many" exceeds the server's limits: 400 clients, most of
+which get 503 and retry after a short wait.
 """
 
 from __future__ import annotations
