@@ -184,7 +184,7 @@ def _make_config(
 
     try:
         config = TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)
-        config.check()
+        config.pipeline()
         if copies:
             require_augmentable(recipe)
     except ValueError as error:

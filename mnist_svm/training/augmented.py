@@ -93,26 +93,22 @@ class AugmentedSamples:
 
     def shards(self) -> range:
         """Return the shard numbers in row order; a shard is a part of one copy."""
-        return range(self._shards_per_copy * (1 + self.n_copies))
+        return range(ceil(len(self.y) / SAMPLES_PER_SHARD) * (1 + self.n_copies))
 
-    def first_row(self, shard: int) -> int:
-        """Return the row of a shard's first sample."""
-        copy, i = divmod(shard, self._shards_per_copy)
-        return copy * len(self.y) + i * SAMPLES_PER_SHARD
+    def position(self, shard: int) -> tuple[int, int]:
+        """Return the copy of a shard, and the image of its first sample."""
+        copy, i = divmod(shard, ceil(len(self.y) / SAMPLES_PER_SHARD))
+        return copy, i * SAMPLES_PER_SHARD
 
     def features(self, shard: int) -> Array:
         """Compute the features of a shard."""
-        copy, i = divmod(shard, self._shards_per_copy)
-        images: Array = self.X[i * SAMPLES_PER_SHARD : (i + 1) * SAMPLES_PER_SHARD]
+        copy, first = self.position(shard)
+        images: Array = self.X[first : first + SAMPLES_PER_SHARD]
         if copy:
             seed = np.random.SeedSequence([self.random_state, shard])
             rng = np.random.RandomState(np.random.MT19937(seed))
             images = self.distortion(images, rng)
         return np.asarray(self.transformers.transform(images))
-
-    @property
-    def _shards_per_copy(self) -> int:
-        return ceil(len(self.y) / SAMPLES_PER_SHARD)
 
 
 def require_augmentable(recipe: Recipe) -> None:
@@ -137,23 +133,11 @@ def train_augmented(
 ) -> Model:
     """Train on the images of a data set and virtual copies of each.
 
-    If `folder` holds an interrupted training with the same arguments, it is resumed. The folder
-    remains; remove it when the model is saved.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        Of a recipe in `DISTORTIONS`.
-    dataset : Dataset
-    folder : str or os.PathLike
-        Work folder; created if missing. Its parent must exist.
-    copies : int
-        Virtual copies of each image, at least 1.
-    limit, n_jobs
-        As in `mnist_svm.training.train.train_model`.
-    progress : callable, optional
-        Called with (n_done, n_total) while features are computed. The progress of the fits is
-        logged, see `mnist_svm.svm.log`.
+    If `folder` holds an interrupted training with the same arguments, it is resumed. Otherwise it
+    is created; its parent must exist. The folder remains; remove it when the model is saved.
+    `limit` and `n_jobs` are those of `mnist_svm.training.train.train_model`. `progress` is called
+    with (n_done, n_total) while features are computed; the fits are logged, see
+    `mnist_svm.svm.log`.
 
     Raises
     ------
@@ -165,14 +149,6 @@ def train_augmented(
     ValueError
         If the recipe makes virtual copies itself, `copies` is less than 1, `limit` is less than
         the number of classes, or a parameter is invalid.
-
-    Examples
-    --------
-    >>> from mnist_svm import RECIPES, load_dataset, save_model
-    >>> def train(path):
-    ...     recipe = RECIPES["gradient"]
-    ...     config = TrainingConfig(recipe, recipe.defaults)
-    ...     save_model(path, train_augmented(config, load_dataset("mnist"), "work", copies=4))
     """
     require_augmentable(config.recipe)
     if copies < 1:
@@ -216,11 +192,7 @@ def _fingerprint(
 
 
 def _write_features(
-    samples: AugmentedSamples,
-    work: WorkFolder,
-    file: GrowingArray,
-    n_jobs: int,
-    progress: Progress,
+    samples: AugmentedSamples, work: WorkFolder, file: GrowingArray, n_jobs: int, progress: Progress
 ) -> None:
     """Compute the features that the file does not have yet."""
     shards = samples.shards()
@@ -234,7 +206,8 @@ def _write_features(
 
     with threads(n_jobs) as parallel:
         while work.steps < len(shards):
-            n_done = samples.first_row(work.steps)
+            copy, image = samples.position(work.steps)
+            n_done = copy * len(samples.y) + image
             # joblib's iterator must be closed in this thread, even if the disk is full.
             with closing(compute(n_done, parallel)) as blocks:
                 file.extend(n_done, blocks)

@@ -50,11 +50,8 @@ class TrainingConfig:
     def from_info(cls, info: ModelInfo) -> TrainingConfig:
         """Return the configuration that a model was trained with.
 
-        Raises
-        ------
-        FormatError
-            If the recipe is unknown or does not have these parameters, or the model was trained
-            on virtual copies of all images.
+        Raises FormatError if the recipe is unknown or does not have these parameters, or the model
+        was trained on virtual copies of all images.
         """
         reason = "the model cannot be trained again"
         if info.recipe not in RECIPES:
@@ -66,18 +63,17 @@ class TrainingConfig:
         random_state = info.training.random_state
         config = cls(RECIPES[info.recipe], info.parameters, info.changes, random_state)
         try:
-            config.check()
+            config.pipeline()
         except (TypeError, ValueError) as error:
             msg = f"{reason}: {error}"
             raise FormatError(msg) from error
         return config
 
-    def check(self) -> None:
-        """Raise ValueError if a parameter is unknown, or its value invalid."""
-        self.pipeline()
-
     def pipeline(self, n_jobs: int = -1, *, calibrate: bool = False) -> Pipeline:
-        """Return an unfitted pipeline; see `mnist_svm.models.recipes.Recipe.pipeline`."""
+        """Return an unfitted pipeline; see `mnist_svm.models.recipes.Recipe.pipeline`.
+
+        Raises ValueError if a parameter is unknown, or its value invalid.
+        """
         return self.recipe.pipeline(
             self.parameters,
             changes=self.changes,
@@ -140,12 +136,8 @@ def train_model(
 def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
     """Return the index of a stratified random subset of `limit` images, or of all.
 
-    Raises
-    ------
-    FormatError
-        If the data set has fewer than two classes.
-    ValueError
-        If ``limit`` is less than the number of classes.
+    Raises FormatError if the data set has fewer than two classes, ValueError if ``limit`` is less
+    than their number.
     """
     classes = np.unique(dataset.labels)
     if len(classes) < 2:
@@ -180,6 +172,11 @@ def describe_fit(
 ) -> ModelInfo:
     """Return how a pipeline was fitted to `n_images` images of a data set, in `seconds`."""
     recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
+    calibration, classifier = None, pipeline[-1]
+    if isinstance(classifier, Calibrated):
+        n_held_out = classifier.n_held_out_
+        error = classifier.calibration_error_ if n_held_out else None
+        calibration = CalibrationRecord(classifier.temperature_, n_held_out, error)
     classes = np.unique(dataset.labels).tolist()
     # The cross-validated error is that of the defaults on all of MNIST.
     default = not config.changes and augmentation is None and config.parameters == recipe.defaults
@@ -203,19 +200,8 @@ def describe_fit(
             kkt_violation=max(svc.kkt_violation_ for svc in svcs),
             augmentation=augmentation,
         ),
-        calibration=_calibration_record(pipeline[-1]),
+        calibration=calibration,
         cross_validation=recipe.cross_validation if default and full_mnist else None,
-        versions={
-            "python": platform.python_version(),
-            **{package: version(package) for package in RECORDED_PACKAGES},
-        },
+        versions={"python": platform.python_version()} | {p: version(p) for p in RECORDED_PACKAGES},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _calibration_record(classifier: object) -> CalibrationRecord | None:
-    if not isinstance(classifier, Calibrated):
-        return None
-    n_held_out = classifier.n_held_out_
-    error = classifier.calibration_error_ if n_held_out else None
-    return CalibrationRecord(classifier.temperature_, n_held_out, error)

@@ -102,10 +102,8 @@ class WorkFolder:
         used = sum(file.stat().st_size for file in self.path.iterdir()) if recorded else 0
         free = shutil.disk_usage(self.path.resolve().parent).free
         if free < self._needed - used:
-            reason = (
-                f"needs {(self._needed - used) / 1e9:.1f} GB of disk space, but only "
-                f"{free / 1e9:.1f} GB are free"
-            )
+            needed = f"needs {(self._needed - used) / 1e9:.1f} GB of disk space"
+            reason = f"{needed}, but only {free / 1e9:.1f} GB are free"
             raise OSError(errno.ENOSPC, reason, os.fspath(self.path))
 
     def _acquire_lock(self) -> None:
@@ -128,11 +126,9 @@ class GrowingArray:
     """
 
     def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
-        header = BytesIO()
-        descr = np.lib.format.dtype_to_descr(dtype)
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": descr, "fortran_order": False, "shape": shape}
-        )
+        header, descr = BytesIO(), np.lib.format.dtype_to_descr(dtype)
+        layout = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, layout)
         self._path = path
         self._header = header.getvalue()
         self._row_bytes = shape[1] * dtype.itemsize
