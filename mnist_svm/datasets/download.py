@@ -8,7 +8,7 @@ import io
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,21 +148,15 @@ def _download_all(
                 break
             faults[address] = fault
         else:
-            missing = [name for name in (file.name for file in files) if name not in downloaded]
-            raise FetchError(_failure_message(file.name, faults, missing, folder))
+            attempts = "".join(f"  {address}: {fault}\n" for address, fault in faults.items())
+            missing = ", ".join(each.name for each in files if each.name not in downloaded)
+            msg = (
+                f"{file.name}: no mirror provides the right file. Tried:\n{attempts}"
+                f"To install the files by hand, download {missing} from any source to "
+                f"{folder.resolve()} and run fetch again, which verifies them."
+            )
+            raise FetchError(msg)
     return downloaded
-
-
-def _failure_message(
-    name: str, faults: Mapping[str, str], missing: Sequence[str], folder: Path
-) -> str:
-    """Say what each mirror answered, and how to install the files by hand."""
-    attempts = [f"  {address}: {fault}" for address, fault in faults.items()]
-    advice = (
-        f"To install the files by hand, download {', '.join(missing)} from any source to "
-        f"{folder.resolve()} and run fetch again, which verifies them."
-    )
-    return "\n".join([f"{name}: no mirror provides the right file. Tried:", *attempts, advice])
 
 
 def _download_verified(
