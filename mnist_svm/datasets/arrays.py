@@ -21,12 +21,7 @@ class GrowableArray:
     """Array that grows by blocks of rows.
 
     It grows by 1/16, which wastes little memory; realloc remaps large blocks instead of copying.
-
-    Parameters
-    ----------
-    n_columns : int or None
-        None for a vector.
-    dtype : numpy dtype
+    `n_columns` is None for a vector.
     """
 
     def __init__(self, n_columns: int | None, dtype: npt.DTypeLike) -> None:

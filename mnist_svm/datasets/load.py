@@ -90,20 +90,5 @@ def load_images(
     data_dir: FilePath | None = None,
     progress: Progress = no_progress,
 ) -> Images:
-    """Load the images of one split of a data set, with or without labels.
-
-    Parameters
-    ----------
-    source, split, data_dir, progress
-        As in `load_dataset`.
-
-    Returns
-    -------
-    uint8 ndarray of shape (n_images, 28, 28), 0-255
-
-    Raises
-    ------
-    DataMissingError, FormatError, MissingExtraError, OSError
-        As in `load_dataset`, but labels may be missing.
-    """
+    """Load the images of one split of a data set, with or without labels; see `load_dataset`."""
     return open_dataset(source, data_dir).read(split, progress).images

@@ -47,10 +47,7 @@ class DatasetReader:
     def select(self, split: Split) -> DatasetReader:
         """Return a reader with one split only, which is all images if the data set has no splits.
 
-        Raises
-        ------
-        DataMissingError
-            If the data set has only the other split.
+        Raises DataMissingError if the data set has only the other split.
         """
         for part in (split, "all"):
             if part in self.parts:
@@ -59,15 +56,7 @@ class DatasetReader:
         raise DataMissingError(msg)
 
     def read(self, split: Split, progress: Progress = no_progress) -> LabelledImages:
-        """Read one split, or all images if the data set has no splits.
-
-        Raises
-        ------
-        DataMissingError
-            If the data set has only the other split.
-        FormatError, OSError
-            If a file is invalid or cannot be read.
-        """
+        """Read one split, as `select`; raise FormatError or OSError if a file cannot be read."""
         return self.select(split).parts[split](progress)
 
 
@@ -75,28 +64,9 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
     """Detect the format and the parts of a data set.
 
     Images with dark ink on a bright background are inverted when they are read, and images with
-    no other values than 0 and 1 are scaled to 0 and 255.
-
-    Parameters
-    ----------
-    source : str or os.PathLike
-        As in `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its
-        first bytes, not from its name.
-    data_dir : str or os.PathLike, optional
-        As in `mnist_svm.datasets.load.load_dataset`.
-
-    Returns
-    -------
-    DatasetReader
-
-    Raises
-    ------
-    DataMissingError
-        If there is no data set of this name or at this path.
-    FormatError
-        If a file is damaged.
-    OSError
-        If a file cannot be opened or read.
+    no other values than 0 and 1 are scaled to 0 and 255. `source` and `data_dir` are as in
+    `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its first bytes,
+    not from its name. Raises DataMissingError if there is no data set of this name or at this path.
     """
     name = os.fspath(source)
     if name in CATALOG:

@@ -147,22 +147,7 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
         Apply the centroid, shear, scale or norm estimated on `reference` to every row, so that
         edited copies of an image stay aligned with it. The same map applies to all rows and is
         linear in the pixels wherever the transformer, apart from the estimation, is. A transformer
-        that estimates nothing ignores `reference`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            One flattened image per row, non-negative.
-        reference : array-like of shape (1, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features_out)
-
-        Raises
-        ------
-        ValueError
-            As `transform`, for either argument.
+        that estimates nothing ignores `reference`, of shape (1, n_features).
         """
         check_is_fitted(self)
         images, reference_image = (

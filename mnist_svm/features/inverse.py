@@ -30,24 +30,10 @@ EPSILON = 1e-3
 def reconstruct_images(
     features: npt.NDArray[np.uint8], gradients: GradientFeatures
 ) -> npt.NDArray[np.uint8]:
-    """Find images whose gradient features are close to the given ones.
+    """Find images whose gradient features are close to those that `gradients` computed.
 
-    Parameters
-    ----------
-    features : uint8 ndarray of shape (n, directions * grid**2)
-        From `GradientFeatures.transform`.
-    gradients : GradientFeatures
-        The fitted transformer that computed `features`.
-
-    Returns
-    -------
-    uint8 ndarray of shape (n, height, width), 0-255
-        Ink bright on a dark background; the maximum of each image is 255, or 0 if its features are
-        all zero.
-
-    Notes
-    -----
-    Minimises the squared distance between the features, plus `ROUGHNESS_WEIGHT` times the squared
+    Returns uint8 images of shape (n, height, width), with bright ink; the maximum of each is 255,
+    or 0 if its features are all zero. Minimises the squared distance between the features, plus `ROUGHNESS_WEIGHT` times the squared
     differences of neighbouring pixels, plus `INK_WEIGHT` times the sum of pixels, over pixels in
     [0, 1], by L-BFGS-B. The start is a blurred image of the strokes.
 

@@ -89,22 +89,16 @@ class Cluster:
     def share(self, value: Any) -> None:
         """Replicate a value on every worker, for tasks that have this very object as an argument.
 
-        Raises
-        ------
-        ClusterError
-            If there is no worker.
+        Raises ClusterError if there is no worker.
         """
         if value is not None:
             with self._cluster_errors():
                 self._shared[id(value)] = value, self._replicate(value)
 
     def __call__(self, tasks: Iterable[Task]) -> Iterator[Any]:
-        """Results of tasks made by `joblib.delayed`, in order. The iterator must be exhausted.
+        """Results of tasks, in order. The iterator must be exhausted.
 
-        Raises
-        ------
-        ClusterError
-            If the cluster is lost, or a task kills its workers.
+        Raises ClusterError if the cluster is lost, or a task kills its workers.
         """
         tasks, n_done, n_losses = list(tasks), 0, 0
         while n_done < len(tasks):

@@ -90,16 +90,7 @@ class Workers(Protocol):
 def threads(n_jobs: int | None) -> Iterator[Workers]:
     """Run tasks in threads, with one BLAS thread in each.
 
-    Nested calls, from within a task, run their tasks one after another.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        Number of threads, as in joblib.
-
-    Yields
-    ------
-    Workers
+    `n_jobs` is as in joblib. Nested calls, from within a task, run their tasks one after another.
     """
     serial = in_task() or n_jobs == 1 or _in_joblib_task()
     with single_threaded_blas, ExitStack() as stack, task_scope():

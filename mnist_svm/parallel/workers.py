@@ -37,14 +37,7 @@ def is_cluster_active() -> bool:
 def workers_for(n_jobs: int | None) -> Iterator[Workers]:
     """The workers of the active Dask cluster, or threads.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        Number of threads, as in joblib; with a cluster, for `Workers.local`.
-
-    Yields
-    ------
-    Workers
+    `n_jobs` is the number of threads, as in joblib; with a cluster, of `Workers.local`.
     """
     use_cluster = is_cluster_active()
     with threads(n_jobs) as local:
@@ -64,10 +57,7 @@ def _dask_client() -> Any:
 def run_in_threads(n: int, work: Callable[[], None]) -> None:
     """Call `work` in n threads, where it mostly waits for others.
 
-    Raises
-    ------
-    BaseException
-        The first one raised by `work`. Other threads continue, as daemons.
+    Raises the first exception that `work` raises. Other threads continue, as daemons.
     """
     errors: SimpleQueue[BaseException | None] = SimpleQueue()
 

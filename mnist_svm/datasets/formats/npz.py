@@ -54,12 +54,7 @@ _READING_ERRORS = (
 def find_npz_parts(path: FilePath) -> Mapping[str, tuple[str, str]]:
     """Return the names of the arrays of images and labels, which may be missing, of each part.
 
-    Raises
-    ------
-    FormatError
-        If the file is not a NumPy archive, or has no arrays of known names.
-    OSError
-        If the file cannot be opened or read.
+    Raises FormatError if the file is not a NumPy archive, or has no arrays of known names.
     """
     with _open(path) as archive:
         names = {name.lower(): name for name in _list_arrays(archive)}
