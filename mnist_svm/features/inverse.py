@@ -33,9 +33,9 @@ def reconstruct_images(
     """Find images whose gradient features are close to those that `gradients` computed.
 
     Returns uint8 images of shape (n, height, width), with bright ink; the maximum of each is 255,
-    or 0 if its features are all zero. Minimises the squared distance between the features, plus `ROUGHNESS_WEIGHT` times the squared
-    differences of neighbouring pixels, plus `INK_WEIGHT` times the sum of pixels, over pixels in
-    [0, 1], by L-BFGS-B. The start is a blurred image of the strokes.
+    or 0 if its features are all zero. Minimises the squared distance between the features, plus
+    `ROUGHNESS_WEIGHT` times the squared differences of neighbouring pixels, plus `INK_WEIGHT` times
+    the sum of pixels, over pixels in [0, 1], by L-BFGS-B from a blurred image of the strokes.
 
     References
     ----------
