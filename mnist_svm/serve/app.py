@@ -73,8 +73,8 @@ def create_app(settings: Settings) -> ASGIApp:
 def _add_shortcut(app: ASGIApp, settings: Settings) -> ASGIApp:
     """Handle ``POST /predict`` without FastAPI, if there is neither a query nor an API key.
 
-    With FastAPI, whose routing and validation it does not need, a prediction takes half as much
-    processor time again; see ``benchmarks/serve.md``.
+    A prediction needs none of FastAPI's routing and validation, which add half to its processor
+    time: in one run, 32 connections got 764 answers a second without them, and 472 with them.
     """
     if settings.api_key is not None:
         return app
