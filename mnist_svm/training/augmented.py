@@ -114,10 +114,8 @@ class AugmentedSamples:
 def require_augmentable(recipe: Recipe) -> None:
     """Raise ValueError if a recipe makes virtual copies of its support vectors by itself."""
     if recipe.name not in DISTORTIONS:
-        msg = (
-            f"recipe {recipe.name} makes virtual copies of its support vectors; virtual copies of "
-            f"all images are for the recipes {' and '.join(DISTORTIONS)}"
-        )
+        of_all = f"virtual copies of all images are for the recipes {' and '.join(DISTORTIONS)}"
+        msg = f"recipe {recipe.name} makes virtual copies of its support vectors; {of_all}"
         raise ValueError(msg)
 
 
@@ -165,7 +163,8 @@ def train_augmented(
     with WorkFolder(folder, _fingerprint(config, dataset, samples), needed) as work:
         resumed = work.steps > 0
         _write_features(samples, work, file, n_jobs, progress)
-        classifier = _fit_calibrated(pipeline[-1], samples, file.open(), work)
+        features = np.load(file.path, mmap_mode="r")
+        classifier = _fit_calibrated(pipeline[-1], samples, features, work)
     seconds = time.perf_counter() - start
     pipeline = Pipeline([*transformers.steps, ("svm", classifier)])
     augmentation = AugmentationRecord(copies, len(samples), resumed)

@@ -129,7 +129,7 @@ class GrowingArray:
         header, descr = BytesIO(), np.lib.format.dtype_to_descr(dtype)
         layout = {"descr": descr, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(header, layout)
-        self._path = path
+        self.path = path
         self._header = header.getvalue()
         self._row_bytes = shape[1] * dtype.itemsize
         self.nbytes = len(self._header) + shape[0] * self._row_bytes
@@ -139,7 +139,7 @@ class GrowingArray:
 
         An OSError, for example of a full disk, has the file's name.
         """
-        with self._path.open("r+b" if n_rows else "wb") as file:
+        with self.path.open("r+b" if n_rows else "wb") as file:
             try:
                 file.write(self._header)
                 file.truncate(file.seek(len(self._header) + n_rows * self._row_bytes))
@@ -148,9 +148,4 @@ class GrowingArray:
                 file.flush()
                 os.fsync(file.fileno())
             except OSError as error:
-                raise OSError(error.errno, error.strerror, os.fspath(self._path)) from error
-
-    def open(self) -> Array:
-        """Memory-map the complete file."""
-        array: Array = np.load(self._path, mmap_mode="r")
-        return array
+                raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
