@@ -175,6 +175,24 @@ def test_a_start_error_is_one_line(run, tmp_path, why):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "variables", "source"),
+    [
+        (["--port", "70000"], {}, "--port"),
+        (["--timeout", "nan"], {}, "--timeout"),
+        (["--max-body", "0"], {"MNIST_SVM_MAX_BODY": "3"}, "--max-body"),
+        ([], {"MNIST_SVM_WORKERS": "65"}, "MNIST_SVM_WORKERS"),
+        ([], {"MNIST_SVM_QUEUE": "many"}, "MNIST_SVM_QUEUE"),
+    ],
+)
+def test_an_invalid_option_or_variable_is_named(run, monkeypatch, arguments, variables, source):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    assert f"{source}: Input should be" in result.stderr
+
+
+@pytest.mark.parametrize(
     "package",
     [
         *["fastapi", "fastapi_offline", "httptools", "prometheus_client", "pydantic_settings"],
