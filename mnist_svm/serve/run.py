@@ -11,7 +11,6 @@ import socket
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,19 +38,9 @@ GC_THRESHOLD = 50_000
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket.
+    """Open a listening socket; port 0 selects a free port.
 
-    Parameters
-    ----------
-    host : str
-        Host name, or IPv4 or IPv6 address.
-    port : int
-        Port number; 0 selects a free port.
-
-    Raises
-    ------
-    AddressError
-        If the address is not available on this machine.
+    Raises AddressError if the address, a name or an IPv4 or IPv6 address, is not available.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -85,22 +74,11 @@ def url_of(server: socket.socket) -> str:
 def serve(
     settings: Settings, server: socket.socket, *, is_terminal: bool, on_start: Callable[[], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then finish the requests in progress.
+    """Serve on a socket until SIGINT or SIGTERM, then finish the requests in progress.
 
-    Parameters
-    ----------
-    settings : Settings
-        With one worker this process serves; otherwise it restarts workers that die.
-    server : socket.socket, from `listen`
-    is_terminal : bool
-        Format the log for people.
-    on_start : callable
-        Called when the server accepts requests, or when several workers start.
-
-    Raises
-    ------
-    MnistSvmError
-        If a worker cannot start.
+    With one worker this process serves; otherwise it restarts workers that die. On a terminal, the
+    log is formatted for people. `on_start` is called when the server accepts requests, or when
+    several workers start. Raises MnistSvmError if a worker cannot start.
     """
 
     async def notify() -> None:
@@ -170,8 +148,6 @@ def worker_app(settings: Settings) -> object:
 
     ignore_dependency_warnings()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    # What Pillow says of damaged files is in the responses, not in the log.
-    warnings.filterwarnings("ignore", module="PIL")
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
