@@ -18,20 +18,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     The content is written to a temporary file in the same folder. When the block ends, the
     temporary file is synced to disk and moved to ``path``; when the block raises, it is removed.
     Symbolic links are followed. Devices and pipes such as ``/dev/stdout`` are written directly.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        An existing file is replaced.
-
-    Yields
-    ------
-    binary file object, open for writing
-
-    Raises
-    ------
-    OSError
-        If the folder is missing, read-only or full; the error has the name ``path``.
+    Raises OSError with the name ``path`` if the folder is missing, read-only or full.
     """
     target = Path(path).resolve()
     with _name_in_errors(path):
@@ -57,22 +44,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Create a folder that appears at ``path`` only when complete.
+    """Create a folder that appears at ``path`` only when complete; yield a temporary one to fill.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Missing, or an empty folder.
-
-    Yields
-    ------
-    Path
-        Temporary folder to fill.
-
-    Raises
-    ------
-    OSError
-        If ``path`` exists and is not an empty folder, or the folder cannot be created.
+    Raises OSError if ``path`` is anything but missing or an empty folder, or cannot be created.
     """
     target = Path(path).resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -128,17 +128,7 @@ def transform(step: Step, X: Array) -> Array:
 
 
 def predict_proba(step: Step, X: Array) -> Float64Array:
-    """Compute the probabilities of a classifier for rows of features.
-
-    Parameters
-    ----------
-    step : Step
-    X : ndarray of shape (n, n_features)
-
-    Returns
-    -------
-    float64 ndarray of shape (n, k), 0 to 1, each row adding up to 1
-    """
+    """Compute the probabilities of a classifier, of shape (n, k), for rows of features."""
     if step.type == "svc":
         return _svc_confidences(step, X)
     if step.type == "average":

@@ -174,21 +174,9 @@ def _configure_process() -> None:
 def connect(address: str) -> Iterator[int]:
     """Use the workers of a Dask cluster for heavy work, within the context and this thread.
 
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as ``tcp://10.0.0.5:8786``.
-
-    Yields
-    ------
-    int
-        Number of tasks that the workers run at a time.
-
-    Raises
-    ------
-    ClusterError
-        If no scheduler answers, it has no workers, or a worker lacks this package or has another
-        version of it.
+    Yields the number of tasks that the workers run at a time. Raises ClusterError if no scheduler
+    answers at the address, such as ``tcp://10.0.0.5:8786``, it has no workers, or a worker lacks
+    this package or has another version of it.
     """
     with silence_loggers(NOISY_LOGGERS):
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
-from mnist_svm._types import Array, Float64Array, GreyImage, Images, Labels
+from mnist_svm._types import Array, GreyImage, Images, Labels
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
@@ -141,7 +141,7 @@ class Recognizer:
         # Sending a single block to a cluster takes longer than classifying it.
         with (workers_for if len(blocks) > 1 else threads)(self.n_jobs) as workers:
             workers.share(self.model)
-            tasks = (delayed(_predict_proba)(self.model, images[block]) for block in blocks)
+            tasks = (delayed(Model.predict_proba)(self.model, images[block]) for block in blocks)
             for block, result in zip(blocks, workers(tasks), strict=True):
                 probabilities[block] = result
                 progress(min(block.stop, n), n)
@@ -259,10 +259,6 @@ class Recognizer:
                     yield reading
                 else:
                     yield reading.with_probabilities(results.classes, next(probabilities))
-
-
-def _predict_proba(model: Model, images: Images) -> Float64Array:
-    return model.predict_proba(images)
 
 
 def prepare_reading(
