@@ -116,7 +116,7 @@ class DigitReading(_Reading):
     @property
     def label(self) -> int:
         """Most probable label."""
-        return self.top()[0][0]
+        return int(self.classes[self.probabilities.argmax()])
 
     @property
     def confidence(self) -> float:
