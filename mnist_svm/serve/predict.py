@@ -63,6 +63,7 @@ class PredictionService:
             version=__version__,
             classes=recognizer.classes.tolist(),
         )
+        self._classes = recognizer.classes
         self._max_pixels = settings.max_pixels * MILLION
 
     async def __aenter__(self) -> Self:
@@ -161,10 +162,9 @@ class PredictionService:
     async def _classify(self, readings: Sequence[DigitReading]) -> list[DigitReading]:
         """Add the probabilities of all classes to the readings without an error."""
         images = [reading.image for reading in readings if reading.image is not None]
-        probabilities = iter(await self._batcher.classify(np.stack(images)))
-        classes = self.recognizer.classes
+        probabilities = iter(await self._batcher.classify(np.array(images)))
         return [
-            reading.with_probabilities(classes, next(probabilities))
+            reading.with_probabilities(self._classes, next(probabilities))
             if reading.image is not None
             else reading
             for reading in readings
