@@ -17,25 +17,10 @@ NOISY_PACKAGES = ("PIL", "joblib", "optuna", "mlflow", "alembic", "sqlalchemy", 
 
 
 def require_extra(module: str, need: str, extra: str) -> Any:
-    """Import an optional dependency. Call this before starting work that needs it.
+    """Import and return an optional dependency. Call this before starting work that needs it.
 
-    Parameters
-    ----------
-    module : str
-        Dotted name.
-    need : str
-        Start of the error message: which feature needs which package.
-    extra : str
-        Name of the extra that installs `module`.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    MissingExtraError
-        If `module` is not installed; the message has the pip command.
+    If `module` is not installed, raises MissingExtraError with the pip command for the `extra`;
+    the message starts with the `need`: which feature needs which package.
     """
     try:
         return import_module(module)

@@ -13,13 +13,7 @@ from mnist_svm.parallel.threads import Workers, active_backend, in_task, threads
 
 
 def require_dask() -> None:
-    """Import Dask. Call this before starting work that needs it.
-
-    Raises
-    ------
-    MissingExtraError
-        If Dask, or a version of joblib with its backend for it, is not installed.
-    """
+    """Import Dask, and joblib's backend for it, or raise MissingExtraError."""
     require_extra("distributed", "a cluster needs Dask", "dask")
     require_extra("joblib._dask", "a cluster needs joblib's backend for Dask", "dask")
 
