@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnist_svm.serve.observability import Metrics
 from mnist_svm.serve.settings import DRAIN_TIMEOUT, MAX_BUFFERED_BYTES, MIB, Settings
 
-OVERLOADED = HTTPException(503, "too many concurrent requests; try again later")
+OVERLOADED = "too many concurrent requests; try again later"
 
 # Headers of a request that has a body.
 BODY_HEADERS = {b"content-length", b"transfer-encoding"}
@@ -92,7 +92,7 @@ class Admission:
         try:
             await self._read(request, parts)
             if self._n_in_progress >= self._queue:
-                raise OVERLOADED
+                raise HTTPException(503, OVERLOADED)
             self._n_in_progress += 1
             self._gauge.inc()
             try:
@@ -115,7 +115,7 @@ class Admission:
             if size > self._max_body:
                 raise too_large
             if self._n_buffered_bytes + len(part) > MAX_BUFFERED_BYTES:
-                raise OVERLOADED
+                raise HTTPException(503, OVERLOADED)
             if part:
                 self._n_buffered_bytes += len(part)
                 parts.append(part)

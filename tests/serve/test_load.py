@@ -63,6 +63,13 @@ def test_too_many_clients_get_503_and_are_served_later(server, run_load):
     assert set(run_load("arrays").statuses) == {200}
 
 
+def test_rejected_requests_leave_no_memory(run_load):
+    run_load("too many")
+    load = run_load("too many")
+    assert load.statuses[503] > 1000
+    assert load.memory[-1] - load.memory[0] < 10
+
+
 def test_concurrent_images_share_batches(server, run_load):
     run_load("arrays")
     lines = server.request("GET", "/metrics").body.decode().splitlines()
