@@ -31,7 +31,7 @@ def test_the_default_recipe_reads_98_8_percent_of_the_test_set(run, full_model_f
 
 def test_the_ten_pictures_are_read_right(run, full_model_file):
     answers = json.loads(run("predict", *DIGITS, "-m", full_model_file, "--json").stdout)
-    assert [answer["digit"] for answer in answers] == list(range(10))
+    assert [answer["label"] for answer in answers] == list(range(10))
 
 
 def test_a_model_of_all_images_records_its_cross_validation(run, full_model_file):

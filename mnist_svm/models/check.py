@@ -152,7 +152,9 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         # VotingClassifier fits its estimators to class indices.
         indices = np.arange(len(step.classes))
         views = [_check_classifier(view, n_columns) for view in step.steps]
-        _require(all(np.array_equal(view, indices) for view in views), "attributes of its average")
+        is_valid = step.classes.ndim == 1 and bool((np.diff(step.classes) > 0).all())
+        is_valid = is_valid and all(np.array_equal(view, indices) for view in views)
+        _require(is_valid, "attributes of its average")
         return step.classes
     if step.type == "calibrated":
         temperature = step.attributes["temperature"]

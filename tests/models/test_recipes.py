@@ -158,43 +158,48 @@ def test_python_users_get_the_shipped_model_too(monkeypatch, tmp_path):
 
 
 def average(content):
-    return content["pipeline"][-1].estimator_
+    (calibrated,) = content["pipeline"]["steps"]
+    return calibrated["steps"][0]
 
 
 def first_view(content):
-    return average(content).estimators_[0]
+    return average(content)["steps"][0]
 
 
-# Each damages an attribute that `predict` relies on, somewhere in the recipe ``best``.
+def first_steps(content):
+    """Steps of the pipeline in the first view: size, gradients, SVM."""
+    (pipeline,) = first_view(content)["steps"]
+    return pipeline["steps"]
+
+
+# Each damages something that predictions rely on, somewhere in the recipe ``best``.
 DAMAGE = {
-    "votes instead of confidences": lambda content: vars(average(content)).update(voting="hard"),
-    "weights": lambda content: vars(average(content)).update(weights=[1.0]),
-    "no classifiers": lambda content: vars(average(content)).update(estimators_=[]),
-    "classes in another order": lambda content: vars(average(content)).update(
-        classes_=np.arange(10)[::-1].copy()
+    "a parameter that averages do not have": lambda content: average(content)["parameters"].update(
+        weights=[1.0]
     ),
-    "a grid without end": lambda content: vars(first_view(content).estimator_[1]).update(
-        grid=10**6
+    "no classifiers": lambda content: average(content)["steps"].clear(),
+    "classes in another order": lambda content: average(content)["attributes"].update(
+        classes=np.arange(10)[::-1].copy()
     ),
-    "a picture without end": lambda content: vars(first_view(content).estimator_[0]).update(
+    "other classes in a view": lambda content: first_steps(content)[-1]["attributes"].update(
+        classes=np.arange(1, 11)
+    ),
+    "a grid without end": lambda content: first_steps(content)[1]["parameters"].update(grid=10**6),
+    "a picture without end": lambda content: first_steps(content)[0]["parameters"].update(
         side=10**6
     ),
-    "another image": lambda content: vars(first_view(content).estimator_[0]).update(
-        image_shape_=(7, 7)
+    "another image": lambda content: first_steps(content)[0]["parameters"].update(
+        image_shape=(7, 7)
     ),
-    "fewer gradients than the SVM needs": lambda content: vars(
-        first_view(content).estimator_[1]
-    ).update(directions=4),
-    "a transformer in place of the SVM": lambda content: vars(first_view(content)).update(
-        estimator_=first_view(content).estimator_[0]
+    "fewer gradients than the SVM needs": lambda content: first_steps(content)[1][
+        "parameters"
+    ].update(directions=4),
+    "a transformer in place of the SVM": lambda content: first_steps(content).pop(),
+    "an SVM in place of a transformer": lambda content: first_steps(content).reverse(),
+    "two pipelines in a view": lambda content: first_view(content)["steps"].append(
+        first_view(content)["steps"][0]
     ),
-    "an SVM in place of a transformer": lambda content: first_view(
-        content
-    ).estimator_.steps.__setitem__(0, first_view(content).estimator_.steps[-1]),
-    "a method replaced": lambda content: vars(first_view(content)).update(predict_proba=np.dtype),
-    "itself within itself": lambda content: vars(first_view(content)).update(
-        estimator_=first_view(content)
-    ),
+    "itself within itself": lambda content: first_view(content).update(steps=[first_view(content)]),
 }
 
 
@@ -209,6 +214,8 @@ def best_file(train_set, tmp_path_factory):
 @pytest.mark.parametrize("what", DAMAGE)
 def test_parts_that_are_inconsistent_are_refused(best_file, tmp_path, what):
     content = joblib.load(best_file)
+    (tmp_path / "whole.joblib").write_bytes(joblib_bytes(content))
+    assert load_model(tmp_path / "whole.joblib").info.recipe == "best"
     DAMAGE[what](content)
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match="damaged model file"):
