@@ -254,7 +254,7 @@ class PageReading(_Reading):
         """
         if self.error is not None:
             return self._heading()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "text": row_text(row, reject_below=reject_below),
                 "digits": [digit.to_dict(reject_below=reject_below, image=image) for digit in row],
@@ -262,7 +262,7 @@ class PageReading(_Reading):
             for row in self.rows
         ]
         height, width = self.size
-        text = "\n".join(row_text(row, reject_below=reject_below) for row in self.rows)
+        text = "\n".join(row["text"] for row in rows)
         return {**self._heading(), "width": width, "height": height, "text": text, "rows": rows}
 
 
