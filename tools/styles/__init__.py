@@ -1,0 +1,1 @@
+"""Build the data set ``styles``: digits as they are taught and written in many countries."""

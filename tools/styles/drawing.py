@@ -1,0 +1,148 @@
+"""Draw digits with outlines and pens, distort them gently, and bring them into MNIST's form.
+
+A picture here is a uint8 array of shape (height, width), 0 background to 255 ink, with a digit of
+about `HEIGHT` pixels and room around it. Fonts and strokes meet in it: both are then warped, some
+are redrawn as coarse as a small picture is, and all go through the normaliser that reads pictures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from mnist_svm._types import Float32Array, GreyImage, Mask
+from mnist_svm.pictures.background import stroke_width
+from mnist_svm.pictures.boxes import bounding_box
+from mnist_svm.pictures.normalize import normalize
+
+# Height of a drawn digit, and background around it, in pixels.
+HEIGHT, MARGIN = 112, 28
+
+# Limits of the random distortion: shear and rotation in radians, change of aspect as a factor,
+# root mean square of the elastic displacement as a fraction of the height, and its grid.
+SHEAR, ROTATION, ASPECT = 0.2, 0.11, 1.2
+BEND, BEND_GRID = 0.018, 4
+
+# Range of pens, as stroke widths in fractions of the height, and the most by which one changes.
+PENS = (0.05, 0.17)
+MAX_PEN_CHANGE = 1.8
+
+# Longer side of a digit on a small picture, in pixels; share of small pictures without grey levels.
+SMALL_SIDES = (18, 60)
+BILEVEL_SHARE = 0.3
+
+
+def draw_outline(font: ImageFont.FreeTypeFont, text: str) -> GreyImage:
+    """Draw a character of a font, scaled to `HEIGHT`, as a picture.
+
+    Raises
+    ------
+    ValueError
+        If the font has no ink for it.
+    """
+    box = font.getbbox(text)
+    if box[2] <= box[0] or box[3] <= box[1]:
+        msg = f"{' '.join(font.getname())}: no ink for {text!r}"
+        raise ValueError(msg)
+    sized = font.font_variant(size=font.size * HEIGHT / (box[3] - box[1]))
+    left, top, right, bottom = (round(side) for side in sized.getbbox(text))
+    image = Image.new("L", (right - left + 2 * MARGIN, bottom - top + 2 * MARGIN))
+    ImageDraw.Draw(image).text((MARGIN - left, MARGIN - top), text, fill=255, font=sized)
+    return np.asarray(image)
+
+
+def warp(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """Shear, rotate, stretch and bend a digit at random, gently enough that it stays legible."""
+    padded = np.pad(picture, MARGIN)
+    shape = padded.shape
+    shear, angle = rng.uniform(-SHEAR, SHEAR), rng.uniform(-ROTATION, ROTATION)
+    aspect = ASPECT ** rng.uniform(-1, 1)
+    rows, columns = np.indices(shape, dtype=np.float32)
+    middle_i, middle_j = (shape[0] - 1) / 2, (shape[1] - 1) / 2
+    rows -= middle_i
+    columns -= middle_j
+    cos, sin = np.cos(angle), np.sin(angle)
+    i = cos * rows + sin * columns
+    j = aspect * (cos * columns - sin * rows + shear * rows)
+    bend_i, bend_j = (_smooth_field(shape, rng) for _ in range(2))
+    moved = ndimage.map_coordinates(
+        padded.astype(np.float32),
+        [i + middle_i + bend_i, j + middle_j + bend_j],
+        order=1,
+        prefilter=False,
+    )
+    return _crop(np.asarray(np.rint(moved), dtype=np.uint8))
+
+
+def change_pen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """Redraw a digit with a pen of random width; no stroke breaks, and no loop closes or opens."""
+    solid = picture >= 128
+    width = stroke_width(picture.astype(np.float32) / 255)
+    pen = HEIGHT * PENS[0] * (PENS[1] / PENS[0]) ** rng.uniform()
+    pen = float(np.clip(pen, width / MAX_PEN_CHANGE, width * MAX_PEN_CHANGE))
+    distance = _signed_distance(solid)
+    # Thin strokes of a digit that is thick elsewhere keep most of their width.
+    ridge = ndimage.maximum_filter(distance, 2 * round(width) + 1)
+    parts = _count_parts(solid)
+    shift = (pen - width) / 2
+    for _ in range(4):
+        moved = distance + np.maximum(shift, -0.5 * np.maximum(ridge, 0))
+        if _count_parts(moved > 0) == parts:
+            return np.asarray(255 * np.clip(moved + 0.5, 0, 1), dtype=np.uint8)
+        shift /= 2
+    return picture
+
+
+def coarsen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """Redraw a digit as small pictures have it: of few pixels, and some without grey levels."""
+    low, high = SMALL_SIDES
+    side = low * (high / low) ** rng.uniform()
+    scale = side / bounding_box(picture >= 128).longer_side
+    size = [max(round(scale * length), 1) for length in picture.shape[::-1]]
+    small = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    if rng.uniform() < BILEVEL_SHARE:
+        bilevel = np.where(small >= 100, np.uint8(255), np.uint8(0))
+        if _count_parts(bilevel > 0) == _count_parts(picture >= 128):
+            return np.asarray(bilevel, dtype=np.uint8)
+    return small
+
+
+def to_image(picture: GreyImage) -> GreyImage:
+    """Bring a picture into MNIST's form: uint8 of shape (28, 28), by the package's normaliser.
+
+    Raises
+    ------
+    PictureError
+        If no digit stands out.
+    """
+    return normalize(picture)
+
+
+def _smooth_field(shape: tuple[int, ...], rng: np.random.Generator) -> Float32Array:
+    """Random displacements in pixels, smooth over the picture."""
+    grid = rng.normal(0, BEND * HEIGHT, (BEND_GRID, BEND_GRID)).astype(np.float32)
+    size = shape[1], shape[0]
+    return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC))
+
+
+def _signed_distance(solid: Mask) -> npt.NDArray[np.float64]:
+    """Distance to the outline in pixels, positive inside."""
+    inside, outside = (ndimage.distance_transform_edt(mask) for mask in (solid, ~solid))
+    return np.asarray(np.where(solid, inside - 0.5, 0.5 - outside))
+
+
+def _count_parts(solid: Mask) -> tuple[int, int]:
+    """Count the pieces of ink, and the pieces of background: one more than the holes."""
+    return (
+        ndimage.label(solid, structure=np.ones((3, 3)))[1],
+        ndimage.label(np.pad(~solid, 1, constant_values=True))[1],
+    )
+
+
+def _crop(picture: GreyImage) -> GreyImage:
+    """Crop to the digit and its margin."""
+    box = bounding_box(picture >= 128)
+    padded = np.pad(picture, MARGIN)
+    return padded[box.top : box.bottom + 2 * MARGIN, box.left : box.right + 2 * MARGIN]
