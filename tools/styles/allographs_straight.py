@@ -1,0 +1,224 @@
+"""Shapes of the digits that are made of straight strokes: 1, 4 and 7.
+
+Each function returns the strokes of one digit from the base line y = 1 up to y = 0. Lengths are
+fractions of its height, angles degrees. Parameters say how it is written; see `allographs.py` for
+their ranges.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tools.styles.allographs_lines import Point, Stroke, curve, join, line, slant, smooth, turn
+
+# Least angle of a long upstroke to the horizontal: below it a 1 could be a 7. The bar of a 7 that
+# is not crossed droops by much less.
+STEEPEST_BAR = 22
+
+
+def ray(start: Point, degrees: float, length: float) -> Point:
+    """The point at a distance from another, in a direction: 0 right, 90 down, 180 left."""
+    angle = np.radians(degrees)
+    return start[0] + length * float(np.cos(angle)), start[1] + length * float(np.sin(angle))
+
+
+def bar(centre: Point, width: float, tilt: float) -> Stroke:
+    """A bar that rises to the right by `tilt`."""
+    return line(ray(centre, 180 - tilt, width / 2), ray(centre, -tilt, width / 2))
+
+
+def one(
+    *,
+    length: float = 0,
+    angle: float = 45,
+    lean: float = 0,
+    merge: float = 0,
+    sag: float = 0,
+    bend: float = 0,
+    foot: float = 0,
+    foot_tilt: float = 0,
+    foot_shift: float = 0,
+) -> list[Stroke]:
+    """A stem, with an upstroke at `angle` to it, and a foot.
+
+    `lean` runs from -1, the stem as far back as usual, to 1, as far forward as the upstroke stays
+    apart from the bar of a 7. `merge` is how far below the top the upstroke meets the stem.
+    """
+    if length:
+        room = 90 - STEEPEST_BAR * min(length / 0.3, 1) - angle
+        lean_degrees = lean * 8 if lean < 0 else lean * float(np.clip(room, 0, 28))
+    else:
+        lean_degrees = lean * 8 if lean < 0 else lean * 40
+    stem = curve((0, 0), (bend, 0.5), (0, 1))
+    strokes = [stem]
+    if length:
+        meet = (bend * 4 * merge * (1 - merge), merge)
+        # In the frame of the stem, which is slanted at the end.
+        reach = min(length, (1.02 - merge) / float(np.cos(np.radians(angle))))
+        end = ray(meet, 90 + angle, reach)
+        middle = ray(((meet[0] + end[0]) / 2, (meet[1] + end[1]) / 2), angle, sag * reach)
+        upstroke = curve(end, middle, meet)
+        strokes = [join(upstroke, stem)] if merge == 0 else [upstroke, stem]
+    strokes = [turn(stroke, lean_degrees) for stroke in strokes]
+    if foot:
+        base = strokes[-1][-1]
+        strokes.append(bar((base[0] + foot_shift * foot, base[1]), foot, foot_tilt))
+    return strokes
+
+
+def one_looped(
+    *, reach: float, angle: float, loop: float, crossing: float, lean: float, hook: float = 0
+) -> list[Stroke]:
+    """A 1 whose upstroke turns into the stem in a narrow loop, as in a written l."""
+    start = ray((0, crossing), 90 + angle, min(reach, (1 - crossing) / np.cos(np.radians(angle))))
+    stroke = curve(
+        start,
+        (0, crossing),
+        (loop, 0.45 * crossing),
+        (0.55 * loop, 0.0),
+        (0, 0.4 * crossing),
+        (0, crossing),
+        (0, 0.8),
+        (hook, 1),
+    )
+    return slant([stroke], lean)
+
+
+def bare_one(*, lean: float, bend: float = 0, hook: float = 0, head: float = 0) -> list[Stroke]:
+    """A bar, straight or curved; with a hook at the foot to the right, or at the head."""
+    stem = curve((0, 0), (bend, 0.5), (0, 1))
+    pieces = [stem]
+    if head:
+        pieces.insert(0, line((-head, 0.6 * head)))
+    if hook:
+        pieces.append(line((hook, 1 - 0.5 * hook)))
+    return slant([smooth(*pieces, corner=0.08)], lean)
+
+
+def seven(
+    *,
+    width: float,
+    tilt: float,
+    lean: float,
+    bend: float = 0,
+    wave: float = 0,
+    corner: float = 0,
+    serif: float = 0,
+    serif_lean: float = 0,
+    cross: float = 0,
+    cross_at: float = 0.5,
+    cross_tilt: float = 0,
+    cross_shift: float = 0,
+) -> list[Stroke]:
+    """A bar that rises to the right by `tilt`, a stem, a drop at the bar's left, a cross stroke."""
+    left = ray((0, 0), 180 - tilt, width)
+    quarter, three = ray((0, 0), 180 - tilt, 0.75 * width), ray((0, 0), 180 - tilt, 0.25 * width)
+    top = curve(left, (quarter[0], quarter[1] - wave), (three[0], three[1] + wave), (0, 0))
+    foot = (-float(np.tan(np.radians(lean))), 1.0)
+    stem = curve((0, 0), (foot[0] / 2 + bend, 0.5), foot)
+    pieces = [top, stem]
+    if serif:
+        pieces.insert(0, line(ray(left, 90 + serif_lean, serif)))
+    strokes = [smooth(*pieces, corner=corner) if corner else join(*pieces)]
+    if cross:
+        at = float(np.interp(cross_at, stem[:, 1], stem[:, 0])) + cross_shift * cross
+        strokes.append(bar((at, cross_at), cross, cross_tilt))
+    return strokes
+
+
+def four(
+    *,
+    arm_top: float,
+    arm_foot: float,
+    bar_at: float,
+    bar_tilt: float,
+    stem_at: float,
+    stem_top: float,
+    beyond: float,
+    foot: float,
+    lean: float,
+    corner: float = 0,
+    stem_lean: float = 0,
+) -> list[Stroke]:
+    """An open 4: an arm down to the left, a bar to the right, and a stem through it.
+
+    The arm runs from x = `arm_top` at the top to x = -`arm_foot` at the bar's height `bar_at`; the
+    bar from there to `beyond` the stem, which stands at `stem_at` and ends `foot` below the bar.
+    """
+    left = (-arm_foot, bar_at)
+    right = ray(left, -bar_tilt, arm_foot + stem_at + beyond)
+    arm = (
+        smooth(line((arm_top, 0), left, right), corner=corner)
+        if corner
+        else line((arm_top, 0), left, right)
+    )
+    across = bar_at - float(np.tan(np.radians(bar_tilt))) * (stem_at + arm_foot)
+    bottom = min(across + foot, 1.15)
+    drift = float(np.tan(np.radians(stem_lean)))
+    stem = line((stem_at + drift * (bar_at - stem_top), stem_top), (stem_at - drift * foot, bottom))
+    return slant([arm, stem], lean)
+
+
+def closed_four(
+    *,
+    arm_foot: float,
+    bar_at: float,
+    bar_tilt: float,
+    gap: float,
+    beyond: float,
+    foot: float,
+    lean: float,
+    above: float = 0,
+    corner: float = 0,
+) -> list[Stroke]:
+    """A 4 with a triangle: a diagonal from the stem's top, which rises `above` it, and a bar."""
+    left = (-arm_foot, bar_at)
+    right = ray(left, -bar_tilt, arm_foot + beyond)
+    arm = line((-gap, above), left, right)
+    if corner:
+        arm = smooth(arm, corner=corner)
+    return slant([arm, line((0, 0), (0, min(bar_at + foot, 1.1)))], lean)
+
+
+def lightning_four(
+    *,
+    top: float,
+    arm_foot: float,
+    bar_at: float,
+    bar: float,
+    tilt: float,
+    foot: float,
+    lean: float,
+    corner: float,
+) -> list[Stroke]:
+    """A 4 in one stroke: down to the left, back to the right, and down."""
+    left = (-arm_foot, bar_at)
+    right = ray(left, -tilt, bar)
+    end = (right[0] - 0.05, right[1] + foot)
+    return slant([smooth(line((top, 0), left, right, end), corner=corner)], lean)
+
+
+def looped_four(
+    *,
+    arm_top: float,
+    arm_foot: float,
+    bar_at: float,
+    stem_at: float,
+    stem_top: float,
+    beyond: float,
+    foot: float,
+    lean: float,
+) -> list[Stroke]:
+    """An open 4 in one stroke: from the end of the bar, a bow leads back to the stem's top."""
+    right = stem_at + beyond
+    stroke = join(
+        line((arm_top, 0), (-arm_foot, bar_at), (right - 0.06, bar_at)),
+        curve(
+            (right - 0.06, bar_at),
+            (right, bar_at - 0.06),
+            (stem_at + 0.55 * beyond, 0.5 * (bar_at + stem_top)),
+            (stem_at, stem_top),
+        ),
+        line((stem_at, stem_top), (stem_at - 0.03, min(bar_at + foot, 1.1))),
+    )
+    return slant([smooth(stroke, corner=0.03)], lean)
