@@ -21,6 +21,12 @@ STEP = 0.01
 DRIFT_LENGTH = 0.35
 
 
+def ray(start: Point, degrees: float, length: float) -> Point:
+    """The point at a distance from another, in a direction: 0 right, 90 down, 180 left."""
+    angle = np.radians(degrees)
+    return start[0] + length * float(np.cos(angle)), start[1] + length * float(np.sin(angle))
+
+
 def line(*points: Point) -> Stroke:
     """Straight from point to point."""
     return np.array(points, dtype=np.float64)
@@ -35,10 +41,15 @@ def curve(*points: Point) -> Stroke:
     return _interpolate(np.linspace(0, times[-1], 24 * len(fixed)), times, fixed)
 
 
-def arc(centre: Point, radii: Point, start: float, stop: float) -> Stroke:
-    """Along an ellipse; angle 0 is at the right, 90 at the bottom, and growing is clockwise."""
-    angles = np.radians(np.linspace(start, stop, max(int(abs(stop - start) / 6), 2)))
-    return np.array(centre) + np.array(radii) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+def arc(centre: Point, radii: Point, start: float, stop: float, *, shrink: float = 0) -> Stroke:
+    """Along an ellipse, or a spiral that ends smaller by the fraction `shrink`.
+
+    Angle 0 is at the right, 90 at the bottom, 180 at the left; growing is clockwise.
+    """
+    n_points = max(int(abs(stop - start) / 6), 2)
+    angles = np.radians(np.linspace(start, stop, n_points))
+    unit = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.array(centre) + np.array(radii) * unit * np.linspace(1, 1 - shrink, n_points)[:, None]
 
 
 def join(*pieces: Stroke) -> Stroke:

@@ -9,17 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.styles.allographs_lines import Point, Stroke, curve, join, line, slant, smooth, turn
+from tools.styles.allographs_lines import Stroke, curve, join, line, ray, slant, smooth, turn
 
 # Least angle of a long upstroke to the horizontal: below it a 1 could be a 7. The bar of a 7 that
 # is not crossed droops by much less.
 STEEPEST_BAR = 22
-
-
-def ray(start: Point, degrees: float, length: float) -> Point:
-    """The point at a distance from another, in a direction: 0 right, 90 down, 180 left."""
-    angle = np.radians(degrees)
-    return start[0] + length * float(np.cos(angle)), start[1] + length * float(np.sin(angle))
 
 
 def bar(centre: Point, width: float, tilt: float) -> Stroke:
