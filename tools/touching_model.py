@@ -108,7 +108,7 @@ def main() -> None:
 
     config = TrainingConfig(recipe, recipe.defaults)
     info = replace(
-        describe_fit(pipeline, config, train, N_TRAIN, seconds),
+        describe_fit(pipeline, config, train, slice(None), seconds),
         recipe="touching",
         summary="distinguishes one digit from two or three that touch; correct for "
         f"{one} of single and {several} of touching digits held out",

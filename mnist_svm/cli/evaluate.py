@@ -132,9 +132,11 @@ def _check_outputs(
 
 
 def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
-    if set(test.sha256.values()) <= set(info.training.sha256.values()):
+    trained_on = [part.name for part in test.parts if info.training.includes(part.sha256)]
+    if trained_on:
+        which = "these images" if len(test.parts) == 1 else f"the images of {', '.join(trained_on)}"
         echo_stderr(
-            "The model was trained on these images, so the result does not show how it reads "
+            f"The model was trained on {which}, so the result does not show how it reads "
             "others; evaluate on held-out images"
         )
 

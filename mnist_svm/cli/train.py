@@ -246,7 +246,7 @@ def _fit(
 
 def _format_summary(info: ModelInfo, seconds: float) -> str:
     training, calibration, copies = info.training, info.calibration, info.training.augmentation
-    trained = f"Trained {info.recipe} on {training.n_images:,} images of {training.dataset}"
+    trained = f"Trained {info.recipe} on {training.n_images:,} images of {training.data}"
     times = f"{seconds:.1f} s, of which fitting {training.fit_seconds:.1f} s"
     if copies:
         trained += f" and {copies.copies} copies of each: {copies.n_samples:,} samples"

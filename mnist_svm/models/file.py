@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 FORMAT = "mnist-svm model"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 # Maximum size of one array, and of the decompressed file.
 MAX_BYTES = 2 << 30

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from mnist_svm.datasets.types import joined_name
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import CrossValidation
 
@@ -29,29 +30,55 @@ class AugmentationRecord:
 
 
 @dataclass(frozen=True)
+class TrainingSet:
+    """A data set that a model was trained on, alone or with others.
+
+    Attributes
+    ----------
+    name : name in the catalog, or path
+    n_images : images trained on
+    size : images in the data set
+    weight : factor of C for each of its images; the mean, if they differ
+    sha256 : checksums of the data set, see `mnist_svm.datasets.types.Dataset`
+    """
+
+    name: str
+    n_images: int
+    size: int
+    weight: float
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class TrainingRecord:
     """Data and outcome of a training.
 
     Attributes
     ----------
-    dataset : name in the catalog, or path
-    n_images : images trained on
-    dataset_size : images in the data set
+    sets : the data sets, in order
+    n_images : images trained on, of all data sets
     random_state : seed of the subset and of the solver
-    sha256 : checksums of the data set, see `mnist_svm.datasets.types.Dataset`
     fit_seconds : duration of the fit
     kkt_violation : largest remaining violation of the KKT conditions
     augmentation : None unless trained on virtual copies of all images
     """
 
-    dataset: str
+    sets: tuple[TrainingSet, ...]
     n_images: int
-    dataset_size: int
     random_state: int
-    sha256: Mapping[str, str]
     fit_seconds: float
     kkt_violation: float
     augmentation: AugmentationRecord | None = None
+
+    @property
+    def data(self) -> str:
+        """Names and weights of the data sets, such as "mnist + styles:2"."""
+        return joined_name((each.name, each.weight) for each in self.sets)
+
+    def includes(self, sha256: Mapping[str, str]) -> bool:
+        """Return whether one of the data sets has these checksums."""
+        digests = set(sha256.values())
+        return any(digests <= set(each.sha256.values()) for each in self.sets)
 
 
 @dataclass(frozen=True)
@@ -133,6 +160,11 @@ def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]
     for key, value in values.items():
         if isinstance(value, dict):
             yield from (((_words(key), *path), text) for path, text in _flatten(value))
+        elif isinstance(value, tuple) and any(isinstance(item, dict) for item in value):
+            # One record needs no number.
+            name = _words(key).removesuffix("s")
+            names = [name if len(value) == 1 else f"{name} {i + 1}" for i in range(len(value))]
+            yield from _flatten(dict(zip(names, value, strict=True)))
         elif isinstance(value, tuple):
             yield (_words(key),), " ".join(map(str, value))
         elif value is not None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import ceil
 from typing import Any, Self
 
@@ -24,9 +23,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
@@ -53,7 +51,8 @@ class Calibrated(MetaClassifier):
     Of three stratified folds, as many are held out as it takes to have 10,000 samples; a clone that
     is fitted to the other two predicts each. The temperature T minimises the log loss of
     ``softmax(log(confidences) / T)`` on them. Then the classifier is fitted to all samples. The
-    folds are not shuffled: neighbouring samples, such as digits of one writer, stay together.
+    folds are not shuffled: neighbouring samples, such as digits of one writer, stay together. Of
+    data from several sources, see `fit`, each fold has a third of every source.
 
     Parameters
     ----------
@@ -86,13 +85,22 @@ class Calibrated(MetaClassifier):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, **fit_params: Any) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sources: npt.ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Fit the temperature to held-out samples, then the classifier to all samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        sources : array-like of shape (n_samples,), optional
+            Which of several sources each sample is from, such as data sets that were joined. Each
+            fold has consecutive samples of every source, and of every class in it, in proportion.
         **fit_params : dict
             Passed on to the `fit` of `estimator`: `sample_weight`, if it has that parameter; or, if
             scikit-learn's metadata routing is enabled, what it requests.
@@ -115,12 +123,15 @@ class Calibrated(MetaClassifier):
         # Samples without weight may be of classes that nobody learns.
         classes = np.unique(labels if weights is None else labels[weights > 0])
         codes = np.searchsorted(classes, labels)
+        if sources is not None:
+            sources = column_or_1d(sources)
+            check_consistent_length(sources, labels)
 
         def fit(index: IntArray) -> Any:
             part = select_rows(params, index, n)
             return clone(self.estimator).fit(rows[index], labels[index], **part)
 
-        folds = calibration_folds(codes, weights)
+        folds = calibration_folds(codes, weights, sources)
         confidences = [predict_held_out(fold, fit, rows) for fold in folds]
         logger.info("fitting to all %s samples", f"{n:,}")
         fitted = clone(self.estimator).fit(rows, labels, **params)
@@ -174,22 +185,45 @@ class TemperatureFit:
     calibration_error: float
 
 
-def calibration_folds(codes: IntArray, weights: Float64Array | None = None) -> list[Fold]:
+def calibration_folds(
+    codes: IntArray,
+    weights: Float64Array | None = None,
+    sources: npt.ArrayLike | None = None,
+) -> list[Fold]:
     """The folds that hold out as many samples as a temperature needs.
 
-    `codes` are the class indices of all samples, 0 to k - 1; samples of weight 0 are left out. If a
-    class has fewer than three samples, there are no folds, because a training part could lack it.
+    `codes` are the class indices of all samples, 0 to k - 1; samples of weight 0 are left out;
+    `sources` are those of `Calibrated.fit`. If a class has fewer than three samples, there are no
+    folds, because a training part could lack it.
     """
     used = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
     if np.bincount(codes[used], minlength=1).min() < N_FOLDS:
         return []
     n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(used)), N_FOLDS)
-    # `split` uses only the length of its first argument.
-    splits = islice(StratifiedKFold(N_FOLDS).split(used, codes[used]), n_folds)
-    return [
-        Fold(f"{i}/{n_folds}", used[train], used[test])
-        for i, (train, test) in enumerate(splits, start=1)
-    ]
+    parts = _consecutive_parts(codes[used], None if sources is None else np.asarray(sources)[used])
+    return [Fold(f"{i + 1}/{n_folds}", used[parts != i], used[parts == i]) for i in range(n_folds)]
+
+
+def _consecutive_parts(codes: IntArray, sources: Array | None) -> IntArray:
+    """Part of each sample, 0 to `N_FOLDS` - 1: consecutive thirds of each class, and source of it.
+
+    The parts are those of scikit-learn's StratifiedKFold, which has no sources, and would warn of,
+    or refuse, strata of fewer samples than parts.
+    """
+    _, first, strata = np.unique(codes, return_index=True, return_inverse=True)
+    # Classes are numbered by first appearance, as there.
+    strata = np.argsort(np.argsort(first))[strata]
+    if sources is not None:
+        kinds, numbers = np.unique(sources, return_inverse=True)
+        strata = strata * len(kinds) + numbers
+    ordered, n = np.sort(strata), strata.max() + 1
+    # Every third sample by stratum is counted for the same part: sizes differ by one at most, and
+    # a class of three samples has one in each part, whatever their sources.
+    counts = [np.bincount(ordered[i::N_FOLDS], minlength=n) for i in range(N_FOLDS)]
+    parts = np.empty(len(codes), np.intp)
+    in_order = np.tile(np.arange(N_FOLDS), n)
+    parts[np.argsort(strata, kind="stable")] = np.repeat(in_order, np.transpose(counts).ravel())
+    return parts
 
 
 def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Float64Array:

@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from mnist_svm._types import Array, IntArray
@@ -37,9 +42,13 @@ class MetaClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # typ
         return np.asarray(self._delegate("predict", X))
 
     def get_metadata_routing(self) -> Any:
-        """Return scikit-learn's description of the metadata that `fit` passes to `estimator`."""
+        """Return scikit-learn's description of the metadata that `fit` takes and passes on."""
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+        # Of the estimator's own requests, that of `score` for weights would have to be set.
+        own = MetadataRequest(owner=self)
+        own.fit = super().get_metadata_routing().fit
+        router = MetadataRouter(owner=self).add_self_request(own)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
         check_is_fitted(self)

@@ -26,6 +26,7 @@ from sklearn.pipeline import Pipeline
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Array, Float64Array, Images, IntArray, Labels
 from mnist_svm.datasets.types import Dataset, Progress, no_progress
+from mnist_svm.datasets.verify import payload_sha256
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model
 from mnist_svm.models.info import AugmentationRecord
@@ -71,6 +72,8 @@ class AugmentedSamples:
     ----------
     X : uint8 ndarray of shape (n, 784)
     y : int64 ndarray of shape (n,)
+    weights : float64 ndarray of shape (n,), or None if all are 1
+    sources : integer ndarray of shape (n,), the number of the data set that each image is from
     n_copies : copies per image
     distortion : Distortion that makes a copy
     transformers : fitted pipeline from pixels to features
@@ -79,6 +82,8 @@ class AugmentedSamples:
 
     X: Images
     y: Labels
+    weights: Float64Array | None
+    sources: IntArray
     n_copies: int
     distortion: Distortion
     transformers: Pipeline
@@ -155,9 +160,17 @@ def train_augmented(
     start = time.perf_counter()
     rows, pipeline = select_rows(dataset, limit, config.random_state), config.pipeline(n_jobs)
     X, y = dataset.X[rows], dataset.labels[rows]
-    distortion, transformers = DISTORTIONS[config.recipe.name], pipeline[:-1].fit(X)
-    samples = AugmentedSamples(X, y, copies, distortion, transformers, config.random_state)
-    first = transformers.transform(X[:1])
+    samples = AugmentedSamples(
+        X,
+        y,
+        None if dataset.weights is None else dataset.weights[rows],
+        dataset.part_indices[rows],
+        copies,
+        DISTORTIONS[config.recipe.name],
+        pipeline[:-1].fit(X),
+        config.random_state,
+    )
+    first = samples.transformers.transform(X[:1])
     file = GrowingArray(Path(folder) / "features.npy", (len(samples), first.shape[1]), first.dtype)
     needed = file.nbytes + len(samples) * len(np.unique(y)) * CHECKPOINT_BYTES
     with WorkFolder(folder, _fingerprint(config, dataset, samples), needed) as work:
@@ -166,10 +179,10 @@ def train_augmented(
         features = np.load(file.path, mmap_mode="r")
         classifier = _fit_calibrated(pipeline[-1], samples, features, work)
     seconds = time.perf_counter() - start
-    pipeline = Pipeline([*transformers.steps, ("svm", classifier)])
+    pipeline = Pipeline([*samples.transformers.steps, ("svm", classifier)])
     augmentation = AugmentationRecord(copies, len(samples), resumed)
     return Model.from_pipeline(
-        pipeline, describe_fit(pipeline, config, dataset, len(y), seconds, augmentation)
+        pipeline, describe_fit(pipeline, config, dataset, rows, seconds, augmentation)
     )
 
 
@@ -186,6 +199,7 @@ def _fingerprint(
         "n_images": len(samples.y),
         "random_state": config.random_state,
         "sha256": dict(dataset.sha256),
+        "weights": None if samples.weights is None else payload_sha256(samples.weights),
         "version": version("mnist-svm"),
     }
 
@@ -222,11 +236,14 @@ def _fit_calibrated(
     y = samples.repeat(samples.y)
 
     def fit(name: str, images: IntArray | None = None) -> CoupledSVC:
-        weights = None
+        weights = samples.weights
         if images is not None:
-            weights = samples.repeat(np.bincount(images, minlength=len(samples.y)).astype(float))
+            used = np.bincount(images, minlength=len(samples.y)).astype(float)
+            weights = used if weights is None else used * weights
+        # A copy has the weight of its image.
+        repeated = None if weights is None else samples.repeat(weights)
         fitted: CoupledSVC = clone(svc)
-        fitted.set_params(checkpoint=str(work.path / f"{name}.npz")).fit(X, y, weights)
+        fitted.set_params(checkpoint=str(work.path / f"{name}.npz")).fit(X, y, repeated)
         # The model must not depend on the folder.
         fitted.set_params(checkpoint=None)
         return fitted
@@ -240,9 +257,8 @@ def _fit_calibrated(
         return np.asarray(np.load(path))
 
     codes = np.unique(samples.y, return_inverse=True)[1]
-    folds = calibration_folds(codes)
-    calibration = fit_temperature(
-        codes, folds, [probabilities(number, fold) for number, fold in enumerate(folds, 1)]
-    )
+    folds = calibration_folds(codes, None, samples.sources)
+    confidences = [probabilities(number, fold) for number, fold in enumerate(folds, 1)]
+    calibration = fit_temperature(codes, folds, confidences, samples.weights)
     logger.info("fitting to all %s samples", f"{len(samples):,}")
     return Calibrated.from_fitted(svc, fit("all"), calibration)

@@ -12,21 +12,24 @@ from importlib.metadata import version
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from mnist_svm._types import IntArray
 from mnist_svm.datasets.subset import stratified_subset
-from mnist_svm.datasets.types import Dataset
+from mnist_svm.datasets.types import Dataset, mean_weight
 from mnist_svm.exceptions import FormatError
 from mnist_svm.models.file import Model
-from mnist_svm.models.info import AugmentationRecord, CalibrationRecord, ModelInfo, TrainingRecord
+from mnist_svm.models.info import (
+    AugmentationRecord,
+    CalibrationRecord,
+    ModelInfo,
+    TrainingRecord,
+    TrainingSet,
+)
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.training.fit import Rows, fit_pipeline
 
 RECORDED_PACKAGES = ("mnist-svm", "scikit-learn", "numpy", "scipy", "joblib")
-
-# Index of the images to train on: an array, or a slice that copies nothing.
-Rows = IntArray | slice
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def train_model(
     random_state: int = 0,
     n_jobs: int = -1,
 ) -> Model:
-    """Train a recipe on a data set.
+    """Train a recipe on a data set, or on several that `Dataset.concatenate` joined.
+
+    The weights of images, if they have any, multiply C.
 
     Parameters
     ----------
@@ -105,7 +110,8 @@ def train_model(
     changes : mapping of str to value, optional
         Other pipeline parameters, see `mnist_svm.models.pipelines.set_parameters`.
     limit : int or None, default=None
-        Number of images to train on, with the same class proportions; None takes all.
+        Number of images to train on, with the same proportions of classes, and of the data sets
+        in each class; None takes all.
     random_state : int, default=0
         Seed of the subset and of the solver. Equal seeds give bit-equal models.
     n_jobs : int, default=-1
@@ -134,7 +140,7 @@ def train_model(
 
 
 def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
-    """Return the index of a stratified random subset of `limit` images, or of all.
+    """Return the index of a random subset of `limit` images, stratified, or of all.
 
     Raises FormatError if the data set has fewer than two classes, ValueError if ``limit`` is less
     than their number.
@@ -145,7 +151,7 @@ def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
         raise FormatError(msg)
     if limit is None or limit >= len(dataset.labels):
         return slice(None)
-    return stratified_subset(dataset.labels, limit, random_state)
+    return stratified_subset(dataset.labels, limit, random_state, dataset.part_indices)
 
 
 def fit_config(
@@ -155,22 +161,21 @@ def fit_config(
 
     Calibration takes further fits and changes no label. An invalid parameter raises ValueError.
     """
-    X, y = dataset.X[rows], dataset.labels[rows]
     start = time.perf_counter()
-    pipeline = config.pipeline(n_jobs, calibrate=calibrate).fit(X, y)
+    pipeline = fit_pipeline(config.pipeline(n_jobs, calibrate=calibrate), dataset, rows)
     seconds = time.perf_counter() - start
-    return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, len(y), seconds))
+    return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, rows, seconds))
 
 
 def describe_fit(
     pipeline: Pipeline,
     config: TrainingConfig,
     dataset: Dataset,
-    n_images: int,
+    rows: Rows,
     seconds: float,
     augmentation: AugmentationRecord | None = None,
 ) -> ModelInfo:
-    """Return how a pipeline was fitted to `n_images` images of a data set, in `seconds`."""
+    """Return how a pipeline was fitted to some images of a data set, in `seconds`."""
     recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
     calibration, classifier = None, pipeline[-1]
     if isinstance(classifier, Calibrated):
@@ -180,6 +185,8 @@ def describe_fit(
     classes = np.unique(dataset.labels).tolist()
     # The cross-validated error is that of the defaults on all of MNIST.
     default = not config.changes and augmentation is None and config.parameters == recipe.defaults
+    sets = _training_sets(dataset, rows)
+    n_images = sum(each.n_images for each in sets)
     full_mnist = (dataset.name, n_images) == ("mnist", 60_000)
     return ModelInfo(
         recipe=recipe.name,
@@ -191,11 +198,9 @@ def describe_fit(
         n_svms=len(svcs),
         n_support_vectors=sum(len(svc.support_) for svc in svcs),
         training=TrainingRecord(
-            dataset=dataset.name,
+            sets=sets,
             n_images=n_images,
-            dataset_size=len(dataset.labels),
             random_state=config.random_state,
-            sha256=dict(dataset.sha256),
             fit_seconds=round(seconds, 2),
             kkt_violation=max(svc.kkt_violation_ for svc in svcs),
             augmentation=augmentation,
@@ -205,3 +210,16 @@ def describe_fit(
         versions={"python": platform.python_version()} | {p: version(p) for p in RECORDED_PACKAGES},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _training_sets(dataset: Dataset, rows: Rows) -> tuple[TrainingSet, ...]:
+    """Describe the data sets that the images of some rows are from."""
+    indices = dataset.part_indices[rows]
+    weights = np.ones(len(indices)) if dataset.weights is None else dataset.weights[rows]
+    sets = []
+    for number, part in enumerate(dataset.parts):
+        used = weights[indices == number]
+        # A small subset can have no image of a small data set.
+        weight = mean_weight(used) if len(used) else 1.0
+        sets.append(TrainingSet(part.name, len(used), part.n_images, weight, dict(part.sha256)))
+    return tuple(sets)

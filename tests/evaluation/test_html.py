@@ -255,7 +255,7 @@ def test_model_info_is_listed(show, html, tiny_model):
     assert f"support vectors\n{tiny_model.info.n_support_vectors}\n" in text
     assert f"date\n{tiny_model.info.date}\n" in text
     assert f"scikit-learn\n{tiny_model.info.versions['scikit-learn']}\n" in text
-    assert tiny_model.info.training.sha256["train-images-idx3-ubyte"] in text
+    assert tiny_model.info.training.sets[0].sha256["train-images-idx3-ubyte"] in text
     assert "on 2026-03-04, 05:06 UTC. Model: tiny.joblib" in page.text("footer")
 
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from mnist_svm import RECIPES, load_model, save_model, train_model
 from mnist_svm.exceptions import FormatError, ModelFileError
 from mnist_svm.models.file import FORMAT, FORMAT_VERSION, Model
-from mnist_svm.models.info import CalibrationRecord, ModelInfo, TrainingRecord
+from mnist_svm.models.info import CalibrationRecord, ModelInfo, TrainingRecord, TrainingSet
 from mnist_svm.models.locate import SHIPPED
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.svm.coupled import CoupledSVC
@@ -191,7 +191,7 @@ INFO = ModelInfo(
     class_names=None,
     n_svms=1,
     n_support_vectors=2,
-    training=TrainingRecord("mnist", 5, 5, 0, {}, 0.1, 0.001),
+    training=TrainingRecord((TrainingSet("mnist", 5, 5, 1.0, {}),), 5, 0, 0.1, 0.001),
     calibration=CalibrationRecord(1.0, 0, None),
     versions={"numpy": "2"},
     date="2026-01-01",

@@ -200,9 +200,10 @@ def test_copies_make_fewer_errors(train_set, test_set, uninterrupted):
 
 def test_the_model_records_its_copies(uninterrupted):
     training = uninterrupted.model.info.training
-    assert (training.n_images, training.dataset_size) == (IMAGES, 60_000)
+    (mnist,) = training.sets
+    assert (mnist.name, mnist.n_images, mnist.size) == ("mnist", IMAGES, 60_000)
     assert training.augmentation == AugmentationRecord(COPIES, IMAGES * (1 + COPIES), resumed=False)
-    assert set(training.sha256) == {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}
+    assert set(mnist.sha256) == {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}
 
 
 # --- interrupted and resumed --------------------------------------------------------------------

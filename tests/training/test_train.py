@@ -84,8 +84,10 @@ def test_one_class_alone_cannot_be_learned(train_set):
 def test_the_model_says_how_it_was_made(small_model):
     info = small_model.info
     assert info.recipe == "poly4"
-    assert (info.training.n_images, info.training.dataset_size) == (6000, 60_000)
-    assert info.training.sha256["train-images-idx3-ubyte"].startswith("ba891046")
+    assert info.training.n_images == 6000
+    (mnist,) = info.training.sets
+    assert (mnist.name, mnist.n_images, mnist.size, mnist.weight) == ("mnist", 6000, 60_000, 1)
+    assert mnist.sha256["train-images-idx3-ubyte"].startswith("ba891046")
     assert 0 < info.training.kkt_violation <= 2e-3
     assert info.training.augmentation is None
     (svc,) = fitted_svcs(small_model.pipeline)
