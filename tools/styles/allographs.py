@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.styles.allographs_lines import Stroke
 from tools.styles.allographs_round import (
@@ -59,24 +59,30 @@ def _form(
 
 
 # Parameters that several forms share.
-_STEM = {"lean": (-1, 1), "bend": (-0.06, 0.06), "aspect": (1, 1)}
-_UPSTROKE = {**_STEM, "sag": (-0.05, 0.17)}
-_FOOT = {"foot_tilt": (-8, 12), "foot_shift": (-0.2, 0.2)}
-_FOUR = {"lean": (-8, 28), "bar_tilt": (-14, 16), "stem_lean": (-6, 12)}
-_SEVEN = {"lean": (2, 34), "bend": (-0.1, 0.06), "wave": (-0.05, 0.05), "corner": (0.01, 0.06)}
-_SERIF = {"serif": (0.07, 0.28), "serif_lean": (-20, 35)}
-_CROSS = {
+Shared = dict[str, Any]
+_STEM: Shared = {"lean": (-1, 1), "bend": (-0.06, 0.06), "aspect": (1, 1)}
+_UPSTROKE: Shared = {**_STEM, "sag": (-0.05, 0.17)}
+_FOOT: Shared = {"foot_tilt": (-8, 12), "foot_shift": (-0.2, 0.2)}
+_FOUR: Shared = {"lean": (-8, 28), "bar_tilt": (-14, 16), "stem_lean": (-6, 12)}
+_SEVEN: Shared = {
+    "lean": (2, 34),
+    "bend": (-0.1, 0.06),
+    "wave": (-0.05, 0.05),
+    "corner": (0.01, 0.06),
+}
+_SERIF: Shared = {"serif": (0.07, 0.28), "serif_lean": (-20, 35)}
+_CROSS: Shared = {
     "cross": (0.25, 0.65), "cross_at": (0.38, 0.62), "cross_tilt": (-12, 18),
     "cross_shift": (-0.2, 0.2),
 }  # fmt: skip
-_ZERO = {"lean": (-10, 28), "gap": (-40, 14), "shrink": (-0.05, 0.08)}
-_EIGHT = {"waist": (0.38, 0.56), "lean": (-12, 26)}
-_NINE = {"rx": (0.15, 0.32), "ry": (0.15, 0.27), "lean": (-6, 24)}
-_THREE = {
+_ZERO: Shared = {"lean": (-10, 28), "gap": (-40, 14), "shrink": (-0.05, 0.08)}
+_EIGHT: Shared = {"waist": (0.38, 0.56), "lean": (-12, 26)}
+_NINE: Shared = {"rx": (0.15, 0.32), "ry": (0.15, 0.27), "lean": (-6, 24)}
+_THREE: Shared = {
     "foot": (0.2, 0.36), "waist": (-0.16, 0.08), "waist_at": (0.36, 0.54), "end_x": (-0.45, -0.2),
     "end_at": (0.78, 0.98), "lean": (-6, 20),
 }  # fmt: skip
-_FIVE = {
+_FIVE: Shared = {
     "neck_lean": (-6, 22), "bow": (0.2, 0.42), "end_x": (-0.45, -0.15), "end_at": (0.78, 1.02),
     "lean": (-6, 22),
 }  # fmt: skip
@@ -153,16 +159,16 @@ FORMS: Mapping[str, Form] = {
         bar_tilt=(-16, 24), neck=(0.3, 0.48), apart=1, **_FIVE),
     "5-long-flag": _form(5, five, bar=(0.55, 0.95), bar_tilt=(-8, 26), neck=(0.24, 0.42),
         gap_x=(-0.08, 0.06), gap_y=(-0.06, 0.05), apart=1, **_FIVE),
-    "6-bowed": _form(6, six, ry=(0.17, 0.32), rx=(0.17, 0.36), top=(-0.05, 0.4), bow=(0.02, 0.14),
-        gap=(-40, 35), shrink=(0, 0.2), lean=(-6, 18)),
-    "6-straight": _form(6, six, ry=(0.15, 0.3), rx=(0.15, 0.32), top=(-0.25, 0.35), bow=(-0.01, 0.03),
-        gap=(-40, 30), shrink=(0, 0.2), lean=(-6, 18)),
+    "6-bowed": _form(6, six, ry=(0.17, 0.32), rx=(0.17, 0.36), top=(-0.05, 0.4),
+        bow=(0.02, 0.14), gap=(-40, 35), shrink=(0, 0.2), lean=(-6, 18)),
+    "6-straight": _form(6, six, ry=(0.15, 0.3), rx=(0.15, 0.32), top=(-0.25, 0.35),
+        bow=(-0.01, 0.03), gap=(-40, 30), shrink=(0, 0.2), lean=(-6, 18)),
     "6-small-ring": _form(6, six, ry=(0.09, 0.17), rx=(0.09, 0.17), top=(-0.1, 0.3), bow=(0, 0.1),
         gap=(-40, 20), shrink=(0, 0.2), lean=(-6, 18), pen=0.09),
     "6-hooked": _form(6, six, hook=(0.06, 0.25), ry=(0.17, 0.3), rx=(0.17, 0.34), top=(0, 0.3),
         bow=(0.05, 0.16), gap=(-40, 40), shrink=(0, 0.2), lean=(-6, 15)),
-    "6-crossing": _form(6, six, out=(0.04, 0.22), ry=(0.12, 0.26), rx=(0.12, 0.26), top=(-0.1, 0.25),
-        bow=(0, 0.08), gap=(-20, 35), lean=(-6, 18), pen=0.11),
+    "6-crossing": _form(6, six, out=(0.04, 0.22), ry=(0.12, 0.26), rx=(0.12, 0.26),
+        top=(-0.1, 0.25), bow=(0, 0.08), gap=(-20, 35), lean=(-6, 18), pen=0.11),
     "7-plain": _form(7, seven, width=(0.35, 0.7), tilt=(-16, 10), **_SEVEN),
     "7-crossed": _form(7, seven, width=(0.35, 0.75), tilt=(-20, 18), **_SEVEN, **_CROSS),
     "7-serif": _form(7, seven, width=(0.35, 0.7), tilt=(-16, 14), **_SEVEN, **_SERIF),
@@ -191,6 +197,6 @@ FORMS: Mapping[str, Form] = {
     "9-open": _form(9, nine, gap=(40, 80), rx=(0.16, 0.3), ry=(0.15, 0.25), lean=(-4, 20),
         leave=(-12, 5), belly=(-0.03, 0.03), tail=(0.3, 1.1)),
     "9-like-g": _form(9, nine_like_g, rx=(0.15, 0.27), ry=(0.14, 0.21), leave=(-40, 5),
-        gap=(-20, 35), belly=(-0.02, 0.06), width=(0.25, 0.45), height=(0.06, 0.2), back=(-0.1, 0.2),
-        lean=(-6, 20), pen=0.11),
+        gap=(-20, 35), belly=(-0.02, 0.06), width=(0.25, 0.45), height=(0.06, 0.2),
+        back=(-0.1, 0.2), lean=(-6, 20), pen=0.11),
 }

@@ -49,7 +49,8 @@ def arc(centre: Point, radii: Point, start: float, stop: float, *, shrink: float
     n_points = max(int(abs(stop - start) / 6), 2)
     angles = np.radians(np.linspace(start, stop, n_points))
     unit = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.array(centre) + np.array(radii) * unit * np.linspace(1, 1 - shrink, n_points)[:, None]
+    unit *= np.linspace(1, 1 - shrink, n_points)[:, None]
+    return np.asarray(np.array(centre) + np.array(radii) * unit)
 
 
 def join(*pieces: Stroke) -> Stroke:
@@ -60,7 +61,7 @@ def join(*pieces: Stroke) -> Stroke:
 def smooth(*pieces: Stroke, corner: float = 0.1) -> Stroke:
     """One stroke along all pieces, with corners rounded over about a length."""
     dense = resample(join(*pieces), STEP)
-    width = max(int(corner / STEP), 1)
+    width = min(max(int(corner / STEP), 1), len(dense) - 1)
     padded = np.concatenate(
         [
             2 * dense[0] - dense[1 : width + 1][::-1],
@@ -97,7 +98,9 @@ def wander(n_points: int, period: float, rng: np.random.Generator) -> Stroke:
     """Smooth random displacements of mean square about 1, shape (n_points, 2)."""
     n_knots = max(int(n_points / period), 1) + 3
     knots = rng.normal(size=(n_knots, 2))
-    return _interpolate(np.linspace(1, n_knots - 2, n_points), np.arange(n_knots), knots)
+    return _interpolate(
+        np.linspace(1, n_knots - 2, n_points), np.arange(n_knots, dtype=np.float64), knots
+    )
 
 
 def by_hand(stroke: Stroke, care: float, rng: np.random.Generator) -> Stroke:
@@ -118,7 +121,7 @@ def by_hand(stroke: Stroke, care: float, rng: np.random.Generator) -> Stroke:
 
 
 def _interpolate(
-    at: npt.NDArray[np.float64], times: npt.NDArray[np.generic], knots: Stroke
+    at: npt.NDArray[np.float64], times: npt.NDArray[np.float64], knots: Stroke
 ) -> Stroke:
     """Values of the smooth curve that has the values `knots` at `times`, cubic in between."""
     tangents = np.gradient(knots, times, axis=0)

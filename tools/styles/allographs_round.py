@@ -93,7 +93,7 @@ def zero(
     strokes = [ring]
     if slash:
         across = line(ray((0, 0), 180 - slash_tilt, slash), ray((0, 0), -slash_tilt, slash))
-        strokes.append(across * [[rx, 0.5]] + [[slash_shift * rx, 0.5]])
+        strokes.append(across * np.array([rx, 0.5]) + np.array([slash_shift * rx, 0.5]))
     return slant(strokes, lean)
 
 
@@ -328,6 +328,6 @@ def five(
     )
     right = ray(top, -bar_tilt, bar)
     if apart:
-        flag = line(top, right) + [[gap_x, gap_y]]
+        flag = line(top, right) + np.array([gap_x, gap_y])
         return slant([smooth(body, corner=corner), flag], lean)
     return slant([smooth(line(right), body, corner=corner)], lean)

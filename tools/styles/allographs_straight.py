@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.styles.allographs_lines import Stroke, curve, join, line, ray, slant, smooth, turn
+from tools.styles.allographs_lines import Point, Stroke, curve, join, line, ray, slant, smooth, turn
 
 # Least angle of a long upstroke to the horizontal: below it a 1 could be a 7. The bar of a 7 that
 # is not crossed droops by much less.

@@ -20,6 +20,9 @@ HELD_OUT_INTERVALS = (2, 7)
 # Thinnest pen, as a fraction of the height.
 THINNEST = 0.035
 
+# Lengths over which tremor, and pressure, keep their direction, as fractions of the height.
+TREMOR_LENGTH, PRESSURE_LENGTH = 0.05, 0.4
+
 
 @dataclass(frozen=True)
 class Allograph:
@@ -84,34 +87,59 @@ def draw_strokes(
     uint8 ndarray of shape (height, width), 0 background to 255 ink, `HEIGHT` pixels high or wide,
     with `MARGIN` around
     """
-    pen = HEIGHT * THINNEST * (widest / THINNEST) ** rng.uniform()
-    pressure = rng.uniform(0, 0.25)
-    flatness, nib_angle = (
-        (rng.uniform(0.35, 0.8), rng.uniform(0, np.pi)) if rng.uniform() < 0.2 else (1, 0)
+    pen = _Pen(
+        width=HEIGHT * THINNEST * (widest / THINNEST) ** rng.uniform(),
+        pressure=rng.uniform(0, 0.25),
+        flatness=rng.uniform(0.35, 0.8) if rng.uniform() < 0.2 else 1.0,
+        nib_angle=rng.uniform(0, np.pi),
+        tremor=rng.uniform(0.003, 0.009) if rng.uniform() < 0.3 else 0.0,
+        fading=rng.uniform(0.1, 0.4) if rng.uniform() < 0.3 else 0.0,
     )
-    tremor = rng.uniform(0.003, 0.009) if rng.uniform() < 0.3 else 0.0
-    fading = rng.uniform(0.1, 0.4) if rng.uniform() < 0.3 else 0.0
-    extent = np.ptp(np.concatenate(strokes), axis=0)
-    size = [round(HEIGHT * length) + 2 * MARGIN for length in extent]
-    image = Image.new("L", (size[0], size[1]))
+    points = np.concatenate(strokes)
+    corner, extent = points.min(axis=0), np.ptp(points, axis=0)
+    width, height = (round(HEIGHT * length) + 2 * MARGIN for length in extent)
+    image = Image.new("L", (width, height))
     draw = ImageDraw.Draw(image)
-    corner = np.concatenate(strokes).min(axis=0)
     for stroke in strokes:
-        dense = resample(stroke, STEP / 2)
-        n_points = len(dense)
-        if tremor:
-            dense = dense + tremor * wander(n_points, 0.05 / STEP * 2, rng)
-        variation = wander(n_points, 0.4 / STEP * 2, rng)
-        widths = pen * np.clip(1 + pressure * variation[:, 0], 0.5, 1.4)
-        inks = 255 * (1 - np.clip(fading * (0.5 + 0.5 * variation[:, 1]), 0, 0.55))
-        direction = np.gradient(dense, axis=0) if n_points > 1 else np.zeros_like(dense)
-        across = np.arctan2(direction[:, 1], direction[:, 0]) - nib_angle
-        widths = widths * np.sqrt(np.sin(across) ** 2 + (flatness * np.cos(across)) ** 2)
-        at = (dense - corner) * HEIGHT + MARGIN
-        for (x, y), radius, ink in zip(at, np.maximum(widths, 2) / 2, inks, strict=True):
-            box = (x - radius, y - radius, x + radius, y + radius)
-            draw.ellipse(box, fill=round(ink))
+        for x, y, radius, ink in pen.dots(stroke, rng):
+            x, y = (x - corner[0]) * HEIGHT + MARGIN, (y - corner[1]) * HEIGHT + MARGIN
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=round(ink))
     return np.asarray(image)
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """A pen in a hand.
+
+    Attributes
+    ----------
+    width : in pixels
+    pressure : how much the width varies along a stroke, as a fraction
+    flatness : width along the nib's short side, as a fraction of the long side's
+    nib_angle : direction of the nib's short side, in radians
+    tremor : of the hand, as a fraction of the height
+    fading : how much of the ink is missing at random, as a fraction
+    """
+
+    width: float
+    pressure: float
+    flatness: float
+    nib_angle: float
+    tremor: float
+    fading: float
+
+    def dots(self, stroke: Stroke, rng: np.random.Generator) -> Stroke:
+        """Points along a stroke, of shape (k, 4): x, y, radius in pixels, ink from 0 to 255."""
+        dense = resample(stroke, STEP / 2)
+        dense = dense + self.tremor * wander(len(dense), TREMOR_LENGTH / STEP * 2, rng)
+        variation = wander(len(dense), PRESSURE_LENGTH / STEP * 2, rng)
+        width = self.width * np.clip(1 + self.pressure * variation[:, 0], 0.5, 1.4)
+        direction = np.gradient(dense, axis=0)
+        across = np.arctan2(direction[:, 1], direction[:, 0]) - self.nib_angle
+        width = width * np.hypot(np.sin(across), self.flatness * np.cos(across))
+        ink = 255 * (1 - np.clip(self.fading * (0.5 + 0.5 * variation[:, 1]), 0, 0.55))
+        # A drawn dot is one pixel wider than twice its radius.
+        return np.column_stack([dense, np.maximum(width - 1, 1) / 2, ink])
 
 
 def _leading_fraction(rng: np.random.Generator, held_out: bool) -> float:

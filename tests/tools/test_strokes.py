@@ -1,0 +1,150 @@
+"""Digits drawn with a pen: of every length and angle, and the same every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tools.styles.allographs import FORMS
+from tools.styles.allographs_lines import by_hand, curve, line, resample, smooth
+from tools.styles.allographs_straight import one, seven
+from tools.styles.drawing import HEIGHT, MARGIN
+from tools.styles.strokes import ALLOGRAPHS, HELD_OUT_INTERVALS, N_INTERVALS, draw_strokes
+
+N_DRAWINGS = 12
+
+
+def rng_of(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def degrees_below_horizontal(stroke: np.ndarray) -> float:
+    """Angle of the straight line between a stroke's two ends, to the left and down."""
+    first, last = stroke[0], stroke[-1]
+    left, right = (first, last) if first[0] < last[0] else (last, first)
+    return float(np.degrees(np.arctan2(left[1] - right[1], right[0] - left[0])))
+
+
+def test_every_digit_has_several_allographs_and_each_is_named_by_its_digit():
+    digits = [allograph.digit for allograph in ALLOGRAPHS.values()]
+    assert min(digits.count(digit) for digit in range(10)) >= 3
+    assert all(name == a.name and name[0] == str(a.digit) for name, a in ALLOGRAPHS.items())
+
+
+@pytest.mark.parametrize("name", ALLOGRAPHS)
+def test_strokes_stay_in_the_unit_box_and_fill_it(name):
+    for seed in range(N_DRAWINGS):
+        strokes = ALLOGRAPHS[name].strokes(rng_of(seed))
+        assert all(stroke.ndim == 2 and stroke.shape[1] == 2 for stroke in strokes)
+        points = np.concatenate(strokes)
+        assert np.isfinite(points).all()
+        assert points.min() >= -1e-9
+        assert points.max() <= 1 + 1e-9
+        assert np.ptp(points, axis=0).max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ALLOGRAPHS)
+def test_a_drawing_has_ink_and_keeps_off_the_edge(name):
+    for seed in range(N_DRAWINGS):
+        picture = ALLOGRAPHS[name].draw(rng_of(seed), held_out=seed % 2 == 1)
+        assert picture.dtype == np.uint8
+        assert max(picture.shape) == HEIGHT + 2 * MARGIN
+        assert 0.01 < (picture >= 128).mean() < 0.5
+        edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+        assert edge.max() == 0
+
+
+@pytest.mark.parametrize("name", ALLOGRAPHS)
+def test_a_seed_draws_the_same_again_and_another_seed_does_not(name):
+    allograph = ALLOGRAPHS[name]
+    first, again, other = (allograph.draw(rng_of(seed)) for seed in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", ALLOGRAPHS)
+def test_held_out_drawings_have_parameters_that_the_others_never_have(name):
+    allograph = ALLOGRAPHS[name]
+    leading, (low, high) = next(
+        (key, limits) for key, limits in FORMS[name].ranges.items() if isinstance(limits, tuple)
+    )
+    intervals = {}
+    for held_out in (False, True):
+        values = np.array(
+            [allograph.parameters(rng_of(k), held_out=held_out)[leading] for k in range(200)]
+        )
+        intervals[held_out] = set(np.floor((values - low) / (high - low) * N_INTERVALS).astype(int))
+    assert intervals[True] == set(HELD_OUT_INTERVALS)
+    assert intervals[False] == set(range(N_INTERVALS)) - set(HELD_OUT_INTERVALS)
+
+
+def test_upstrokes_of_ones_have_all_lengths_and_angles():
+    lengths, angles = [], []
+    for name in ("1-tick", "1-upstroke"):
+        for seed in range(300):
+            values = ALLOGRAPHS[name].parameters(rng_of(seed))
+            lengths.append(values["length"])
+            angles.append(values["angle"])
+    assert np.histogram(lengths, 9, (0.1, 1.0))[0].min() > 0
+    assert np.histogram(angles, 9, (25, 70))[0].min() > 0
+    assert min(lengths) < 0.1
+    assert max(lengths) > 0.98
+
+
+@pytest.mark.parametrize("length", [0.3, 0.6, 1.0])
+@pytest.mark.parametrize("angle", [15, 40, 68])
+def test_an_upstroke_is_never_as_flat_as_the_bar_of_a_seven(length, angle):
+    """However far the stem leans."""
+    for lean in (-1, 0, 1):
+        (stroke,) = one(length=length, angle=angle, lean=lean)
+        top = int(np.argmin(stroke[:, 1]))
+        assert degrees_below_horizontal(stroke[: top + 1]) >= 20
+
+
+@pytest.mark.parametrize("name", [name for name, a in ALLOGRAPHS.items() if a.digit == 7])
+def test_the_bar_of_a_seven_droops_little_at_its_left_unless_more_tells_it_from_a_one(name):
+    ranges = FORMS[name].ranges
+    low, high = ranges["tilt"]
+    assert low >= -20
+    assert high <= (20 if {"cross", "serif"} & set(ranges) else 10)
+
+
+def test_the_tilt_of_a_bar_lifts_its_right_end():
+    bar = seven(width=0.5, tilt=10, lean=20)[0][:48]
+    assert degrees_below_horizontal(np.array([bar[0], [0.0, 0.0]])) == pytest.approx(10)
+
+
+def test_an_upstroke_has_its_length_and_its_angle_to_the_stem():
+    upstroke, _ = one(length=0.5, angle=30, merge=0.2)
+    end, meet = upstroke[0], upstroke[-1]
+    assert meet == pytest.approx([0, 0.2])
+    assert end - meet == pytest.approx([-0.25, 0.5 * np.sqrt(3) / 2])
+
+
+def test_a_careful_hand_draws_what_is_given():
+    stroke = line((0, 0), (0.5, 0.5), (0, 1))
+    assert by_hand(stroke, 0, rng_of(0)) == pytest.approx(resample(stroke, 0.01))
+
+
+def test_a_curve_runs_through_its_points():
+    points = [(0, 0), (0.4, 0.1), (0.5, 0.8), (-0.3, 1.0)]
+    way = curve(*points)
+    for point in points:
+        assert np.linalg.norm(way - point, axis=1).min() < 0.01
+
+
+def test_smoothing_keeps_the_ends_and_rounds_the_corner():
+    corner = line((0, 0), (1, 0), (1, 1))
+    rounded = smooth(corner, corner=0.2)
+    assert rounded[0] == pytest.approx([0, 0], abs=1e-9)
+    assert rounded[-1] == pytest.approx([1, 1], abs=1e-9)
+    assert np.linalg.norm(rounded - [1, 0], axis=1).min() > 0.03
+
+
+def test_pens_run_from_thin_to_wide():
+    ink = [
+        (draw_strokes([line((0.5, 0), (0.5, 1))], rng_of(seed)) >= 128).sum() / HEIGHT**2
+        for seed in range(60)
+    ]
+    assert min(ink) < 0.06
+    assert max(ink) > 0.12
