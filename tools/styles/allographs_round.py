@@ -41,6 +41,25 @@ def nine(
     return slant([smooth(join(ring, curve(*points)), corner=corner)], lean)
 
 
+def nine_of_two(
+    *,
+    rx: float,
+    ry: float,
+    start: float,
+    gap: float,
+    above: float,
+    shift: float,
+    tail: float,
+    lean: float,
+) -> list[Stroke]:
+    """A bow to the left up to a `gap` before the stem, and a stem of its own.
+
+    The stem starts `above` the ring's middle, `shift` to the right of the ring.
+    """
+    ring = arc((0, ry), (rx, ry), start, gap - 360)
+    return slant([ring, line((rx + shift, ry - above), (tail * rx, 1))], lean)
+
+
 def nine_like_g(
     *,
     rx: float,
@@ -80,16 +99,21 @@ def zero(
     slash: float = 0,
     slash_tilt: float = 0,
     slash_shift: float = 0,
+    lead: float = 0,
+    lead_from: float = 0,
     lean: float = 0,
 ) -> list[Stroke]:
     """A ring to the left from angle `start`, up to a `gap`; a loop of radius `curl` at its end.
 
-    The `slash` is a fraction of the ring's diameter in its direction.
+    The `slash` is a fraction of the ring's diameter in its direction. A `lead` of this length may
+    come to the ring from the direction `lead_from`.
     """
     ring = arc((0, 0.5), (rx, 0.5), start, start - 360 + gap, shrink=shrink)
     if curl:
         end = (float(ring[-1][0]), float(ring[-1][1]))
         ring = join(ring, arc((end[0], end[1] + curl), (curl, curl), -90, -90 - curl_turn))
+    if lead:
+        ring = join(line(ray((float(ring[0][0]), float(ring[0][1])), lead_from, lead)), ring)
     strokes = [ring]
     if slash:
         across = line(ray((0, 0), 180 - slash_tilt, slash), ray((0, 0), -slash_tilt, slash))
