@@ -8,17 +8,17 @@ are redrawn as coarse as a small picture is, and all go through the normaliser t
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from mnist_svm._types import Float32Array, GreyImage, Mask
+from mnist_svm._types import Float32Array, Float64Array, GreyImage, Mask
 from mnist_svm.pictures.background import stroke_width
 from mnist_svm.pictures.boxes import bounding_box
 from mnist_svm.pictures.normalize import normalize
+from mnist_svm.pictures.render import render_digit
 
 # Height of a drawn digit, and background around it, in pixels.
-HEIGHT, MARGIN = 112, 28
+HEIGHT, MARGIN = 72, 16
 
 # Limits of the random distortion: shear and rotation in radians, change of aspect as a factor,
 # root mean square of the elastic displacement as a fraction of the height, and its grid.
@@ -44,7 +44,7 @@ def draw_outline(font: ImageFont.FreeTypeFont, text: str) -> GreyImage:
     """
     box = font.getbbox(text)
     if box[2] <= box[0] or box[3] <= box[1]:
-        msg = f"{' '.join(font.getname())}: no ink for {text!r}"
+        msg = f"{font.getname()[0]}: no ink for {text!r}"
         raise ValueError(msg)
     sized = font.font_variant(size=font.size * HEIGHT / (box[3] - box[1]))
     left, top, right, bottom = (round(side) for side in sized.getbbox(text))
@@ -79,20 +79,35 @@ def warp(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
 def change_pen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
     """Redraw a digit with a pen of random width; no stroke breaks, and no loop closes or opens."""
     solid = picture >= 128
-    width = stroke_width(picture.astype(np.float32) / 255)
+    width = pen_width(picture)
     pen = HEIGHT * PENS[0] * (PENS[1] / PENS[0]) ** rng.uniform()
     pen = float(np.clip(pen, width / MAX_PEN_CHANGE, width * MAX_PEN_CHANGE))
-    distance = _signed_distance(solid)
-    # Thin strokes of a digit that is thick elsewhere keep most of their width.
-    ridge = ndimage.maximum_filter(distance, 2 * round(width) + 1)
     parts = _count_parts(solid)
     shift = (pen - width) / 2
     for _ in range(4):
-        moved = distance + np.maximum(shift, -0.5 * np.maximum(ridge, 0))
+        moved = move_outline(solid, shift)
         if _count_parts(moved > 0) == parts:
             return np.asarray(255 * np.clip(moved + 0.5, 0, 1), dtype=np.uint8)
         shift /= 2
     return picture
+
+
+def move_outline(solid: Mask, shift: float) -> Float64Array:
+    """Distance to the outline in pixels, positive inside, after moving it outwards by `shift`.
+
+    Where it moves inwards, thin strokes of a digit that is thick elsewhere keep half their width.
+    """
+    inside, outside = (ndimage.distance_transform_edt(mask) for mask in (solid, ~solid))
+    distance = np.where(solid, inside - 0.5, 0.5 - outside)
+    if shift < 0:
+        ridge = ndimage.maximum_filter(inside, round(2 * inside.max()) + 1)
+        shift = np.maximum(shift, -0.5 * ridge)
+    return np.asarray(distance + shift)
+
+
+def pen_width(picture: GreyImage) -> float:
+    """Mean width of the strokes of a digit, in pixels."""
+    return stroke_width(_coverage(picture))
 
 
 def coarsen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
@@ -110,14 +125,23 @@ def coarsen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
 
 
 def to_image(picture: GreyImage) -> GreyImage:
-    """Bring a picture into MNIST's form: uint8 of shape (28, 28), by the package's normaliser.
+    """Bring a picture into MNIST's form: uint8 of shape (28, 28), as `normalize` draws it.
+
+    On a large picture of nothing but a digit, its ink needs no search.
 
     Raises
     ------
     PictureError
-        If no digit stands out.
+        If no digit stands out of a small picture.
     """
-    return normalize(picture)
+    if min(picture.shape) < SMALL_SIDES[1] + 2:
+        return normalize(picture)
+    return render_digit(_coverage(picture), picture >= 128)
+
+
+def _coverage(picture: GreyImage) -> Float32Array:
+    """Ink of each pixel, from 0 to 1."""
+    return np.asarray(picture / np.float32(255), dtype=np.float32)
 
 
 def _smooth_field(shape: tuple[int, ...], rng: np.random.Generator) -> Float32Array:
@@ -125,12 +149,6 @@ def _smooth_field(shape: tuple[int, ...], rng: np.random.Generator) -> Float32Ar
     grid = rng.normal(0, BEND * HEIGHT, (BEND_GRID, BEND_GRID)).astype(np.float32)
     size = shape[1], shape[0]
     return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC))
-
-
-def _signed_distance(solid: Mask) -> npt.NDArray[np.float64]:
-    """Distance to the outline in pixels, positive inside."""
-    inside, outside = (ndimage.distance_transform_edt(mask) for mask in (solid, ~solid))
-    return np.asarray(np.where(solid, inside - 0.5, 0.5 - outside))
 
 
 def _count_parts(solid: Mask) -> tuple[int, int]:
