@@ -129,18 +129,20 @@ def six(
     bow: float,
     gap: float,
     hook: float = 0,
+    drop: float = 0.5,
     out: float = 0,
     shrink: float = 0,
     lean: float = 0,
 ) -> list[Stroke]:
     """A stem from x = `top` bowed to the left, and a ring from its foot up to a `gap`.
 
-    The stem may start with a `hook`; the ring's end may run `out` through the stem.
+    The stem may start with a `hook`, lower than the top by the fraction `drop` of it; the ring's
+    end may run `out` through the stem.
     """
     at = 1 - ry
     points = [(top, 0.0), (0.5 * (top - rx) - bow, 0.5 * at), (-rx, at)]
     if hook:
-        points.insert(0, (top + hook, 0.5 * hook))
+        points.insert(0, (top + hook, drop * hook))
     ring = arc((0, at), (rx, ry), 180, gap - 180, shrink=shrink)
     pieces = [curve(*points), ring]
     if out:

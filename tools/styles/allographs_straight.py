@@ -32,8 +32,9 @@ def one(
     foot: float = 0,
     foot_tilt: float = 0,
     foot_shift: float = 0,
+    level: float = 0,
 ) -> list[Stroke]:
-    """A stem, with an upstroke at `angle` to it, and a foot.
+    """A stem, with an upstroke at `angle` to it, which starts `level` for a while, and a foot.
 
     `lean` runs from -1, the stem as far back as usual, to 1, as far forward as the upstroke stays
     apart from the bar of a 7. `merge` is how far below the top the upstroke meets the stem.
@@ -52,6 +53,8 @@ def one(
         end = ray(meet, 90 + angle, reach)
         middle = ray(((meet[0] + end[0]) / 2, (meet[1] + end[1]) / 2), angle, sag * reach)
         upstroke = curve(end, middle, meet)
+        if level:
+            upstroke = smooth(turn(line((-level, 0)), -lean_degrees) + end, upstroke, corner=0.06)
         strokes = [join(upstroke, stem)] if merge == 0 else [upstroke, stem]
     strokes = [turn(stroke, lean_degrees) for stroke in strokes]
     if foot:
@@ -61,10 +64,18 @@ def one(
 
 
 def one_looped(
-    *, reach: float, angle: float, loop: float, crossing: float, lean: float, hook: float = 0
+    *,
+    reach: float,
+    angle: float,
+    loop: float,
+    crossing: float,
+    lean: float,
+    hook: float = 0,
+    level: float = 0,
 ) -> list[Stroke]:
     """A 1 whose upstroke turns into the stem in a narrow loop, as in a written l."""
-    start = ray((0, crossing), 90 + angle, min(reach, (1 - crossing) / np.cos(np.radians(angle))))
+    longest = (1 - crossing) / float(np.cos(np.radians(angle)))
+    start = ray((0, crossing), 90 + angle, min(reach, longest))
     stroke = curve(
         start,
         (0, crossing),
@@ -75,6 +86,8 @@ def one_looped(
         (0, 0.8),
         (hook, 1),
     )
+    if level:
+        stroke = smooth(line((start[0] - level, start[1])), stroke, corner=0.05)
     return slant([stroke], lean)
 
 

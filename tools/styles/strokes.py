@@ -17,8 +17,8 @@ from tools.styles.drawing import HEIGHT, MARGIN
 N_INTERVALS = 10
 HELD_OUT_INTERVALS = (2, 7)
 
-# Thinnest pen, as a fraction of the height.
-THINNEST = 0.035
+# Thinnest pen, and thinnest line that a flat nib draws, as fractions of the height.
+THINNEST, THINNEST_LINE = 0.035, 0.027
 
 # Lengths over which tremor, and pressure, keep their direction, as fractions of the height.
 TREMOR_LENGTH, PRESSURE_LENGTH = 0.05, 0.4
@@ -137,9 +137,9 @@ class _Pen:
         direction = np.gradient(dense, axis=0)
         across = np.arctan2(direction[:, 1], direction[:, 0]) - self.nib_angle
         width = width * np.hypot(np.sin(across), self.flatness * np.cos(across))
-        ink = 255 * (1 - np.clip(self.fading * (0.5 + 0.5 * variation[:, 1]), 0, 0.55))
+        ink = 255 * (1 - np.clip(self.fading * (0.5 + 0.5 * variation[:, 1]), 0, 0.45))
         # A drawn dot is one pixel wider than twice its radius.
-        return np.column_stack([dense, np.maximum(width - 1, 1) / 2, ink])
+        return np.column_stack([dense, (np.maximum(width, THINNEST_LINE * HEIGHT) - 1) / 2, ink])
 
 
 def _leading_fraction(rng: np.random.Generator, held_out: bool) -> float:
