@@ -17,6 +17,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_svm.datasets.load import load_dataset
+from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import bounding_box
 from mnist_svm.pictures.normalize import is_mnist_form, normalize
 from tools.styles import collect, drawing, glyphs
@@ -88,11 +89,37 @@ def test_pens_are_thin_and_thick(picture):
     assert min(widths) < 0.8 * drawing.pen_width(picture) < 1.1 * min(max(widths), 9.9)
 
 
-def test_a_coarse_digit_is_as_small_as_on_small_pictures(picture):
+def test_coarse_pictures_are_small_and_of_several_kinds(picture):
     rng = np.random.default_rng(0)
-    for _ in range(5):
-        box = bounding_box(drawing.coarsen(picture, rng) >= 100)
-        assert 14 <= box.longer_side <= 62
+    pictures = [drawing.coarsen(picture, rng) for _ in range(20)]
+    sides = [bounding_box(each >= each.max() // 2).longer_side for each in pictures]
+    assert 14 <= min(sides) < 30 < max(sides) <= 62
+    assert any(set(np.unique(each)) == {0, 255} for each in pictures)
+    assert any(each.max() < 200 and each.min() > 0 for each in pictures)
+
+
+def test_an_image_from_a_small_picture_shows_the_digit(picture):
+    rng = np.random.default_rng(0)
+    clean = drawing.to_image(picture).astype(float).ravel()
+    images = [drawing.to_image_from_small(picture, rng).astype(float).ravel() for _ in range(5)]
+    assert all(np.corrcoef(clean, image)[0, 1] > 0.5 for image in images)
+    assert len({image.tobytes() for image in images}) > 1
+
+
+def test_an_image_without_the_digit_is_replaced_by_that_of_the_picture(picture, monkeypatch):
+    expected = drawing.to_image(picture)
+    answers = iter([np.eye(28, dtype=np.uint8) * 255, PictureError("blank picture")])
+
+    def normalize(grey):
+        if isinstance(answer := next(answers), PictureError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(drawing, "normalize", normalize)
+    for _ in range(2):
+        image = drawing.to_image_from_small(picture, np.random.default_rng(0))
+        np.testing.assert_array_equal(image, expected)
+    assert next(answers, None) is None
 
 
 def test_an_image_is_as_the_normaliser_draws_it(picture):

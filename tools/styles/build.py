@@ -13,15 +13,15 @@ import numpy as np
 
 from mnist_svm._types import GreyImage, Images, Labels
 from mnist_svm.datasets.formats.idx import write_idx
-from tools.styles.drawing import change_pen, coarsen, to_image, warp
+from tools.styles.drawing import change_pen, to_image, to_image_from_small, warp
 
 # Parts of the data set, by the names of MNIST's files.
 TRAIN, TEST = "train", "t10k"
 
 # Part of the seed of every style; the rest is the style's name, so that styles are independent.
 SEED = 22
-# Share of the digits that are drawn as coarse as small pictures have them.
-COARSE_SHARE = 0.3
+# Share of the digits that are redrawn as small pictures have them.
+SMALL_SHARE = 0.3
 
 COLUMNS = ("part", "first", "n_images", "style", "kind", "source", "licence", "country")
 
@@ -54,9 +54,8 @@ def draw_style(style: Style) -> tuple[Images, Labels]:
         warped = warp(picture, rng)
         if style.kind != "strokes":
             warped = change_pen(warped, rng)
-        if rng.uniform() < COARSE_SHARE:
-            warped = coarsen(warped, rng)
-        images.append(to_image(warped))
+        is_small = rng.uniform() < SMALL_SHARE
+        images.append(to_image_from_small(warped, rng) if is_small else to_image(warped))
         labels.append(label)
     return np.array(images), np.array(labels, dtype=np.int64)
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from mnist_svm._types import Float32Array, Float64Array, GreyImage, Mask
+from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.background import stroke_width
 from mnist_svm.pictures.boxes import bounding_box
 from mnist_svm.pictures.normalize import normalize
@@ -29,9 +30,16 @@ BEND, BEND_GRID = 0.018, 4
 PENS = (0.05, 0.17)
 MAX_PEN_CHANGE = 1.8
 
-# Longer side of a digit on a small picture, in pixels; share of small pictures without grey levels.
+# Longer side of a digit on a small picture, in pixels; share of small pictures in faint pencil, and
+# the one after which they have no grey levels.
 SMALL_SIDES = (18, 60)
-BILEVEL_SHARE = 0.3
+FAINT_SHARE, BILEVEL_FROM = 0.4, 0.7
+# Faint pencil: the strength of its ink, how much it varies along a stroke, the paper's grey level,
+# and its grain as a fraction of that.
+FAINT_INK, FADING = (0.15, 0.8), 0.35
+PAPER, MAX_GRAIN = 20, 0.25
+# Least correlation of the image of a small picture with that of the large one.
+MIN_CORRELATION = 0.85
 
 
 def draw_outline(font: ImageFont.FreeTypeFont, text: str) -> GreyImage:
@@ -66,7 +74,7 @@ def warp(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
     cos, sin = np.cos(angle), np.sin(angle)
     i = cos * rows + sin * columns
     j = aspect * (cos * columns - sin * rows + shear * rows)
-    bend_i, bend_j = (_smooth_field(shape, rng) for _ in range(2))
+    bend_i, bend_j = (_smooth_field(shape, rng, BEND * HEIGHT) for _ in range(2))
     moved = ndimage.map_coordinates(
         padded.astype(np.float32),
         [i + middle_i + bend_i, j + middle_j + bend_j],
@@ -110,33 +118,53 @@ def pen_width(picture: GreyImage) -> float:
     return stroke_width(_coverage(picture))
 
 
+def to_image(picture: GreyImage) -> GreyImage:
+    """Bring a picture into MNIST's form: uint8 of shape (28, 28).
+
+    As `normalize` draws it; on a picture of nothing but a digit, the ink needs no search.
+    """
+    return render_digit(_coverage(picture), picture >= 128)
+
+
+def to_image_from_small(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """Redraw a digit as small pictures have it, and bring that into MNIST's form.
+
+    Where too little is left of the digit, the image is that of the picture itself.
+    """
+    image = to_image(picture)
+    try:
+        found = normalize(coarsen(picture, rng))
+    except PictureError:
+        return image
+    return found if _correlation(found, image) > MIN_CORRELATION else image
+
+
 def coarsen(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
-    """Redraw a digit as small pictures have it: of few pixels, and some without grey levels."""
+    """Reduce a picture to few pixels: without grey levels, as of a faint pencil, or as it is."""
     low, high = SMALL_SIDES
     side = low * (high / low) ** rng.uniform()
-    scale = side / bounding_box(picture >= 128).longer_side
+    kind = rng.uniform()
+    if is_faint := kind < FAINT_SHARE:
+        picture = _fade(picture, rng)
+    scale = side / bounding_box(picture > 0).longer_side
     size = [max(round(scale * length), 1) for length in picture.shape[::-1]]
     small = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
-    if rng.uniform() < BILEVEL_SHARE:
-        bilevel = np.where(small >= 100, np.uint8(255), np.uint8(0))
-        if _count_parts(bilevel > 0) == _count_parts(picture >= 128):
-            return np.asarray(bilevel, dtype=np.uint8)
-    return small
+    if is_faint:
+        grain = rng.normal(PAPER, PAPER * rng.uniform(0, MAX_GRAIN), small.shape)
+        return np.asarray(np.clip(rng.uniform(*FAINT_INK) * small + grain, 0, 255), dtype=np.uint8)
+    return np.where(small >= 100, np.uint8(255), np.uint8(0)) if kind > BILEVEL_FROM else small
 
 
-def to_image(picture: GreyImage) -> GreyImage:
-    """Bring a picture into MNIST's form: uint8 of shape (28, 28), as `normalize` draws it.
+def _fade(picture: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """Draw a digit as a pencil does that is not pressed evenly."""
+    pressure = 1 - FADING * np.abs(_smooth_field(picture.shape, rng, 1))
+    return np.asarray(picture * np.clip(pressure, 0.2, 1), dtype=np.uint8)
 
-    On a large picture of nothing but a digit, its ink needs no search.
 
-    Raises
-    ------
-    PictureError
-        If no digit stands out of a small picture.
-    """
-    if min(picture.shape) < SMALL_SIDES[1] + 2:
-        return normalize(picture)
-    return render_digit(_coverage(picture), picture >= 128)
+def _correlation(image: GreyImage, other: GreyImage) -> float:
+    """Correlation of two images, blurred so that it does not depend on a pixel."""
+    blurred = [ndimage.gaussian_filter(each, 1.5, output=np.float32) for each in (image, other)]
+    return float(np.corrcoef(blurred[0].ravel(), blurred[1].ravel())[0, 1])
 
 
 def _coverage(picture: GreyImage) -> Float32Array:
@@ -144,9 +172,11 @@ def _coverage(picture: GreyImage) -> Float32Array:
     return np.asarray(picture / np.float32(255), dtype=np.float32)
 
 
-def _smooth_field(shape: tuple[int, ...], rng: np.random.Generator) -> Float32Array:
-    """Random displacements in pixels, smooth over the picture."""
-    grid = rng.normal(0, BEND * HEIGHT, (BEND_GRID, BEND_GRID)).astype(np.float32)
+def _smooth_field(
+    shape: tuple[int, ...], rng: np.random.Generator, deviation: float
+) -> Float32Array:
+    """Random values that are smooth over the picture, of the standard deviation on a grid."""
+    grid = rng.normal(0, deviation, (BEND_GRID, BEND_GRID)).astype(np.float32)
     size = shape[1], shape[0]
     return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC))
 
