@@ -33,8 +33,9 @@ def one(
     foot_tilt: float = 0,
     foot_shift: float = 0,
     level: float = 0,
+    cap: float = 0,
 ) -> list[Stroke]:
-    """A stem, with an upstroke at `angle` to it, which starts `level` for a while, and a foot.
+    """A stem, with an upstroke at `angle` to it, which starts `level`, and a foot and a cap.
 
     `lean` runs from -1, the stem as far back as usual, to 1, as far forward as the upstroke stays
     apart from the bar of a 7. `merge` is how far below the top the upstroke meets the stem.
@@ -60,6 +61,8 @@ def one(
     if foot:
         base = strokes[-1][-1]
         strokes.append(bar((base[0] + foot_shift * foot, base[1]), foot, foot_tilt))
+    if cap:
+        strokes.append(bar((0, 0), cap, foot_tilt))
     return strokes
 
 

@@ -18,7 +18,7 @@ N_INTERVALS = 10
 HELD_OUT_INTERVALS = (2, 7)
 
 # Thinnest pen, and thinnest line that a flat nib draws, as fractions of the height.
-THINNEST, THINNEST_LINE = 0.035, 0.027
+THINNEST, THINNEST_LINE = 0.04, 0.035
 
 # Lengths over which tremor, and pressure, keep their direction, as fractions of the height.
 TREMOR_LENGTH, PRESSURE_LENGTH = 0.05, 0.4
@@ -93,7 +93,6 @@ def draw_strokes(
         flatness=rng.uniform(0.35, 0.8) if rng.uniform() < 0.2 else 1.0,
         nib_angle=rng.uniform(0, np.pi),
         tremor=rng.uniform(0.003, 0.009) if rng.uniform() < 0.3 else 0.0,
-        fading=rng.uniform(0.1, 0.4) if rng.uniform() < 0.3 else 0.0,
     )
     points = np.concatenate(strokes)
     corner, extent = points.min(axis=0), np.ptp(points, axis=0)
@@ -101,9 +100,9 @@ def draw_strokes(
     image = Image.new("L", (width, height))
     draw = ImageDraw.Draw(image)
     for stroke in strokes:
-        for x, y, radius, ink in pen.dots(stroke, rng):
+        for x, y, radius in pen.dots(stroke, rng):
             x, y = (x - corner[0]) * HEIGHT + MARGIN, (y - corner[1]) * HEIGHT + MARGIN
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=round(ink))
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     return np.asarray(image)
 
 
@@ -118,7 +117,6 @@ class _Pen:
     flatness : width along the nib's short side, as a fraction of the long side's
     nib_angle : direction of the nib's short side, in radians
     tremor : of the hand, as a fraction of the height
-    fading : how much of the ink is missing at random, as a fraction
     """
 
     width: float
@@ -126,10 +124,9 @@ class _Pen:
     flatness: float
     nib_angle: float
     tremor: float
-    fading: float
 
     def dots(self, stroke: Stroke, rng: np.random.Generator) -> Stroke:
-        """Points along a stroke, of shape (k, 4): x, y, radius in pixels, ink from 0 to 255."""
+        """Points along a stroke, of shape (k, 3): x, y, and radius in pixels."""
         dense = resample(stroke, STEP / 2)
         dense = dense + self.tremor * wander(len(dense), TREMOR_LENGTH / STEP * 2, rng)
         variation = wander(len(dense), PRESSURE_LENGTH / STEP * 2, rng)
@@ -137,9 +134,8 @@ class _Pen:
         direction = np.gradient(dense, axis=0)
         across = np.arctan2(direction[:, 1], direction[:, 0]) - self.nib_angle
         width = width * np.hypot(np.sin(across), self.flatness * np.cos(across))
-        ink = 255 * (1 - np.clip(self.fading * (0.5 + 0.5 * variation[:, 1]), 0, 0.45))
         # A drawn dot is one pixel wider than twice its radius.
-        return np.column_stack([dense, (np.maximum(width, THINNEST_LINE * HEIGHT) - 1) / 2, ink])
+        return np.column_stack([dense, (np.maximum(width, THINNEST_LINE * HEIGHT) - 1) / 2])
 
 
 def _leading_fraction(rng: np.random.Generator, held_out: bool) -> float:
