@@ -34,6 +34,7 @@ def one(
     foot_shift: float = 0,
     level: float = 0,
     cap: float = 0,
+    corner: float = 0,
 ) -> list[Stroke]:
     """A stem, with an upstroke at `angle` to it, which starts `level`, and a foot and a cap.
 
@@ -56,7 +57,7 @@ def one(
         upstroke = curve(end, middle, meet)
         if level:
             upstroke = smooth(turn(line((-level, 0)), -lean_degrees) + end, upstroke, corner=0.06)
-        strokes = [join(upstroke, stem)] if merge == 0 else [upstroke, stem]
+        strokes = [upstroke, stem] if merge else [smooth(upstroke, stem, corner=corner)]
     strokes = [turn(stroke, lean_degrees) for stroke in strokes]
     if foot:
         base = strokes[-1][-1]
@@ -112,6 +113,7 @@ def seven(
     lean: float,
     bend: float = 0,
     wave: float = 0,
+    dip: float = 0,
     corner: float = 0,
     serif: float = 0,
     serif_lean: float = 0,
@@ -123,13 +125,15 @@ def seven(
     """A bar that rises to the right by `tilt`, a stem, a drop at the bar's left, a cross stroke."""
     left = ray((0, 0), 180 - tilt, width)
     quarter, three = ray((0, 0), 180 - tilt, 0.75 * width), ray((0, 0), 180 - tilt, 0.25 * width)
-    top = curve(left, (quarter[0], quarter[1] - wave), (three[0], three[1] + wave), (0, 0))
+    top = curve(
+        left, (quarter[0], quarter[1] + dip - wave), (three[0], three[1] + dip + wave), (0, 0)
+    )
     foot = (-float(np.tan(np.radians(lean))), 1.0)
     stem = curve((0, 0), (foot[0] / 2 + bend, 0.5), foot)
     pieces = [top, stem]
     if serif:
         pieces.insert(0, line(ray(left, 90 + serif_lean, serif)))
-    strokes = [smooth(*pieces, corner=corner) if corner else join(*pieces)]
+    strokes = [smooth(*pieces, corner=corner)]
     if cross:
         at = float(np.interp(cross_at, stem[:, 1], stem[:, 0])) + cross_shift * cross
         strokes.append(bar((at, cross_at), cross, cross_tilt))
@@ -157,11 +161,7 @@ def four(
     """
     left = (-arm_foot, bar_at)
     right = ray(left, -bar_tilt, arm_foot + stem_at + beyond)
-    arm = (
-        smooth(line((arm_top, 0), left, right), corner=corner)
-        if corner
-        else line((arm_top, 0), left, right)
-    )
+    arm = smooth(line((arm_top, 0), left, right), corner=corner)
     across = bar_at - float(np.tan(np.radians(bar_tilt))) * (stem_at + arm_foot)
     bottom = min(across + foot, 1.15)
     drift = float(np.tan(np.radians(stem_lean)))
@@ -184,9 +184,7 @@ def closed_four(
     """A 4 with a triangle: a diagonal from the stem's top, which rises `above` it, and a bar."""
     left = (-arm_foot, bar_at)
     right = ray(left, -bar_tilt, arm_foot + beyond)
-    arm = line((-gap, above), left, right)
-    if corner:
-        arm = smooth(arm, corner=corner)
+    arm = smooth(line((-gap, above), left, right), corner=corner)
     return slant([arm, line((0, 0), (0, min(bar_at + foot, 1.1)))], lean)
 
 
