@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from mnist_svm._io import atomic_write, require_writable
 from mnist_svm.cli import options
-from mnist_svm.cli.dataset import read_dataset
+from mnist_svm.cli.dataset import read_datasets
 from mnist_svm.cli.exit_codes import echo_stderr
 from mnist_svm.cli.progress import progress_counter, run_with_progress
 from mnist_svm.models.locate import find_model
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @options.json_option
 def evaluate_command(
     model: str | None,
-    data: str,
+    sources: tuple[options.DataSource, ...],
     data_dir: str | None,
     plot: str | None,
     errors: str | None,
@@ -55,6 +55,9 @@ def evaluate_command(
     as_json: bool,
 ) -> None:
     """Evaluate a model on the test images.
+
+    With several --data, prints a line for each data set, then all about them together. Weights are
+    for the learning curve alone: in the results, each image counts once.
 
     Prints accuracy, error rate with its 95% Wilson interval, the confusion matrix, precision,
     recall and F1 of each digit, the most frequent confusions, and images per second.
@@ -68,34 +71,46 @@ def evaluate_command(
     \b
     Examples:
       mnist-svm eval
+      mnist-svm eval --data mnist --data my-digits/
       mnist-svm eval --report report.html
       mnist-svm eval --errors misread.png --plot confusion.png
       mnist-svm eval --json | jq .accuracy
     """
     from mnist_svm.evaluation.html import EvaluationRun, render_report
-    from mnist_svm.evaluation.measures import evaluate, plot_confusion
+    from mnist_svm.evaluation.measures import evaluate, evaluate_parts, plot_confusion
     from mnist_svm.recognition.recognizer import Recognizer
 
     _check_outputs(plot, errors, report, learning_curve)
+    _require_no_weights(sources, learning_curve)
     path = find_model(model)
     recognizer = Recognizer.load(path, n_jobs=jobs)
     info = recognizer.model.info
-    test = read_dataset(data, "test", data_dir)
+    test = read_datasets([options.DataSource(each.name) for each in sources], "test", data_dir)
     n = len(test.labels)
     _warn_if_trained_on(info, test)
     if learning_curve:
-        compute_curve = _prepare_learning_curve(info, test, data, data_dir, jobs)
-    echo_stderr(f"Evaluating {options.describe_model(path)} on the {n:,} test images of {data}")
+        compute_curve = _prepare_learning_curve(info, test, sources, data_dir, jobs)
+    echo_stderr(
+        f"Evaluating {options.describe_model(path)} on the {n:,} test images of {test.name}"
+    )
     start = time.perf_counter()
     with progress_counter("Reading", "images") as report_progress:
         readings = recognizer.classify(test.images, progress=report_progress)
     seconds = time.perf_counter() - start
     evaluation = evaluate(test.labels, readings.labels, readings.confidence)
+    by_part = evaluate_parts(test, readings.labels, readings.confidence)
 
     if as_json:
         speed = {"seconds": seconds, "images_per_second": n / seconds}
-        click.echo(json.dumps({"model": str(path), "data": data, **evaluation.to_dict(), **speed}))
+        datasets = [{"data": name, **each.to_summary()} for name, each in by_part.items()]
+        content = {"model": str(path), "data": test.name, **evaluation.to_dict(), **speed}
+        click.echo(json.dumps({**content, "datasets": datasets}))
     else:
+        if len(by_part) > 1:
+            width = max(map(len, by_part))
+            for name, each in by_part.items():
+                click.echo(f"{name:<{width}}  {each.to_line()}")
+            click.echo("\nAll together")
         click.echo(f"{evaluation.to_text()}\n\nSpeed       {n / seconds:,.0f} images/s")
     if plot:
         with atomic_write(plot) as file:
@@ -131,6 +146,17 @@ def _check_outputs(
         require_writable(output)
 
 
+def _require_no_weights(sources: Sequence[options.DataSource], learning_curve: bool) -> None:
+    """Refuse weights that would have no effect."""
+    weighted = [source for source in sources if source.weight != 1]
+    if weighted and not learning_curve:
+        msg = (
+            f"the weight {weighted[0].weight:g} of {weighted[0].name} would have no effect: "
+            "weights are for training, here for --learning-curve"
+        )
+        raise click.BadParameter(msg, param_hint="--data")
+
+
 def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
     trained_on = [part.name for part in test.parts if info.training.includes(part.sha256)]
     if trained_on:
@@ -142,14 +168,18 @@ def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
 
 
 def _prepare_learning_curve(
-    info: ModelInfo, test: Dataset, data: str, data_dir: str | None, jobs: int
+    info: ModelInfo,
+    test: Dataset,
+    sources: Sequence[options.DataSource],
+    data_dir: str | None,
+    jobs: int,
 ) -> Callable[[], tuple[LearningPoint, ...]]:
     """Return the function that computes the curve; raise now if the model cannot be retrained."""
     from mnist_svm.evaluation.learning_curve import learning_curve, require_different_images
     from mnist_svm.training.train import TrainingConfig
 
     config = TrainingConfig.from_info(info)
-    train = read_dataset(data, "train", data_dir)
+    train = read_datasets(sources, "train", data_dir)
     require_different_images(train, test)
     return lambda: run_with_progress(
         "Learning curve", lambda: learning_curve(config, train, test, n_jobs=jobs)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,6 +16,40 @@ from mnist_svm.models.locate import SHIPPED
 from mnist_svm.models.recipes import RECIPES
 
 Decorator = Callable[[Any], Any]
+
+
+class DataSource(NamedTuple):
+    """A data set for a command: its name or path, and the weight of its images."""
+
+    name: str
+    weight: float = 1.0
+
+
+def _parse_sources(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[DataSource, ...]:
+    """Parse each NAME[:WEIGHT]; the weight is a number after the last colon."""
+    sources = tuple(map(_parse_source, values))
+    names = [source.name for source in sources]
+    if twice := {name for name in names if names.count(name) > 1}:
+        msg = f"{min(twice)!r} is given twice; to give its images weight 2: {min(twice)}:2"
+        raise click.BadParameter(msg)
+    return sources
+
+
+def _parse_source(text: str) -> DataSource:
+    name, _, number = text.rpartition(":")
+    # A path may have a colon, and even end in a number.
+    if not name or os.path.exists(text):  # noqa: PTH110 - Path raises for a name that is too long
+        return DataSource(text)
+    try:
+        weight = float(number)
+    except ValueError:
+        return DataSource(text)
+    if not (weight > 0 and math.isfinite(weight)):
+        msg = f"{text!r}: expected a positive, finite weight, found {number}."
+        raise click.BadParameter(msg)
+    return DataSource(name, weight)
 
 
 def _require_nonzero(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -43,11 +78,14 @@ data_dir_option = click.option(
 
 data_option = click.option(
     "--data",
-    default="mnist",
-    show_default=True,
-    metavar="NAME|PATH",
-    help="A data set of the catalog, a folder, or a CSV, NumPy, Parquet or IDX file; "
-    "see `mnist-svm convert --help`.",
+    "sources",
+    multiple=True,
+    default=["mnist"],
+    show_default="mnist",
+    callback=_parse_sources,
+    metavar="NAME|PATH[:WEIGHT]",
+    help="A data set of the catalog, a folder, or a CSV, NumPy, Parquet or IDX file (repeatable); "
+    "see `mnist-svm convert --help`. WEIGHT multiplies C for its images.",
 )
 
 split_option = click.option(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_svm.cli.cluster import require_dask_for, use_cluster
-from mnist_svm.cli.options import limit_option, recipe_options, require_finite, run_options
+from mnist_svm.cli.options import (
+    DataSource,
+    limit_option,
+    recipe_options,
+    require_finite,
+    run_options,
+)
 from mnist_svm.models.locate import DEFAULT_NAME
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import RECIPES, Recipe
@@ -100,7 +106,7 @@ def _parse_value(text: str) -> Value:
 @run_options
 def train_command(
     recipe_name: str,
-    data: str,
+    sources: tuple[DataSource, ...],
     data_dir: str | None,
     output: str,
     c: float | None,
@@ -121,6 +127,9 @@ def train_command(
     cross-validation on the training set. `mnist-svm recipes` lists the recipes, and
     `mnist-svm tune` searches for better parameters.
 
+    With several --data, the model is trained on all these data sets, which must have the same
+    classes. An image of a set with weight W counts as much as W images, also in the calibration.
+
     --set changes a parameter of the image preparation or of the virtual copies, in every step of
     the pipeline that has it. An unknown name lists the valid ones.
 
@@ -138,6 +147,7 @@ def train_command(
       mnist-svm train --recipe best -o best.joblib
       mnist-svm train --limit 5000 -o small.joblib
       mnist-svm train --data fashion-mnist --C 10 -o fashion.joblib
+      mnist-svm train --recipe gradient --data mnist --data my-digits/:5
       mnist-svm train --recipe gradient --set gradients__directions=12 --set normalize__side=40
       mnist-svm train --recipe gradient --virtual-copies 16 -o large.joblib
       mnist-svm train --recipe best --dask tcp://10.0.0.5:8786
@@ -146,7 +156,7 @@ def train_command(
     import time
 
     from mnist_svm._io import require_writable
-    from mnist_svm.cli.dataset import read_dataset
+    from mnist_svm.cli.dataset import join_names, read_datasets
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.models.file import save_model
 
@@ -155,8 +165,8 @@ def train_command(
     require_dask_for(dask)
     kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
-    echo_stderr(f"Reading {data}")
-    dataset = read_dataset(data, "train", data_dir)
+    echo_stderr(f"Reading {join_names(sources)}")
+    dataset = read_datasets(sources, "train", data_dir)
     n_images, folder = _subset_size(dataset, limit), Path(f"{output}.work")
     model = _fit(config, dataset, n_images, copies, jobs, dask, folder)
     save_model(output, model)

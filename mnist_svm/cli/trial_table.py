@@ -8,6 +8,7 @@ from dataclasses import asdict
 from math import sqrt
 from typing import Any
 
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.tuning.search import SearchOptions
@@ -20,11 +21,12 @@ N_BEST = 5
 
 
 class SearchReporter:
-    """Reports on one search of parameters of a recipe, on a data set of the name `data`."""
+    """Reports on one search of parameters of a recipe, on a data set."""
 
-    def __init__(self, recipe: Recipe, data: str, options: SearchOptions) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, options: SearchOptions) -> None:
         self.storage = hide_password(options.storage)
-        self._recipe, self._data, self._options = recipe, data, options
+        self._recipe, self._options = recipe, options
+        self._data, self._sources = dataset.name, dataset.sources
         self._defaults = default_values(recipe)
         self._latest: SearchState | None = None
 
@@ -107,7 +109,7 @@ class SearchReporter:
 
     def _train_command(self, trial: Trial) -> str:
         options = self._options.train_options
-        return format_train_command(self._recipe, self._data, trial.parameters, options)
+        return format_train_command(self._recipe, self._sources, trial.parameters, options)
 
 
 def _count_states(trials: Iterable[Trial]) -> str:

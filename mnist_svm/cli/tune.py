@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_svm.cli.cluster import require_dask_for, use_cluster
-from mnist_svm.cli.options import limit_option, recipe_options, require_finite, run_options
+from mnist_svm.cli.options import (
+    DataSource,
+    limit_option,
+    recipe_options,
+    require_finite,
+    run_options,
+)
 from mnist_svm.models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -65,7 +71,7 @@ if TYPE_CHECKING:
 def tune_command(
     ctx: click.Context,
     recipe_name: str,
-    data: str,
+    sources: tuple[DataSource, ...],
     data_dir: str | None,
     trials: int,
     timeout: float | None,
@@ -84,7 +90,8 @@ def tune_command(
     trains on a small part of the training images, then on more, then on all except the last
     sixth, and is evaluated on that sixth after each stage. A trial that falls behind the better
     half is pruned. The first trial has the recipe's default parameters. The test images are
-    never used. Needs the extra [tune].
+    never used. Of several data sets, the last sixth of each is held out, and each held-out image
+    counts once, whatever the weight of its set. Needs the extra [tune].
 
     The search is stored in a database. If it was interrupted or killed, run the same command
     again to resume it; run it with more --trials to extend it.
@@ -101,10 +108,11 @@ def tune_command(
       mnist-svm tune
       mnist-svm tune --recipe gradient --trials 50 --timeout 3600
       mnist-svm tune --limit 12000 --folds 5
+      mnist-svm tune --recipe gradient --data mnist --data my-digits/:5
       mnist-svm tune --recipe gradient --mlflow
       mnist-svm tune --recipe best --dask tcp://10.0.0.5:8786
     """
-    from mnist_svm.cli.dataset import read_dataset
+    from mnist_svm.cli.dataset import join_names, read_datasets
     from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
     from mnist_svm.tuning.search import SearchOptions, require_optuna
     from mnist_svm.tuning.splits import make_protocol
@@ -113,8 +121,8 @@ def tune_command(
     require_dask_for(dask)
     from mnist_svm.cli.trial_table import SearchReporter
 
-    echo_stderr(f"Reading {data}")
-    dataset = read_dataset(data, "train", data_dir)
+    echo_stderr(f"Reading {join_names(sources)}")
+    dataset = read_datasets(sources, "train", data_dir)
     try:
         protocol = make_protocol(dataset, folds=folds, limit=limit, random_state=random_state)
     except ValueError as error:
@@ -122,7 +130,7 @@ def tune_command(
     train_options = ("--data-dir", data_dir) if data_dir else ()
     options = SearchOptions(trials, timeout, storage, jobs, train_options)
     recipe = RECIPES[recipe_name]
-    reporter = SearchReporter(recipe, data, options)
+    reporter = SearchReporter(recipe, dataset, options)
     try:
         state, registered = _search(ctx, recipe, dataset, protocol, options, reporter, mlflow, dask)
     except KeyboardInterrupt:

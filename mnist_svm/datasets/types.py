@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
@@ -123,6 +123,13 @@ class Dataset:
         sizes = [part.n_images for part in self.parts]
         return np.repeat(np.arange(len(sizes)), sizes)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """NAME or NAME:WEIGHT of each part, as the option ``--data`` takes them."""
+        ends = np.cumsum([part.n_images for part in self.parts])[:-1]
+        weights = map(mean_weight, np.split(_weights(self), ends))
+        return tuple(map(weighted_name, (part.name for part in self.parts), weights))
+
     @classmethod
     def concatenate(
         cls, datasets: Sequence[Dataset], weights: Sequence[float] | None = None
@@ -163,10 +170,8 @@ class Dataset:
             ]
         )
         parts = tuple(part for dataset in datasets for part in dataset.parts)
-        ends = np.cumsum([part.n_images for part in parts])[:-1]
-        means = [mean_weight(piece) for piece in np.split(each, ends)]
-        return cls(
-            name=joined_name(zip((part.name for part in parts), means, strict=True)),
+        joined = cls(
+            name="",
             images=np.concatenate([dataset.images for dataset in datasets]),
             labels=np.concatenate([dataset.labels for dataset in datasets]),
             sha256={
@@ -179,6 +184,7 @@ class Dataset:
             weights=None if (each == 1).all() else each,
             concatenated=parts,
         )
+        return replace(joined, name=join_sources(joined.sources))
 
 
 def mean_weight(weights: Float64Array) -> float:
@@ -186,13 +192,13 @@ def mean_weight(weights: Float64Array) -> float:
     return float(weights[0] if weights.min() == weights.max() else weights.mean())
 
 
-def joined_name(sources: Iterable[tuple[str, float]]) -> str:
-    """Return the name of several data sets, from the name and weight of each."""
-    return " + ".join(weighted_name(name, weight) for name, weight in sources)
+def join_sources(sources: Iterable[str]) -> str:
+    """Return the name of several data sets together, from NAME or NAME:WEIGHT of each."""
+    return " + ".join(sources)
 
 
 def weighted_name(name: str, weight: float) -> str:
-    """Return NAME:WEIGHT, as the option ``--data`` takes it, or the name alone for weight 1."""
+    """Return NAME:WEIGHT, or the name alone for weight 1."""
     return name if weight == 1 else f"{name}:{weight:.12g}"
 
 

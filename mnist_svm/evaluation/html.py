@@ -23,6 +23,7 @@ from mnist_svm.evaluation.measures import (
     N_CONFUSIONS,
     Evaluation,
     evaluate,
+    evaluate_parts,
     require_matplotlib,
     wilson_interval,
 )
@@ -99,6 +100,7 @@ def render_report(run: EvaluationRun) -> str:
     return environment.get_template("report.html").render(
         run=run,
         evaluation=evaluation,
+        parts=evaluate_parts(dataset, readings.labels, readings.confidence),
         report=evaluation.confidence_report,
         summary=_summary(evaluation, run.seconds),
         names=dataset.class_names,

@@ -34,10 +34,14 @@ class LearningPoint:
 
 
 def require_different_images(train: Dataset, test: Dataset) -> None:
-    """Raise FormatError if the training images are the test images: the set has no split."""
-    if np.array_equal(train.images, test.images):
-        msg = f"{train.name}: a learning curve needs training images that are not the test images"
-        raise FormatError(msg)
+    """Raise FormatError if the training images are the test images: a set has no split."""
+    for number, (part, _) in enumerate(zip(train.parts, test.parts, strict=False)):
+        of_train, of_test = (each.images[each.part_indices == number] for each in (train, test))
+        if np.array_equal(of_train, of_test):
+            msg = (
+                f"{part.name}: a learning curve needs training images that are not the test images"
+            )
+            raise FormatError(msg)
 
 
 def learning_curve(
@@ -54,7 +58,7 @@ def learning_curve(
     points = []
     for number, size in enumerate(sizes, start=1):
         with log_stage(f"{size:,} images ({number} of {len(sizes)})"):
-            rows = stratified_subset(train.labels, size, config.random_state)
+            rows = stratified_subset(train.labels, size, config.random_state, train.part_indices)
             if len(np.unique(train.labels[rows])) < 2:
                 msg = f"{train.name}: all {size:,} training images are of one class, expected two"
                 raise FormatError(msg)

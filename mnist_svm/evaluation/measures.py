@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from mnist_svm._optional import require_extra
 from mnist_svm._types import BoolArray, Float64Array, IntegerArray
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.svm.calibration import N_BINS, bin_indices, calibration_error
 
 if TYPE_CHECKING:
@@ -195,6 +196,23 @@ class Evaluation:
             **(self.confidence_report.to_dict() if self.confidence_report else {}),
         }
 
+    def to_summary(self) -> dict[str, Any]:
+        """Return the overall figures as JSON types."""
+        figures = self.to_dict()
+        names = ("n", "errors", "accuracy", "error_rate", "error_rate_interval_95")
+        return {
+            name: figures[name]
+            for name in (*names, "expected_calibration_error")
+            if name in figures
+        }
+
+    def to_line(self) -> str:
+        """Return the overall figures as one line."""
+        line = f"{self.accuracy:>7.2%}   ({self.errors:,} of {self.n:,} misread)"
+        if self.confidence_report:
+            line += f"   calibration error {self.confidence_report.calibration_error:.2%}"
+        return line
+
     def to_text(self) -> str:
         """Return everything as text, at most 80 columns wide for ten classes."""
         low, high = self.error_interval
@@ -262,6 +280,22 @@ def evaluate(
     matrix = confusion_matrix(y_true, y_pred, labels=classes)
     report = None if confidence is None else _confidence_report(confidence, y_true == y_pred)
     return Evaluation(classes, matrix, precision, recall, f1, report)
+
+
+def evaluate_parts(
+    dataset: Dataset, y_pred: IntegerArray, confidence: Float64Array
+) -> dict[str, Evaluation]:
+    """Evaluate each of the data sets that were joined, or the single one, by its name.
+
+    `y_pred` and `confidence` are those of all images, as in `evaluate`.
+    """
+    evaluations = {}
+    for number, part in enumerate(dataset.parts):
+        inside = dataset.part_indices == number
+        evaluations[part.name] = evaluate(
+            dataset.labels[inside], y_pred[inside], confidence[inside]
+        )
+    return evaluations
 
 
 def _confidence_report(confidence: Float64Array, correct: BoolArray) -> ConfidenceReport:

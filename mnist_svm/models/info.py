@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from mnist_svm.datasets.types import joined_name
+from mnist_svm.datasets.types import join_sources, weighted_name
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import CrossValidation
 
@@ -73,7 +73,7 @@ class TrainingRecord:
     @property
     def data(self) -> str:
         """Names and weights of the data sets, such as "mnist + styles:2"."""
-        return joined_name((each.name, each.weight) for each in self.sets)
+        return join_sources(weighted_name(each.name, each.weight) for each in self.sets)
 
     def includes(self, sha256: Mapping[str, str]) -> bool:
         """Return whether one of the data sets has these checksums."""

@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm._optional import require_extra
 from mnist_svm.datasets.subset import stratified_subset
-from mnist_svm.datasets.types import Dataset
+from mnist_svm.datasets.types import Dataset, join_sources
 from mnist_svm.evaluation.measures import Evaluation, evaluate
 from mnist_svm.exceptions import error_text
 from mnist_svm.models.file import Model
@@ -73,9 +73,21 @@ def require_optuna() -> None:
 def search_name(recipe: Recipe, dataset: Dataset, protocol: EvaluationProtocol) -> str:
     """Return a name that two searches share only if their trials are comparable."""
     space, checksums = SPACES[recipe.name], sorted(dataset.sha256.items())
-    compared = (space, default_values(recipe), checksums, protocol.train_sizes)
+    compared: tuple[object, ...] = (
+        space,
+        default_values(recipe),
+        checksums,
+        protocol.train_sizes,
+    )
+    if dataset.sources != (dataset.name,):
+        compared += (dataset.sources,)
     digest = hashlib.sha256(repr(compared).encode()).hexdigest()[:8]
-    description = f"{recipe.name} on {Path(dataset.name).name}, {protocol}"
+    # The last part of a path is enough: NAME:WEIGHT.
+    data = join_sources(
+        Path(part.name).name + source.removeprefix(part.name)
+        for part, source in zip(dataset.parts, dataset.sources, strict=True)
+    )
+    description = f"{recipe.name} on {data}, {protocol}"
     return f"{description}, seed {protocol.random_state}, {digest}"
 
 
@@ -168,8 +180,9 @@ class TrialTrainer:
                 for rows, held_out in self.protocol.splits:
                     # In the last stage, use all images of a fold: folds can differ by one image.
                     if n_images < self.protocol.train_sizes[-1]:
+                        labels, parts = self.dataset.labels[rows], self.dataset.part_indices[rows]
                         seed = self.protocol.random_state
-                        rows = rows[stratified_subset(self.dataset.labels[rows], n_images, seed)]
+                        rows = rows[stratified_subset(labels, n_images, seed, parts)]
                     model = fit_config(
                         config, self.dataset, rows, n_jobs=self.n_jobs, calibrate=False
                     )
@@ -252,7 +265,7 @@ class _Search:
                     if self.study.should_prune(number, stage, accuracy):
                         state = "pruned"
                         break
-        recipe, data = self.trainer.recipe, self.trainer.dataset.name
+        recipe, sources = self.trainer.recipe, self.trainer.dataset.sources
         return TrialResult(
             number=number,
             state=state,
@@ -264,7 +277,7 @@ class _Search:
             recipe=recipe.name,
             evaluation=evaluation,
             model=None if self.trainer.protocol.folds else model,
-            command=format_train_command(recipe, data, values, self.options.train_options),
+            command=format_train_command(recipe, sources, values, self.options.train_options),
         )
 
     def _report_progress(self) -> None:

@@ -127,14 +127,19 @@ def training_config(
 
 
 def format_train_command(
-    recipe: Recipe, data: str, values: Mapping[str, Value], options: Sequence[str] = ()
+    recipe: Recipe,
+    sources: Sequence[str],
+    values: Mapping[str, Value],
+    options: Sequence[str] = (),
 ) -> str:
     """Format the ``mnist-svm train`` command for values by the names of `SPACES`.
 
-    Default values are left out. The command is quoted for a POSIX shell.
+    `sources` are those of a `mnist_svm.datasets.types.Dataset`. Default values are left out. The
+    command is quoted for a POSIX shell.
     """
     command = ["mnist-svm", "train", "--recipe", recipe.name]
-    command += ["--data", data] if data != "mnist" else []
+    if tuple(sources) != ("mnist",):
+        command += [text for source in sources for text in ("--data", source)]
     for name, value in _non_default(recipe, values).items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         command += [f"--{name}", text] if name in KERNEL_PARAMETERS else ["--set", f"{name}={text}"]

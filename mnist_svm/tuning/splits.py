@@ -61,7 +61,8 @@ def make_protocol(
         The training images.
     folds : int, optional
         Number of cross-validation folds. By default, the last sixth of the images is held out, or
-        a stratified sixth if a class is missing from the last one (images sorted by class).
+        a stratified sixth if a class is missing from the last one (images sorted by class). Data
+        sets that were joined are split one by one.
     limit : int, optional
         Use a stratified subset of this many images.
     random_state : int, default=0
@@ -79,11 +80,21 @@ def make_protocol(
     y = dataset.labels
     rows = np.arange(len(y))
     if limit is not None and limit < len(y):
-        rows = stratified_subset(y, limit, random_state)
-    if folds is None:
-        splits = [_hold_out(rows, y[rows], random_state)]
-    else:
-        splits = _make_folds(rows, y[rows], folds, random_state)
+        rows = stratified_subset(y, limit, random_state, dataset.part_indices)
+    by_part = []
+    for number in np.unique(dataset.part_indices[rows]):
+        part = rows[dataset.part_indices[rows] == number]
+        if folds is None:
+            by_part.append([_hold_out(part, y[part], random_state)])
+        else:
+            by_part.append(_make_folds(part, y[part], folds, random_state))
+    # For each fold, the training and the held-out images of all data sets.
+    splits = [
+        (np.concatenate(training), np.concatenate(held_out))
+        for training, held_out in (
+            zip(*pieces, strict=True) for pieces in zip(*by_part, strict=True)
+        )
+    ]
     n_classes = len(np.unique(y))
     for part in (part for split in splits for part in split):
         if n_classes < 2 or len(np.unique(y[part])) < n_classes:

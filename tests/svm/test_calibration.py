@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm import Calibrated, CoupledSVC, GradientFeatures
-from mnist_svm.svm.calibration import best_temperature, calibration_error
+from mnist_svm.svm.calibration import best_temperature, calibration_error, calibration_folds
 from mnist_svm.svm.temperature import apply_temperature
 
 
@@ -223,3 +223,51 @@ def test_the_log_separates_calibrating_from_fitting(train, caplog):
     rest = caplog.messages[caplog.messages.index("fitting to all 900 samples") + 1 :]
     assert rest
     assert all(message.startswith("round ") for message in rest)
+
+
+# --- samples from several sources -------------------------------------------------------------
+
+
+def held_out_parts(codes, sources):
+    """The number of the fold that holds out each sample."""
+    folds = calibration_folds(np.array(codes), sources=sources)
+    parts = np.full(len(codes), -1)
+    for number, fold in enumerate(folds):
+        assert (parts[fold.test] == -1).all()
+        np.testing.assert_array_equal(np.sort([*fold.train, *fold.test]), np.arange(len(codes)))
+        parts[fold.test] = number
+    return parts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_are_those_of_stratified_folds_without_shuffling(seed):
+    codes = np.random.default_rng(seed).integers(0, 7, 400)
+    parts = held_out_parts(codes, None)
+    np.testing.assert_array_equal(parts, held_out_parts(codes, np.zeros(400)))
+    for number, (_, test) in enumerate(StratifiedKFold(3).split(codes, codes)):
+        np.testing.assert_array_equal(np.flatnonzero(parts == number), test)
+
+
+def test_each_fold_has_consecutive_samples_of_every_source():
+    random = np.random.default_rng(0)
+    # The second source is sorted by class.
+    codes = np.concatenate([random.integers(0, 4, 300), np.repeat([0, 1, 2, 3], 30)])
+    sources = np.repeat([0, 1], [300, 120])
+    parts = held_out_parts(codes, sources)
+    for code in range(4):
+        for source in range(2):
+            stratum = parts[(codes == code) & (sources == source)]
+            assert (np.diff(stratum) >= 0).all()
+            assert np.bincount(stratum, minlength=3) == pytest.approx(len(stratum) / 3, abs=1)
+
+
+def test_no_class_is_missing_from_a_training_part_however_few_a_source_has():
+    codes, sources = np.tile([0, 1, 2], 3), np.repeat(["a", "b", "c"], 3)
+    for fold in calibration_folds(codes, sources=sources):
+        assert set(codes[fold.train]) == {0, 1, 2}
+        assert len(fold.test) == 3
+
+
+def test_sources_must_be_one_for_each_sample(train):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        Calibrated(make_svc()).fit(*train, sources=np.zeros(5))

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import mnist_svm
-from mnist_svm import RECIPES, load_model, save_model
+from mnist_svm import RECIPES, Dataset, load_model, save_model
 from mnist_svm.cli import cli
 from mnist_svm.cli.progress import CLEAR_LINE
 from mnist_svm.cli.trial_table import SearchReporter
@@ -59,6 +59,17 @@ def messages(result):
 @pytest.fixture(scope="module")
 def protocol(train_set):
     return make_protocol(train_set, limit=1500)
+
+
+@pytest.fixture(scope="module")
+def several(train_set):
+    """600 digits, and 300 others sorted by label, with weight 2."""
+    order = 600 + np.argsort(train_set.labels[600:900], kind="stable")
+    one, other = (
+        replace(train_set, name=name, images=train_set.images[rows], labels=train_set.labels[rows])
+        for name, rows in (("mnist", np.arange(600)), ("sorted", order))
+    )
+    return Dataset.concatenate([one, other], [1, 2])
 
 
 @pytest.fixture(scope="module")
@@ -273,9 +284,11 @@ def test_incomparable_searches_have_different_names(train_set):
             (POLY4, train_set, {"limit": 6000}),
             (POLY4, train_set, {"folds": 2}),
             (POLY4, train_set, {"random_state": 1}),
+            (POLY4, Dataset.concatenate([train_set], [2]), {}),
+            (POLY4, Dataset.concatenate([train_set], [3]), {}),
         ]
     }
-    assert len(names) == 6
+    assert len(names) == 8
 
 
 # --- storage, resuming -------------------------------------------------------------------------
@@ -440,7 +453,7 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     study = Study(None, "name", SPACES[name], default_values(recipe), 0)
     run_trial(study, 0.9)
     values, _ = run_trial(study, 0.9)
-    program, *command = shlex.split(format_train_command(recipe, "mnist", values))
+    program, *command = shlex.split(format_train_command(recipe, ["mnist"], values))
     assert program == "mnist-svm"
     model = tmp_path / "model.joblib"
     result = run(*command, "--limit", 20, "--data-dir", DATA, "-o", model)
@@ -457,9 +470,14 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
 
 def test_the_command_is_quoted_for_the_shell():
     command = format_train_command(
-        POLY4, "my digits", {**default_values(POLY4), "C": 2.0}, ["--limit", "9"]
+        POLY4, ["my digits"], {**default_values(POLY4), "C": 2.0}, ["--limit", "9"]
     )
     assert command == "mnist-svm train --recipe poly4 --data 'my digits' --C 2.0 --limit 9"
+
+
+def test_the_command_names_each_data_set_with_its_weight():
+    command = format_train_command(POLY4, ["mnist", "mine/:5"], default_values(POLY4))
+    assert command == "mnist-svm train --recipe poly4 --data mnist --data mine/:5"
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -496,6 +514,32 @@ def test_of_images_sorted_by_label_a_sixth_of_each_class_is_held_out(train_set):
     assert sorted([*training, *held_out]) == list(range(60_000))
     counts = np.bincount(in_order.labels[held_out])
     np.testing.assert_allclose(counts, np.bincount(train_set.labels) / 6, atol=1)
+
+
+@pytest.mark.parametrize("folds", [None, 4])
+def test_each_of_several_data_sets_is_split_by_itself(several, folds):
+    protocol = make_protocol(several, folds=folds)
+    n_held_out = 6 if folds is None else folds
+    for training, held_out in protocol.splits:
+        assert sorted([*training, *held_out]) == list(range(len(several.labels)))
+        for number, part in enumerate(several.parts):
+            inside = several.part_indices[held_out] == number
+            assert abs(inside.sum() - part.n_images / n_held_out) <= 1
+    if folds is None:
+        # The first set is in no order, so that the last sixth is held out.
+        ((_, held_out),) = protocol.splits
+        assert held_out[:100].tolist() == list(range(500, 600))
+
+
+def test_a_search_on_several_data_sets_repeats_their_weights(several):
+    protocol, results = make_protocol(several), []
+    tune(POLY4, several, protocol, SearchOptions(1), on_trial=results.append)
+    (result,) = results
+    assert result.command == "mnist-svm train --recipe poly4 --data mnist --data sorted:2"
+    assert [(each.name, each.weight) for each in result.model.info.training.sets] == [
+        ("mnist", 1),
+        ("sorted", 2),
+    ]
 
 
 def corrupt(path):
@@ -678,9 +722,9 @@ def test_a_failed_registration_still_prints_the_result(run, tmp_path, trackers, 
     assert result.stdout.splitlines()[-1].startswith("mnist-svm train --recipe poly4")
 
 
-def test_the_live_table_has_the_best_and_the_running_trials(search):
+def test_the_live_table_has_the_best_and_the_running_trials(search, train_set):
     state, _ = search
-    reporter = SearchReporter(POLY4, "mnist", SearchOptions())
+    reporter = SearchReporter(POLY4, train_set, SearchOptions())
     assert reporter.live_table() == ""
     running = RunningTrial(12, {**default_values(POLY4), "degree": 7}, 500)
     reporter.update(replace(state, running=(running,)))

@@ -1,0 +1,183 @@
+"""Training on several data sets, each with a weight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import config_context
+
+from mnist_svm import RECIPES, CoupledSVC, Dataset, train_model
+from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.training.augmented import train_augmented
+from mnist_svm.training.train import TrainingConfig
+
+# Difference of probabilities where two problems have the same optimum, which the solver finds to
+# its tolerance.
+TOLERANCE = 0.002
+
+
+def cut(dataset, name, first, n):
+    rows = slice(first, first + n)
+    return replace(dataset, name=name, images=dataset.images[rows], labels=dataset.labels[rows])
+
+
+@pytest.fixture(scope="module")
+def one(train_set):
+    return cut(train_set, "one", 0, 400)
+
+
+@pytest.fixture(scope="module")
+def other(train_set):
+    """18 other digits of each class, sorted by label.
+
+    Thirds of these, and of each twice, hold the same images.
+    """
+    of_class = [30_000 + np.flatnonzero(train_set.labels[30_000:] == k)[:18] for k in range(10)]
+    rows = np.concatenate(of_class)
+    return replace(
+        train_set, name="other", images=train_set.images[rows], labels=train_set.labels[rows]
+    )
+
+
+def arrays(model):
+    """Everything that was fitted."""
+    names = ("support_", "support_vectors_", "dual_coef_", "intercept_")
+    fitted = [getattr(svc, name) for svc in fitted_svcs(model.pipeline) for name in names]
+    return [array.tobytes() for array in fitted], model.pipeline[-1].temperature_
+
+
+@pytest.mark.parametrize("recipe", ["poly4", "gradient"])
+def test_weights_of_1_give_a_bit_equal_model(one, recipe):
+    plain = arrays(train_model(recipe, one))
+    assert arrays(train_model(recipe, Dataset.concatenate([one], [1]))) == plain
+    assert arrays(train_model(recipe, replace(one, weights=np.ones(400)))) == plain
+
+
+# With so low a C, many support vectors are at the bound that weights raise.
+@pytest.mark.parametrize(("recipe", "C"), [("poly4", 1e-6), ("gradient", 0.02)])
+def test_weight_2_is_as_good_as_each_image_twice(one, other, test_set, recipe, C):
+    low = RECIPES[recipe].defaults.changed(C=C)
+    rows = np.repeat(np.arange(180), 2)
+    double = replace(other, images=other.images[rows], labels=other.labels[rows])
+    weighted, repeated, plain = (
+        train_model(recipe, dataset, parameters=low)
+        for dataset in (
+            Dataset.concatenate([one, other], [1, 2]),
+            Dataset.concatenate([one, double]),
+            Dataset.concatenate([one, other]),
+        )
+    )
+    images = test_set.images[:1000]
+    as_weighted, as_repeated, as_plain = (
+        model.predict_proba(images) for model in (weighted, repeated, plain)
+    )
+    np.testing.assert_allclose(as_weighted, as_repeated, atol=TOLERANCE)
+    assert np.abs(as_weighted - as_plain).max() > 10 * TOLERANCE
+    temperatures = [model.info.calibration.temperature for model in (weighted, repeated)]
+    assert temperatures[0] == pytest.approx(temperatures[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_svm_of_every_recipe_gets_the_weights(one, other, recipe, monkeypatch):
+    dataset, calls = Dataset.concatenate([one, other], [1, 3]), []
+    fit = CoupledSVC.fit
+
+    def spy(self, X, y, sample_weight=None):
+        calls.append((len(X), sample_weight))
+        return fit(self, X, y, sample_weight)
+
+    monkeypatch.setattr(CoupledSVC, "fit", spy)
+    # Fewer images are faster, and stay in both sets.
+    model = train_model(recipe, dataset, limit=90)
+    assert len(calls) >= 4 * model.info.n_svms
+    for n, weights in calls:
+        assert len(weights) == n
+        assert set(weights) == {1, 3}
+
+
+def test_routing_that_the_user_switched_on_makes_no_difference(one, other):
+    dataset = Dataset.concatenate([one, other], [1, 2])
+    expected = arrays(train_model("poly4", dataset))
+    with config_context(enable_metadata_routing=True):
+        assert arrays(train_model("poly4", dataset)) == expected
+
+
+def test_a_third_of_each_set_is_held_out_at_a_time(one, other, monkeypatch):
+    dataset, held_out = Dataset.concatenate([one, other]), []
+    predict_proba = CoupledSVC.predict_proba
+
+    def spy(self, X):
+        held_out.append(np.array(X))
+        return predict_proba(self, X)
+
+    monkeypatch.setattr(CoupledSVC, "predict_proba", spy)
+    model = train_model("poly4", dataset)
+    features = model.pipeline[:-1].transform(dataset.X)
+    assert len(held_out) == 3
+    for rows in held_out:
+        inside = (features[:, None] == rows[None]).all(axis=2).any(axis=1)
+        assert np.count_nonzero(inside) == len(rows)
+        assert np.bincount(dataset.part_indices[inside]) == pytest.approx([400 / 3, 60], abs=9)
+
+
+def test_a_subset_has_each_set_in_its_proportion_and_says_so(one, other):
+    info = train_model("poly4", Dataset.concatenate([one, other], [1, 2]), limit=300).info
+    assert [(each.name, each.size, each.weight) for each in info.training.sets] == [
+        ("one", 400, 1),
+        ("other", 180, 2),
+    ]
+    n_one, n_other = (each.n_images for each in info.training.sets)
+    assert n_one + n_other == info.training.n_images == 300
+    assert n_other == pytest.approx(300 * 180 / 580, abs=10)
+    assert info.training.sets[1].sha256 == other.sha256
+    assert info.training.data == "one + other:2"
+    # The record is enough to train it again.
+    assert TrainingConfig.from_info(info).recipe.name == "poly4"
+
+
+def test_the_cross_validated_error_is_that_of_mnist_alone(train_set, one):
+    full = replace(train_set, name="mnist")
+    joined = Dataset.concatenate([full, one])
+    assert joined.name == "mnist + one"
+    info = train_model("poly4", joined, limit=100).info
+    assert info.cross_validation is None
+
+
+def test_copies_of_an_image_have_its_weight(one, other, tmp_path, monkeypatch):
+    calls = []
+    fit = CoupledSVC.fit
+
+    def spy(self, X, y, sample_weight=None):
+        calls.append(sample_weight)
+        return fit(self, X, y, sample_weight)
+
+    monkeypatch.setattr(CoupledSVC, "fit", spy)
+    recipe, dataset = RECIPES["gradient"], Dataset.concatenate([one, other], [1, 3])
+    config = TrainingConfig(recipe, recipe.defaults)
+    model = train_augmented(config, dataset, tmp_path / "work", copies=2)
+    *folds, of_all = (weights.reshape(3, 580) for weights in calls)
+    for by_copy in (*folds, of_all):
+        np.testing.assert_array_equal(by_copy, np.tile(by_copy[0], (3, 1)))
+    np.testing.assert_array_equal(of_all[0], dataset.weights)
+    held_out = [np.flatnonzero(by_copy[0] == 0) for by_copy in folds]
+    np.testing.assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(580))
+    for rows in held_out:
+        assert np.bincount(dataset.part_indices[rows]) == pytest.approx([400 / 3, 60], abs=9)
+    assert model.info.training.data == "one + other:3"
+
+
+def test_other_weights_are_another_training(one, other, tmp_path):
+    recipe = RECIPES["gradient"]
+    config = TrainingConfig(recipe, recipe.defaults)
+    joined = Dataset.concatenate([one, other], [1, 2])
+    train_augmented(config, joined, tmp_path / "work", copies=1, limit=60)
+    with pytest.raises(FileExistsError, match="holds another training, with different weights;"):
+        train_augmented(
+            config,
+            Dataset.concatenate([one, other], [1, 3]),
+            tmp_path / "work",
+            copies=1,
+            limit=60,
+        )
