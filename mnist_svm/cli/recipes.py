@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
 from mnist_svm.cli.options import json_option
-from mnist_svm.models.recipes import RECIPES, Recipe
+from mnist_svm.models.recipes import RECIPES, Recipe, TestResult
 
 
 @click.command("recipes")
@@ -17,7 +19,7 @@ def recipes_command(as_json: bool) -> None:
     """List the recipes of `train`.
 
     The error rates are those of cross-validation on MNIST's training images, which selected the
-    parameters, and those on the 10,000 test images. Times were result on the 2-core computer
+    parameters, and those on the 10,000 test images. Times were measured on the 2-core computer
     described in the README.
 
     \b
@@ -25,32 +27,66 @@ def recipes_command(as_json: bool) -> None:
       mnist-svm recipes
       mnist-svm train --recipe gradient
     """
+    recipes = list(RECIPES.values())
     if as_json:
         content = [
             {"parameters" if name == "defaults" else name: x for name, x in asdict(recipe).items()}
-            for recipe in RECIPES.values()
+            for recipe in recipes
         ]
         click.echo(json.dumps(content, indent=2))
         return
-    rows = [
-        ("recipe", "CV errors", "test errors", "training", "model", "speed"),
-        *map(_row, RECIPES.values()),
-    ]
+    click.echo(format_recipes(recipes))
+
+
+def format_recipes(recipes: Sequence[Recipe]) -> str:
+    """Return a table of results, and a description of each recipe.
+
+    A recipe with an everyday form has a second row, and the command that trains it. Data sets
+    that no recipe was tested on have no column.
+    """
+    results = [result for recipe in recipes for result in _results(recipe)]
+    others = list(dict.fromkeys(each.dataset for result in results for each in result.others))
+    on_mnist = "MNIST errors" if others else "test errors"
+    head = ("recipe", "CV errors", on_mnist, *(f"{name} errors" for name in others))
+    rows = [(*head, "training", "model", "speed")]
+    for recipe in recipes:
+        validation = recipe.cross_validation
+        start = (recipe.name, f"{validation.errors / validation.n:.2%}")
+        for result in _results(recipe):
+            rows.append((*start, *_cells(result, others)))
+            start = ("  everyday", "")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
     for name, *cells in rows:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        click.echo("  ".join([name.ljust(widths[0]), *padded]))
-    click.echo()
-    for recipe in RECIPES.values():
-        click.echo(f"{recipe.name:<{widths[0]}}  {recipe.summary}")
+        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+    lines.append("")
+    for recipe in recipes:
+        lines.append(f"{recipe.name:<{widths[0]}}  {recipe.summary}")
+        if recipe.everyday:
+            lines.append(f"{'  everyday':<{widths[0]}}  {everyday_command(recipe)}")
+    return "\n".join(lines)
 
 
-def _row(recipe: Recipe) -> tuple[str, ...]:
-    validation, result = recipe.cross_validation, recipe.test_result
+def everyday_command(recipe: Recipe) -> str:
+    """Return the command that trains a recipe in its everyday form."""
+    command = ["mnist-svm", "train", "--recipe", recipe.name]
+    for name, weight in recipe.everyday.data if recipe.everyday else ():
+        command += ["--data", name if weight == 1 else f"{name}:{weight:g}"]
+    return shlex.join(command)
+
+
+def _results(recipe: Recipe) -> Iterator[TestResult]:
+    yield recipe.test_result
+    if recipe.everyday:
+        yield recipe.everyday.test_result
+
+
+def _cells(result: TestResult, others: Sequence[str]) -> tuple[str, ...]:
+    errors = {each.dataset: f"{each.errors / each.n:.2%} ({each.errors})" for each in result.others}
     return (
-        recipe.name,
-        f"{validation.errors / validation.n:.2%}",
         f"{result.errors / result.n:.2%} ({result.errors})",
+        *(errors.get(name, "") for name in others),
         f"{result.seconds:.0f} s",
         f"{result.megabytes:.1f} MB",
         f"{result.images_per_second:,} images/s",
