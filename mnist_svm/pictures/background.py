@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_svm._types import Array, Float32Array, Float64Array, GreyImage, Mask
-from mnist_svm.pictures.boxes import border_pixels
+from mnist_svm.pictures.boxes import border_pixels, component_boxes
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
     blank_picture_error,
@@ -23,7 +23,6 @@ from mnist_svm.pictures.polarity import (
     midrange,
     nearest_odd,
 )
-from mnist_svm.pictures.strokes import component_boxes
 
 # Standard deviations of the background's noise by which ink must stand out.
 MIN_SIGNAL = 6

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_svm._types import Array, Mask
+from mnist_svm._types import Array, IntegerArray, Mask
 
 
 class Box(NamedTuple):
@@ -71,6 +71,17 @@ def bounding_box(mask: Mask) -> Box:
     """Bounding box of the true pixels of a mask, which must have at least one."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
+def component_boxes(labels: IntegerArray) -> list[Box]:
+    """Bounding boxes of the components that `scipy.ndimage.label` found, by label 1, 2, ..."""
+    # Pictures in MNIST form do without scipy.ndimage, whose import takes long.
+    from scipy import ndimage
+
+    return [
+        Box(rows.start, rows.stop, columns.start, columns.stop)
+        for rows, columns in ndimage.find_objects(labels)
+    ]
 
 
 def border_pixels(image: Array) -> Array:

@@ -40,11 +40,12 @@ def find_horizontal_lines(mask: Mask) -> list[Mask]:
     candidates = _hough_lines(upper_edges)
     if not candidates:
         return []
-    runs = _vertical_runs(mask)
+    runs = vertical_runs(mask)
+    max_thickness = max(MAX_THICKNESS * max(mask.shape), 2)
     crossing: list[Mask] = []
     ending_inside: list[Mask] = []
     for start, slope in candidates:
-        pixels = _trace_line(mask, *runs, start, slope)
+        pixels = trace_line(mask, *runs, start, slope, MIN_LENGTH, max_thickness)
         (columns,) = np.nonzero(pixels.any(axis=0))
         if len(columns):
             end_gap = max(columns[0], width - 1 - columns[-1])
@@ -83,7 +84,7 @@ def _hough_lines(edges: Mask) -> list[tuple[float, float]]:
     return lines
 
 
-def _vertical_runs(mask: Mask) -> tuple[IntegerArray, IntegerArray]:
+def vertical_runs(mask: Mask) -> tuple[IntegerArray, IntegerArray]:
     """First row and length of the vertical run of ink that each pixel belongs to."""
     height, _ = mask.shape
     rows = np.arange(height, dtype=np.int32)[:, None]
@@ -92,10 +93,20 @@ def _vertical_runs(mask: Mask) -> tuple[IntegerArray, IntegerArray]:
     return first, np.where(mask, last - first + 1, 0)
 
 
-def _trace_line(
-    mask: Mask, first: IntegerArray, lengths: IntegerArray, start: float, slope: float
+def trace_line(
+    mask: Mask,
+    first: IntegerArray,
+    lengths: IntegerArray,
+    start: float,
+    slope: float,
+    min_length: float,
+    max_thickness: float,
 ) -> Mask:
-    """Pixels of the vertical runs along a line that are no longer than the line is thick."""
+    """Pixels of the vertical runs along a line that are no longer than the line is thick.
+
+    `first` and `lengths` are those of `vertical_runs`. None for a line that covers less than
+    `min_length` of the width, or is thicker than `max_thickness` pixels.
+    """
     height, width = mask.shape
     columns = np.arange(width)
     line = np.zeros_like(mask)
@@ -106,12 +117,12 @@ def _trace_line(
         is_hit = (rows < 0) & mask[shifted, columns]
         rows[is_hit] = shifted[is_hit]
     columns = columns[rows >= 0]
-    if len(columns) / width < MIN_LENGTH:
+    if not len(columns) or len(columns) / width < min_length:
         return line
     rows = rows[columns]
     run_lengths = lengths[rows, columns]
     thickness = float(np.median(run_lengths))
-    if thickness > max(MAX_THICKNESS * max(height, width), 2):
+    if thickness > max_thickness:
         return line
     for column, begin, length in zip(columns, first[rows, columns], run_lengths, strict=True):
         if length <= 1.5 * thickness + 1:

@@ -11,10 +11,9 @@ from scipy import ndimage
 
 from mnist_svm._types import Float32Array, Float64Array, GreyImage, IntArray, Mask
 from mnist_svm.pictures.background import find_ink
-from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
 from mnist_svm.pictures.render import MIN_OUTLINED, render_digit
 from mnist_svm.pictures.ruled_lines import find_lines
-from mnist_svm.pictures.strokes import component_boxes
 
 # Longer side, in pixels, to which a page is reduced; shorter side to which a line of small digits
 # is enlarged.

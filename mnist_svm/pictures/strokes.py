@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from mnist_svm._types import IntegerArray, Mask
-from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm._types import Mask
+from mnist_svm.pictures.boxes import bounding_box, component_boxes
+from mnist_svm.pictures.frames import remove_frames
 from mnist_svm.pictures.ruled_lines import find_lines
 
 # Smallest separate stroke, as a fraction of the area of the largest: less is a speck.
@@ -26,20 +27,13 @@ MIN_DIGIT = 0.05
 MIN_OVERHANG = 0.015
 
 
-def component_boxes(labels: IntegerArray) -> list[Box]:
-    """Bounding boxes of the components that `scipy.ndimage.label` found, by label 1, 2, ..."""
-    return [
-        Box(rows.start, rows.stop, columns.start, columns.stop)
-        for rows, columns in ndimage.find_objects(labels)
-    ]
-
-
 def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
     """Select the strokes of one digit; leave out specks, ruled lines, frames and desks.
 
     Both masks have the picture's shape: `mask` is true for the pixels of strokes, at least one, and
     `faint_mask` for all above the noise. Without the latter, no ruled lines are looked for.
     """
+    mask = remove_frames(mask)
     if faint_mask is None:
         return _largest_cluster(mask)
     horizontal, vertical = find_lines(faint_mask)
