@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mnist_svm import RECIPES
 from mnist_svm.cli.recipes import format_recipes
-from mnist_svm.models.recipes import EverydayForm, DatasetErrors
+from mnist_svm.models.recipes import DatasetErrors, EverydayForm
 
 POLY4, GRADIENT = RECIPES["poly4"], RECIPES["gradient"]
 
