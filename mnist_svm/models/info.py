@@ -78,7 +78,7 @@ class TrainingRecord:
     def includes(self, sha256: Mapping[str, str]) -> bool:
         """Return whether one of the data sets has these checksums."""
         digests = set(sha256.values())
-        return any(digests <= set(each.sha256.values()) for each in self.sets)
+        return bool(digests) and any(digests <= set(each.sha256.values()) for each in self.sets)
 
 
 @dataclass(frozen=True)

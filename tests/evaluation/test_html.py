@@ -404,6 +404,15 @@ def test_printed_page_is_white_in_dark_mode(show, html):
     assert background == "rgb(255, 255, 255)"
 
 
+def test_a_report_of_several_data_sets_has_a_result_of_each(tiny_model, test_set):
+    test = several(test_set, 200)
+    readings = Recognizer(tiny_model).classify(test.images)
+    text = render_report(EvaluationRun("m", tiny_model.info, test, readings, 0.5, (), WHEN))
+    for name, rows in (("mnist", slice(200)), ("others", slice(200, 400))):
+        result = evaluate(test.labels[rows], readings.labels[rows], readings.confidence[rows])
+        assert f"<dt>result: {name}</dt><dd>{result.to_line()}</dd>" in text
+
+
 # --- the learning curve ------------------------------------------------------------------
 
 
@@ -418,6 +427,35 @@ def test_learning_curve_matches_separate_training(tiny_model, train_set, test_se
     model = train_model(RECIPES["poly4"], train, limit=500)
     assert points[0].errors == np.count_nonzero(model.pipeline.predict(test.X) != test.labels)
     assert points[-1].errors < points[0].errors
+
+
+def several(dataset: Dataset, n: int) -> Dataset:
+    """The first n images of a data set, and as many others, as two data sets."""
+    others = replace(
+        dataset, name="others", images=dataset.images[n : 2 * n], labels=dataset.labels[n : 2 * n]
+    )
+    return Dataset.concatenate([part(dataset, n), others], [1, 2])
+
+
+def test_learning_curve_of_several_data_sets_has_their_weights_and_proportions(
+    tiny_model, train_set, test_set
+):
+    train, test = several(train_set, 350), several(test_set, 500)
+    points = learning_curve(TrainingConfig.from_info(tiny_model.info), train, test)
+    assert [point.n_train for point in points] == [500, 700]
+    model = train_model(RECIPES["poly4"], train, limit=500)
+    assert [each.weight for each in model.info.training.sets] == [1, 2]
+    assert [each.n_images for each in model.info.training.sets] == pytest.approx([250, 250], abs=10)
+    assert points[0].errors == np.count_nonzero(model.pipeline.predict(test.X) != test.labels)
+
+
+def test_a_data_set_without_splits_among_several_has_no_learning_curve(
+    tiny_model, train_set, test_set
+):
+    whole = replace(part(train_set, 50), name="whole")
+    train, test = (Dataset.concatenate([part(each, 500), whole]) for each in (train_set, test_set))
+    with pytest.raises(FormatError, match="whole: a learning curve needs training images that are"):
+        learning_curve(TrainingConfig.from_info(tiny_model.info), train, test)
 
 
 def test_training_config_from_model_info(train_set):

@@ -345,6 +345,7 @@ def test_a_missing_model_says_how_to_make_one(tmp_path):
         {"classes": [0, "1"]},
         {"n_svms": True},
         {"training": {}},
+        {"training": {**INFO["training"], "sets": ["mnist"]}},
         {"calibration": {"temperature": "warm", "n_held_out": 1, "calibration_error": 0.1}},
         {"versions": {"numpy": 2}},
         {"changes": {5: True}},
@@ -356,6 +357,32 @@ def test_info_of_the_wrong_type_is_refused(damage):
     (field,) = damage
     with pytest.raises(ValueError, match=rf"^info\.{field}"):
         ModelInfo.from_dict(INFO | damage)
+
+
+def test_rows_number_the_data_sets_if_there_are_several():
+    info = ModelInfo.from_dict(INFO)
+    rows = {name: value for group, name, value in info.rows() if group == "training"}
+    assert rows["set: name"] == "mnist"
+    (mnist,) = info.training.sets
+    mine = TrainingSet("mine/", 3, 4, 2.5, {"images": "f00"})
+    several = replace(info, training=replace(info.training, sets=(mnist, mine)))
+    rows = {name: value for group, name, value in several.rows() if group == "training"}
+    assert (rows["set 1: name"], rows["set 2: name"]) == ("mnist", "mine/")
+    assert (rows["set 2: images"], rows["set 2: weight"]) == ("3", "2.5")
+    assert rows["set 2: sha256: images"] == "f00"
+    assert several.training.data == "mnist + mine/:2.5"
+    assert ModelInfo.from_dict(json.loads(json.dumps(several.to_dict()))) == several
+
+
+def test_a_model_knows_which_data_it_was_trained_on():
+    sets = tuple(
+        TrainingSet(name, 1, 1, 1.0, {"images": f"{name} 1", "labels": f"{name} 2"})
+        for name in ("a", "b")
+    )
+    training = TrainingRecord(sets, 2, 0, 0.1, 0.001)
+    assert training.includes({"other-images": "b 1", "other-labels": "b 2"})
+    assert not training.includes({"images": "a 1", "labels": "b 2"})
+    assert not training.includes({})
 
 
 def test_info_comes_back_from_json():

@@ -141,6 +141,21 @@ def test_with_routing_weights_that_nobody_requests_are_refused(digits):
         Calibrated(CoupledSVC()).fit(*digits, sample_weight=np.ones(N))
 
 
+def test_with_routing_sources_reach_a_calibration_in_a_pipeline(digits):
+    X, y = digits
+    sources = np.repeat([0, 1], [100, N - 100])
+    expected = Calibrated(CoupledSVC(C=10, random_state=0)).fit(X, y, sources=sources)
+    with config_context(enable_metadata_routing=True):
+        calibrated = Calibrated(make_svc()).set_fit_request(sources=True)
+        fitted = make_pipeline(Deskew(), calibrated)
+        fitted.set_params(deskew="passthrough").fit(X, y, sources=sources)
+    assert fitted[-1].temperature_ == expected.temperature_
+    assert (
+        fitted[-1].temperature_
+        != Calibrated(CoupledSVC(C=10, random_state=0)).fit(X, y).temperature_
+    )
+
+
 def test_cross_validation_routes_weights(digits):
     X, y = digits
     weights = np.where(y < 3, 1.0, 0.0)
