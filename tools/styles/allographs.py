@@ -39,7 +39,7 @@ class Form(NamedTuple):
     """A digit, its shape, and the ranges of the shape's parameters.
 
     The first range is the leading one: some intervals of it are kept for held-out drawings.
-    `aspect` is the range of a factor of the width, `pen` the widest pen in fractions of the height.
+    `aspect` is the range of a factor of the width, `pen` the widest pen as a fraction of the height.
     """
 
     digit: int
@@ -93,8 +93,8 @@ FORMS: Mapping[str, Form] = {
     "0-ring": _form(0, zero, rx=(0.2, 0.6), start=(-130, -40), **_ZERO),
     "0-slashed": _form(0, zero, slash=(0.5, 0.95), rx=(0.3, 0.5), start=(-130, -40),
         slash_tilt=(35, 75), slash_shift=(-0.15, 0.15), pen=0.13, **_ZERO),
-    "0-slashed-beyond": _form(0, zero, slash=(1.0, 1.8), rx=(0.3, 0.5), start=(-130, -40),
-        slash_tilt=(35, 75), slash_shift=(-0.15, 0.15), pen=0.13, **_ZERO),
+    "0-slashed-beyond": _form(0, zero, slash=(1.0, 1.8), rx=(0.3, 0.65), start=(-130, -40),
+        slash_tilt=(35, 95), slash_shift=(-0.15, 0.15), pen=0.13, **_ZERO),
     "0-dotted": _form(0, zero, slash=(0.02, 0.15), rx=(0.25, 0.5), start=(-130, -40),
         slash_tilt=(0, 90), slash_shift=(-0.15, 0.15), pen=0.11, **_ZERO),
     "0-looped": _form(0, zero, curl=(0.06, 0.15), curl_turn=(150, 400), rx=(0.25, 0.5),
@@ -129,7 +129,7 @@ FORMS: Mapping[str, Form] = {
     "1-bent": _form(1, bare_one, bend=(-0.13, 0.13), lean=(-5, 25), hook=(0, 0.18), head=(0, 0.18),
         aspect=(1, 1)),
     "1-looped": _form(1, one_looped, crossing=(0.3, 0.6), reach=(0.3, 0.7), angle=(25, 60),
-        loop=(0.03, 0.12), lean=(0, 28), hook=(0, 0.1), level=(0, 0.2),
+        loop=(0.03, 0.15), lean=(0, 28), hook=(0, 0.1), level=(0, 0.28),
         aspect=(1, 1)),
     "2-plain": _form(2, two, top=(0.18, 0.36), top_at=(0.1, 0.32), foot=(0.2, 0.42),
         width=(0.35, 0.95), tilt=(-22, 22), neck=(-0.05, 0.1), lean=(-6, 22)),
@@ -189,7 +189,7 @@ FORMS: Mapping[str, Form] = {
     "6-hooked": _form(6, six, hook=(0.06, 0.3), ry=(0.17, 0.3), rx=(0.17, 0.34), top=(0, 0.3),
         bow=(0.05, 0.16), gap=(-40, 40), shrink=(0, 0.2), lean=(-6, 15)),
     "6-curled": _form(6, six, drop=(0.5, 1.1), hook=(0.1, 0.34), ry=(0.17, 0.29), rx=(0.17, 0.34),
-        top=(-0.02, 0.2), bow=(0.06, 0.16), gap=(-40, 30), lean=(-6, 15), pen=0.11),
+        top=(-0.02, 0.2), bow=(0.06, 0.16), gap=(-40, 30), lean=(-6, 15), pen=0.14),
     "6-crossing": _form(6, six, out=(0.04, 0.22), ry=(0.12, 0.26), rx=(0.12, 0.26),
         top=(-0.1, 0.25), bow=(0, 0.08), gap=(-20, 35), lean=(-6, 18), pen=0.11),
     "7-plain": _form(7, seven, width=(0.35, 0.7), tilt=(-16, 8), **_SEVEN),
@@ -231,7 +231,7 @@ FORMS: Mapping[str, Form] = {
         pen=0.1),
     "9-like-s": _form(9, nine, leave=(30, 65), gap=(-60, -10), rx=(0.14, 0.32), ry=(0.13, 0.24),
         lean=(-6, 16), belly=(0, 0.14), tail=(0, 0.8), sweep=(0.25, 0.6), rise=(-0.04, 0.1),
-        pen=0.11),
+        pen=0.14),
     "9-curved": _form(9, nine, **_NINE, leave=(-20, 20), gap=(-20, 35), belly=(-0.02, 0.08),
         tail=(-0.2, 0.6), sweep=(0.1, 0.5), rise=(0, 0.22)),
     "9-swept": _form(9, nine, rx=(0.14, 0.26), ry=(0.13, 0.22), lean=(-6, 16), leave=(0, 45),
