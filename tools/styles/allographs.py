@@ -39,7 +39,7 @@ class Form(NamedTuple):
     """A digit, its shape, and the ranges of the shape's parameters.
 
     The first range is the leading one: some intervals of it are kept for held-out drawings.
-    `aspect` is the range of a factor of the width, `pen` the widest pen as a fraction of the height.
+    `aspect` is the range of a factor of the width, `pen` the widest pen as a part of the height.
     """
 
     digit: int
