@@ -94,10 +94,10 @@ def _add_nodes(graph: Graph, model: Model, outputs: tuple[TensorSpec, TensorSpec
     from mnist_svm.export.onnx_graph.builder import Value
     from mnist_svm.export.onnx_graph.pipeline import convert
 
-    probabilities = convert(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
-    best = graph.node("ArgMax", probabilities, dtype=np.int64, axis=1, keepdims=0)
+    prediction = convert(Value(graph, INPUT.name, INPUT.dtype), model.pipeline)
+    best = graph.node("ArgMax", prediction.probabilities, dtype=np.int64, axis=1, keepdims=0)
     labels = graph.constant(model.classes).take(best, axis=0)
-    for value, spec in zip((labels, probabilities), outputs, strict=True):
+    for value, spec in zip((labels, prediction.probabilities), outputs, strict=True):
         value.astype(spec.dtype).as_output(spec.name)
 
 

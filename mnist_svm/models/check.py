@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
-from math import isfinite, prod
+from math import inf, isfinite, prod
 from types import NoneType
 from typing import Any
 
@@ -20,6 +20,7 @@ from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.parameters import check_parameters
 from mnist_svm.models.steps import ATTRIBUTES, FUNCTIONS, Step
 from mnist_svm.svm.kernels import KERNELS
+from mnist_svm.svm.temperature import MAX_SLOPE
 
 # Higher degrees are of no use and could take forever.
 MAX_DEGREE = 100
@@ -157,8 +158,10 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         _require(is_valid, "attributes of its average")
         return step.classes
     if step.type == "calibrated":
-        temperature = step.attributes["temperature"]
-        _require(temperature > 0 and isfinite(temperature), "attributes of its calibrated")
+        fitted = step.attributes
+        slope, typical = fitted["novelty_slope"], fitted["typical_novelty"]
+        is_valid = 0 < fitted["temperature"] < inf and 0 <= slope <= MAX_SLOPE and 0 <= typical <= 2
+        _require(is_valid, "attributes of its calibrated")
     *transformers, classifier = step.steps
     for transformer in transformers:
         n_columns = _check_transformer(transformer, n_columns)

@@ -24,7 +24,7 @@ from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.decisions import DecisionFunctions
 from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.pairwise import class_confidences
-from mnist_svm.svm.temperature import apply_temperature
+from mnist_svm.svm.temperature import apply_temperature, temperature_of
 
 # Functions of the transformers, by type. They take images of shape (n, height, width).
 FUNCTIONS: Mapping[str, Callable[..., Array]] = {
@@ -40,7 +40,13 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
 ATTRIBUTES: Mapping[str, dict[str, Any]] = {
     **{key: {"data_max": float, "inverted": bool} for key in FUNCTIONS},
     "average": {"classes": "int64"},
-    "calibrated": {"temperature": float, "n_held_out": int, "calibration_error": float},
+    "calibrated": {
+        "temperature": float,
+        "novelty_slope": float,
+        "typical_novelty": float,
+        "n_held_out": int,
+        "calibration_error": float,
+    },
     "svc": {
         "classes": "int64",
         "support": "int32",
@@ -129,22 +135,31 @@ def transform(step: Step, X: Array) -> Array:
 
 def predict_proba(step: Step, X: Array) -> Float64Array:
     """Compute the probabilities of a classifier, of shape (n, k), for rows of features."""
+    return _predict(step, X)[0]
+
+
+def _predict(step: Step, X: Array) -> tuple[Float64Array, Float64Array]:
+    """Compute probabilities, and the novelty of each sample, of shape (n,)."""
     if step.type == "svc":
-        return _svc_confidences(step, X)
+        return _predict_svc(step, X)
     if step.type == "average":
-        return np.asarray(np.mean([predict_proba(view, X) for view in step.steps], axis=0))
+        parts = [_predict(view, X) for view in step.steps]
+        return np.mean([part[0] for part in parts], axis=0), np.mean([p[1] for p in parts], axis=0)
     *transformers, classifier = step.steps
     for transformer in transformers:
         X = transform(transformer, X)
-    probabilities = predict_proba(classifier, X)
+    probabilities, novelty = _predict(classifier, X)
     if step.type == "calibrated":
-        return apply_temperature(probabilities, step.attributes["temperature"])
-    return probabilities
+        names = ("temperature", "novelty_slope", "typical_novelty")
+        temperature = temperature_of(novelty, *(step.attributes[name] for name in names))
+        probabilities = apply_temperature(probabilities, temperature)
+    return probabilities, novelty
 
 
-def _svc_confidences(svc: Step, X: Images) -> Float64Array:
+def _predict_svc(svc: Step, X: Images) -> tuple[Float64Array, Float64Array]:
     with threads(1) as workers:
-        values = svc.decision_functions.values(X, workers) + svc.attributes["intercept"]
+        values, novelty = svc.decision_functions.values_and_novelty(X, workers)
+    values += svc.attributes["intercept"]
     k = len(svc.classes)
     # With two classes, positive values are for the second.
-    return class_confidences(-values if k == 2 else values, k)
+    return class_confidences(-values if k == 2 else values, k), novelty

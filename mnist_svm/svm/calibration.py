@@ -4,6 +4,14 @@ Of 100 predictions with probability 0.9, 90 should be right. Guo et al. compared
 calibration: dividing the logarithms of the confidences by one number, the temperature, was as good
 as any. It changes neither the order of the classes nor the predictions.
 
+One temperature holds for samples like those it was fitted to. The less a sample is like anything
+known, the less a confidence means: so the temperature grows with the novelty of the sample, as in
+the density-aware calibration of Tomani et al. Here the novelty is the distance to the nearest
+support vector, in the kernel's feature space, which costs next to nothing, because prediction
+computes these kernel values anyway. What belongs to no class should get little confidence in any.
+Such samples are made of the held-out ones, as chimeras: one half of the features from a sample, the
+other half from a sample of another class.
+
 The temperature is fitted to samples that the classifier was not fitted to, while the final
 classifier should be fitted to all samples. scikit-learn's CalibratedClassifierCV does not combine
 these cheaply: with ``ensemble=True``, classifiers fitted to parts of the samples predict; with
@@ -13,33 +21,45 @@ is enough for a large data set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
-from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
-from mnist_svm.svm.log import log_stage, logger
+from mnist_svm._types import BoolArray, Float64Array, IntArray
+from mnist_svm.svm.held_out import Fold, calibration_folds, predict_held_out
+from mnist_svm.svm.log import logger
 from mnist_svm.svm.meta import MetaClassifier, select_rows
-from mnist_svm.svm.temperature import apply_temperature, log_confidences
+from mnist_svm.svm.novelty import predict_with_novelty
+from mnist_svm.svm.temperature import (
+    MAX_SLOPE,
+    apply_temperature,
+    log_confidences,
+    temperature_of,
+)
 from mnist_svm.svm.validation import check_weights
-
-N_FOLDS = 3
-
-# Folds are held out until they have this many samples in all: a good classifier makes so few errors
-# that fewer samples would give a poor estimate.
-MIN_HELD_OUT = 10_000
 
 # Temperatures are between exp(-MAX_LOG_TEMPERATURE) and exp(MAX_LOG_TEMPERATURE).
 MAX_LOG_TEMPERATURE = 4.0
+
+# Standard deviation of the slope's prior; slopes of digits are about 2.
+SLOPE_SCALE = 4.0
+
+# Share of the chimeras in the weight of the fit: of the samples that are given to a classifier,
+# about so many belong to no class.
+CHIMERA_SHARE = 0.01
 
 # Bins of the expected calibration error.
 N_BINS = 15
@@ -49,10 +69,16 @@ class Calibrated(MetaClassifier):
     """Meta-estimator that calibrates a classifier's confidences by temperature scaling.
 
     Of three stratified folds, as many are held out as it takes to have 10,000 samples; a clone that
-    is fitted to the other two predicts each. The temperature T minimises the log loss of
-    ``softmax(log(confidences) / T)`` on them. Then the classifier is fitted to all samples. The
-    folds are not shuffled: neighbouring samples, such as digits of one writer, stay together. Of
-    data from several sources, see `fit`, each fold has a third of every source.
+    is fitted to the other two predicts each. The temperature minimises the log loss of
+    ``softmax(log(confidences) / T)`` on them, with ``T = temperature_ * exp(novelty_slope_ *
+    (novelty - typical_novelty_))`` for each sample, and on chimeras of them, whose classes should
+    all be as probable. Then the classifier is fitted to all samples. The folds are not shuffled:
+    neighbouring samples, such as digits of one writer, stay together. Of data from several sources,
+    see `fit`, each fold has a third of every source.
+
+    The novelty, 0 to 2, is 1 minus the cosine, in the kernel's feature space, to the nearest
+    support vector; see `mnist_svm.svm.novelty.predict_with_novelty`. Classifiers that are not made
+    of `CoupledSVC` have one temperature for all samples.
 
     Parameters
     ----------
@@ -63,8 +89,12 @@ class Calibrated(MetaClassifier):
     ----------
     estimator_ : clone of `estimator`, fitted to all samples
     temperature_ : float
-        Above 1 if the confidences were too high, below 1 if too low; 1 if nothing was held out,
-        because a class has fewer than three samples.
+        Temperature of a sample of typical novelty. Above 1 if the confidences were too high, below
+        1 if too low; 1 if nothing was held out, because a class has fewer than three samples.
+    novelty_slope_ : float
+        Growth of the temperature's logarithm with the novelty, at least 0.
+    typical_novelty_ : float
+        Mean novelty of the held-out samples.
     n_held_out_ : int
         Number of samples that the temperature was fitted to.
     calibration_error_ : float
@@ -76,9 +106,14 @@ class Calibrated(MetaClassifier):
     ----------
     C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
     ICML (2017), section 4.2.
+
+    C. Tomani, F. K. Waseda, Y. Shen, D. Cremers, "Beyond in-domain scenarios: robust density-aware
+    calibration", ICML (2023), section 4.
     """
 
     temperature_: float
+    novelty_slope_: float
+    typical_novelty_: float
     n_held_out_: int
     calibration_error_: float
 
@@ -132,10 +167,10 @@ class Calibrated(MetaClassifier):
             return clone(self.estimator).fit(rows[index], labels[index], **part)
 
         folds = calibration_folds(codes, weights, sources)
-        confidences = [predict_held_out(fold, fit, rows) for fold in folds]
+        predictions = [predict_held_out(fold, fit, rows, codes) for fold in folds]
         logger.info("fitting to all %s samples", f"{n:,}")
         fitted = clone(self.estimator).fit(rows, labels, **params)
-        self._store(fitted, fit_temperature(codes, folds, confidences, weights))
+        self._store(fitted, fit_temperature(codes, folds, predictions, weights))
         return self
 
     @classmethod
@@ -149,6 +184,8 @@ class Calibrated(MetaClassifier):
     def _store(self, fitted: Any, temperature: TemperatureFit) -> None:
         self.estimator_ = fitted
         self.temperature_ = temperature.temperature
+        self.novelty_slope_ = temperature.novelty_slope
+        self.typical_novelty_ = temperature.typical_novelty
         self.n_held_out_ = temperature.n_held_out
         self.calibration_error_ = temperature.calibration_error
         self.classes_ = fitted.classes_
@@ -164,16 +201,13 @@ class Calibrated(MetaClassifier):
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
         """
-        return apply_temperature(self._delegate("predict_proba", X), self.temperature_)
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Ascending indices of the training and the test part, and a name such as "1/3"."""
-
-    name: str
-    train: IntArray
-    test: IntArray
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False)
+        confidences, novelty = predict_with_novelty(self.estimator_, rows)
+        if novelty is None:
+            return apply_temperature(confidences, self.temperature_)
+        fitted = self.temperature_, self.novelty_slope_, self.typical_novelty_
+        return apply_temperature(confidences, temperature_of(novelty, *fitted))
 
 
 @dataclass(frozen=True)
@@ -181,89 +215,49 @@ class TemperatureFit:
     """A temperature and how it was found; see the attributes of `Calibrated`."""
 
     temperature: float
+    novelty_slope: float
+    typical_novelty: float
     n_held_out: int
     calibration_error: float
-
-
-def calibration_folds(
-    codes: IntArray,
-    weights: Float64Array | None = None,
-    sources: npt.ArrayLike | None = None,
-) -> list[Fold]:
-    """The folds that hold out as many samples as a temperature needs.
-
-    `codes` are the class indices of all samples, 0 to k - 1; samples of weight 0 are left out;
-    `sources` are those of `Calibrated.fit`. If a class has fewer than three samples, there are no
-    folds, because a training part could lack it.
-    """
-    used = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
-    if np.bincount(codes[used], minlength=1).min() < N_FOLDS:
-        return []
-    n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(used)), N_FOLDS)
-    parts = _consecutive_parts(codes[used], None if sources is None else np.asarray(sources)[used])
-    return [Fold(f"{i + 1}/{n_folds}", used[parts != i], used[parts == i]) for i in range(n_folds)]
-
-
-def _consecutive_parts(codes: IntArray, sources: Array | None) -> IntArray:
-    """Part of each sample, 0 to `N_FOLDS` - 1: consecutive thirds of each class, and source of it.
-
-    The parts are those of scikit-learn's StratifiedKFold, which has no sources, and would warn of,
-    or refuse, strata of fewer samples than parts.
-    """
-    _, first, strata = np.unique(codes, return_index=True, return_inverse=True)
-    # Classes are numbered by first appearance, as there.
-    strata = np.argsort(np.argsort(first))[strata]
-    if sources is not None:
-        kinds, numbers = np.unique(sources, return_inverse=True)
-        strata = strata * len(kinds) + numbers
-    ordered, n = np.sort(strata), strata.max() + 1
-    # Every third sample by stratum is counted for the same part: sizes differ by one at most, and
-    # a class of three samples has one in each part, whatever their sources.
-    counts = [np.bincount(ordered[i::N_FOLDS], minlength=n) for i in range(N_FOLDS)]
-    parts = np.empty(len(codes), np.intp)
-    in_order = np.tile(np.arange(N_FOLDS), n)
-    parts[np.argsort(strata, kind="stable")] = np.repeat(in_order, np.transpose(counts).ravel())
-    return parts
-
-
-def predict_held_out(fold: Fold, fit: Callable[[IntArray], Any], X: Array) -> Float64Array:
-    """Confidences for the test part of a fold, by a classifier fitted to its training part.
-
-    `fit` is called with indices of samples, and returns a classifier fitted to them.
-    """
-    with log_stage(f"calibrating {fold.name}"):
-        fitted = fit(fold.train)
-    logger.info("calibrating, predicting %s held-out samples", f"{len(fold.test):,}")
-    return np.asarray(fitted.predict_proba(X[fold.test]))
 
 
 def fit_temperature(
     codes: IntArray,
     folds: Sequence[Fold],
-    confidences: Sequence[Float64Array],
+    predictions: Sequence[Float64Array],
     weights: Float64Array | None = None,
 ) -> TemperatureFit:
-    """Fit a temperature to held-out samples, and measure the remaining calibration error.
+    """Fit the temperature to held-out samples, and measure the remaining calibration error.
 
-    `codes` and `weights` are those of all samples; there are `confidences` for each fold, from
+    `codes` and `weights` are those of all samples; there are `predictions` for each fold, from
     `predict_held_out`.
     """
     if not folds:
-        return TemperatureFit(1.0, 0, float("nan"))
-    held_out = np.concatenate(confidences)
+        return TemperatureFit(1.0, 0.0, 0.0, 0, float("nan"))
     test = np.concatenate([fold.test for fold in folds])
-    y_true, weights = codes[test], None if weights is None else weights[test]
-    temperature = best_temperature(held_out, y_true, weights)
-    probabilities = apply_temperature(held_out, temperature)
+    y_true, factors = codes[test], np.ones(len(test)) if weights is None else weights[test]
+    sizes = [len(fold.test) for fold in folds]
+    samples = np.concatenate([part[:n] for part, n in zip(predictions, sizes, strict=True)])
+    chimeras = np.concatenate([part[n:] for part, n in zip(predictions, sizes, strict=True)])
+    confidences, novelty = samples[:, :-1], samples[:, -1]
+    if np.isnan(novelty).any():
+        slope, typical = 0.0, 0.0
+        temperature = best_temperature(confidences, y_true, factors)
+        probabilities = apply_temperature(confidences, temperature)
+    else:
+        typical = float(np.average(novelty, weights=factors))
+        temperature, slope = _best_line(samples, y_true, factors, chimeras, typical)
+        of_each = temperature_of(novelty, temperature, slope, typical)
+        probabilities = apply_temperature(confidences, of_each)
     correct = probabilities.argmax(axis=1) == y_true
-    error = calibration_error(probabilities.max(axis=1), correct, weights)
-    return TemperatureFit(temperature, len(y_true), error)
+    error = calibration_error(probabilities.max(axis=1), correct, factors)
+    return TemperatureFit(temperature, slope, typical, len(y_true), error)
 
 
 def best_temperature(
     confidences: npt.ArrayLike, codes: IntArray, weights: Float64Array | None = None
 ) -> float:
-    """The temperature with the least log loss.
+    """The one temperature with the least log loss.
 
     The logarithm of the temperature has a normal prior of mean 0 and standard deviation 1, which
     keeps it near 1 for few samples. Some hundred samples outweigh it, unless all predictions are
@@ -271,15 +265,50 @@ def best_temperature(
     (n, k), are for held-out samples; `codes` are the columns of their true classes.
     """
     logs = log_confidences(confidences)
-    rows = np.arange(len(logs))
-    factors = 1.0 if weights is None else weights
+    factors = np.ones(len(logs)) if weights is None else weights
+    return _minimise(logs, logs[np.arange(len(logs)), codes], factors, np.zeros(len(logs)))[0]
 
-    def loss(log_temperature: float) -> float:
-        log_probabilities = log_softmax(logs / np.exp(log_temperature), axis=1)
-        return float(log_temperature**2 / 2 - (factors * log_probabilities[rows, codes]).sum())
 
-    bounds = (-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE)
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+def _best_line(
+    samples: Float64Array,
+    codes: IntArray,
+    factors: Float64Array,
+    chimeras: Float64Array,
+    typical: float,
+) -> tuple[float, float]:
+    """The temperature at the `typical` novelty and the slope, from `predict_held_out`'s rows."""
+    rows = np.concatenate([samples, chimeras])
+    logs, n = log_confidences(rows[:, :-1]), len(samples)
+    # The log loss of equal probabilities depends on the mean logarithm.
+    expected = np.concatenate([logs[np.arange(n), codes], logs[n:].mean(axis=1)])
+    of_chimera = CHIMERA_SHARE * factors.sum() / max(len(chimeras), 1)
+    factors = np.concatenate([factors, np.full(len(chimeras), of_chimera)])
+    return _minimise(logs, expected, factors, rows[:, -1] - typical)
+
+
+def _minimise(
+    logs: Float64Array, expected: Float64Array, factors: Float64Array, novelty: Float64Array
+) -> tuple[float, float]:
+    """The temperature at a novelty of 0, and the slope, with the least weighted log loss.
+
+    `expected` are the log confidences of the true classes. The slope has a prior as the logarithm
+    of the temperature has, see `best_temperature`, but with standard deviation `SLOPE_SCALE`.
+    """
+
+    def loss(line: Float64Array) -> tuple[float, Float64Array]:
+        scale = np.exp(-line[0] - line[1] * novelty)
+        scaled = scale[:, None] * logs
+        totals = logsumexp(scaled, axis=1)
+        mean_logs = (np.exp(scaled - totals[:, None]) * logs).sum(axis=1)
+        gradient = factors * scale * (expected - mean_logs)
+        prior = np.array([1, SLOPE_SCALE**-2])
+        value = (factors * (totals - scale * expected)).sum() + (prior * line**2).sum() / 2
+        return float(value), np.array([gradient.sum(), gradient @ novelty]) + prior * line
+
+    bounds = [(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE), (0, MAX_SLOPE)]
+    options = {"ftol": 1e-13, "gtol": 1e-9}
+    best = minimize(loss, [0, 0], method="L-BFGS-B", jac=True, bounds=bounds, options=options).x
+    return float(np.exp(best[0])), float(best[1])
 
 
 def calibration_error(

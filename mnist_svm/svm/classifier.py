@@ -387,6 +387,14 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             values = (self._prepared or self._decision_functions()).values(rows, workers)
         return values + self.intercept_
 
+    def _pair_values_and_novelty(self, X: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+        """`_pair_values`, and the novelty of each sample; see `DecisionFunctions`."""
+        rows: Array = validate_data(self, X, dtype="numeric", reset=False)
+        functions = self._prepared or self._decision_functions()
+        with threads(self.n_jobs) as workers:
+            values, novelty = functions.values_and_novelty(rows, workers)
+        return values + self.intercept_, novelty
+
 
 def _print(message: str) -> None:
     if sys.stderr is not None:

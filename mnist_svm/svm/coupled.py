@@ -58,7 +58,33 @@ class CoupledSVC(KernelSVC):
             If ``X`` does not match `fit`.
         """
         check_is_fitted(self)
-        values = self._pair_values(X)
+        return self._couple(self._pair_values(X))
+
+    def predict_with_novelty(self, X: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+        """Confidences in the classes, and how unlike all support vectors each sample is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        confidences : float64 ndarray of shape (n_samples, k)
+            As from `predict_proba`.
+        novelty : float64 ndarray of shape (n_samples,), 0 to 2
+            1 minus the cosine, in the kernel's feature space, between the sample and the nearest
+            support vector: for ``rbf``, 1 minus the largest kernel value.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not match `fit`.
+        """
+        check_is_fitted(self)
+        values, novelty = self._pair_values_and_novelty(X)
+        return self._couple(values), novelty
+
+    def _couple(self, values: Float64Array) -> Float64Array:
         # With two classes, positive values are for the second.
         k = len(self.classes_)
         return class_confidences(-values if k == 2 else values, k)

@@ -99,6 +99,21 @@ class Kernel:
             return _product(weights @ left, right)
         return np.asarray(weights @ self.values(left, right))
 
+    def weighted_sum_and_nearest(
+        self, weights: FloatArray, left: FloatArray, right: FloatArray, factors: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """`weighted_sum`, and the largest of the kernel values times `factors`, of shape (m,).
+
+        `factors` are ``k(z, z) ** -0.5`` of the rows of `left`. The largest value is at least -1.
+        """
+        values = self.values(left, right)
+        # As in `weighted_sum`, to the last digit.
+        sums = (
+            self.weighted_sum(weights, left, right) if self.name == "linear" else weights @ values
+        )
+        scaled = values if self.name == "rbf" else values * factors[:, None]
+        return np.asarray(sums), np.asarray(scaled.max(axis=0, initial=-1))
+
     def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
         """``k(x, x)`` of points, from their squared norms; `inner` replaces ``<x, x>``."""
         inner = norms if inner is None else inner

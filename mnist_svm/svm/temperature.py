@@ -7,14 +7,28 @@ import numpy.typing as npt
 
 from mnist_svm._types import Float64Array
 
+# The most that the logarithm of the temperature grows with the novelty.
+MAX_SLOPE = 16.0
 
-def apply_temperature(confidences: npt.ArrayLike, temperature: float) -> Float64Array:
+
+def apply_temperature(
+    confidences: npt.ArrayLike, temperature: float | Float64Array
+) -> Float64Array:
     """Probabilities from confidences, of shape (n, k): ``softmax(log(confidences) / temperature)``.
 
-    Both are 0 to 1, and each row of probabilities adds up to 1. The temperature is positive.
+    Both are 0 to 1, and each row of probabilities adds up to 1. The temperature is positive: one
+    number, or one of each row, of shape (n,).
     """
-    probabilities = np.exp(log_confidences(confidences) / temperature)
+    divisor = np.asarray(temperature)[..., None]
+    probabilities = np.exp(log_confidences(confidences) / divisor)
     return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+
+def temperature_of(
+    novelty: Float64Array, temperature: float, slope: float, typical_novelty: float
+) -> Float64Array:
+    """Temperature of each sample, of shape (n,): it grows exponentially with the novelty."""
+    return np.asarray(temperature * np.exp(slope * (novelty - typical_novelty)))
 
 
 def log_confidences(confidences: npt.ArrayLike) -> Float64Array:

@@ -33,14 +33,9 @@ from mnist_svm.models.info import AugmentationRecord
 from mnist_svm.models.pipelines import MILD, STRONG
 from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.threads import Workers, delayed, threads
-from mnist_svm.svm.calibration import (
-    Calibrated,
-    Fold,
-    calibration_folds,
-    fit_temperature,
-    predict_held_out,
-)
+from mnist_svm.svm.calibration import Calibrated, fit_temperature
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.held_out import Fold, calibration_folds, predict_held_out
 from mnist_svm.svm.log import logger
 from mnist_svm.training.train import TrainingConfig, describe_fit, select_rows
 from mnist_svm.training.work_folder import GrowingArray, WorkFolder
@@ -248,17 +243,17 @@ def _fit_calibrated(
         fitted.set_params(checkpoint=None)
         return fitted
 
-    def probabilities(number: int, fold: Fold) -> Float64Array:
-        path = work.path / f"probabilities-{number}.npy"
+    def predictions(number: int, fold: Fold) -> Float64Array:
+        path = work.path / f"predictions-{number}.npy"
         if not path.exists():
-            held_out = predict_held_out(fold, partial(fit, f"fold-{number}"), X)
+            held_out = predict_held_out(fold, partial(fit, f"fold-{number}"), X, codes)
             with atomic_write(path) as file:
                 np.save(file, held_out)
         return np.asarray(np.load(path))
 
     codes = np.unique(samples.y, return_inverse=True)[1]
     folds = calibration_folds(codes, None, samples.sources)
-    confidences = [probabilities(number, fold) for number, fold in enumerate(folds, 1)]
-    calibration = fit_temperature(codes, folds, confidences, samples.weights)
+    held_out = [predictions(number, fold) for number, fold in enumerate(folds, 1)]
+    calibration = fit_temperature(codes, folds, held_out, samples.weights)
     logger.info("fitting to all %s samples", f"{len(samples):,}")
     return Calibrated.from_fitted(svc, fit("all"), calibration)

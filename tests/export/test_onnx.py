@@ -93,6 +93,15 @@ def test_all_test_images_are_predicted_as_by_the_model(model, test_set):
     assert np.median(differences) < 1e-6
 
 
+def test_what_is_no_digit_is_exported_too(model, test_set):
+    # Its temperature differs from that of digits.
+    assert model.pipeline[-1].novelty_slope_ > 0
+    turned = np.ascontiguousarray(np.rot90(test_set.images[:200], axes=(1, 2)))
+    different, differences = compare(model, turned)
+    assert different == 0
+    assert differences.max() < 1e-4
+
+
 SETTINGS = {
     "virtual": ("virtual", {"copies": 1}),
     "best": ("best", {"copies": 1}),

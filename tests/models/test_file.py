@@ -471,6 +471,9 @@ MISCALIBRATE = {
     "a temperature that is no number": {"temperature": float("nan")},
     "a temperature in words": {"temperature": "hot"},
     "a temperature each class": {"temperature": np.ones(10)},
+    "more confidence in what is unlike all known": {"novelty_slope": -1.0},
+    "a slope that is no number": {"novelty_slope": float("nan")},
+    "a typical novelty out of range": {"typical_novelty": 3.0},
     "an unknown attribute": {"predict": 1},
 }
 

@@ -98,8 +98,13 @@ def test_two_fits_are_bit_equal(calibrated, train, test):
     assert one.tobytes() == other.tobytes()
 
 
-def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(calibrated, train):
+class Plain(CoupledSVC):
+    """Another class, so that nothing is known of the novelty of its samples."""
+
+
+def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(train):
     X, y = train
+    calibrated = Calibrated(Plain(C=3.0, gamma=8e-6, random_state=0)).fit(X, y)
     confidences = np.empty((len(y), 10))
     for fitted, held_out in StratifiedKFold(3).split(X, y):
         svc = make_svc().fit(X[fitted], y[fitted])
@@ -113,6 +118,7 @@ def test_the_temperature_has_the_least_log_loss_of_out_of_fold_confidences(calib
 
     best = brute(loss, [slice(0.2, 2, 0.001)], finish=None)
     assert calibrated.temperature_ == pytest.approx(float(best), abs=0.002)
+    assert calibrated.novelty_slope_ == 0
     assert calibrated.n_held_out_ == 900
 
 

@@ -17,8 +17,9 @@ from sklearn.model_selection import StratifiedKFold
 from mnist_svm import RECIPES, Calibrated, CoupledSVC, Model, Recognizer, load_model, train_model
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.models.info import AugmentationRecord
-from mnist_svm.svm.calibration import best_temperature
+from mnist_svm.svm.calibration import fit_temperature
 from mnist_svm.svm.fitted import fitted_svcs
+from mnist_svm.svm.held_out import Fold, make_chimeras
 from mnist_svm.svm.log import log_to
 from mnist_svm.training import augmented as module
 from mnist_svm.training.augmented import AugmentedSamples, train_augmented
@@ -75,7 +76,7 @@ def uninterrupted(train_set, tmp_path_factory):
 def assert_equal(one, other):
     """Models equal to the bit."""
     first, second = (model.pipeline[-1] for model in (one, other))
-    for name in ("temperature_", "n_held_out_", "calibration_error_"):
+    for name in ("temperature_", "novelty_slope_", "n_held_out_", "calibration_error_"):
         assert getattr(first, name) == getattr(second, name), name
     for name in ("support_", "support_vectors_", "dual_coef_", "intercept_"):
         ours, theirs = (getattr(of.estimator_, name) for of in (first, second))
@@ -150,21 +151,24 @@ def test_the_svm_equals_one_fitted_in_memory(uninterrupted):
 def test_the_temperature_is_that_of_images_whose_copies_are_not_known(uninterrupted):
     X, y = uninterrupted.features, uninterrupted.labels
     of_image = np.tile(np.arange(IMAGES), 1 + COPIES)
-    confidences = np.empty((IMAGES, 10))
+    folds, predictions = [], []
     for known, unknown in StratifiedKFold(3).split(y, y):
         rows = np.flatnonzero(np.isin(of_image, known))
         svc = CoupledSVC(C=3.0, gamma=8e-6, random_state=0)
         svc.fit(X[rows], y[of_image[rows]])
-        confidences[unknown] = svc.predict_proba(X[unknown])
-    calibrated = uninterrupted.model.pipeline[-1]
+        predicted = np.concatenate([X[unknown], make_chimeras(X[unknown], y[unknown])])
+        predictions.append(np.column_stack(svc.predict_with_novelty(predicted)))
+        folds.append(Fold("", known, unknown))
+    calibrated, expected = uninterrupted.model.pipeline[-1], fit_temperature(y, folds, predictions)
     assert isinstance(calibrated, Calibrated)
     assert calibrated.n_held_out_ == IMAGES
-    assert calibrated.temperature_ == pytest.approx(best_temperature(confidences, y), rel=0.01)
+    assert calibrated.temperature_ == pytest.approx(expected.temperature, rel=0.01)
+    assert calibrated.novelty_slope_ == pytest.approx(expected.novelty_slope, rel=0.01)
 
 
 def test_no_copy_of_an_image_that_is_held_out_is_fitted_to(train_set, tmp_path, monkeypatch):
     weights, read = [], []
-    fit, predict_proba = CoupledSVC.fit, CoupledSVC.predict_proba
+    fit, predict = CoupledSVC.fit, CoupledSVC.predict_with_novelty
 
     def spy_fit(self, X, y, sample_weight=None):
         weights.append(sample_weight)
@@ -172,16 +176,17 @@ def test_no_copy_of_an_image_that_is_held_out_is_fitted_to(train_set, tmp_path, 
 
     def spy_read(self, X):
         read.append(np.array(X))
-        return predict_proba(self, X)
+        return predict(self, X)
 
     monkeypatch.setattr(CoupledSVC, "fit", spy_fit)
-    monkeypatch.setattr(CoupledSVC, "predict_proba", spy_read)
+    monkeypatch.setattr(CoupledSVC, "predict_with_novelty", spy_read)
     train(train_set, tmp_path / "work", limit=300, copies=2)
     features = np.load(tmp_path / "work" / "features.npy")
     *of_folds, of_all = weights
     assert of_all is None
-    assert len(of_folds) == len(read) == 3
-    for of_fold, rows in zip(of_folds, read, strict=True):
+    # Each fold's classifier reads the held-out images, then chimeras of these.
+    assert len(of_folds) == len(read[::2]) == 3
+    for of_fold, rows in zip(of_folds, read[::2], strict=True):
         by_copy = of_fold.reshape(3, 300)
         held_out = np.flatnonzero(by_copy[0] == 0)
         assert (by_copy == by_copy[0]).all()

@@ -14,7 +14,7 @@ from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.size import normalize_size
-from mnist_svm.export.onnx_graph.svc import class_confidences, decision_values
+from mnist_svm.export.onnx_graph.svc import Prediction, predict_svc
 from mnist_svm.features import transformers
 from mnist_svm.features.base import ImageTransformer
 from mnist_svm.svm.calibration import Calibrated
@@ -22,43 +22,42 @@ from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
 
-def convert(value: Value, step: Any) -> Value:
+def convert(value: Value, step: Any) -> Any:
     """Compute the output of a fitted transformer, classifier or pipeline.
 
-    `value` has shape (n, height, width) or (n, n_features). A classifier's output is the class
-    probabilities, float64 of shape (n, k).
+    `value` has shape (n, height, width) or (n, n_features). The output is a `Value`, or the
+    `Prediction` of a classifier.
     """
     if isinstance(step, ImageTransformer):
         value = value.reshape(0, *step.image_shape_)
     return CONVERTERS[type(step)](value, step)
 
 
-def _pipeline(value: Value, pipeline: Pipeline) -> Value:
+def _pipeline(value: Value, pipeline: Pipeline) -> Any:
     for _, step in pipeline.steps:
         value = convert(value, step)
     return value
 
 
-def _calibrated(images: Value, calibrated: Calibrated) -> Value:
-    """Scale by the temperature, as `mnist_svm.svm.temperature.apply_temperature`."""
-    graph, confidences = images.graph, convert(images, calibrated.estimator_)
+def _calibrated(images: Value, calibrated: Calibrated) -> Prediction:
+    """Scale by the temperature of each sample, as `mnist_svm.svm.temperature` does."""
+    graph, (confidences, novelty) = images.graph, convert(images, calibrated.estimator_)
     logs = graph.node("Log", graph.node("Max", confidences, np.finfo(np.float64).tiny))
-    return graph.node("Softmax", logs / calibrated.temperature_, axis=1)
+    growth = (novelty - calibrated.typical_novelty_) * calibrated.novelty_slope_
+    temperature = graph.node("Exp", growth) * calibrated.temperature_
+    return Prediction(graph.node("Softmax", logs / temperature, axis=1), novelty)
 
 
-def _voting(images: Value, voting: VotingClassifier) -> Value:
-    first, *others = (convert(images, estimator) for estimator in voting.estimators_)
-    return sum(others, first) / (1 + len(others))
+def _voting(images: Value, voting: VotingClassifier) -> Prediction:
+    parts = [convert(images, estimator) for estimator in voting.estimators_]
+    return Prediction(*(sum(others, first) / len(parts) for first, *others in zip(*parts)))
 
 
-def _svc(samples: Value, svc: CoupledSVC) -> Value:
-    values = decision_values(samples.reshape(0, svc.n_features_in_), svc)
-    k = len(svc.classes_)
-    # With two classes, a positive value favours the second one.
-    return class_confidences(-values if k == 2 else values, k)
+def _svc(samples: Value, svc: CoupledSVC) -> Prediction:
+    return predict_svc(samples.reshape(0, svc.n_features_in_), svc)
 
 
-CONVERTERS: dict[type, Callable[[Value, Any], Value]] = {
+CONVERTERS: dict[type, Callable[[Value, Any], Any]] = {
     transformers.Blur: blur,
     Calibrated: _calibrated,
     CoupledSVC: _svc,
