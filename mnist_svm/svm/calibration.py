@@ -74,7 +74,7 @@ class Calibrated(MetaClassifier):
     (novelty - typical_novelty_))`` for each sample, and on chimeras of them, whose classes should
     all be as probable. Then the classifier is fitted to all samples. The folds are not shuffled:
     neighbouring samples, such as digits of one writer, stay together. Of data from several sources,
-    see `fit`, each fold has a third of every source.
+    see `fit`, each fold has a third of every source, in eight runs.
 
     The novelty, 0 to 2, is 1 minus the cosine, in the kernel's feature space, to the nearest
     support vector; see `mnist_svm.svm.novelty.predict_with_novelty`. Classifiers that are not made
@@ -135,7 +135,8 @@ class Calibrated(MetaClassifier):
         y : array-like of shape (n_samples,)
         sources : array-like of shape (n_samples,), optional
             Which of several sources each sample is from, such as data sets that were joined. Each
-            fold has consecutive samples of every source, and of every class in it, in proportion.
+            fold has samples of every source, and of every class in it, in proportion: eight runs
+            of consecutive ones, from its beginning to its end.
         **fit_params : dict
             Passed on to the `fit` of `estimator`: `sample_weight`, if it has that parameter; or, if
             scikit-learn's metadata routing is enabled, what it requests.

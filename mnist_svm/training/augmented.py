@@ -68,7 +68,8 @@ class AugmentedSamples:
     X : uint8 ndarray of shape (n, 784)
     y : int64 ndarray of shape (n,)
     weights : float64 ndarray of shape (n,), or None if all are 1
-    sources : integer ndarray of shape (n,), the number of the data set that each image is from
+    sources : integer ndarray of shape (n,), the number of the data set that each image is from;
+        None for a single one
     n_copies : copies per image
     distortion : Distortion that makes a copy
     transformers : fitted pipeline from pixels to features
@@ -78,7 +79,7 @@ class AugmentedSamples:
     X: Images
     y: Labels
     weights: Float64Array | None
-    sources: IntArray
+    sources: IntArray | None
     n_copies: int
     distortion: Distortion
     transformers: Pipeline
@@ -159,7 +160,7 @@ def train_augmented(
         X,
         y,
         None if dataset.weights is None else dataset.weights[rows],
-        dataset.part_indices[rows],
+        dataset.part_indices[rows] if len(dataset.parts) > 1 else None,
         copies,
         DISTORTIONS[config.recipe.name],
         pipeline[:-1].fit(X),

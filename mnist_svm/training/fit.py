@@ -27,7 +27,7 @@ def fit_pipeline(pipeline: Pipeline, dataset: Dataset, rows: Rows) -> Pipeline:
     metadata: dict[str, Any] = {}
     if dataset.weights is not None:
         metadata["sample_weight"] = dataset.weights[rows]
-    if dataset.concatenated and isinstance(pipeline[-1], Calibrated):
+    if len(dataset.parts) > 1 and isinstance(pipeline[-1], Calibrated):
         metadata["sources"] = dataset.part_indices[rows]
     X, y = dataset.X[rows], dataset.labels[rows]
     if not metadata:

@@ -30,11 +30,11 @@ def one(train_set):
 
 @pytest.fixture(scope="module")
 def other(train_set):
-    """18 other digits of each class, sorted by label.
+    """24 other digits of each class, sorted by label.
 
-    Thirds of these, and of each twice, hold the same images.
+    Of these, and of each twice, the same images are held out.
     """
-    of_class = [30_000 + np.flatnonzero(train_set.labels[30_000:] == k)[:18] for k in range(10)]
+    of_class = [30_000 + np.flatnonzero(train_set.labels[30_000:] == k)[:24] for k in range(10)]
     rows = np.concatenate(of_class)
     return replace(
         train_set, name="other", images=train_set.images[rows], labels=train_set.labels[rows]
@@ -59,7 +59,7 @@ def test_weights_of_1_give_a_bit_equal_model(one, recipe):
 @pytest.mark.parametrize(("recipe", "C"), [("poly4", 1e-6), ("gradient", 0.02)])
 def test_weight_2_is_as_good_as_each_image_twice(one, other, test_set, recipe, C):
     low = RECIPES[recipe].defaults.changed(C=C)
-    rows = np.repeat(np.arange(180), 2)
+    rows = np.repeat(np.arange(240), 2)
     double = replace(other, images=other.images[rows], labels=other.labels[rows])
     weighted, repeated, plain = (
         train_model(recipe, dataset, parameters=low)
@@ -119,18 +119,18 @@ def test_a_third_of_each_set_is_held_out_at_a_time(one, other, monkeypatch):
     for rows in held_out:
         inside = (features[:, None] == rows[None]).all(axis=2).any(axis=1)
         assert np.count_nonzero(inside) == len(rows)
-        assert np.bincount(dataset.part_indices[inside]) == pytest.approx([400 / 3, 60], abs=9)
+        assert np.bincount(dataset.part_indices[inside]) == pytest.approx([400 / 3, 80], abs=9)
 
 
 def test_a_subset_has_each_set_in_its_proportion_and_says_so(one, other):
     info = train_model("poly4", Dataset.concatenate([one, other], [1, 2]), limit=300).info
     assert [(each.name, each.size, each.weight) for each in info.training.sets] == [
         ("one", 400, 1),
-        ("other", 180, 2),
+        ("other", 240, 2),
     ]
     n_one, n_other = (each.n_images for each in info.training.sets)
     assert n_one + n_other == info.training.n_images == 300
-    assert n_other == pytest.approx(300 * 180 / 580, abs=10)
+    assert n_other == pytest.approx(300 * 240 / 640, abs=10)
     assert info.training.sets[1].sha256 == other.sha256
     assert info.training.data == "one + other:2"
     # The record is enough to train it again.
@@ -157,14 +157,14 @@ def test_copies_of_an_image_have_its_weight(one, other, tmp_path, monkeypatch):
     recipe, dataset = RECIPES["gradient"], Dataset.concatenate([one, other], [1, 3])
     config = TrainingConfig(recipe, recipe.defaults)
     model = train_augmented(config, dataset, tmp_path / "work", copies=2)
-    *folds, of_all = (weights.reshape(3, 580) for weights in calls)
+    *folds, of_all = (weights.reshape(3, 640) for weights in calls)
     for by_copy in (*folds, of_all):
         np.testing.assert_array_equal(by_copy, np.tile(by_copy[0], (3, 1)))
     np.testing.assert_array_equal(of_all[0], dataset.weights)
     held_out = [np.flatnonzero(by_copy[0] == 0) for by_copy in folds]
-    np.testing.assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(580))
+    np.testing.assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(640))
     for rows in held_out:
-        assert np.bincount(dataset.part_indices[rows]) == pytest.approx([400 / 3, 60], abs=9)
+        assert np.bincount(dataset.part_indices[rows]) == pytest.approx([400 / 3, 80], abs=9)
     assert model.info.training.data == "one + other:3"
 
 
