@@ -16,6 +16,7 @@ from mnist_svm.cli.predict import predict_command
 from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command
 from mnist_svm.cli.serve import serve_command
+from mnist_svm.cli.teach import teach_command
 from mnist_svm.cli.train import train_command
 from mnist_svm.cli.tune import tune_command
 
@@ -47,6 +48,7 @@ for command in (
     convert_command,
     recipes_command,
     train_command,
+    teach_command,
     tune_command,
     evaluate_command,
     predict_command,

@@ -65,6 +65,12 @@ MODULES = (
     help="Maximum number of concurrent requests per worker; more get status 503.  [128]",
 )
 @click.option(
+    "--corrections",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Keep pictures that people correct on the page in FOLDER, to learn from them.",
+)
+@click.option(
     "--allow-origin",
     multiple=True,
     metavar="ORIGIN",
@@ -75,7 +81,12 @@ def serve_command(**options: Any) -> None:
 
     The page is at /, the documentation of the API at /docs. POST pictures or arrays of one digit
     each to /predict, pictures of any number of digits to /read. On Ctrl-C or SIGTERM the server
-    finishes the requests in progress and exits.
+    finishes the requests in progress and exits. On SIGHUP it takes over the model file anew.
+
+    With --corrections, the page has buttons for the right digit under each answer, and one to learn
+    from what was corrected, as `mnist-svm teach` does, while the server runs. This writes the
+    server's model file; the model shipped with the package stays, and mnist-svm.joblib beside
+    FOLDER takes its place. Whoever may use the API may teach.
 
     Each option has an environment variable, such as MNIST_SVM_PORT for --port. If
     MNIST_SVM_API_KEY is set, the API requires this key in the header X-API-Key or as a bearer
@@ -87,9 +98,11 @@ def serve_command(**options: Any) -> None:
       mnist-svm serve
       curl -F file=@images_test/7.png http://127.0.0.1:8000/predict
       mnist-svm serve --host 0.0.0.0 --port 80 --workers 4
+      mnist-svm serve --corrections corrections
     """
     import sys
 
+    from mnist_svm._io import require_writable
     from mnist_svm._optional import require_extra
     from mnist_svm.cli.exit_codes import echo_stderr
     from mnist_svm.cli.progress import is_terminal
@@ -108,10 +121,14 @@ def serve_command(**options: Any) -> None:
         settings = Settings(**given)
     except ValidationError as error:
         raise click.UsageError(_explain(error.errors()[0], given)) from None
-    path = find_model(settings.model)
-    # Report an invalid model before any worker starts.
+    settings = settings.model_copy(update={"model": find_model(settings.model)})
+    path = settings.current_model
+    # Report an invalid model, or folder, before any worker starts.
     Recognizer.load(path)
-    settings = settings.model_copy(update={"model": path})
+    if settings.corrections is not None:
+        settings.corrections.mkdir(exist_ok=True)
+        require_writable(settings.corrections / "0")
+        require_writable(settings.taught_model or path)
     with listen(settings.host, settings.port) as server:
         line = f"Serving on {url_of(server)} with {describe_model(path)}; press Ctrl-C to stop"
         serve(

@@ -14,13 +14,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mnist_svm import __version__
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.serve import routes
+from mnist_svm.serve import correction_routes, routes
 from mnist_svm.serve.connections import ConnectionMiddleware
 from mnist_svm.serve.limits import DrainMiddleware, limit_time, require_key
 from mnist_svm.serve.observability import Metrics, ObservabilityMiddleware
 from mnist_svm.serve.predict import PredictionService
+from mnist_svm.serve.reload import ModelReloader
 from mnist_svm.serve.responses import INTERNAL_ERROR, error_response
 from mnist_svm.serve.settings import Settings
+from mnist_svm.serve.teaching import Teacher
 from mnist_svm.serve.web_page import add_pages
 
 DESCRIPTION = """\
@@ -36,12 +38,16 @@ def create_app(settings: Settings) -> ASGIApp:
     Raises ModelFileError if the model file is invalid, and OSError if it cannot be read.
     """
     metrics = Metrics()
-    recognizer = Recognizer.load(settings.model, n_jobs=1).prepare()
+    # Not a variable of this function, which would keep the model when another is taken over.
+    loaded = [Recognizer.load(settings.current_model, n_jobs=1).prepare()]
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, PredictionService]]:
-        async with PredictionService(recognizer, settings, metrics) as service:
-            yield {"service": service}
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
+        async with PredictionService(loaded.pop(), settings, metrics) as service:
+            reloader = ModelReloader(service, settings)
+            reloader.install()
+            async with Teacher(settings, reloader.reload_all) as teacher:
+                yield {"service": service, "teacher": teacher}
 
     app = FastAPI(
         title="mnist-svm",
@@ -55,7 +61,9 @@ def create_app(settings: Settings) -> ASGIApp:
     needs_key = [Depends(require_key)] if settings.api_key is not None else []
     app.include_router(routes.api, dependencies=needs_key)
     app.include_router(routes.probes)
-    add_pages(app)
+    if settings.corrections is not None:
+        app.include_router(correction_routes.api, dependencies=needs_key)
+    add_pages(app, corrections=settings.corrections is not None)
     for error_type in (HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(error_type, _handle_error)
     stack: ASGIApp = DrainMiddleware(_add_shortcut(app, settings))

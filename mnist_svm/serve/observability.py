@@ -37,7 +37,10 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Values of the metrics' label "path". All other paths count as "other", so that clients cannot
 # create labels.
 PATHS = frozenset(
-    ["/", "/predict", "/read", "/health", "/ready", "/info", "/metrics", "/docs", "/openapi.json"]
+    [
+        *["/", "/predict", "/read", "/health", "/ready", "/info", "/metrics", "/docs"],
+        *["/openapi.json", "/corrections", "/teach"],
+    ]
 )
 
 # Status in the log if the client disconnected before the response.

@@ -15,10 +15,13 @@ EXAMPLE = {"data": [[255 * (4 <= i < 24 and 13 <= j < 16) for j in range(28)] fo
 
 ERRORS = {
     401: "The API key is missing or wrong.",
+    403: "The request is from a page of another site.",
     408: "The request took too long.",
     413: "The body, a picture or the number of pictures exceeds a limit.",
     415: "The content type is not supported.",
     422: "The body is malformed, or none of its pictures can be read.",
+    409: "Nothing to learn from, or learning already.",
+    507: "The folder of corrections is full.",
     503: "Too many concurrent requests; wait as long as Retry-After says.",
 }
 

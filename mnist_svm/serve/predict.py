@@ -16,7 +16,7 @@ from joblib import cpu_count
 from starlette.exceptions import HTTPException
 
 from mnist_svm import __version__
-from mnist_svm._types import Images
+from mnist_svm._types import Float64Array, Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import Picture, decode
@@ -81,7 +81,7 @@ class PredictionService:
                 ]
             )
             self._batcher = Batcher(
-                self.recognizer.model.predict_proba,
+                self._predict_proba,
                 classify_pool,
                 self.metrics.batch_images.observe,
             )
@@ -92,6 +92,14 @@ class PredictionService:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await asyncio.to_thread(self._stack.close)
+
+    def replace_model(self, recognizer: Recognizer) -> None:
+        """Use a recognizer of the same classes from now on; call from the event loop's thread."""
+        self.recognizer = recognizer
+        self.card = self.card.model_copy(update={"name": recognizer.model.info.recipe})
+
+    def _predict_proba(self, images: Images) -> Float64Array:
+        return self.recognizer.model.predict_proba(images)
 
     async def read_arrays(self, body: bytes) -> list[DigitReading]:
         """Read one digit per array of a JSON body."""
@@ -109,7 +117,8 @@ class PredictionService:
 
     async def read_digits(self, uploads: Sequence[Upload]) -> list[DigitReading]:
         """Read one digit per picture."""
-        readings = await self._read(uploads, self._digit_pool, _prepare_picture, DigitReading)
+        task = partial(_prepare_picture, self.recognizer)
+        readings = await self._read(uploads, self._digit_pool, task, DigitReading)
         return await self._classify(readings)
 
     async def read_pages(self, uploads: Sequence[Upload]) -> list[PageReading]:
@@ -161,18 +170,26 @@ class PredictionService:
 
     async def _classify(self, readings: Sequence[DigitReading]) -> list[DigitReading]:
         """Add the probabilities of all classes to the readings without an error."""
-        images = [reading.image for reading in readings if reading.image is not None]
-        probabilities = iter(await self._batcher.classify(np.array(images)))
-        return [
-            reading.with_probabilities(self._classes, next(probabilities))
-            if reading.image is not None
-            else reading
-            for reading in readings
-        ]
+        images = np.concatenate([reading.images for reading in readings])
+        probabilities = await self._batcher.classify(images)
+        results: list[DigitReading] = []
+        start = 0
+        for reading in readings:
+            stop = start + len(reading.images)
+            if stop > start:
+                reading = reading.with_choice(self._classes, probabilities[start:stop])
+            results.append(reading)
+            start = stop
+        return results
 
 
-def _prepare_picture(upload: Upload, max_pixels: int) -> DigitReading:
-    return prepare_reading(upload.content, file=upload.filename, max_pixels=max_pixels)
+def _prepare_picture(recognizer: Recognizer, upload: Upload, max_pixels: int) -> DigitReading:
+    return prepare_reading(
+        upload.content,
+        file=upload.filename,
+        max_pixels=max_pixels,
+        are_several=recognizer.shows_several,
+    )
 
 
 def _prepare_array(image: Images) -> DigitReading:

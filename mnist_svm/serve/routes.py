@@ -34,7 +34,7 @@ WithImage = Annotated[bool, Query(description="Include the classified image, 28 
 async def predict(request: Request, image: WithImage = False) -> Response:
     """Send pictures of one digit each, or arrays."""
     service: PredictionService = request.state.service
-    content_type = _content_type(request)
+    content_type = content_type_of(request)
     async with service.admission.admit(request) as body:
         if is_media_type(content_type, JSON):
             readings = await service.read_arrays(body)
@@ -56,7 +56,7 @@ async def predict(request: Request, image: WithImage = False) -> Response:
 async def read(request: Request, image: WithImage = False) -> Response:
     """Send pictures with any number of digits, in rows."""
     service: PredictionService = request.state.service
-    content_type = _content_type(request)
+    content_type = content_type_of(request)
     if is_media_type(content_type, JSON):
         msg = f"/read takes pictures as {FORM} or image/*; send arrays to /predict"
         raise HTTPException(415, msg)
@@ -119,7 +119,7 @@ async def ready() -> Response:
     return json_response(status="ready")
 
 
-def _content_type(request: Request) -> str:
+def content_type_of(request: Request) -> str:
     """Return the Content-Type header, or raise if it is not supported."""
     content_type = request.headers.get("content-type", "")
     is_picture = content_type.lower().startswith("image/") or is_media_type(content_type, FORM)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -76,6 +76,8 @@ def serve(
 ) -> None:
     """Serve on a socket until SIGINT or SIGTERM, then finish the requests in progress.
 
+    On SIGHUP the workers take over the model file, if it is valid.
+
     With one worker this process serves; otherwise it restarts workers that die. On a terminal, the
     log is formatted for people. `on_start` is called when the server accepts requests, or when
     several workers start. Raises MnistSvmError if a worker cannot start.
@@ -110,12 +112,23 @@ def serve(
         uvicorn.Server(config).run(sockets=[server])
 
 
+class _Supervisor(Multiprocess):
+    """Supervisor that passes SIGHUP on: uvicorn's would restart the workers."""
+
+    def handle_hup(self) -> None:
+        """Let each worker take over the model file."""
+        for worker in self.processes:
+            if worker.process.is_alive() and worker.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGHUP)
+
+
 def _supervise(config: uvicorn.Config, server: socket.socket, on_start: Callable[[], None]) -> None:
     """Run several workers; see `serve`."""
     with tempfile.TemporaryDirectory(prefix="mnist-svm-") as folder:
         # The workers inherit it, and prometheus_client reads it on import.
         os.environ[SHARED_METRICS] = folder
-        supervisor = Multiprocess(config, sockets=[server])
+        supervisor = _Supervisor(config, sockets=[server])
 
         def refuse() -> None:
             # Refuse new connections while the workers finish theirs.

@@ -138,6 +138,34 @@ class Pages(BaseModel):
     model: ModelCard
 
 
+class Comparison(BaseModel):
+    """Images that are misread before and after teaching."""
+
+    data: str = Field(description="Name of the data set.")
+    n: int = Field(description="Number of images.")
+    before: int
+    after: int
+
+
+class TeachingOutcome(BaseModel):
+    """What the last teaching changed; after a failure only `error`."""
+
+    error: str = ""
+    n_corrections: int = Field(default=0, description="Corrections that were learned from.")
+    corrections: Comparison | None = Field(
+        default=None, description="Of them, each read by a model that learned from the others."
+    )
+    test: Comparison | None = Field(default=None, description="Of the test images.")
+
+
+class Corrections(BaseModel):
+    """The corrections, and what was learned from them."""
+
+    n_corrections: int = Field(description="Corrections that are kept.")
+    learning: bool = Field(description="Whether the server learns from them now.")
+    outcome: TeachingOutcome | None = Field(description="The last learning, if there was one.")
+
+
 class Error(BaseModel):
     """Body of every error response."""
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mnist_svm.constants import IMAGE_SIDE, N_PIXELS
+from mnist_svm.models.locate import DEFAULT_NAME, SHIPPED
 
 MIB = 1 << 20
 MILLION = 1_000_000
@@ -40,6 +41,10 @@ SEND_TIMEOUT = 30
 # Larger pictures are decoded one at a time, because each may need half a gigabyte.
 MAX_PARALLEL_PIXELS = 4 * MILLION
 
+# Corrections in the folder, and bytes of one: at most 256 MiB in all.
+MAX_CORRECTIONS = 2000
+MAX_CORRECTION_BYTES = 128 << 10
+
 # Seconds in which the rest of a rejected body is discarded, so that the client reads the response.
 DRAIN_TIMEOUT = 5.0
 
@@ -51,7 +56,8 @@ class Settings(BaseSettings):
     """Options of `serve`: arguments, else environment variables such as ``MNIST_SVM_PORT``.
 
     `max_body` is in MiB, `max_pixels` in millions, `timeout` in seconds from the headers of a
-    request to its response; `queue` is the number of requests in progress per worker.
+    request to its response; `queue` is the number of requests in progress per worker;
+    `corrections` is the folder for pictures that people correct.
     """
 
     model_config = SettingsConfigDict(
@@ -70,6 +76,7 @@ class Settings(BaseSettings):
     queue: int = Field(128, ge=1, le=100_000)
     allow_origin: Annotated[tuple[str, ...], NoDecode] = ()
     api_key: str | None = Field(None, repr=False)
+    corrections: Path | None = None
 
     @field_validator("allow_origin", mode="before")
     @classmethod
@@ -82,3 +89,19 @@ class Settings(BaseSettings):
     def _normalize_path(cls, path: str) -> str:
         """Return a path with a slash at its start and none at its end."""
         return "/" + path.strip("/") if path.strip("/") else ""
+
+    @property
+    def taught_model(self) -> Path | None:
+        """Model file that teaching writes: the server's own, but never that of the package."""
+        if self.corrections is None:
+            return None
+        if self.model is None or self.model.resolve() == SHIPPED.resolve():
+            return self.corrections.absolute().parent / DEFAULT_NAME
+        return self.model
+
+    @property
+    def current_model(self) -> Path:
+        """Model file to serve: the taught one if there is one."""
+        taught = self.taught_model
+        given = self.model or SHIPPED
+        return taught if taught is not None and taught.exists() else given

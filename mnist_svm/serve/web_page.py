@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).with_name("static")
@@ -30,9 +30,13 @@ class _RevalidatedFiles(StaticFiles):
         return response
 
 
-def add_pages(app: FastAPI) -> None:
-    """Add the pages and their static files to an application."""
-    app.add_route("/", _index_page, include_in_schema=False)
+def add_pages(app: FastAPI, *, corrections: bool) -> None:
+    """Add the pages and their static files to an application.
+
+    With `corrections`, the index page takes corrections and teaches.
+    """
+    index_page = _correcting_index_page if corrections else _index_page
+    app.add_route("/", index_page, include_in_schema=False)
     app.add_route("/docs", _docs_page, include_in_schema=False)
     app.mount("/static", _RevalidatedFiles(directory=STATIC))
     # fastapi_offline includes the files of Swagger UI, which FastAPI would load from a CDN.
@@ -41,6 +45,12 @@ def add_pages(app: FastAPI) -> None:
 
 async def _index_page(request: Request) -> Response:
     return _page("index.html", PAGE_POLICY)
+
+
+async def _correcting_index_page(request: Request) -> Response:
+    # A script cannot ask: without the API key, and without corrections, the answer is an error.
+    page = (STATIC / "index.html").read_text("utf-8").replace("<body>", "<body data-corrections>")
+    return HTMLResponse(page, headers={**REVALIDATE, "content-security-policy": PAGE_POLICY})
 
 
 async def _docs_page(request: Request) -> Response:

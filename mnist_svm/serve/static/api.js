@@ -49,7 +49,7 @@ export const apiKey = {
 export async function read({ blob, name, mode, cached }) {
   if (mode !== "digit") {
     try {
-      const { pictures, model } = await post("read", blob, name);
+      const { pictures, model } = await post("read?image=true", blob, name);
       const page = pictures[0];
       if (mode || page.rows.flatMap((row) => row.digits).length > 1) return { page, model };
     } catch (error) {
@@ -57,8 +57,30 @@ export async function read({ blob, name, mode, cached }) {
     }
   }
   if (cached) return cached;
-  const { predictions, model } = await post("predict", blob, name);
+  const { predictions, model } = await post("predict?image=true", blob, name);
   return { prediction: predictions[0], model };
+}
+
+// Keep a picture with its right label; returns the state of the corrections.
+export function keepCorrection(blob, label) {
+  return post(`corrections?label=${label}`, blob, "correction.png");
+}
+
+// Return `n_corrections`, whether the server is `learning`, and the last `outcome`.
+export function getCorrections() {
+  return request("GET", "corrections");
+}
+
+// Start to learn from the corrections.
+export function startLearning() {
+  return request("POST", "teach");
+}
+
+async function request(method, path) {
+  const response = await send(method, path);
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw responseError(response.status, content, "");
+  return content;
 }
 
 async function post(path, blob, name) {
@@ -66,7 +88,7 @@ async function post(path, blob, name) {
   const body = new FormData();
   body.append("file", blob, name);
   for (let attempt = 1; ; attempt++) {
-    const response = await send(path, body, blob.size);
+    const response = await send("POST", path, body, blob.size);
     const content = await response.json().catch(() => ({}));
     if (response.ok) return content;
     if (response.status !== 503 || attempt === MAX_ATTEMPTS) {
@@ -86,11 +108,11 @@ async function requireReadable(blob) {
   }
 }
 
-async function send(path, body, size) {
+async function send(method, path, body, size = 0) {
   const headers = apiKey.get() ? { "X-API-Key": apiKey.get() } : {};
   const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   try {
-    return await fetch(`${path}?image=true`, { method: "POST", body, headers, signal });
+    return await fetch(path, { method, body, headers, signal });
   } catch (error) {
     if (error.name === "TimeoutError") throw new RequestError("The server does not respond.");
     const hint = size > LARGE_FILE_BYTES ? "The file may be too large." : "Is it still running?";

@@ -1,10 +1,11 @@
 // Connects the pad, the picture list and the answer panel with the API.
 
 import { RequestError, apiKey, read } from "./api.js";
+import { showCorrections, startCorrections } from "./corrections.js";
 import { Pad } from "./pad.js";
 import { PictureList } from "./pictures.js";
 import { announcement } from "./text.js";
-import { $, setBusy, show } from "./view.js";
+import { $, setBusy, show, shownPicture } from "./view.js";
 
 // Screen readers announce a result after this pause.
 const ANNOUNCEMENT_DELAY_MS = 600;
@@ -93,6 +94,7 @@ async function readDrawing() {
     const cached = lastResult.prediction && lastResult.version === version ? lastResult : undefined;
     const blob = await pad.picture();
     const result = await getResult({ blob, name: "drawing.png", mode, cached });
+    result.blob = blob;
     lastResult = { ...result, version };
     isOutdated ||= isFirstPass && !pad.isDrawing && !result.error?.isTemporary;
     // The beginning of a stroke need not be a digit yet.
@@ -176,6 +178,7 @@ $("key").addEventListener("submit", (event) => {
   apiKey.set($("key-text").value.trim());
   $("key-text").value = "";
   retry([drawing, ...pictures.items].filter((item) => item.error?.status === 401));
+  showCorrections();
 });
 
 addEventListener("keydown", (event) => {
@@ -214,4 +217,9 @@ addEventListener("drop", (event) => {
 });
 
 show(null);
+// After learning, what is shown is read again.
+startCorrections(shownPicture, () => {
+  lastResult = {};
+  if (selected && !selected.isTooShort) retry([selected]);
+});
 $("curl").textContent = `curl -F file=@digit.png ${new URL("predict", document.baseURI)}`;

@@ -1,5 +1,6 @@
 // The answer panel: what was read in the selected picture, and how sure that is.
 
+import { canCorrect, showCorrection } from "./corrections.js";
 import { SURE_FROM, confidenceText, digitsOf, pageSummary, percent } from "./text.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -29,6 +30,13 @@ let digitButtons = [];
 let boxes = [];
 let current;
 
+// A picture of the one digit that is shown with its probabilities, as a promise.
+export function shownPicture() {
+  if (current.prediction) return Promise.resolve(current.blob);
+  // The picture of a number has all its digits, the image that was classified only this one.
+  return new Promise((resolve) => $("classified").toBlob(resolve));
+}
+
 export function setBusy(isBusy) {
   $("answer").setAttribute("aria-busy", String(Boolean(isBusy)));
 }
@@ -49,6 +57,7 @@ export function show(item) {
   $("mode").hidden = !isRead && !(error?.status === 422 && item.mode);
   $("mode").textContent = isPage ? "Read as one digit" : "Read as several digits";
   $("save").hidden = !isRead;
+  $("correct").hidden = !isRead || !canCorrect;
   $("page").hidden = !page;
   $("detail").hidden = Boolean(error);
   $("detail").classList.toggle("empty", !isRead);
@@ -86,6 +95,7 @@ for (const image of [$("preview"), $("picture")]) {
 }
 
 function showDigit({ label, confidence, probabilities, image }) {
+  showCorrection(label);
   $("digit").textContent = label;
   $("confidence").textContent = confidenceText({ label, confidence, probabilities });
   $("read").classList.toggle("unsure", confidence < SURE_FROM);
