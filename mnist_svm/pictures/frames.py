@@ -140,9 +140,10 @@ def _content(labels: IntegerArray, number: int, sides: list[_Side], box: Box) ->
     """The ink in the box of a component without its sides; None if that is no digit."""
     component = labels[box.window] == number
     attached = component.copy()
+    # A bar of the digit may lie along one side, which is thick there.
+    limit = 1.5 * float(np.median([side.thickness for side in sides])) + 1
     for side in sides:
         view = _views(component)[side.view]
-        limit = 1.5 * side.thickness + 1
         line = trace_line(view, *vertical_runs(view), side.start, side.slope, 0.0, limit)
         _views(attached)[side.view][line] = False
     least = max(MAX_REMNANT * min(box.height, box.width), 2.0)
@@ -154,9 +155,7 @@ def _content(labels: IntegerArray, number: int, sides: list[_Side], box: Box) ->
     return content if _may_be_digit(content, box) else None
 
 
-def _deeper_than(
-    least: float, labels: IntegerArray, sides: list[_Side], box: Box
-) -> IntegerArray:
+def _deeper_than(least: float, labels: IntegerArray, sides: list[_Side], box: Box) -> IntegerArray:
     """Labels of the components that reach deeper into a box than a number of pixels."""
     rows, columns = np.nonzero(labels)
     depth = np.min([side.depths(rows, columns, box) for side in sides], axis=0)

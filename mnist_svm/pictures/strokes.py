@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from mnist_svm._types import Mask
-from mnist_svm.pictures.boxes import bounding_box, component_boxes
-from mnist_svm.pictures.frames import remove_frames
+from mnist_svm._types import Float32Array, Float64Array, Mask
+from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
 from mnist_svm.pictures.ruled_lines import find_lines
 
 # Smallest separate stroke, as a fraction of the area of the largest: less is a speck.
@@ -17,6 +16,22 @@ MIN_STROKE_AREA = 0.02
 MAX_GAP, MAX_GAP_OF_PICTURE = 0.35, 0.06
 # Weight of the area of a component that the picture's border cuts off, when the largest is chosen.
 CUT_OFF_WEIGHT = 0.4
+
+# A full stop or a comma is beside the digit, low, and small in both directions: its greatest side,
+# least gap to the digit, and least distance from the digit's top, as fractions of the digit's
+# longer side; and the greatest ratio of its sides.
+MAX_STOP, MIN_STOP_GAP, MIN_STOP_DEPTH, MAX_STOP_RATIO = 0.33, 0.08, 0.6, 2.5
+# Greatest area of a neighbour's piece at the border, as a fraction of that of the digit.
+MAX_PIECE_AREA = 0.25
+
+# Sizes, as multiples of the chosen digit's height, from which there may be two digits: width of a
+# blob; height of another beside it, and width of the gap between both. Ink that goes on above and
+# below by MAX_BEYOND is a line.
+MIN_WIDE, MIN_BESIDE, MIN_APART, MAX_BEYOND = 1.5, 0.65, 0.03, 0.35
+# Coverage of ink that connects two strokes.
+FAINT = 0.12
+# Slants of the gap between two digits, in columns per row.
+GAP_SLANTS = (0.0, -0.3, 0.3)
 
 # Fraction of a side of the picture above which a component that covers it is a desk or a frame.
 MIN_SIDE_COVERED = 0.6
@@ -31,9 +46,9 @@ def select_digit(mask: Mask, faint_mask: Mask | None = None) -> Mask:
     """Select the strokes of one digit; leave out specks, ruled lines, frames and desks.
 
     Both masks have the picture's shape: `mask` is true for the pixels of strokes, at least one, and
-    `faint_mask` for all above the noise. Without the latter, no ruled lines are looked for.
+    `faint_mask` for all above the noise. Without the latter, no ruled lines are looked for. Boxes
+    that `remove_frames` finds are left out beforehand.
     """
-    mask = remove_frames(mask)
     if faint_mask is None:
         return _largest_cluster(mask)
     horizontal, vertical = find_lines(faint_mask)
@@ -78,15 +93,76 @@ def _largest_cluster(mask: Mask) -> Mask:
     first = int(weighted.argmax())
     if not is_cut_off[first]:
         areas[is_cut_off] = 0
+    areas[_pieces_of_neighbours(areas, boxes, covered > 0, first)] = 0
     cluster, box = {first}, boxes[first]
     candidates = {int(k) for k in np.flatnonzero(areas >= MIN_STROKE_AREA * areas[first])} - cluster
     while near := {
         k
         for k in candidates
         if max(box.gaps(boxes[k])) <= max(MAX_GAP * box.longer_side, MAX_GAP_OF_PICTURE * side)
+        and not _is_full_stop(boxes[k], box)
     }:
         cluster |= near
         candidates -= near
         for k in near:
             box = box.union(boxes[k])
     return np.isin(labels, [k + 1 for k in cluster])
+
+
+def _is_full_stop(mark: Box, digit: Box) -> bool:
+    """Whether a mark is a full stop or a comma before or behind a digit."""
+    longer, shorter = mark.longer_side, min(mark.height, mark.width)
+    is_small = longer <= min(MAX_STOP * digit.longer_side, MAX_STOP_RATIO * shorter)
+    is_beside = mark.gaps(digit)[1] >= MIN_STOP_GAP * digit.longer_side
+    return is_small and is_beside and mark.top >= digit.top + MIN_STOP_DEPTH * digit.height
+
+
+def _pieces_of_neighbours(
+    areas: Float64Array, boxes: list[Box], is_at_side: Mask, first: int
+) -> list[int]:
+    """Small components beside the first one that the left or right border cuts off.
+
+    `is_at_side`, of shape (4, n), tells which touch the upper, lower, left and right border.
+    """
+    digit = boxes[first]
+    sides = is_at_side[2:] & ~is_at_side[2:, first][:, None]
+    return [
+        int(k)
+        for k in np.flatnonzero(sides.any(axis=0))
+        if areas[k] <= MAX_PIECE_AREA * areas[first]
+        and boxes[k].gaps(digit)[1] >= 0
+        # The bar of a 5 is high.
+        and boxes[k].bottom > digit.top + digit.height / 2
+    ]
+
+
+def may_be_several(coverage: Float32Array, digit: Mask) -> bool:
+    """Whether beside a digit there is ink of its height, or it is far wider than high.
+
+    `coverage`, of the shape of the picture, is 0 for background to 1 for full ink; `digit` is what
+    `select_digit` selected of it. Strokes that only faint ink connects are not apart.
+    """
+    box = bounding_box(digit)
+    if box.width > MIN_WIDE * box.height:
+        return True
+    mask = coverage > FAINT
+    rows, columns = np.nonzero(mask[box.top : box.bottom])
+    if not len(rows):
+        return False
+    beyond = round(MAX_BEYOND * box.height)
+    above, below = mask[max(box.top - beyond, 0)], mask[min(box.bottom + beyond, len(mask)) - 1]
+    is_line = above & below
+    is_line[[0, -1]] |= mask[box.top : box.bottom, [0, -1]].any(axis=0)
+    for slant in GAP_SLANTS:
+        shifted = columns + np.rint(slant * (rows - box.height / 2)).astype(int)
+        shifted -= shifted.min()
+        used = np.flatnonzero(np.bincount(shifted))
+        is_apart = np.diff(used, prepend=used[0]) > max(MIN_APART * box.height, 2)
+        runs = np.cumsum(is_apart)[np.searchsorted(used, shifted)]
+        order = np.argsort(runs, kind="stable")
+        first = np.flatnonzero(np.diff(runs[order], prepend=-1))
+        heights = np.maximum.reduceat(rows[order], first) - np.minimum.reduceat(rows[order], first)
+        lines = np.maximum.reduceat(is_line[columns[order]], first)
+        if np.count_nonzero((heights + 1 >= MIN_BESIDE * box.height) & ~lines) > 1:
+            return True
+    return False

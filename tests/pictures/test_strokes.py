@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mnist_svm.pictures.boxes import Box, bounding_box
-from mnist_svm.pictures.strokes import select_digit
+from mnist_svm.pictures.strokes import may_be_several, select_digit
 from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
 
 SHAPE = (300, 360)
@@ -142,3 +142,64 @@ def test_boxes_overlap_where_the_gap_is_negative(one, other):
     overlap = both.all(axis=0).any()
     assert overlap == (max(one.gaps(other)) < 0)
     assert one.union(other) == bounding_box(both.any(axis=0))
+
+
+@pytest.mark.parametrize("side", [10, 16])
+@pytest.mark.parametrize("left", [-30, None])
+def test_a_full_stop_before_or_behind_the_digit_is_left_out(digits, side, left):
+    for digit in digits:
+        box = bounding_box(digit)
+        column = box.left + left if left else box.right + 14
+        page = digit | dot(box.bottom - side, column, side)
+        np.testing.assert_array_equal(select_digit(page, page), digit)
+
+
+def test_the_bar_of_a_5_is_no_full_stop(digits):
+    five = digits[5]
+    box = bounding_box(five)
+    bar = np.zeros(SHAPE, dtype=bool)
+    bar[box.top + 4 : box.top + 14, box.right + 12 : box.right + 40] = True
+    np.testing.assert_array_equal(select_digit(five | bar, five | bar), five | bar)
+
+
+def test_a_neighbours_piece_at_the_border_is_left_out_of_a_digit_that_is_cut_off_too(digits):
+    for digit in digits:
+        if ndimage.label(digit, structure=np.ones((3, 3)))[1] > 1:
+            continue
+        box = bounding_box(digit)
+        page = np.zeros((box.height + 40, box.width + 30), dtype=bool)
+        page[20:-20, : box.width] = digit[box.window]
+        piece = np.zeros_like(page)
+        piece[60:110, -6:] = True
+        np.testing.assert_array_equal(select_digit(page | piece), page)
+
+
+# --- several digits -----------------------------------------------------------------------
+
+
+def side_by_side(first: np.ndarray, second: np.ndarray, gap: int) -> np.ndarray:
+    left, right = bounding_box(first), bounding_box(second)
+    page = np.zeros((SHAPE[0], left.width + gap + right.width + 80), dtype=bool)
+    page[:, 40 : 40 + left.width] = first[:, left.left : left.right]
+    page[:, -40 - right.width : -40] = second[:, right.left : right.right]
+    return page
+
+
+@pytest.mark.parametrize("gap", [6, 20, 100])
+def test_two_digits_side_by_side_may_be_several(digits, gap):
+    for first, second in zip(digits, digits[1:] + digits[:1]):
+        page = side_by_side(first, second, gap)
+        assert may_be_several(page.astype(np.float32), select_digit(page))
+
+
+def test_one_digit_is_not_several(digits):
+    for digit in digits:
+        box = bounding_box(digit)
+        marks = {
+            "none": digit,
+            "full stop": digit | dot(box.bottom - 14, box.right + 14, 14),
+            "line": digit | (np.arange(SHAPE[1]) // 3 == 100),
+            "part at the border": digit | (np.arange(SHAPE[1]) > SHAPE[1] - 20),
+        }
+        for name, page in marks.items():
+            assert not may_be_several(page.astype(np.float32), digit), name

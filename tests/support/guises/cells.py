@@ -79,9 +79,7 @@ def random_cell(rng: Rng, *, gap: float, margin: float, height: float = HEIGHT) 
     )
 
 
-def draw_in_cell(
-    digit: Digit, cell: Cell, *, height: float = HEIGHT
-) -> tuple[Coverage, Coverage]:
+def draw_in_cell(digit: Digit, cell: Cell, *, height: float = HEIGHT) -> tuple[Coverage, Coverage]:
     """Coverage of the digit's strokes and of its box, of one shape."""
     strokes = crop_to_ink(draw_strokes(digit, height))
     high = strokes.shape[0] + 2 * cell.gap + cell.higher
