@@ -20,6 +20,10 @@ N_FOLDS = 3
 # that fewer samples would give a poor estimate.
 MIN_HELD_OUT = 10_000
 
+# Runs of consecutive samples that a fold has of each source: sources may be ordered by kind, so
+# that a single run would be of one kind.
+RUNS_PER_SOURCE = 8
+
 # Chimeras of a fold at most.
 MAX_CHIMERAS = 3000
 
@@ -48,12 +52,17 @@ def calibration_folds(
     if np.bincount(codes[used], minlength=1).min() < N_FOLDS:
         return []
     n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(used)), N_FOLDS)
-    parts = _consecutive_parts(codes[used], None if sources is None else np.asarray(sources)[used])
+    if sources is None:
+        parts = _consecutive_parts(codes[used], N_FOLDS)
+    else:
+        # Folds take turns with parts of a source.
+        n_parts = N_FOLDS * RUNS_PER_SOURCE
+        parts = _consecutive_parts(codes[used], n_parts, np.asarray(sources)[used]) % N_FOLDS
     return [Fold(f"{i + 1}/{n_folds}", used[parts != i], used[parts == i]) for i in range(n_folds)]
 
 
-def _consecutive_parts(codes: IntArray, sources: Array | None) -> IntArray:
-    """Part of each sample, 0 to `N_FOLDS` - 1: consecutive thirds of each class, and source of it.
+def _consecutive_parts(codes: IntArray, n_parts: int, sources: Array | None = None) -> IntArray:
+    """Part of each sample, 0 to `n_parts` - 1: consecutive ones of each class, and source of it.
 
     The parts are those of scikit-learn's StratifiedKFold, which has no sources, and would warn of,
     or refuse, strata of fewer samples than parts.
@@ -65,11 +74,11 @@ def _consecutive_parts(codes: IntArray, sources: Array | None) -> IntArray:
         kinds, numbers = np.unique(sources, return_inverse=True)
         strata = strata * len(kinds) + numbers
     ordered, n = np.sort(strata), strata.max() + 1
-    # Every third sample by stratum is counted for the same part: sizes differ by one at most, and
-    # a class of three samples has one in each part, whatever their sources.
-    counts = [np.bincount(ordered[i::N_FOLDS], minlength=n) for i in range(N_FOLDS)]
+    # In this order, samples are counted for the parts in turn: sizes differ by one at most, and a
+    # class of three samples has one in each of three parts, whatever their sources.
+    counts = [np.bincount(ordered[i::n_parts], minlength=n) for i in range(n_parts)]
     parts = np.empty(len(codes), np.intp)
-    in_order = np.tile(np.arange(N_FOLDS), n)
+    in_order = np.tile(np.arange(n_parts), n)
     parts[np.argsort(strata, kind="stable")] = np.repeat(in_order, np.transpose(counts).ravel())
     return parts
 
