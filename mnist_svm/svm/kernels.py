@@ -111,8 +111,9 @@ class Kernel:
         sums = (
             self.weighted_sum(weights, left, right) if self.name == "linear" else weights @ values
         )
-        scaled = values if self.name == "rbf" else values * factors[:, None]
-        return np.asarray(sums), np.asarray(scaled.max(axis=0, initial=-1))
+        if self.name != "rbf":
+            values *= factors[:, None]
+        return np.asarray(sums), np.asarray(values.max(axis=0, initial=-1))
 
     def diagonal(self, norms: FloatArray, inner: FloatArray | None = None) -> FloatArray:
         """``k(x, x)`` of points, from their squared norms; `inner` replaces ``<x, x>``."""
