@@ -48,10 +48,10 @@ class DatasetInfo:
     Attributes
     ----------
     name : argument of `mnist-svm fetch` and `--data`
-    title, licence, source : descriptions, and the address of the makers' page
+    title, licence, source : descriptions, and the address of the makers' page, or its path
     folder : folder of the files, below the data directory
     splits : files of images and of labels, keyed by split
-    mirrors : base addresses, in the order to try
+    mirrors : base addresses, in the order to try; none if only a clone has the files
     classes : names of the labels, from `first_label` on
     first_label : smallest label
     archive : zip file that the mirrors have instead of the files
@@ -240,5 +240,24 @@ QMNIST = DatasetInfo(
     wide_labels=True,
 )
 
-_ALL = (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS, EMNIST_LETTERS, QMNIST)
+# Made by this project, which has no public address yet.
+STYLES = DatasetInfo(
+    name="styles",
+    title="Digits as they are taught and written in many countries, drawn with fonts and strokes",
+    licence="MIT",
+    source="data/styles/README.md",
+    folder="styles",
+    splits=_splits(
+        "9b5e0c12c157e62d0e52c47d36fa6805b036e999a6c78729c24b8ee946fbe468",
+        "f550321ffb9d5cfd3e9a7d5c019fc56bc3698d2c2b30849bee402ee272179030",
+        "e43b41839f1c38e3f998dd0aa52772b2a1eb476e14c0ff87f7b98ab49bf6bdbe",
+        "4a7d9e02adca4cc8d0ad40e118edd004ef8bb1841709016e743cacd4efada175",
+        train=("train", 28_868),
+        test=("t10k", 6_519),
+    ),
+    mirrors=(),
+    classes=tuple(string.digits),
+)
+
+_ALL = (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS, EMNIST_LETTERS, QMNIST, STYLES)
 CATALOG: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in _ALL})

@@ -65,20 +65,27 @@ def fetch(
     Raises
     ------
     FetchError
-        If no mirror provides a valid file, or a mirror's address is invalid.
+        If no mirror provides a valid file, there is none, or a mirror's address is invalid.
     OSError
         If the folder cannot be written.
     """
     for mirror in mirrors:
         require_address(mirror)
     folder = (chosen_data_dir(data_dir) or default_data_dir(info)) / info.folder
-    folder.mkdir(parents=True, exist_ok=True)
 
     def download(files: Sequence[RemoteFile]) -> dict[str, str]:
         return _download_all(files, folder, mirrors or info.mirrors, progress, announce)
 
     downloaded: dict[str, str] = {}
     missing = list(info.files.values()) if force else missing_files(info, folder)
+    if missing and not (mirrors or info.mirrors):
+        names = ", ".join(file.name for file in missing)
+        msg = (
+            f"{info.name} has no mirror: copy {names} to {folder} from data/{info.folder} of this "
+            "project's repository, or give the address of a folder with them as a mirror"
+        )
+        raise FetchError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
     if missing and info.archive:
         downloaded = _fetch_archive(info.archive, folder, download, force=force)
     elif missing:
