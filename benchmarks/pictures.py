@@ -1,4 +1,4 @@
-"""Accuracy on pictures of digits in every guise, and on pages of numbers.
+"""Accuracy on pictures of digits in every guise, in boxes, and on pages of numbers.
 
     python -m benchmarks.pictures                  test digits, model trained on all training digits
     python -m benchmarks.pictures --development    the last 10,000 training digits, model trained on
@@ -16,9 +16,10 @@ from __future__ import annotations
 import argparse
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -37,12 +38,13 @@ from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.training.train import train_model
+from tests.support.guises.cells import GAPS, HEIGHT, MARGINS, render_cell
 from tests.support.guises.guises import GUISES, load_uci_digits, render_guise
 from tests.support.guises.lines import KINDS, Page, Writers, render_page
 from tests.support.guises.make import N_TRAINING, spread_indices, write
 
-# Pages of each kind.
-N_PAGES = 500
+# Pages of each kind; pictures for each gap and margin of a box.
+N_PAGES, N_CELLS = 500, 100
 
 # Pictures that a process renders and normalizes at a time.
 PICTURES_PER_TASK = 50
@@ -59,6 +61,10 @@ PAGE_HEADER = """\
 |---|---|---|---|---|---|"""
 
 
+# Called with a digit, its index and the seed; returns a picture file.
+Render = Callable[..., bytes]
+
+
 class Normalized(NamedTuple):
     """A normalized picture, uint8 of shape (28, 28), all 0 if it could not be read."""
 
@@ -73,6 +79,7 @@ def main() -> None:
     recognizer, digits = _load(arguments)
     lines = [_guise_table(recognizer, digits, arguments)]
     if not arguments.guise:
+        lines.append(_cell_table(recognizer, digits, arguments))
         lines.append(_page_table(recognizer, digits, arguments.seed))
     table = []
     for line in chain(*lines):
@@ -130,7 +137,7 @@ def _guise_table(
         if name == UCI:
             guise, (images, labels), plain = "plain", load_uci_digits(), None
             indices = np.arange(len(labels))
-        pictures = _normalize_all(guise, images, indices, arguments.seed)
+        pictures = _normalize_all(partial(render_guise, guise), images, indices, arguments.seed)
         predicted = recognizer.classify(np.stack([picture.image for picture in pictures])).labels
         correct = (predicted == labels) & [picture.readable for picture in pictures]
         plain = correct if name == "plain" else plain
@@ -143,25 +150,25 @@ def _guise_table(
 
 
 def _normalize_all(
-    guise: str, images: np.ndarray, indices: np.ndarray, seed: int
+    render: Render, images: np.ndarray, indices: np.ndarray, seed: int
 ) -> list[Normalized]:
     starts = range(0, len(images), PICTURES_PER_TASK)
     blocks = [slice(start, start + PICTURES_PER_TASK) for start in starts]
     with parallel_config(backend="loky", inner_max_num_threads=1):
         results = Parallel(n_jobs=-1)(
-            delayed(_normalize_block)(guise, images[block], indices[block], seed)
+            delayed(_normalize_block)(render, images[block], indices[block], seed)
             for block in blocks
         )
     return list(chain.from_iterable(results))
 
 
 def _normalize_block(
-    guise: str, images: np.ndarray, indices: np.ndarray, seed: int
+    render: Render, images: np.ndarray, indices: np.ndarray, seed: int
 ) -> list[Normalized]:
-    """Render digits in a guise, and normalize the pictures."""
+    """Render digits, and normalize the pictures."""
     pictures = []
     for image, index in zip(images, indices.tolist()):
-        file = io.BytesIO(render_guise(guise, image, index, seed=seed))
+        file = io.BytesIO(render(image, index, seed=seed))
         start = time.process_time()
         try:
             normalized, readable = normalize(decode(file).grey), True
@@ -197,6 +204,29 @@ def _loss(plain: np.ndarray, correct: np.ndarray) -> str:
     """Loss of accuracy on the same digits, in percentage points, with its 95 % interval."""
     lost = plain.astype(int) - correct
     return f"{100 * lost.mean():.1f} ± {100 * 1.96 * lost.std() / len(lost) ** 0.5:.1f}"
+
+
+# --- digits in boxes ---------------------------------------------------------------------
+
+
+def _cell_table(
+    recognizer: Recognizer, digits: Dataset, arguments: argparse.Namespace
+) -> Iterator[str]:
+    """Digits read in boxes: a row for each gap within, a column for each margin outside."""
+    count = min(N_CELLS, arguments.count)
+    yield f"\nDigits in boxes, right of {count}; pixels for digits {HEIGHT} high."
+    yield f"\n| gap, margin | {' | '.join(map(str, MARGINS))} |"
+    yield "|---" * (len(MARGINS) + 1) + "|"
+    indices = spread_indices(len(digits.labels), count)
+    images, labels = digits.images[indices], digits.labels[indices]
+    for gap in GAPS:
+        cells = []
+        for margin in MARGINS:
+            render = partial(render_cell, gap, margin)
+            pictures = _normalize_all(render, images, indices, arguments.seed)
+            predicted = recognizer.classify(np.stack([each.image for each in pictures])).labels
+            cells.append(str(np.count_nonzero(predicted == labels)))
+        yield f"| {gap} | {' | '.join(cells)} |"
 
 
 # --- pages of numbers --------------------------------------------------------------------

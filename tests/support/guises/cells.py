@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,14 +149,12 @@ def print_cell(strokes: Coverage, lines: Coverage, rng: Rng) -> bytes:
     return encode(image)
 
 
-def in_a_cell(digit: Digit, rng: Rng) -> bytes:
-    """A box of any kind, with any gap within and any paper outside."""
+def render_cell(gap: float, margin: float, digit: Digit, index: int, *, seed: int = 0) -> bytes:
+    """A picture of a digit, 30, 60 or 120 pixels high, in a box of any kind.
+
+    The file depends on the arguments alone; gap and margin are for a digit `HEIGHT` high.
+    """
+    rng = np.random.default_rng([seed, round(gap), round(margin), index])
     height = float(rng.choice([30, HEIGHT, 120]))
-    gap, margin = rng.uniform(min(GAPS), max(GAPS)), rng.uniform(min(MARGINS), max(MARGINS))
     cell = random_cell(rng, gap=gap, margin=margin, height=height)
     return print_cell(*draw_in_cell(digit, cell, height=height), rng)
-
-
-def open_file(file: bytes) -> Image.Image:
-    """A picture as a Pillow image, to look at."""
-    return Image.open(io.BytesIO(file))
