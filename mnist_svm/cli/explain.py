@@ -65,13 +65,13 @@ def explain_command(
         msg = f"{image}: {error}"
         raise PictureError(msg) from error
     recognizer = load_recognizer(model)
+    readings = recognizer.classify(reading.images)
+    reading = reading.with_choice(readings.classes, readings.probabilities)
     try:
         explanation = explain(recognizer, reading.image, rival=against)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--against") from error
     if as_json:
-        readings = recognizer.classify(reading.image)
-        reading = reading.with_probabilities(readings.classes, readings.probabilities[0])
         click.echo(json.dumps({**reading.to_dict(), **explanation.to_dict()}))
     else:
         first, second = explanation.predicted, explanation.rival

@@ -26,6 +26,9 @@ from mnist_svm.pictures.polarity import (
 
 # Standard deviations of the background's noise by which ink must stand out.
 MIN_SIGNAL = 6
+# Depth of full ink below the background, in grey levels of 255, below which a picture is blank; and
+# below MIN_CONTRAST, the fraction of the picture above which it is a shading of the paper.
+MIN_DEPTH, MAX_FAINT_AREA = 10, 0.25
 # Largest area, in pixels, of a connected component that may be noise.
 MAX_NOISE_AREA = 8
 # Fraction of a window that must be background for an estimate of its noise; with less, the
@@ -55,6 +58,10 @@ GLARE = 1.03
 
 # Hysteresis thresholds of strokes, and the threshold of faint marks, as fractions of full ink.
 HIGH_THRESHOLD, LOW_THRESHOLD, FAINT_THRESHOLD = 0.55, 0.3, 0.2
+# Coverage above which a pixel belongs to a stroke, once all strokes have full ink.
+EVEN_THRESHOLD = 0.4
+# Window, in stroke widths, in which the fullest ink is that of the stroke itself.
+PRESSURE_WINDOW = 1.5
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,14 @@ class Ink:
     faint_mask: Mask
 
 
-def find_ink(grey: GreyImage) -> Ink:
-    """Separate the ink of a picture, dark on light or light on dark, from an uneven background.
+def find_ink(grey: GreyImage, is_dark: bool | None = None) -> Ink:
+    """Separate the ink of a picture from an uneven background.
 
-    Raises PictureError if the picture is blank: nothing stands out from the background.
+    By default, ink is dark or light, whichever is more plausible. Raises PictureError if the
+    picture is blank: nothing stands out from the background.
     """
-    is_dark = ink_is_dark(grey)
+    if is_dark is None:
+        is_dark = ink_is_dark(grey)
     image = grey if is_dark else 255 - grey
     factor = min(-(-max(grey.shape) // PREVIEW_SIDE), max(min(grey.shape) // MIN_PREVIEW_SIDE, 1))
     preview = np.asarray(Image.fromarray(image).reduce(factor))
@@ -99,6 +108,20 @@ def find_ink(grey: GreyImage) -> Ink:
     if contrast < MIN_SIGNAL:
         raise blank_picture_error()
     return ink
+
+
+def even_pressure(ink: Ink) -> Ink:
+    """Bring strokes of any pressure to full ink, and follow them down to the noise.
+
+    A pencil drawn lightly over half a digit would leave only the other half of it.
+    """
+    size = nearest_odd(PRESSURE_WINDOW * max(stroke_width(ink.coverage), 1.0))
+    seeds = ink.mask | (ink.faint_mask & (ink.coverage > LOW_THRESHOLD))
+    strokes = ndimage.binary_propagation(seeds, np.ones((3, 3)), mask=ink.faint_mask)
+    coverage = np.where(strokes, ink.coverage, 0)
+    full = ndimage.uniform_filter(ndimage.maximum_filter(coverage, size), size)
+    coverage = (coverage / np.maximum(full, FAINT_THRESHOLD)).clip(0, 1)
+    return Ink(coverage, coverage > EVEN_THRESHOLD, ink.faint_mask)
 
 
 def stroke_width(coverage: Float32Array) -> float:
@@ -139,7 +162,7 @@ def _subtract(
     depth -= _local_mean(depth, depth < _isodata_threshold(depth), size, min_weight=1e-3)
     above = depth > _isodata_threshold(depth)
     full = float(np.median(depth[above])) if above.any() else 0.0
-    if full < MIN_CONTRAST:
+    if full < MIN_DEPTH:
         raise blank_picture_error()
     depth /= full
     no_stroke = _far_from_strokes(above)
@@ -155,6 +178,8 @@ def _subtract(
     mask = np.asarray(
         ndimage.binary_propagation(strong, np.ones((3, 3)), mask=depth > LOW_THRESHOLD)
     )
+    if full < MIN_CONTRAST and mask.mean() > MAX_FAINT_AREA:
+        raise blank_picture_error()
     faint_mask = depth > max(FAINT_THRESHOLD, MIN_SIGNAL * noise / 2)
     if (glare := mask & (background > GLARE * np.median(background))).any():
         size = nearest_odd(window / 2)

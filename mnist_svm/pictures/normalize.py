@@ -7,9 +7,11 @@ pixels, and placed in 28 x 28 with the centre of mass at pixel (14, 14), to the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from mnist_svm._types import GreyImage
+from mnist_svm._types import GreyImage, Images
 from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import border_pixels, bounding_box
@@ -18,35 +20,50 @@ from mnist_svm.pictures.boxes import border_pixels, bounding_box
 DIGIT_SIDE = 20
 CENTRE = 14
 
+# Tells whether a picture, uint8 of shape (height, width), shows several digits side by side.
+AreSeveral = Callable[[GreyImage], bool]
+
 
 def normalize(grey: GreyImage) -> GreyImage:
+    """Normalize a picture of one digit: return the first of its `normalize_candidates`."""
+    return normalize_candidates(grey)[0]
+
+
+def normalize_candidates(grey: GreyImage, *, are_several: AreSeveral | None = None) -> Images:
     """Normalize a picture of one digit; return one that is in MNIST form unchanged.
+
+    Where the picture alone does not tell which side is ink, or whether a stroke that the border
+    cuts off belongs to the digit, there are several images: a classifier sees which is a digit.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width), 0 black to 255 white
         Dark ink on a light background or light on dark, unevenly lit. Specks, ruled lines, a frame
         and the edge of a desk are left out.
+    are_several : callable, optional
+        Called with the picture where it may show several digits; if it returns True, they are
+        refused. By default the largest is taken.
 
     Returns
     -------
-    uint8 ndarray of shape (28, 28), 0-255, ink bright on a dark background
+    uint8 ndarray of shape (m, 28, 28), 0-255, ink bright on a dark background
+        The most plausible image first; m is 1 for almost all pictures, and 4 at most.
 
     Raises
     ------
     PictureError
-        If the picture is blank, or of another shape or type; `mnist_svm.pictures.decode.decode`
-        converts all others.
+        If the picture is blank, shows several digits, or is of another shape or type;
+        `mnist_svm.pictures.decode.decode` converts all others.
     """
     if grey.dtype != np.uint8 or grey.ndim != 2:
         msg = f"expected uint8 of shape (height, width), found {grey.dtype} {grey.shape}: decode it"
         raise PictureError(msg)
     if is_mnist_form(grey):
-        return grey
+        return grey[np.newaxis]
     # Most of the time of the first reading would be the import of scipy.ndimage.
-    from mnist_svm.pictures.render import find_digit
+    from mnist_svm.pictures.render import find_digits
 
-    return find_digit(grey)
+    return np.stack(find_digits(grey, are_several))
 
 
 def is_mnist_form(grey: GreyImage) -> bool:

@@ -21,6 +21,10 @@ LOCAL_WINDOW = 0.35
 # lie on a frame, the inner ones inside it.
 RING_DEPTHS = (0.0, 0.08, 0.16, 0.24)
 
+# Sides of a picture that both grey levels reach if it is cropped to a digit: of a 7, the bar may
+# fill a side.
+MIN_SIDES_REACHED = 3
+
 # Widest frame, as a fraction of the shorter side: a wider one would cover most of the picture.
 MAX_FRAME_WIDTH = 0.17
 # Fraction of the ring inside a frame that is background: strokes rarely touch the frame.
@@ -37,13 +41,24 @@ MAX_SCAN_EDGE = 0.04
 SCAN_EDGE_CHANGE, MAX_OF_BRIGHT, MIN_OF_DARK = 0.05, 0.05, 0.95
 
 
+class BlankPictureError(PictureError):
+    """A picture without any ink."""
+
+
 def ink_is_dark(grey: GreyImage) -> bool:
-    """Whether ink is darker than the background.
+    """Whether ink is darker than the background, most plausibly; see `plausible_polarities`."""
+    return plausible_polarities(grey)[0]
+
+
+def plausible_polarities(grey: GreyImage) -> tuple[bool, ...]:
+    """Whether ink is darker than the background: the most plausible answer, and the other in doubt.
 
     Three cues that rarely fail together are added up. Ink is narrow: grey levels minus their local
     mean are skewed to the side of the ink. Ink is rare: the median is that of the background. Ink
-    is inside: so are the medians of the border and, in case of a frame, of rings inside it. Raises
-    PictureError if the picture is blank: its grey levels span less than `MIN_CONTRAST`.
+    is inside: so are the medians of the border and, in case of a frame, of rings inside it. In a
+    picture cropped to a digit, all of them may be wrong: the ink fills most of it, or lies along
+    the border. There, both levels reach nearly all sides. Raises PictureError if the picture is
+    blank: its grey levels span less than `MIN_CONTRAST`.
     """
     factor = max(max(grey.shape) // EXAMINED_SIDE, 1)
     small = np.asarray(Image.fromarray(grey).reduce(factor), dtype=np.float32)
@@ -51,6 +66,14 @@ def ink_is_dark(grey: GreyImage) -> bool:
     grey_range = float(np.ptp(small))
     if grey_range < MIN_CONTRAST:
         raise blank_picture_error()
+    is_dark = _most_plausible(small, grey_range)
+    dark = small < midrange(small)
+    sides = dark[0], dark[-1], dark[:, 0], dark[:, -1]
+    n_reached = min(sum(map(np.any, sides)), sum(not side.all() for side in sides))
+    return (is_dark, not is_dark) if n_reached >= MIN_SIDES_REACHED else (is_dark,)
+
+
+def _most_plausible(small: Float32Array, grey_range: float) -> bool:
     window = nearest_odd(LOCAL_WINDOW * max(small.shape))
     difference = small - ndimage.uniform_filter(small, window, mode="nearest")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
@@ -114,4 +137,4 @@ def nearest_odd(length: float) -> int:
 
 def blank_picture_error() -> PictureError:
     """Error for a picture without any ink."""
-    return PictureError("blank picture: no digit stands out from the background")
+    return BlankPictureError("blank picture: no digit stands out from the background")

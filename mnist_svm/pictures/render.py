@@ -8,11 +8,13 @@ from scipy import ndimage
 
 from mnist_svm._types import Float32Array, GreyImage, Mask
 from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
-from mnist_svm.pictures.background import find_ink, stroke_width
-from mnist_svm.pictures.boxes import Box, bounding_box
-from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE
-from mnist_svm.pictures.polarity import ink_is_dark
-from mnist_svm.pictures.strokes import select_digit
+from mnist_svm.exceptions import PictureError
+from mnist_svm.pictures.background import even_pressure, find_ink, stroke_width
+from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
+from mnist_svm.pictures.frames import remove_frames
+from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE, AreSeveral
+from mnist_svm.pictures.polarity import BlankPictureError, plausible_polarities
+from mnist_svm.pictures.strokes import may_be_several, select_digit
 
 # Limits, in pixels, between which the longer side is brought before the ink is found. A digit
 # whose longer side is then below MIN_DIGIT_SIDE is cropped from the full picture and read again.
@@ -25,6 +27,10 @@ MIN_OUTLINED = 36
 # at the outline of the enlarged digit.
 TINY_SIDE, TINY_OUTLINE = 16, 0.4
 
+# Area, as a multiple of the digit's, of a stroke cut off by the border that may belong to it, and
+# its distance from the digit's box, as a fraction of the longer side.
+CUT_OFF_AREA, MAX_CUT_OFF_GAP = (0.15, 4.0), 0.15
+
 # Pixels of the drawing of a digit for each pixel of its image.
 OVERSAMPLING = 6
 # Coverage of a pixel that counts for height and width of a digit.
@@ -33,9 +39,21 @@ MIN_COVERAGE = 0.3
 MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.7, 3.6
 
 
-def find_digit(grey: GreyImage) -> GreyImage:
-    """Draw the digit on a picture that is not in MNIST form; see `normalize`."""
-    return _normalize_tiny(grey) if max(grey.shape) <= TINY_SIDE else _normalize_ink(grey)
+def find_digits(grey: GreyImage, are_several: AreSeveral | None = None) -> list[GreyImage]:
+    """Draw the digit on a picture that is not in MNIST form; see `normalize_candidates`."""
+    images: list[GreyImage] = []
+    blank: BlankPictureError | None = None
+    for is_dark in plausible_polarities(grey):
+        try:
+            if max(grey.shape) <= TINY_SIDE:
+                images.append(_normalize_tiny(grey, is_dark))
+            else:
+                images += _normalize_ink(grey, is_dark, are_several)
+        except BlankPictureError as error:
+            blank = error
+    if not images and blank is not None:
+        raise blank
+    return images
 
 
 def render_digit(
@@ -64,16 +82,18 @@ def render_digit(
     return _centre(_scale_to_fit(_adjust_pen(_resize(soft, scale) > 0.5)))
 
 
-def _normalize_tiny(grey: GreyImage) -> GreyImage:
+def _normalize_tiny(grey: GreyImage, is_dark: bool) -> GreyImage:
     """Normalize a picture that has no room for anything but a digit: no shadows, no specks."""
-    ink = np.pad(np.asarray(255 - grey if ink_is_dark(grey) else grey, dtype=np.float32), 1)
+    ink = np.pad(np.asarray(255 - grey if is_dark else grey, dtype=np.float32), 1)
     ink[1:-1, 1:-1] -= ink[1:-1, 1:-1].min()
     scale = DIGIT_SIDE * OVERSAMPLING / max(grey.shape)
     enlarged = _resize(ink / ink.max(), scale, Image.Resampling.LANCZOS)
     return _centre(_scale_to_fit(_adjust_pen(enlarged > TINY_OUTLINE)))
 
 
-def _normalize_ink(grey: GreyImage) -> GreyImage:
+def _normalize_ink(
+    grey: GreyImage, is_dark: bool, are_several: AreSeveral | None
+) -> list[GreyImage]:
     factor = -(-max(grey.shape) // MAX_SIDE)
     zoom = -(-MIN_SIDE // max(grey.shape))
     image = Image.fromarray(grey)
@@ -82,16 +102,53 @@ def _normalize_ink(grey: GreyImage) -> GreyImage:
     elif zoom > 1:
         size = zoom * image.width, zoom * image.height
         image = image.resize(size, Image.Resampling.BICUBIC)
-    ink = find_ink(np.asarray(image))
+    ink = find_ink(np.asarray(image), is_dark)
+    if zoom > 1:
+        ink = even_pressure(ink)
+    mask = remove_frames(ink.mask)
     # In a picture that small, a line across it is a stroke.
-    digit = select_digit(ink.mask, ink.faint_mask if zoom == 1 else None)
+    digit = select_digit(mask, ink.faint_mask if zoom == 1 else None)
+    if are_several and may_be_several(ink.coverage, digit) and are_several(grey):
+        msg = "several digits: `mnist-svm read` reads all of them"
+        raise PictureError(msg)
     box = bounding_box(digit)
     side = box.longer_side
     if factor > 1 and side < MIN_DIGIT_SIDE:
         top, left = (max(start - side, 0) * factor for start in (box.top, box.left))
         bottom, right = ((end + side) * factor for end in (box.bottom, box.right))
-        return _normalize_ink(grey[top:bottom, left:right])
-    return render_digit(ink.coverage, digit, outlined=side / zoom >= MIN_OUTLINED)
+        return _normalize_ink(grey[top:bottom, left:right], is_dark, None)
+    outlined = side / zoom >= MIN_OUTLINED
+    images = [render_digit(ink.coverage, digit, outlined=outlined)]
+    if (whole := _with_cut_off_strokes(digit, box, mask)) is not None:
+        images.append(render_digit(ink.coverage, whole, outlined=outlined))
+    return images
+
+
+def _with_cut_off_strokes(digit: Mask, box: Box, mask: Mask) -> Mask | None:
+    """The digit with the strokes that the picture's border cuts off; None without any.
+
+    They are a part of the digit or a neighbour's; neither place nor size tells.
+    """
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    if not any(side.any() for side in sides):
+        return None
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    touched = [set(np.unique(side[side > 0]).tolist()) for side in sides]
+    # A line, a frame or a desk goes from side to side.
+    crossing = (touched[0] & touched[1]) | (touched[2] & touched[3])
+    parts = set.union(*touched) - crossing - set(np.unique(labels[digit]).tolist())
+    if not parts:
+        return None
+    areas, boxes = np.bincount(labels.ravel()), component_boxes(labels)
+    low, high = (share * np.count_nonzero(digit) for share in CUT_OFF_AREA)
+    chosen = [
+        k
+        for k in parts
+        if low <= areas[k] <= high
+        and max(box.gaps(boxes[k - 1])) <= MAX_CUT_OFF_GAP * box.longer_side
+    ]
+    return digit | np.isin(labels, chosen) if chosen else None
 
 
 def _resize(

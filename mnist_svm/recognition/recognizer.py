@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 import numpy as np
 
 from mnist_svm._types import Array, GreyImage, Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.locate import TOUCHING
@@ -22,8 +21,8 @@ from mnist_svm.parallel.workers import workers_for
 from mnist_svm.pictures.decode import MAX_PIXELS, Picture, Source, decode, source_name
 from mnist_svm.pictures.files import is_single, load_pictures
 from mnist_svm.pictures.images import Range, to_mnist_images
-from mnist_svm.pictures.normalize import normalize
-from mnist_svm.recognition.results import DigitReading, PageReading, Readings
+from mnist_svm.pictures.normalize import AreSeveral, normalize_candidates
+from mnist_svm.recognition.results import DigitReading, PageReading, Readings, Row
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 
 if TYPE_CHECKING:
@@ -34,6 +33,11 @@ IMAGES_PER_BLOCK = 4 * ROWS_PER_BLOCK
 
 # Pictures that `Recognizer.read` classifies together, and holds in memory.
 PICTURES_PER_BLOCK = 500
+
+# Least confidence of each of several digits, where one was expected.
+MIN_SEVERAL = 0.8
+# Least height of each, as a fraction of the highest's.
+MIN_SIMILAR = 0.65
 
 Reading = TypeVar("Reading", DigitReading, PageReading)
 
@@ -175,10 +179,10 @@ class Recognizer:
         DigitReading, or iterator of DigitReading
             One for a single source; for a folder or an iterable an iterator, which yields one per
             picture, in order, and classifies `PICTURES_PER_BLOCK` together. ``error`` is set if a
-            picture could not be read.
+            picture could not be read, or shows several digits side by side.
         """
         readings = self._classify_blocks(
-            _fill(DigitReading.of_picture(file, picture), picture, "image", normalize)
+            _normalize(DigitReading.of_picture(file, picture), picture, self.shows_several)
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(readings) if is_single(source) else readings
@@ -213,10 +217,33 @@ class Recognizer:
         """
         read = partial(self._page_reader.read, deadline=deadline)
         pages = (
-            _fill(PageReading.of_picture(file, picture), picture, "rows", read)
+            _read_rows(PageReading.of_picture(file, picture), picture, read)
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(pages) if is_single(source) else pages
+
+    def shows_several(self, grey: GreyImage) -> bool:
+        """Whether a picture that may show several digits does, side by side.
+
+        Parameters
+        ----------
+        grey : uint8 ndarray of shape (height, width)
+
+        Returns
+        -------
+        bool
+            True if `read_page` finds two digits or more in a row, each of a confidence of at least
+            `MIN_SEVERAL`, and of similar heights.
+        """
+        try:
+            rows = self._page_reader.read(grey)
+        except PictureError:
+            return False
+        for row in rows:
+            heights = [digit.box.height for digit in row if digit.confidence >= MIN_SEVERAL]
+            if sum(height >= MIN_SIMILAR * max(heights) for height in heights) > 1:
+                return True
+        return False
 
     def prepare(self) -> Self:
         """Do the one-time work of the first prediction now.
@@ -251,14 +278,17 @@ class Recognizer:
 
     def _classify_blocks(self, readings: Iterator[DigitReading]) -> Iterator[DigitReading]:
         while block := list(islice(readings, PICTURES_PER_BLOCK)):
-            images = [reading.image for reading in block if reading.image is not None]
-            results = self._classify(np.array(images, np.uint8).reshape(-1, *IMAGE_SHAPE))
-            probabilities = iter(results.probabilities)
+            images = np.concatenate([reading.images for reading in block])
+            results = self._classify(images)
+            start = 0
             for reading in block:
-                if reading.image is None:
-                    yield reading
+                stop = start + len(reading.images)
+                if stop > start:
+                    probabilities = results.probabilities[start:stop]
+                    yield reading.with_choice(results.classes, probabilities)
                 else:
-                    yield reading.with_probabilities(results.classes, next(probabilities))
+                    yield reading
+                start = stop
 
 
 def prepare_reading(
@@ -267,27 +297,42 @@ def prepare_reading(
     file: str | None = None,
     thumbnail: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    are_several: AreSeveral | None = None,
 ) -> DigitReading:
-    """Decode and normalize a picture of one digit, for `DigitReading.with_probabilities`.
+    """Decode and normalize a picture of one digit, for `DigitReading.with_choice`.
 
-    `file` is the name in the reading, by default that of the source. Raises PictureError if the
-    picture cannot be decoded, is too large (TooLargeError), or is blank.
+    `file` is the name in the reading, by default that of the source; `are_several` as in
+    `normalize_candidates`. Raises PictureError if the picture cannot be decoded, is too large
+    (TooLargeError), is blank, or shows several digits.
     """
     picture = decode(source, thumbnail=thumbnail, max_pixels=max_pixels)
     reading = DigitReading.of_picture(source_name(source) if file is None else file, picture)
-    return replace(reading, image=normalize(picture.grey))
+    return reading.with_candidates(normalize_candidates(picture.grey, are_several=are_several))
 
 
-def _fill(
-    reading: Reading,
-    picture: Picture | PictureError,
-    attribute: str,
-    read: Callable[[GreyImage], Any],
-) -> Reading:
-    """Set what is read of a picture, or the error."""
+def _normalize(
+    reading: DigitReading, picture: Picture | PictureError, are_several: AreSeveral
+) -> DigitReading:
+    """Set the images to classify, or the error."""
     if isinstance(picture, PictureError):
         return reading
     try:
-        return replace(reading, **{attribute: read(picture.grey)})
+        return reading.with_candidates(
+            normalize_candidates(picture.grey, are_several=are_several)
+        )
+    except PictureError as error:
+        return replace(reading, error=str(error))
+
+
+def _read_rows(
+    reading: PageReading,
+    picture: Picture | PictureError,
+    read: Callable[[GreyImage], tuple[Row, ...]],
+) -> PageReading:
+    """Set the rows of digits, or the error."""
+    if isinstance(picture, PictureError):
+        return reading
+    try:
+        return replace(reading, rows=read(picture.grey))
     except PictureError as error:
         return replace(reading, error=str(error))

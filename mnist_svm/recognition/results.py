@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from mnist_svm._types import Float64Array, Images, Labels
+from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 
 if TYPE_CHECKING:
     from mnist_svm.pictures.decode import Picture
+
+# Odds of its label, as a multiple of an earlier candidate's, from which a later one is chosen.
+MIN_ODDS_RATIO = 2.0
 
 # A gap wider than this many digit heights separates two numbers of a row.
 WIDE_GAP = 1.5
@@ -53,6 +57,15 @@ class Readings:
 def _rank(classes: Labels, probabilities: Float64Array, k: int) -> list[tuple[int, float]]:
     order = np.argsort(-probabilities, kind="stable")[:k]
     return list(zip(classes[order].tolist(), probabilities[order].tolist(), strict=True))
+
+
+def _choose(probabilities: Float64Array) -> int:
+    """Index of the candidate that is chosen; see `DigitReading.with_choice`."""
+    confidence = probabilities.max(axis=1)
+    best = int(confidence.argmax())
+    first, highest = float(confidence[0]), float(confidence[best])
+    # The inequality of the odds, without dividing by 0.
+    return best if highest * (1 - first) >= MIN_ODDS_RATIO * first * (1 - highest) else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +107,43 @@ class DigitReading(_Reading):
         The picture, upright and reduced; None unless requested, or if it could not be decoded.
     size : height and width of the picture in pixels; zeros if it could not be decoded.
     image : uint8 ndarray of shape (28, 28), 0-255, the classified image; None after an error.
+    candidates : uint8 ndarray of shape (m, 28, 28), 0-255, or None
+        All images that the picture may stand for, the most plausible first; the classifier chooses
+        ``image`` among them. None if there is no other.
     """
 
     image: Images | None = None
     _prediction: tuple[Labels, Float64Array] | None = field(default=None, repr=False)
+    candidates: Images | None = field(default=None, repr=False)
+
+    def with_candidates(self, candidates: Images) -> DigitReading:
+        """Return a copy with images to classify: uint8 of shape (m, 28, 28), m >= 1, 0-255."""
+        others = candidates if len(candidates) > 1 else None
+        return replace(self, image=candidates[0], candidates=others)
+
+    @property
+    def images(self) -> Images:
+        """Images to classify for `with_choice`, of shape (m, 28, 28); none after an error."""
+        if self.candidates is not None:
+            return self.candidates
+        if self.image is None:
+            return np.empty((0, *IMAGE_SHAPE), dtype=np.uint8)
+        return self.image[np.newaxis]
+
+    def with_choice(self, classes: Labels, probabilities: Float64Array) -> DigitReading:
+        """Return a copy with the image of `images` that is a digit most surely, and its result.
+
+        `probabilities` has shape (m, k). The first image is chosen, unless the odds of the label of
+        a later one, p / (1 - p), are `MIN_ODDS_RATIO` times as high or more: then, the image with
+        the highest odds.
+        """
+        reading = self.with_probabilities(classes, probabilities[0])
+        if self.candidates is not None:
+            chosen = _choose(probabilities)
+            vars(reading).update(
+                image=self.candidates[chosen], _prediction=(classes, probabilities[chosen])
+            )
+        return reading
 
     def with_probabilities(self, classes: Labels, probabilities: Float64Array) -> DigitReading:
         """Return a copy with the result of classifying ``image``."""

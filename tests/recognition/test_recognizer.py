@@ -60,6 +60,16 @@ SEVERAL = {
     "array of names": lambda: iter(np.array([str(PATH), str(PATH)])),
 }
 
+
+def tight_crop(label: int, paper: int) -> np.ndarray:
+    """A bold digit of 16 x 16 pixels and two levels, without a margin."""
+    image = np.asarray(Image.open(DIGITS[label]).convert("L"))
+    rows, columns = (np.flatnonzero((image > 100).any(axis=axis)) for axis in (1, 0))
+    digit = Image.fromarray(image).crop((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+    ink = np.asarray(digit.resize((16, 16), Image.Resampling.BICUBIC)) > 60
+    return np.where(ink, 255 - paper, paper).astype(np.uint8)
+
+
 # What is not a picture of a digit, with the error of its reading.
 REFUSED = {
     "text": (lambda: "7", "7: No such file"),
@@ -277,8 +287,8 @@ def test_a_prepared_reading_is_completed(recognizer):
     prepared = prepare_reading(PATH, file="seven", thumbnail=14)
     with pytest.raises(PictureError, match="seven: prepared, but not classified"):
         _ = prepared.label
-    readings = recognizer.classify(prepared.image)
-    reading = prepared.with_probabilities(readings.classes, readings.probabilities[0])
+    readings = recognizer.classify(prepared.images)
+    reading = prepared.with_choice(readings.classes, readings.probabilities)
     assert (reading.label, reading.file, reading.size) == (7, "seven", (28, 28))
     assert reading.thumbnail.shape == (14, 14, 3)
 
@@ -288,6 +298,53 @@ def test_preparing_raises(recognizer):
         prepare_reading(DATA, max_pixels=783)
     with pytest.raises(PictureError, match="blank picture"):
         prepare_reading(np.zeros((28, 28)))
+
+
+# --- pictures of which there are several images -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "chosen"),
+    [
+        (0.5, 0.7, 1),  # odds of 1 and 2.3
+        (0.5, 0.6, 0),  # odds of 1 and 1.5
+        (0.9, 0.95, 1),  # odds of 9 and 19
+        (0.9, 0.93, 0),  # odds of 9 and 13
+        (0.9, 0.6, 0),
+        (1.0, 1.0, 0),
+    ],
+)
+def test_a_later_candidate_is_chosen_for_twice_the_odds(first, second, chosen):
+    candidates = np.stack([GREY, 255 - GREY])
+    reading = DigitReading().with_candidates(candidates)
+    probabilities = np.array([[first, 1 - first], [1 - second, second]])
+    result = reading.with_choice(np.array([3, 7]), probabilities)
+    np.testing.assert_array_equal(result.image, candidates[chosen])
+    np.testing.assert_array_equal(result.probabilities, probabilities[chosen])
+
+
+def test_the_surest_of_later_candidates_is_chosen():
+    reading = DigitReading().with_candidates(np.stack([GREY, GREY.T, GREY[::-1]]))
+    probabilities = np.array([[0.6, 0.4], [0.2, 0.8], [0.99, 0.01]])
+    result = reading.with_choice(np.array([3, 7]), probabilities)
+    assert (result.label, result.confidence) == (3, 0.99)
+    np.testing.assert_array_equal(result.image, GREY[::-1])
+
+
+def test_one_candidate_is_kept_whatever_its_confidence(recognizer):
+    reading = recognizer.read(PATH)
+    assert reading.candidates is None
+    np.testing.assert_array_equal(reading.images, GREY[np.newaxis])
+
+
+@pytest.mark.parametrize("label", [0, 3, 5, 9])
+@pytest.mark.parametrize("paper", [255, 0])
+def test_a_digit_that_fills_its_picture_is_read_in_either_polarity(recognizer, label, paper):
+    images = [tight_crop(label, paper), PATH, tight_crop(label, paper)]
+    first, seven, last = recognizer.read(images)
+    assert (first.label, seven.label, last.label) == (label, 7, label)
+    assert len(first.candidates) == 2
+    assert any(np.array_equal(first.image, image) for image in first.candidates)
 
 
 # --- start-up ----------------------------------------------------------------------------

@@ -195,6 +195,21 @@ def test_a_request_without_a_readable_picture_is_rejected_with_file_names(server
     assert response.json["detail"].startswith("notes.txt: not a picture")
 
 
+def test_a_picture_of_two_candidates_is_read_as_by_the_library(server, test_set):
+    five = test_set.images[np.flatnonzero(test_set.labels == 5)[0]]
+    rows, columns = (np.flatnonzero((five > 100).any(axis=axis)) for axis in (1, 0))
+    tight = five[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    pictures = [255 * (tight > 60).astype(np.uint8), five, 255 * (tight < 60).astype(np.uint8)]
+    expected = list(Recognizer.load().read(pictures))
+    assert [len(reading.images) for reading in expected] == [2, 1, 2]
+    files = [(f"{k}.png", png(picture)) for k, picture in enumerate(pictures)]
+    answer = server.post_files("/predict?image=true", *files).json
+    for prediction, reading in zip(answer["predictions"], expected, strict=True):
+        assert prediction["label"] == reading.label
+        assert prediction["confidence"] == pytest.approx(reading.confidence)
+        assert prediction["image"] == reading.image.tolist()
+
+
 def test_the_classified_image_is_returned_on_request(server, test_set):
     kind, body = array(test_set.images[0].tolist())
     response = server.request("POST", "/predict?image=true", body, {"Content-Type": kind})
