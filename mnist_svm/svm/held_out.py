@@ -100,7 +100,7 @@ def predict_held_out(
     confidences, novelty = predict_with_novelty(fitted, held_out)
     if novelty is None:
         return np.column_stack([confidences, np.full(len(held_out), np.nan)])
-    parts = [(confidences, novelty)]
+    parts: list[Any] = [(confidences, novelty)]
     if len(chimeras := make_chimeras(held_out, codes[fold.test])):
         parts.append(predict_with_novelty(fitted, chimeras))
     return np.concatenate([np.column_stack(part) for part in parts])
@@ -114,6 +114,7 @@ def make_chimeras(X: Array, codes: IntArray) -> Array:
     """
     first, second = np.random.default_rng(0).integers(len(X), size=(2, MAX_CHIMERAS))
     different = codes[first] != codes[second]
-    chimeras, half = X[first[different]], X.shape[1] // 2
+    half = X.shape[1] // 2
+    chimeras: Array = X[first[different]]
     chimeras[:, half:] = X[second[different], half:]
     return chimeras
