@@ -26,7 +26,7 @@ AreSeveral = Callable[[GreyImage], bool]
 
 def normalize(grey: GreyImage) -> GreyImage:
     """Normalize a picture of one digit: return the first of its `normalize_candidates`."""
-    return normalize_candidates(grey)[0]
+    return np.asarray(normalize_candidates(grey)[0])
 
 
 def normalize_candidates(grey: GreyImage, *, are_several: AreSeveral | None = None) -> Images:
