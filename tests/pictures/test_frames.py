@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.frames import remove_frames
 from mnist_svm.pictures.normalize import normalize
+from mnist_svm.recognition.recognizer import Recognizer
 from tests.support.drawing import scaled_ink
 from tests.support.guises.cells import (
     GAPS,
@@ -106,9 +107,7 @@ def test_only_the_digit_of_the_box_is_drawn(one_of_each):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("height", [30, 60, 120])
-def test_digits_in_boxes_are_read_over_the_grid_of_gaps_and_margins(
-    shipped_model, train_set, height
-):
+def test_digits_in_boxes_are_read_over_the_grid_of_gaps_and_margins(train_set, height):
     images, labels, truth = train_set.images[50_000:], train_set.labels[50_000:], []
     normalized = []
     for index, (gap, margin) in enumerate((gap, margin) for gap in GAPS for margin in MARGINS):
@@ -118,5 +117,5 @@ def test_digits_in_boxes_are_read_over_the_grid_of_gaps_and_margins(
             file = print_cell(*draw_in_cell(images[k], cell, height=height), rng)
             normalized.append(normalize(decode(io.BytesIO(file)).grey))
             truth.append(labels[k])
-    predicted = shipped_model.predict(np.stack(normalized))
+    predicted = Recognizer.load().classify(np.stack(normalized)).labels
     assert np.mean(predicted == truth) > 0.95
