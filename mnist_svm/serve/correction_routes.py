@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.exceptions import HTTPException
@@ -20,6 +20,9 @@ from mnist_svm.serve.responses import json_response
 from mnist_svm.serve.routes import content_type_of
 from mnist_svm.serve.settings import MAX_CORRECTIONS
 from mnist_svm.serve.teaching import Teacher
+
+if TYPE_CHECKING:
+    from mnist_svm._types import GreyImage
 
 
 async def refuse_other_sites(request: Request) -> None:
@@ -62,10 +65,10 @@ async def correct(
     async with service.admission.admit(request) as body:
         (upload,) = parse_uploads(content_type, body, max_files=1)
         (reading,) = await service.read_digits([upload])
-        folder = _folder(request)
+        folder, image = _folder(request), cast("GreyImage", reading.image)
         try:
             # After a time-out, the thread still finishes the file.
-            await asyncio.to_thread(keep_correction, folder, label, upload.content, reading.image)
+            await asyncio.to_thread(keep_correction, folder, label, upload.content, image)
         except FullFolderError:
             msg = f"there are {MAX_CORRECTIONS:,} corrections, which is the limit; remove some"
             raise HTTPException(507, msg) from None

@@ -242,8 +242,8 @@ def _refit(svc: KernelSVC, samples: FittedSamples, n_jobs: int) -> FittedSamples
     # "scale" would be another number for these samples.
     fitted = clone(svc).set_params(gamma=svc.gamma_, n_jobs=n_jobs)
     fitted.fit(samples.X, samples.y, samples.weights).set_params(gamma=svc.gamma)
-    vars(svc).update(vars(fitted))
-    return samples.rows(svc.support_)
+    svc.__dict__.update(vars(fitted))
+    return samples.rows(svc.support_.astype(np.intp))
 
 
 def _record(
