@@ -116,7 +116,10 @@ class _Supervisor(Multiprocess):
     """Supervisor that passes SIGHUP on: uvicorn's would restart the workers."""
 
     def handle_hup(self) -> None:
-        """Let each worker take over the model file."""
+        """Let each worker take over the model file.
+
+        The signal ends a worker that is still starting, and its successor loads the new file.
+        """
         for worker in self.processes:
             if worker.process.is_alive() and worker.pid is not None:
                 with suppress(ProcessLookupError):

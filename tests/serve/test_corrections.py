@@ -192,9 +192,10 @@ def test_sighup_takes_over_the_model_file(tmp_path, test_set, mistaught, workers
         assert labels_of(server, ones) == [1] * 8
         save_model(path, mistaught)
         server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: len(messages(server, "took over the model")) == int(workers))
-        for _ in range(2 * int(workers)):
-            assert labels_of(server, ones) == [7] * 8
+        eventually(lambda: messages(server, "took over the model"))
+        # A worker that was still starting is started again.
+        n = 1 if workers == "1" else 12
+        eventually(lambda: [labels_of(server, ones) for _ in range(n)] == [[7] * 8] * n)
 
 
 def test_a_damaged_or_different_model_is_not_taken_over(tmp_path, test_set, train_set):
