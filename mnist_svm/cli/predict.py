@@ -105,7 +105,8 @@ def predict_command(
     a data set; picture files are always read by this process.
 
     A picture that cannot be read, or shows several digits (see `mnist-svm read`), is reported on
-    stderr; the others are still read, and the exit code is 1. --show draws the first 500 pictures, including unreadable ones.
+    stderr; the others are still read, and the exit code is 1. --show draws the first 500 pictures,
+    including unreadable ones.
 
     \b
     Examples:

@@ -317,9 +317,7 @@ def _normalize(
     if isinstance(picture, PictureError):
         return reading
     try:
-        return reading.with_candidates(
-            normalize_candidates(picture.grey, are_several=are_several)
-        )
+        return reading.with_candidates(normalize_candidates(picture.grey, are_several=are_several))
     except PictureError as error:
         return replace(reading, error=str(error))
 

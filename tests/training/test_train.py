@@ -94,6 +94,6 @@ def test_the_model_says_how_it_was_made(small_model):
     assert (info.n_svms, info.n_support_vectors) == (1, len(svc.support_))
     assert info.calibration.temperature == small_model.pipeline[-1].temperature_
     assert info.calibration.n_held_out == 6000
-    assert 0 < info.calibration.calibration_error < 0.01
+    assert 0 < info.calibration.calibration_error < 0.015
     # The cross-validated error is that of the whole training set.
     assert info.cross_validation is None

@@ -54,14 +54,23 @@ def _calibrated(images: Value, calibrated: Calibrated) -> Prediction:
     """Scale by the temperature of each sample, as `mnist_svm.svm.temperature` does."""
     graph, (confidences, novelty) = images.graph, convert(images, calibrated.estimator_)
     logs = graph.node("Log", graph.node("Max", confidences, np.finfo(np.float64).tiny))
-    growth = (novelty - calibrated.typical_novelty_) * calibrated.novelty_slope_
-    temperature = graph.node("Exp", growth) * calibrated.temperature_
+    temperature: Any = calibrated.temperature_
+    if calibrated.novelty_slope_:
+        growth = (novelty() - calibrated.typical_novelty_) * calibrated.novelty_slope_
+        temperature = graph.node("Exp", growth) * temperature
     return Prediction(graph.node("Softmax", logs / temperature, axis=1), novelty)
 
 
 def _voting(images: Value, voting: VotingClassifier) -> Prediction:
     parts = [convert(images, estimator) for estimator in voting.estimators_]
-    return Prediction(*(sum(others, first) / len(parts) for first, *others in zip(*parts)))
+    return Prediction(
+        _mean([part.probabilities for part in parts]),
+        lambda: _mean([part.novelty() for part in parts]),
+    )
+
+
+def _mean(values: list[Value]) -> Value:
+    return sum(values[1:], values[0]) / len(values)
 
 
 def _svc(samples: Value, svc: CoupledSVC) -> Prediction:

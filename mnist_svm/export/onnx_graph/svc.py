@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +19,13 @@ from mnist_svm.svm.pairwise import MAX_VALUE, STEEPNESS
 
 
 class Prediction(NamedTuple):
-    """Probabilities, float64 of shape (n, k), and the novelty of each sample, of shape (n, 1)."""
+    """Probabilities, float64 of shape (n, k), and what adds the novelty of each sample, (n, 1).
+
+    Nothing is added to the graph for a novelty that is not used.
+    """
 
     probabilities: Value
-    novelty: Value
+    novelty: Callable[[], Value]
 
 
 def predict_svc(samples: Value, svc: CoupledSVC) -> Prediction:
@@ -38,21 +43,27 @@ def predict_svc(samples: Value, svc: CoupledSVC) -> Prediction:
         raise FormatError(msg)
     function = {"rbf": _rbf, "poly": _poly, "linear": _linear}[svc.kernel]
     vectors = np.split(svc.support_vectors_, np.cumsum(svc.n_support_)[:-1])
-    kernel_values = [function(samples, of_class, svc) for of_class in vectors]
+
+    @cache
+    def kernel_values() -> list[Value]:
+        return [function(samples, of_class, svc) for of_class in vectors]
+
     values, k = _decision_values(samples, kernel_values, svc), len(svc.classes_)
     # With two classes, a positive value favours the second one.
     confidences = class_confidences(-values if k == 2 else values, k)
-    return Prediction(confidences, _novelty(samples, kernel_values, vectors, svc))
+    return Prediction(confidences, lambda: _novelty(samples, kernel_values(), vectors, svc))
 
 
-def _decision_values(samples: Value, kernel_values: list[Value], svc: CoupledSVC) -> Value:
+def _decision_values(
+    samples: Value, kernel_values: Callable[[], list[Value]], svc: CoupledSVC
+) -> Value:
     """Compute the decision values of all pairs of classes: float64 of shape (n, k (k - 1) / 2)."""
     if svc.kernel == "linear":
         return samples.astype(np.float64) @ svc.coef_.T + svc.intercept_[None]
     coef = np.split(svc.dual_coef_, np.cumsum(svc.n_support_)[:-1], axis=1)
     by_class = [
         values.astype(np.float64) @ dual_coef.T
-        for values, dual_coef in zip(kernel_values, coef, strict=True)
+        for values, dual_coef in zip(kernel_values(), coef, strict=True)
     ]
     first, second = pair_columns(len(by_class))
     columns = concatenate(by_class, axis=1)
