@@ -84,6 +84,23 @@ def component_boxes(labels: IntegerArray) -> list[Box]:
     ]
 
 
+def label_components(mask: Mask) -> tuple[IntegerArray, list[Box]]:
+    """Label the connected components of a mask 1, 2, ..., diagonals included; and their boxes.
+
+    The labels, of the mask's shape, are those of `scipy.ndimage.label`; background is 0.
+    """
+    from scipy import ndimage
+
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    if not mask.any():
+        return labels, []
+    # Most of a picture is empty, and labelling takes long.
+    around = bounding_box(mask)
+    inside, _ = ndimage.label(mask[around.window], structure=np.ones((3, 3)))
+    labels[around.window] = inside
+    return labels, [box.shift(around.top, around.left) for box in component_boxes(inside)]
+
+
 def border_pixels(image: Array) -> Array:
     """Pixels of the four sides, clockwise from the upper left corner; corners appear twice."""
     return np.concatenate([image[0], image[:, -1], image[-1, ::-1], image[::-1, 0]])

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from mnist_svm._types import Float64Array, IntegerArray, Mask
-from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
+from mnist_svm.pictures.boxes import Box, bounding_box, label_components
 from mnist_svm.pictures.ruled_lines import SLOPES, trace_line, vertical_runs
 
 # Shortest side of a box, in pixels.
@@ -74,8 +74,7 @@ def remove_frames(mask: Mask) -> Mask:
 
 def _largest_content(mask: Mask) -> Mask | None:
     """What is in the largest box that has something in it; None without a box."""
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    boxes = component_boxes(labels)
+    labels, boxes = label_components(mask)
     for k in sorted(range(len(boxes)), key=lambda k: -boxes[k].height * boxes[k].width):
         box = boxes[k]
         if min(box.height, box.width) < MIN_FRAME:
@@ -93,8 +92,13 @@ def _views(array: Mask) -> tuple[Mask, Mask, Mask, Mask]:
 
 def _find_sides(component: Mask) -> list[_Side]:
     """The sides of a box: four, three of an open one; none if it is no box."""
-    sides = [_find_side(view, number) for number, view in enumerate(_views(component))]
-    straight = [side for side in sides if side is not None]
+    straight: list[_Side] = []
+    for number, view in enumerate(_views(component)):
+        # Most digits lack two sides, which is soon seen.
+        if number - len(straight) > 1:
+            return []
+        if (side := _find_side(view, number)) is not None:
+            straight.append(side)
     if len(straight) == 4 and np.mean([side.straight for side in straight]) >= MIN_MEAN_STRAIGHT:
         return straight
     straight = [side for side in straight if side.straight >= MIN_OPEN_STRAIGHT]
@@ -104,9 +108,13 @@ def _find_sides(component: Mask) -> list[_Side]:
 def _find_side(view: Mask, number: int) -> _Side | None:
     """The straight thin line along the upper side of a component; None if there is none."""
     height, width = view.shape
-    columns = np.flatnonzero(view.any(axis=0))
-    first = view.argmax(axis=0)[columns]
+    # A connected component has ink in every column of its box.
+    columns, first = np.arange(width), view.argmax(axis=0)
     tolerance = max(TOLERANCE * min(height, width), 1.0)
+    # All that is near a line which counts is above this row, and most strokes are below it.
+    lowest = MAX_OVERSHOOT * height + SLOPES.max() * width / 2 + 5 * tolerance
+    if np.count_nonzero(first <= lowest) < MIN_STRAIGHT * width:
+        return None
     start, slope = _vote(columns, first, tolerance)
     for _ in range(2):
         near = np.abs(first - start - slope * columns) <= 1.5 * tolerance

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from mnist_svm._types import Float32Array, Float64Array, Mask
-from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
+from mnist_svm.pictures.boxes import Box, bounding_box, label_components
 from mnist_svm.pictures.ruled_lines import find_lines
 
 # Smallest separate stroke, as a fraction of the area of the largest: less is a speck.
@@ -79,9 +78,9 @@ def _digit_without_lines(mask: Mask, horizontal: list[Mask], vertical: list[Mask
 def _largest_cluster(mask: Mask) -> Mask:
     """The largest connected component, and those near enough to be strokes of the same digit."""
     side = max(mask.shape)
-    labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
+    labels, boxes = label_components(mask)
+    n = len(boxes)
     areas = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(float)
-    boxes = component_boxes(labels)
     sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     covered = np.stack([np.bincount(part, minlength=n + 1)[1:] / len(part) for part in sides])
     is_cut_off = np.asarray(covered.any(axis=0))
