@@ -31,8 +31,7 @@ def main() -> None:
     test = load_dataset("mnist", split="test")
     chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
     pipeline = RECIPES["gradient"].pipeline()
-    strokes = pipeline["features"]["strokes"]
-    normalize, gradients = strokes["normalize"], strokes["gradients"]
+    normalize, gradients = pipeline["normalize"], pipeline["gradients"]
     sized = normalize.fit_transform(test.X[chosen])
     side = normalize.side
     features = gradients.fit_transform(sized).reshape(-1, DIRECTIONS, *[gradients.grid] * 2)

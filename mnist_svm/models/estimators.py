@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 
@@ -20,7 +20,6 @@ from mnist_svm.features.transformers import (
     GradientFeatures,
     NormalizeContrast,
     NormalizeSize,
-    ShapeFeatures,
 )
 from mnist_svm.models.steps import ATTRIBUTES, Step
 from mnist_svm.svm.calibration import Calibrated
@@ -33,17 +32,15 @@ TRANSFORMERS: dict[str, type[ImageTransformer]] = {
     "gradient_features": GradientFeatures,
     "normalize_contrast": NormalizeContrast,
     "normalize_size": NormalizeSize,
-    "shape_features": ShapeFeatures,
 }
-OTHERS: dict[str, type[Any]] = {
+CLASSIFIERS: dict[str, type[Any]] = {
     "average": VotingClassifier,
     "calibrated": Calibrated,
     "pipeline": Pipeline,
     "svc": CoupledSVC,
-    "union": FeatureUnion,
     "virtual": VirtualSupportVectors,
 }
-TYPES = {cls: name for name, cls in {**TRANSFORMERS, **OTHERS}.items()}
+TYPES = {cls: name for name, cls in {**TRANSFORMERS, **CLASSIFIERS}.items()}
 
 # Parameters that are not part of a model.
 RUN_PARAMETERS = ("n_jobs", "verbose", "checkpoint")
@@ -74,8 +71,6 @@ def to_step(estimator: Any, name: str = "") -> Step:
 def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
     if kind == "pipeline":
         return [*estimator.steps]
-    if kind == "union":
-        return [*estimator.transformer_list]
     if kind == "average":
         names = [name for name, _ in estimator.estimators]
         return [*zip(names, estimator.estimators_, strict=True)]
@@ -83,9 +78,6 @@ def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
 
 
 def _parameters(kind: str, estimator: Any) -> dict[str, Any]:
-    if kind == "union" and estimator.transformer_weights:
-        msg = "a model cannot contain a FeatureUnion with transformer_weights; set them to None"
-        raise FormatError(msg)
     if kind not in TRANSFORMERS and kind not in ("svc", "virtual"):
         return {}
     parameters = estimator.get_params(deep=False)
@@ -129,8 +121,6 @@ def to_estimator(step: Step) -> Any:
     parts = [(part.name, to_estimator(part)) for part in step.steps]
     if step.type == "pipeline":
         return Pipeline(parts)
-    if step.type == "union":
-        return FeatureUnion(parts)
     if step.type == "average":
         return _to_voting(step, parts)
     ((_, fitted),) = parts
