@@ -43,12 +43,13 @@ def find_digits(grey: GreyImage, are_several: AreSeveral | None = None) -> list[
     """Draw the digit on a picture that is not in MNIST form; see `normalize_candidates`."""
     images: list[GreyImage] = []
     blank: BlankPictureError | None = None
-    for is_dark in plausible_polarities(grey):
+    for k, is_dark in enumerate(plausible_polarities(grey)):
         try:
             if max(grey.shape) <= TINY_SIDE:
                 images.append(_normalize_tiny(grey, is_dark))
             else:
-                images += _normalize_ink(grey, is_dark, are_several)
+                # Several digits are looked for in the most plausible polarity, as on a page.
+                images += _normalize_ink(grey, is_dark, None if k else are_several)
         except BlankPictureError as error:
             blank = error
     if not images and blank is not None:
@@ -103,12 +104,15 @@ def _normalize_ink(
         size = zoom * image.width, zoom * image.height
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image), is_dark)
+    coverage = ink.coverage
     if zoom > 1:
         ink = even_pressure(ink)
     mask = remove_frames(ink.mask)
+    if mask is not ink.mask:
+        coverage = np.where(mask, coverage, 0)
     # In a picture that small, a line across it is a stroke.
     digit = select_digit(mask, ink.faint_mask if zoom == 1 else None)
-    if are_several and may_be_several(ink.coverage, digit) and are_several(grey):
+    if are_several and may_be_several(digit, mask, coverage) and are_several(grey):
         msg = "several digits: `mnist-svm read` reads all of them"
         raise PictureError(msg)
     box = bounding_box(digit)

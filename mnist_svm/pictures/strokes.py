@@ -135,23 +135,21 @@ def _pieces_of_neighbours(
     ]
 
 
-def may_be_several(coverage: Float32Array, digit: Mask) -> bool:
+def may_be_several(digit: Mask, mask: Mask, coverage: Float32Array) -> bool:
     """Whether beside a digit there is ink of its height, or it is far wider than high.
 
-    `coverage`, of the shape of the picture, is 0 for background to 1 for full ink; `digit` is what
-    `select_digit` selected of it. Strokes that only faint ink connects are not apart.
+    All have the shape of the picture. `digit` is what `select_digit` selected of `mask`, the pixels
+    of strokes; `coverage` is 0 for background to 1 for full ink. Strokes that faint ink connects
+    are not apart.
     """
     box = bounding_box(digit)
     if box.width > MIN_WIDE * box.height:
         return True
-    mask = coverage > FAINT
-    rows, columns = np.nonzero(mask[box.top : box.bottom])
-    if not len(rows):
-        return False
-    beyond = round(MAX_BEYOND * box.height)
-    above, below = mask[max(box.top - beyond, 0)], mask[min(box.bottom + beyond, len(mask)) - 1]
-    is_line = above & below
-    is_line[[0, -1]] |= mask[box.top : box.bottom, [0, -1]].any(axis=0)
+    faint = (coverage > FAINT) | mask
+    rows, columns = np.nonzero(faint[box.top : box.bottom])
+    is_stroke = mask[box.top : box.bottom][rows, columns]
+    highest, lowest = np.where(is_stroke, rows, box.height), np.where(is_stroke, rows, -1)
+    is_line = _columns_of_lines(faint, mask, box)
     for slant in GAP_SLANTS:
         shifted = columns + np.rint(slant * (rows - box.height / 2)).astype(int)
         shifted -= shifted.min()
@@ -160,8 +158,21 @@ def may_be_several(coverage: Float32Array, digit: Mask) -> bool:
         runs = np.cumsum(is_apart)[np.searchsorted(used, shifted)]
         order = np.argsort(runs, kind="stable")
         first = np.flatnonzero(np.diff(runs[order], prepend=-1))
-        heights = np.maximum.reduceat(rows[order], first) - np.minimum.reduceat(rows[order], first)
+        tops = np.minimum.reduceat(highest[order], first)
+        heights = np.maximum.reduceat(lowest[order], first) - tops + 1
         lines = np.maximum.reduceat(is_line[columns[order]], first)
-        if np.count_nonzero((heights + 1 >= MIN_BESIDE * box.height) & ~lines) > 1:
+        if np.count_nonzero((heights >= MIN_BESIDE * box.height) & ~lines) > 1:
             return True
     return False
+
+
+def _columns_of_lines(faint: Mask, mask: Mask, box: Box) -> Mask:
+    """Columns in which ink beside a digit is a line, or a part of something at the border."""
+    if box.height >= MIN_BESIDE * len(mask) and mask[:, [0, -1]].any(axis=0).all():
+        # Cropped to the digits: they are at both borders themselves, and nothing goes on beyond.
+        return np.zeros(mask.shape[1], dtype=bool)
+    beyond = round(MAX_BEYOND * box.height)
+    above, below = faint[max(box.top - beyond, 0)], faint[min(box.bottom + beyond, len(mask)) - 1]
+    is_line = above & below
+    is_line[[0, -1]] |= faint[box.top : box.bottom, [0, -1]].any(axis=0)
+    return np.asarray(is_line)

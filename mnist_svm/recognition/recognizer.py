@@ -26,6 +26,7 @@ from mnist_svm.recognition.results import DigitReading, PageReading, Readings, R
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 
 if TYPE_CHECKING:
+    from mnist_svm.pictures.boxes import Box
     from mnist_svm.recognition.pages import PageReader
 
 # Images per task: each task first prepares all support vectors, so it should not be small.
@@ -38,6 +39,9 @@ PICTURES_PER_BLOCK = 500
 MIN_SEVERAL = 0.8
 # Least height of each, as a fraction of the highest's.
 MIN_SIMILAR = 0.65
+# Greatest distance of their lower ends, as a fraction of the greater height: the two strokes of an
+# open 4 end further apart.
+MAX_RISE = 0.35
 
 Reading = TypeVar("Reading", DigitReading, PageReading)
 
@@ -233,15 +237,15 @@ class Recognizer:
         -------
         bool
             True if `read_page` finds two digits or more in a row, each of a confidence of at least
-            `MIN_SEVERAL`, and of similar heights.
+            `MIN_SEVERAL`, of similar heights, and on one line.
         """
         try:
             rows = self._page_reader.read(grey)
         except PictureError:
             return False
         for row in rows:
-            heights = [digit.box.height for digit in row if digit.confidence >= MIN_SEVERAL]
-            if sum(height >= MIN_SIMILAR * max(heights) for height in heights) > 1:
+            boxes = [digit.box for digit in row if digit.confidence >= MIN_SEVERAL]
+            if any(map(_are_alike, boxes, boxes[1:])):
                 return True
         return False
 
@@ -308,6 +312,12 @@ def prepare_reading(
     picture = decode(source, thumbnail=thumbnail, max_pixels=max_pixels)
     reading = DigitReading.of_picture(source_name(source) if file is None else file, picture)
     return reading.with_candidates(normalize_candidates(picture.grey, are_several=are_several))
+
+
+def _are_alike(left: Box, right: Box) -> bool:
+    """Whether neighbours have similar heights and stand on one line."""
+    low, high = sorted((left.height, right.height))
+    return low >= MIN_SIMILAR * high and abs(left.bottom - right.bottom) <= MAX_RISE * high
 
 
 def _normalize(

@@ -189,7 +189,30 @@ def side_by_side(first: np.ndarray, second: np.ndarray, gap: int) -> np.ndarray:
 def test_two_digits_side_by_side_may_be_several(digits, gap):
     for first, second in zip(digits, digits[1:] + digits[:1]):
         page = side_by_side(first, second, gap)
-        assert may_be_several(page.astype(np.float32), select_digit(page))
+        assert may_be_several(select_digit(page), page, page.astype(np.float32))
+
+
+def test_two_digits_that_fill_the_picture_may_be_several(digits):
+    for first, second in zip(digits, digits[1:] + digits[:1]):
+        page = side_by_side(first, second, 6)
+        page = page[bounding_box(page).window]
+        assert may_be_several(select_digit(page), page, page.astype(np.float32))
+
+
+def test_strokes_that_faint_ink_connects_are_not_several(digits):
+    page = np.zeros(SHAPE, dtype=bool)
+    page[40:140, 60:68] = page[50:160, 100:108] = True
+    assert may_be_several(page, page, page.astype(np.float32))
+    coverage = page.astype(np.float32)
+    coverage[110:118, 68:100] = 0.15
+    assert not may_be_several(page, page, coverage)
+
+
+def test_a_shadow_beside_a_digit_is_not_another(digits):
+    for digit in digits:
+        coverage = digit.astype(np.float32)
+        coverage[20:-20, -40:-20] = 0.25
+        assert not may_be_several(digit, digit, coverage)
 
 
 def test_one_digit_is_not_several(digits):
@@ -202,4 +225,4 @@ def test_one_digit_is_not_several(digits):
             "part at the border": digit | (np.arange(SHAPE[1]) > SHAPE[1] - 20),
         }
         for name, page in marks.items():
-            assert not may_be_several(page.astype(np.float32), digit), name
+            assert not may_be_several(digit, page, page.astype(np.float32)), name
