@@ -6,15 +6,14 @@
     python -m benchmarks.pictures --model FILE     test digits, an existing model
     python -m benchmarks.pictures --guise marker   a single guise
 
-Each guise is rendered from the same digits, evenly spaced in the split. Pictures are decoded,
-normalized and classified; the milliseconds are the processor time of the first two. A run with all
-guises of the test digits and a recipe writes ``benchmarks/pictures.md``.
+Each guise is rendered from the same digits, evenly spaced in the split. Pictures are read as a user
+reads them, `PICTURES_PER_TASK` together; the milliseconds are the processor time of all of it, with
+decoding. A run with all guises of the test digits and a recipe writes ``benchmarks/pictures.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -28,14 +27,10 @@ import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from scipy.stats import binomtest
 
-from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.datasets.types import Dataset
-from mnist_svm.exceptions import PictureError
-from mnist_svm.models.file import load_model
+from mnist_svm.models.file import Model, load_model
 from mnist_svm.models.recipes import RECIPES
-from mnist_svm.pictures.decode import decode
-from mnist_svm.pictures.normalize import normalize
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.training.train import train_model
 from tests.support.guises.cells import GAPS, HEIGHT, MARGINS, render_cell
@@ -46,7 +41,7 @@ from tests.support.guises.make import N_TRAINING, spread_indices, write
 # Pages of each kind; pictures for each gap and margin of a box.
 N_PAGES, N_CELLS = 500, 100
 
-# Pictures that a process renders and normalizes at a time.
+# Pictures that a process renders and reads together.
 PICTURES_PER_TASK = 50
 
 # Name of the 1,797 UCI digits of 8 x 8 pixels, in place of MNIST's.
@@ -65,12 +60,16 @@ PAGE_HEADER = """\
 Render = Callable[..., bytes]
 
 
-class Normalized(NamedTuple):
-    """A normalized picture, uint8 of shape (28, 28), all 0 if it could not be read."""
+class Pictures(NamedTuple):
+    """What was read on n pictures: labels, -1 where one could not be read; and seconds of all."""
 
-    image: np.ndarray
-    readable: bool
+    labels: np.ndarray
     seconds: float
+
+    @property
+    def readable(self) -> np.ndarray:
+        """Which could be read: bool of shape (n,)."""
+        return self.labels >= 0
 
 
 def main() -> None:
@@ -137,52 +136,52 @@ def _guise_table(
         if name == UCI:
             guise, (images, labels), plain = "plain", load_uci_digits(), None
             indices = np.arange(len(labels))
-        pictures = _normalize_all(partial(render_guise, guise), images, indices, arguments.seed)
-        predicted = recognizer.classify(np.stack([picture.image for picture in pictures])).labels
-        correct = (predicted == labels) & [picture.readable for picture in pictures]
+        render = partial(render_guise, guise)
+        pictures = _read_all(recognizer, render, images, indices, arguments.seed)
+        correct = pictures.labels == labels
         plain = correct if name == "plain" else plain
         yield _guise_row(name, correct, plain, pictures)
         if arguments.misread:
             for k in np.flatnonzero(~correct):
                 file = render_guise(guise, images[k], int(indices[k]), seed=arguments.seed)
-                stem = f"{labels[k]}_as_{predicted[k]}_{indices[k]:05}"
+                label = pictures.labels[k] if pictures.readable[k] else "unreadable"
+                stem = f"{labels[k]}_as_{label}_{indices[k]:05}"
                 write(arguments.misread / name.replace(" ", "_"), stem, file)
 
 
-def _normalize_all(
-    render: Render, images: np.ndarray, indices: np.ndarray, seed: int
-) -> list[Normalized]:
+def _read_all(
+    recognizer: Recognizer, render: Render, images: np.ndarray, indices: np.ndarray, seed: int
+) -> Pictures:
     starts = range(0, len(images), PICTURES_PER_TASK)
     blocks = [slice(start, start + PICTURES_PER_TASK) for start in starts]
     with parallel_config(backend="loky", inner_max_num_threads=1):
         results = Parallel(n_jobs=-1)(
-            delayed(_normalize_block)(render, images[block], indices[block], seed)
+            delayed(_read_block)(recognizer.model, render, images[block], indices[block], seed)
             for block in blocks
         )
-    return list(chain.from_iterable(results))
+    return Pictures(
+        np.concatenate([result.labels for result in results]),
+        sum(result.seconds for result in results),
+    )
 
 
-def _normalize_block(
-    render: Render, images: np.ndarray, indices: np.ndarray, seed: int
-) -> list[Normalized]:
-    """Render digits, and normalize the pictures."""
-    pictures = []
-    for image, index in zip(images, indices.tolist()):
-        file = io.BytesIO(render(image, index, seed=seed))
-        start = time.process_time()
-        try:
-            normalized, readable = normalize(decode(file).grey), True
-        except PictureError:
-            normalized, readable = np.zeros(IMAGE_SHAPE, dtype=np.uint8), False
-        pictures.append(Normalized(normalized, readable, time.process_time() - start))
-    return pictures
+def _read_block(
+    model: Model, render: Render, images: np.ndarray, indices: np.ndarray, seed: int
+) -> Pictures:
+    """Render digits, and read the pictures together."""
+    recognizer = Recognizer(model, n_jobs=1).prepare()
+    files = [render(image, index, seed=seed) for image, index in zip(images, indices.tolist())]
+    start = time.process_time()
+    readings = list(recognizer.read(files))
+    seconds = time.process_time() - start
+    return Pictures(
+        np.array([-1 if reading.error else reading.label for reading in readings]), seconds
+    )
 
 
-def _guise_row(
-    name: str, correct: np.ndarray, plain: np.ndarray | None, pictures: list[Normalized]
-) -> str:
-    milliseconds = 1000 * float(np.mean([picture.seconds for picture in pictures]))
-    unreadable = sum(not picture.readable for picture in pictures)
+def _guise_row(name: str, correct: np.ndarray, plain: np.ndarray | None, pictures: Pictures) -> str:
+    milliseconds = 1000 * pictures.seconds / len(correct)
+    unreadable = np.count_nonzero(~pictures.readable)
     cells = [
         name,
         f"{len(correct):,}",
@@ -223,9 +222,8 @@ def _cell_table(
         cells = []
         for margin in MARGINS:
             render = partial(render_cell, gap, margin)
-            pictures = _normalize_all(render, images, indices, arguments.seed)
-            predicted = recognizer.classify(np.stack([each.image for each in pictures])).labels
-            cells.append(str(np.count_nonzero(predicted == labels)))
+            pictures = _read_all(recognizer, render, images, indices, arguments.seed)
+            cells.append(str(np.count_nonzero(pictures.labels == labels)))
         yield f"| {gap} | {' | '.join(cells)} |"
 
 
