@@ -27,6 +27,8 @@ MAX_PIECE_AREA = 0.25
 # blob; height of another beside it, and width of the gap between both. Ink that goes on above and
 # below by MAX_BEYOND is a line.
 MIN_WIDE, MIN_BESIDE, MIN_APART, MAX_BEYOND = 1.5, 0.65, 0.03, 0.35
+# Width of the margins of a picture cropped to its ink, as a fraction of the picture's.
+MAX_MARGIN = 0.03
 # Coverage of ink that connects two strokes.
 FAINT = 0.12
 # Slants of the gap between two digits, in columns per row.
@@ -168,7 +170,9 @@ def may_be_several(digit: Mask, mask: Mask, coverage: Float32Array) -> bool:
 
 def _columns_of_lines(faint: Mask, mask: Mask, box: Box) -> Mask:
     """Columns in which ink beside a digit is a line, or a part of something at the border."""
-    if box.height >= MIN_BESIDE * len(mask) and mask[:, [0, -1]].any(axis=0).all():
+    margin = round(MAX_MARGIN * mask.shape[1]) + 1
+    is_filled = mask[:, :margin].any() and mask[:, -margin:].any()
+    if is_filled and box.height >= MIN_BESIDE * len(mask):
         # Cropped to the digits: they are at both borders themselves, and nothing goes on beyond.
         return np.zeros(mask.shape[1], dtype=bool)
     beyond = round(MAX_BEYOND * box.height)
