@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from mnist_svm.cli.cluster import dask_option
-from mnist_svm.models.locate import SHIPPED
+from mnist_svm.models.locate import DEFAULT_NAME, SHIPPED
 from mnist_svm.models.recipes import RECIPES
 
 Decorator = Callable[[Any], Any]
@@ -100,6 +100,15 @@ model_option = click.option(
     type=click.Path(),
     show_default="mnist-svm.joblib in this folder, else the model shipped with the package",
     help="The model file to use.",
+)
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    default=DEFAULT_NAME,
+    show_default=True,
+    help="The model file to write.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

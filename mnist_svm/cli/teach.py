@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_svm.cli import options
-from mnist_svm.models.locate import DEFAULT_NAME, find_model
+from mnist_svm.models.locate import find_model
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.types import Dataset
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 @click.command("teach")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @options.model_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    default=DEFAULT_NAME,
-    show_default=True,
-    help="The model file to write.",
-)
+@options.output_option
 @options.data_dir_option
 @options.json_option
 def teach_command(

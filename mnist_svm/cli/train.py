@@ -13,11 +13,11 @@ from mnist_svm.cli.cluster import require_dask_for, use_cluster
 from mnist_svm.cli.options import (
     DataSource,
     limit_option,
+    output_option,
     recipe_options,
     require_finite,
     run_options,
 )
-from mnist_svm.models.locate import DEFAULT_NAME
 from mnist_svm.models.parameters import Value
 from mnist_svm.models.recipes import RECIPES, Recipe
 
@@ -66,14 +66,7 @@ def _parse_value(text: str) -> Value:
 
 @click.command("train")
 @recipe_options("train")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    default=DEFAULT_NAME,
-    show_default=True,
-    help="The model file to write.",
-)
+@output_option
 @click.option(
     "--C", "c", type=POSITIVE, callback=require_finite, help="Penalty of a margin violation."
 )

@@ -10,7 +10,7 @@ from mnist_svm._types import Float32Array, GreyImage, Mask
 from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.background import even_pressure, find_ink, stroke_width
-from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
+from mnist_svm.pictures.boxes import Box, bounding_box, label_components
 from mnist_svm.pictures.frames import remove_frames
 from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE, AreSeveral
 from mnist_svm.pictures.polarity import BlankPictureError, plausible_polarities
@@ -136,15 +136,15 @@ def _with_cut_off_strokes(digit: Mask, box: Box, mask: Mask) -> Mask | None:
     sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
     if not any(side.any() for side in sides):
         return None
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-    touched = [set(np.unique(side[side > 0]).tolist()) for side in sides]
+    labels, boxes = label_components(mask)
+    borders = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    touched = [set(np.unique(border[border > 0]).tolist()) for border in borders]
     # A line, a frame or a desk goes from side to side.
     crossing = (touched[0] & touched[1]) | (touched[2] & touched[3])
     parts = set.union(*touched) - crossing - set(np.unique(labels[digit]).tolist())
     if not parts:
         return None
-    areas, boxes = np.bincount(labels.ravel()), component_boxes(labels)
+    areas = np.bincount(labels.ravel())
     low, high = (share * np.count_nonzero(digit) for share in CUT_OFF_AREA)
     chosen = [
         k

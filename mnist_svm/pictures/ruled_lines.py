@@ -104,7 +104,7 @@ def trace_line(
 ) -> Mask:
     """Pixels of the vertical runs along a line that are no longer than the line is thick.
 
-    `first` and `lengths` are those of `vertical_runs`. None for a line that covers less than
+    `first` and `lengths` are those of `vertical_runs`. There are none if the line covers less than
     `min_length` of the width, or is thicker than `max_thickness` pixels.
     """
     height, width = mask.shape
