@@ -22,7 +22,7 @@ from mnist_svm.pictures.decode import MAX_PIXELS, Picture, Source, decode, sourc
 from mnist_svm.pictures.files import is_single, load_pictures
 from mnist_svm.pictures.images import Range, to_mnist_images
 from mnist_svm.pictures.normalize import AreSeveral, normalize_candidates
-from mnist_svm.recognition.results import DigitReading, PageReading, Readings, Row
+from mnist_svm.recognition.results import DigitReading, PageReading, Readings
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Recognizer:
             picture could not be read, or shows several digits side by side.
         """
         readings = self._classify_blocks(
-            _normalize(DigitReading.of_picture(file, picture), picture, self.shows_several)
+            _fill(DigitReading.of_picture(file, picture), picture, self._with_candidates)
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(readings) if is_single(source) else readings
@@ -221,7 +221,11 @@ class Recognizer:
         """
         read = partial(self._page_reader.read, deadline=deadline)
         pages = (
-            _read_rows(PageReading.of_picture(file, picture), picture, read)
+            _fill(
+                PageReading.of_picture(file, picture),
+                picture,
+                lambda reading, grey: replace(reading, rows=read(grey)),
+            )
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(pages) if is_single(source) else pages
@@ -248,6 +252,9 @@ class Recognizer:
             if any(map(_are_alike, boxes, boxes[1:])):
                 return True
         return False
+
+    def _with_candidates(self, reading: DigitReading, grey: GreyImage) -> DigitReading:
+        return reading.with_candidates(normalize_candidates(grey, are_several=self.shows_several))
 
     def prepare(self) -> Self:
         """Do the one-time work of the first prediction now.
@@ -320,27 +327,15 @@ def _are_alike(left: Box, right: Box) -> bool:
     return low >= MIN_SIMILAR * high and abs(left.bottom - right.bottom) <= MAX_RISE * high
 
 
-def _normalize(
-    reading: DigitReading, picture: Picture | PictureError, are_several: AreSeveral
-) -> DigitReading:
-    """Set the images to classify, or the error."""
-    if isinstance(picture, PictureError):
-        return reading
-    try:
-        return reading.with_candidates(normalize_candidates(picture.grey, are_several=are_several))
-    except PictureError as error:
-        return replace(reading, error=str(error))
-
-
-def _read_rows(
-    reading: PageReading,
+def _fill(
+    reading: Reading,
     picture: Picture | PictureError,
-    read: Callable[[GreyImage], tuple[Row, ...]],
-) -> PageReading:
-    """Set the rows of digits, or the error."""
+    complete: Callable[[Reading, GreyImage], Reading],
+) -> Reading:
+    """Complete a reading with what is seen on the picture, or set the error."""
     if isinstance(picture, PictureError):
         return reading
     try:
-        return replace(reading, rows=read(picture.grey))
+        return complete(reading, picture.grey)
     except PictureError as error:
         return replace(reading, error=str(error))
