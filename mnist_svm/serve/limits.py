@@ -102,18 +102,20 @@ class Admission:
                 self._gauge.dec()
         finally:
             self._n_buffered_bytes -= sum(map(len, parts))
+            # The traceback of an error would keep them until the next garbage collection.
+            parts.clear()
 
     async def _read(self, request: Request, parts: list[bytes]) -> None:
         """Append the parts of the body."""
-        too_large = HTTPException(413, f"body larger than {self._max_body // MIB} MiB; send less")
+        too_large = f"body larger than {self._max_body // MIB} MiB; send less"
         content_length = request.headers.get("content-length", "")
         if content_length.isdigit() and int(content_length) > self._max_body:
-            raise too_large
+            raise HTTPException(413, too_large)
         size = 0
         async for part in request.stream():
             size += len(part)
             if size > self._max_body:
-                raise too_large
+                raise HTTPException(413, too_large)
             if self._n_buffered_bytes + len(part) > MAX_BUFFERED_BYTES:
                 raise HTTPException(503, OVERLOADED)
             if part:
