@@ -28,7 +28,7 @@ PEER_IMAGES = 300
 def main() -> None:
     """Measure and print."""
     X = load_dataset("mnist", split="test").X
-    sized = RECIPES["gradient"].pipeline()["normalize"].fit_transform(X)
+    sized = RECIPES["gradient"].pipeline()["features"]["strokes"]["normalize"].fit_transform(X)
     for images in (X, sized):
         side = isqrt(images.shape[1])
         few = images[:PEER_IMAGES]

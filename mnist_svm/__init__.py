@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mnist_svm.features.transformers import GradientFeatures as GradientFeatures
     from mnist_svm.features.transformers import NormalizeContrast as NormalizeContrast
     from mnist_svm.features.transformers import NormalizeSize as NormalizeSize
+    from mnist_svm.features.transformers import ShapeFeatures as ShapeFeatures
     from mnist_svm.models.file import Model as Model
     from mnist_svm.models.file import load_model as load_model
     from mnist_svm.models.file import save_model as save_model
@@ -56,7 +57,8 @@ _NAMES = {
     "exceptions": "FormatError MnistSvmError",
     "export.onnx": "export_onnx",
     "features.distort": "Distortion",
-    "features.transformers": "Blur Deskew GradientFeatures NormalizeContrast NormalizeSize",
+    "features.transformers": "Blur Deskew GradientFeatures NormalizeContrast NormalizeSize "
+    "ShapeFeatures",
     "models.file": "Model load_model save_model",
     "models.recipes": "RECIPES Recipe",
     "pictures.decode": "decode",

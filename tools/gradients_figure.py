@@ -31,7 +31,8 @@ def main() -> None:
     test = load_dataset("mnist", split="test")
     chosen = [int(np.flatnonzero(test.labels == digit)[1]) for digit in DIGITS]
     pipeline = RECIPES["gradient"].pipeline()
-    normalize, gradients = pipeline["normalize"], pipeline["gradients"]
+    strokes = pipeline["features"]["strokes"]
+    normalize, gradients = strokes["normalize"], strokes["gradients"]
     sized = normalize.fit_transform(test.X[chosen])
     side = normalize.side
     features = gradients.fit_transform(sized).reshape(-1, DIRECTIONS, *[gradients.grid] * 2)

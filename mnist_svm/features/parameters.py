@@ -21,6 +21,7 @@ RULES: Mapping[str, Rule] = {
     "smoothing": _POSITIVE,
     "power": _FRACTION,
     "smoothness": _POSITIVE,
+    "weight": _POSITIVE,
     **dict.fromkeys(("displacement", "rotation", "stretch", "shift"), _AT_LEAST_0),
 }
 

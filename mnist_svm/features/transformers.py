@@ -10,6 +10,7 @@ from mnist_svm.features.blur import blur
 from mnist_svm.features.contrast import normalize_contrast, scale_to_norm
 from mnist_svm.features.deskew import deskew, deskew_like
 from mnist_svm.features.gradients import gradient_features
+from mnist_svm.features.shape import shape_features, shape_features_like
 from mnist_svm.features.size import normalize_size, normalize_size_like
 
 
@@ -210,3 +211,47 @@ class NormalizeSize(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type:
     def _n_features_out(self) -> int:
         check_is_fitted(self)
         return self.side**2
+
+
+class ShapeFeatures(ClassNamePrefixFeaturesOutMixin, ImageTransformer):  # type: ignore[misc]
+    """Transformer of images into two features: slant and proportion of the digit.
+
+    These tell how a digit was written before `Deskew` and `NormalizeSize`. Join them with its other
+    features by scikit-learn's FeatureUnion. They do not depend on the unit of ``X``, nor on the
+    position and size of the digit. See `mnist_svm.features.shape.shape_features`.
+
+    Parameters
+    ----------
+    weight : float, default=240
+        Factor of both features, positive: their influence on a kernel beside other features. They
+        are uint8, and clipped where they exceed its range.
+    image_shape, n_jobs
+        See `ImageTransformer`, also for the attributes.
+
+    Examples
+    --------
+    A diagonal line leans to the right by 45 degrees, and has no width without its slant.
+
+    >>> import numpy as np
+    >>> diagonal = np.fliplr(np.eye(28)).reshape(1, 784)
+    >>> ShapeFeatures(weight=100).fit_transform(diagonal).tolist()
+    [[57, 6]]
+    """
+
+    _function = staticmethod(shape_features)
+    _function_like = staticmethod(shape_features_like)
+
+    def __init__(
+        self,
+        *,
+        weight: float = 240.0,
+        image_shape: tuple[int, int] | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(image_shape=image_shape, n_jobs=n_jobs)
+        self.weight = weight
+
+    @property
+    def _n_features_out(self) -> int:
+        check_is_fitted(self)
+        return 2

@@ -50,6 +50,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
     "normalize_contrast": {"image_shape": _SHAPE},
     "normalize_size": {"image_shape": _SHAPE, "side": int, "extent": float, "upright": bool},
     "pipeline": {},
+    "shape_features": {"image_shape": _SHAPE, "weight": float},
     "svc": {
         "C": float,
         "kernel": str,
@@ -63,6 +64,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
         "working_memory": float,
         "random_state": _SEED,
     },
+    "union": {},
     "virtual": {
         "copies": int,
         "random_state": _SEED,
@@ -141,7 +143,7 @@ def _require(valid: object, what: str) -> None:
 
 def _check_classifier(step: Step, n_columns: int) -> Array:
     """Check a classifier of samples with `n_columns` columns; return its classes."""
-    if step.type in FUNCTIONS:
+    if step.type in FUNCTIONS or step.type == "union":
         msg = f"it has {step.type} in place of a classifier"
         raise InvalidStepError(msg)
     if step.type == "svc":
@@ -170,6 +172,13 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
 
 def _check_transformer(step: Step, n_columns: int) -> int:
     """Check a transformer of images of `n_columns` pixels; return its number of outputs."""
+    if step.type in ("pipeline", "union"):
+        _require(step.steps, f"parts of its {step.type}")
+        if step.type == "union":
+            return sum(_check_transformer(part, n_columns) for part in step.steps)
+        for part in step.steps:
+            n_columns = _check_transformer(part, n_columns)
+        return n_columns
     if step.type not in FUNCTIONS:
         msg = f"it has {step.type} in place of a transformer"
         raise InvalidStepError(msg)
@@ -181,7 +190,7 @@ def _check_transformer(step: Step, n_columns: int) -> int:
         return int(parameters["side"] ** 2)
     if step.type == "gradient_features":
         return int(parameters["directions"] * parameters["grid"] ** 2)
-    return n_columns
+    return 2 if step.type == "shape_features" else n_columns
 
 
 def _check_svc(svc: Step, n_columns: int) -> Array:

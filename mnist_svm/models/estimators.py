@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 
@@ -20,6 +20,7 @@ from mnist_svm.features.transformers import (
     GradientFeatures,
     NormalizeContrast,
     NormalizeSize,
+    ShapeFeatures,
 )
 from mnist_svm.models.steps import ATTRIBUTES, Step
 from mnist_svm.svm.calibration import Calibrated
@@ -32,15 +33,17 @@ TRANSFORMERS: dict[str, type[ImageTransformer]] = {
     "gradient_features": GradientFeatures,
     "normalize_contrast": NormalizeContrast,
     "normalize_size": NormalizeSize,
+    "shape_features": ShapeFeatures,
 }
-CLASSIFIERS: dict[str, type[Any]] = {
+OTHERS: dict[str, type[Any]] = {
     "average": VotingClassifier,
     "calibrated": Calibrated,
     "pipeline": Pipeline,
     "svc": CoupledSVC,
+    "union": FeatureUnion,
     "virtual": VirtualSupportVectors,
 }
-TYPES = {cls: name for name, cls in {**TRANSFORMERS, **CLASSIFIERS}.items()}
+TYPES = {cls: name for name, cls in {**TRANSFORMERS, **OTHERS}.items()}
 
 # Parameters that are not part of a model.
 RUN_PARAMETERS = ("n_jobs", "verbose", "checkpoint")
@@ -71,6 +74,8 @@ def to_step(estimator: Any, name: str = "") -> Step:
 def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
     if kind == "pipeline":
         return [*estimator.steps]
+    if kind == "union":
+        return [*estimator.transformer_list]
     if kind == "average":
         names = [name for name, _ in estimator.estimators]
         return [*zip(names, estimator.estimators_, strict=True)]
@@ -78,6 +83,9 @@ def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
 
 
 def _parameters(kind: str, estimator: Any) -> dict[str, Any]:
+    if kind == "union" and estimator.transformer_weights:
+        msg = "a model cannot contain a FeatureUnion with transformer_weights; set them to None"
+        raise FormatError(msg)
     if kind not in TRANSFORMERS and kind not in ("svc", "virtual"):
         return {}
     parameters = estimator.get_params(deep=False)
@@ -121,6 +129,8 @@ def to_estimator(step: Step) -> Any:
     parts = [(part.name, to_estimator(part)) for part in step.steps]
     if step.type == "pipeline":
         return Pipeline(parts)
+    if step.type == "union":
+        return FeatureUnion(parts)
     if step.type == "average":
         return _to_voting(step, parts)
     ((_, fitted),) = parts

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.features.base import ImageTransformer
@@ -20,6 +20,7 @@ from mnist_svm.features.transformers import (
     GradientFeatures,
     NormalizeContrast,
     NormalizeSize,
+    ShapeFeatures,
 )
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.svm.calibration import Calibrated
@@ -35,6 +36,9 @@ EXTENT = 0.2
 GRID = 6
 POWER = 0.4
 FEW_DIRECTIONS, MANY_DIRECTIONS = 8, 12
+
+# Influence of slant and proportion on the SVMs beside the gradients, see `ShapeFeatures`.
+SHAPE_WEIGHT = 240.0
 
 # Virtual copies per support vector, and their distortions. Gradient features tolerate a shift of
 # one pixel by themselves; on raw pixels the SVM must learn it.
@@ -99,7 +103,10 @@ def _on_pixels(prepare: ImageTransformer, svc: CoupledSVC) -> Pipeline:
 
 def _on_gradients(normalize: ImageTransformer, directions: int, svc: CoupledSVC) -> Pipeline:
     gradients = GradientFeatures(directions=directions, grid=GRID, power=POWER, n_jobs=svc.n_jobs)
-    return Pipeline([("normalize", normalize), ("gradients", gradients), ("svm", clone(svc))])
+    strokes = Pipeline([("normalize", normalize), ("gradients", gradients)])
+    shape = ShapeFeatures(weight=SHAPE_WEIGHT, image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs)
+    features = FeatureUnion([("strokes", strokes), ("shape", shape)])
+    return Pipeline([("features", features), ("svm", clone(svc))])
 
 
 def _average(

@@ -19,6 +19,7 @@ from mnist_svm.features.blur import blur
 from mnist_svm.features.contrast import normalize_contrast
 from mnist_svm.features.deskew import deskew
 from mnist_svm.features.gradients import gradient_features
+from mnist_svm.features.shape import shape_features
 from mnist_svm.features.size import normalize_size
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.decisions import DecisionFunctions
@@ -33,6 +34,7 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "gradient_features": gradient_features,
     "normalize_contrast": normalize_contrast,
     "normalize_size": normalize_size,
+    "shape_features": shape_features,
 }
 
 # Fitted attributes of each type, with the types of their values: see `models.check.Expected`. The
@@ -71,9 +73,10 @@ class Step:
 
     Attributes
     ----------
-    type : a key of `FUNCTIONS`; "svc"; or a step that has other `steps`: "pipeline", "calibrated",
-        "virtual", or "average"
-    name : name in the pipeline or among the averaged classifiers; empty if it has none
+    type : a key of `FUNCTIONS`; "svc"; or a step that has other `steps`: "pipeline", "union",
+        "calibrated", "virtual", or "average"
+    name : name in the pipeline, in the union or among the averaged classifiers; empty if it has
+        none
     parameters : parameters of the function or of the fit, as plain types
     attributes : what was learned: plain types and arrays
     steps : steps that this one consists of
@@ -128,6 +131,12 @@ class Step:
 
 def transform(step: Step, X: Array) -> Array:
     """Apply a transformer to rows of pixels, of shape (n, height * width)."""
+    if step.type == "union":
+        return np.concatenate([transform(part, X) for part in step.steps], axis=1)
+    if step.type == "pipeline":
+        for part in step.steps:
+            X = transform(part, X)
+        return X
     parameters = dict(step.parameters)
     images = X.reshape(len(X), *parameters.pop("image_shape"))
     return FUNCTIONS[step.type](images, **parameters).reshape(len(X), -1)

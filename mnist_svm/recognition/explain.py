@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from mnist_svm._types import Array, Float64Array, Images
 from mnist_svm.constants import IMAGE_SIDE, WHITE
@@ -17,7 +19,8 @@ from mnist_svm.drawing.explanation_page import (
 )
 from mnist_svm.features.base import infer_image_shape
 from mnist_svm.features.inverse import reconstruct_images
-from mnist_svm.features.transformers import GradientFeatures
+from mnist_svm.features.shape import restore_shape
+from mnist_svm.features.transformers import GradientFeatures, ShapeFeatures
 from mnist_svm.pictures.images import to_mnist_images
 from mnist_svm.svm.classifier import KernelSVC
 from mnist_svm.svm.evidence import OneVsRest, PairDecision, pair_decision
@@ -147,8 +150,9 @@ def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> 
     The heat map is the decrease of the decision value of the predicted label against all others
     (`mnist_svm.svm.evidence.OneVsRest`) when ink becomes background or background becomes ink. It
     is positive where ink supports the prediction and where background must stay blank. Position,
-    shear, scale and contrast are held at those of the image, so that the map shows the effect of
-    the strokes alone. For SVMs on pixels, the remaining transformers are linear, and the map is the
+    shear, scale and contrast are held at those of the image, and so are its slant and proportion if
+    they are features, so that the map shows the effect of the strokes alone. For SVMs on pixels,
+    the remaining transformers are affine, and the map is the
     gradient of the decision function times the change of each pixel. For SVMs on gradient features,
     it is measured by occlusion: a spot of `OCCLUSION_RADIUS` pixels around each pixel is inverted,
     because a single pixel would barely change 8-bit features.
@@ -231,7 +235,22 @@ class _SVMView:
 
     @property
     def uses_pixels(self) -> bool:
-        return not any(isinstance(step, GradientFeatures) for step in self.transformers)
+        return not any(isinstance(step, GradientFeatures) for step in _leaves(self.transformers))
+
+
+def _parts(step: Any) -> list[Any]:
+    """Return the transformers of a Pipeline or FeatureUnion; another transformer has none."""
+    steps = step.transformer_list if isinstance(step, FeatureUnion) else getattr(step, "steps", [])
+    return [part for _, part in steps]
+
+
+def _leaves(transformers: Iterable[Any]) -> Iterator[Any]:
+    """Yield the transformers of images in a sequence of transformers, also nested."""
+    for step in transformers:
+        if parts := _parts(step):
+            yield from _leaves(parts)
+        else:
+            yield step
 
 
 def _transform(transformers: tuple[Any, ...], X: Array) -> Array:
@@ -240,18 +259,29 @@ def _transform(transformers: tuple[Any, ...], X: Array) -> Array:
     return X
 
 
-def _transform_edited(transformers: tuple[Any, ...], X: Array, x: Images) -> Array:
+def _transform_edited(transformers: Iterable[Any], X: Array, x: Images) -> Array:
     """Transform edited copies of an image with position, shear, scale and contrast of x."""
-    for transformer in transformers:
-        X, x = transformer.transform_with_reference(X, x), transformer.transform(x)
+    for step in transformers:
+        X, x = _transform_with_reference(step, X, x), step.transform(x)
     return X
+
+
+def _transform_with_reference(step: Any, X: Array, x: Images) -> Array:
+    if isinstance(step, Pipeline):
+        return _transform_edited(_parts(step), X, x)
+    if isinstance(step, FeatureUnion):
+        parts = [_transform_with_reference(part, X, x) for part in _parts(step)]
+        return np.concatenate(parts, axis=1)
+    return np.asarray(step.transform_with_reference(X, x))
 
 
 def _gradient_map(versus: OneVsRest, view: _SVMView, x: Images) -> Float64Array:
     """Return the gradient of the decision function times the change of each pixel."""
-    # The transformers are linear: transformed single pixels are the columns of their matrix.
-    pixels = _transform_edited(view.transformers, WHITE * np.eye(x.shape[1]), x)
-    gradient = pixels @ versus.gradient(view.features[0]) / WHITE
+    # The transformers are affine: transformed single pixels are the columns of their matrix, apart
+    # from what a blank image gives.
+    edited = WHITE * np.eye(x.shape[1] + 1, x.shape[1])
+    *pixels, blank = _transform_edited(view.transformers, edited, x)
+    gradient = (pixels - blank) @ versus.gradient(view.features[0]) / WHITE
     return np.asarray(gradient * (x[0] - _inverted(x[0])))
 
 
@@ -284,8 +314,23 @@ def _class_evidence(view: _SVMView, label: int, confidence: float, *, sign: int)
 
 
 def _to_images(transformers: tuple[Any, ...], rows: Array) -> Images:
-    """Return rows of features as images, reconstructed if they are gradient features."""
+    """Return rows of features as images, reconstructed if they are gradient features.
+
+    Of a union of features, the images are those of its first part. Slant and proportion are given
+    back to them if they are features.
+    """
     last = transformers[-1] if transformers else None
+    if isinstance(last, Pipeline):
+        return _to_images(tuple(_parts(last)), rows)
+    if isinstance(last, FeatureUnion):
+        parts = _parts(last)
+        ends = np.cumsum([len(part.get_feature_names_out()) for part in parts])
+        columns = np.split(rows, ends[:-1], axis=1)
+        images = _to_images((parts[0],), columns[0])
+        for part, features in zip(parts, columns, strict=True):
+            if isinstance(part, ShapeFeatures):
+                images = restore_shape(images, features, part.weight)
+        return images
     if isinstance(last, GradientFeatures):
         return reconstruct_images(np.asarray(rows, np.uint8), last)
     pixels = np.asarray(rows, np.float64)
@@ -358,7 +403,7 @@ def _support_vector_note(explanation: Explanation) -> str:
     shown = (
         "as the SVM stores them"
         if explanation.method == "gradient"
-        else "as reconstructed from the gradient features that the SVM stores"
+        else "as reconstructed from the features that the SVM stores"
     )
     note = (
         f"Support vectors are training images or augmented copies of them, shown {shown}. The "

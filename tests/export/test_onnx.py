@@ -25,6 +25,7 @@ from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pipeline import CONVERTERS
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
+from mnist_svm.export.onnx_graph.shape import shape_features
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.features.deskew import MAX_REMAINING_SHEAR, MIN_VERTICAL_SPREAD, _resample
 from mnist_svm.features.moments import image_moments
@@ -34,6 +35,7 @@ from mnist_svm.features.transformers import (
     GradientFeatures,
     NormalizeContrast,
     NormalizeSize,
+    ShapeFeatures,
 )
 from mnist_svm.models.estimators import TYPES
 from mnist_svm.models.info import ModelInfo
@@ -299,6 +301,8 @@ EIGHT_BITS = {
     "contrast": (normalize_contrast, NormalizeContrast()),
     "gradients": (gradient_features, GradientFeatures()),
     "four directions": (gradient_features, GradientFeatures(directions=4, grid=3, smoothing=1.0)),
+    "shape": (shape_features, ShapeFeatures()),
+    "heavy shape": (shape_features, ShapeFeatures(weight=2000)),
     "many directions": (gradient_features, GradientFeatures(directions=64, grid=2, power=0.1)),
 }
 

@@ -18,11 +18,12 @@ from mnist_svm import (
     KernelSVC,
     NormalizeContrast,
     NormalizeSize,
+    ShapeFeatures,
 )
 
 ALIGNING = [Deskew(), NormalizeSize(side=32), NormalizeSize(upright=False)]
 TRANSFORMERS = [*ALIGNING, Blur(), GradientFeatures()]
-EVERY = [*TRANSFORMERS, NormalizeContrast()]
+EVERY = [*TRANSFORMERS, NormalizeContrast(), ShapeFeatures()]
 
 
 @parametrize_with_checks(EVERY)
@@ -61,6 +62,7 @@ def test_a_data_frame_gives_a_data_frame_if_asked_for(transformer, frame):
         (NormalizeContrast(), "pixel0", "pixel783"),
         (NormalizeSize(side=32), "normalizesize0", "normalizesize1023"),
         (GradientFeatures(directions=4), "gradientfeatures0", "gradientfeatures195"),
+        (ShapeFeatures(), "shapefeatures0", "shapefeatures1"),
     ],
 )
 def test_features_that_are_no_pixels_of_the_input_have_names_of_their_own(

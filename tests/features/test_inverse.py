@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_svm import GradientFeatures, NormalizeSize, load_model
+from mnist_svm import RECIPES, GradientFeatures, NormalizeSize
 from mnist_svm.features.inverse import _Objective, reconstruct_images
-from mnist_svm.models.locate import SHIPPED
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    return load_model(SHIPPED).pipeline
+def fitted(train_set):
+    pipeline = RECIPES["gradient"].pipeline(calibrate=False)
+    return pipeline.fit(train_set.X[:2000], train_set.labels[:2000])
+
+
+@pytest.fixture(scope="module")
+def strokes(fitted):
+    """Size normalisation and gradients."""
+    return [step for _, step in fitted["features"]["strokes"].steps]
 
 
 @pytest.mark.parametrize(
@@ -28,17 +34,17 @@ def test_the_reconstruction_has_nearly_the_same_features(test_set, directions, s
         assert np.corrcoef(expected, actual)[0, 1] > 0.93
 
 
-def test_the_svm_predicts_the_same_for_the_reconstruction(shipped, test_set):
-    normalize, gradients, svc = (step for _, step in shipped.steps)
-    features = gradients.transform(normalize.transform(test_set.X[:8]))
-    reconstructed = reconstruct_images(features, gradients).reshape(len(features), -1)
-    np.testing.assert_array_equal(
-        svc.predict(gradients.transform(reconstructed)), svc.predict(features)
-    )
+def test_the_svm_predicts_the_same_for_the_reconstruction(fitted, strokes, test_set):
+    _, gradients = strokes
+    features = fitted["features"].transform(test_set.X[:8])
+    shape = features[:, -2:]
+    reconstructed = reconstruct_images(features[:, :-2], gradients).reshape(len(features), -1)
+    again = np.concatenate([gradients.transform(reconstructed), shape], axis=1)
+    np.testing.assert_array_equal(fitted["svm"].predict(again), fitted["svm"].predict(features))
 
 
-def test_the_reconstruction_is_aligned_with_the_digit(shipped, test_set):
-    normalize, gradients, _ = (step for _, step in shipped.steps)
+def test_the_reconstruction_is_aligned_with_the_digit(strokes, test_set):
+    normalize, gradients = strokes
     sized = normalize.transform(test_set.X[:5])
     reconstructed = reconstruct_images(gradients.transform(sized), gradients)
     assert reconstructed.shape == (5, 32, 32)
@@ -47,15 +53,15 @@ def test_the_reconstruction_is_aligned_with_the_digit(shipped, test_set):
         assert np.corrcoef(reconstruction.ravel(), image)[0, 1] > 0.8
 
 
-def test_zero_features_make_a_blank_image(shipped):
-    gradients = shipped["gradients"]
+def test_zero_features_make_a_blank_image(strokes):
+    _, gradients = strokes
     assert not reconstruct_images(
         np.zeros((1, gradients.directions * 36), np.uint8), gradients
     ).any()
 
 
-def test_the_gradient_of_the_cost_equals_finite_differences(shipped, test_set):
-    normalize, gradients, _ = (step for _, step in shipped.steps)
+def test_the_gradient_of_the_cost_equals_finite_differences(strokes, test_set):
+    normalize, gradients = strokes
     (features,) = gradients.transform(normalize.transform(test_set.X[:1]))
     objective = _Objective(gradients)
     lengths = objective.lengths(features)

@@ -167,9 +167,18 @@ def first_view(content):
 
 
 def first_steps(content):
-    """Steps of the pipeline in the first view: size, gradients, SVM."""
+    """Steps of the pipeline in the first view: a union of features, SVM."""
     (pipeline,) = first_view(content)["steps"]
     return pipeline["steps"]
+
+
+def union(content):
+    """Parts of the union in the first view: a pipeline of size and gradients, and the shape."""
+    return first_steps(content)[0]["steps"]
+
+
+def strokes(content):
+    return union(content)[0]["steps"]
 
 
 # Each damages something that predictions rely on, somewhere in the recipe ``best``.
@@ -184,18 +193,22 @@ DAMAGE = {
     "other classes in a view": lambda content: first_steps(content)[-1]["attributes"].update(
         classes=np.arange(1, 11)
     ),
-    "a grid without end": lambda content: first_steps(content)[1]["parameters"].update(grid=10**6),
-    "a picture without end": lambda content: first_steps(content)[0]["parameters"].update(
-        side=10**6
+    "a grid without end": lambda content: strokes(content)[1]["parameters"].update(grid=10**6),
+    "a picture without end": lambda content: strokes(content)[0]["parameters"].update(side=10**6),
+    "another image": lambda content: strokes(content)[0]["parameters"].update(image_shape=(7, 7)),
+    "fewer gradients than the SVM needs": lambda content: strokes(content)[1]["parameters"].update(
+        directions=4
     ),
-    "another image": lambda content: first_steps(content)[0]["parameters"].update(
-        image_shape=(7, 7)
-    ),
-    "fewer gradients than the SVM needs": lambda content: first_steps(content)[1][
-        "parameters"
-    ].update(directions=4),
     "a transformer in place of the SVM": lambda content: first_steps(content).pop(),
     "an SVM in place of a transformer": lambda content: first_steps(content).reverse(),
+    "a union of nothing": lambda content: union(content).clear(),
+    "a pipeline of nothing in a union": lambda content: strokes(content).clear(),
+    "an SVM in a union": lambda content: union(content).append(first_steps(content)[1]),
+    "a part of the union missing": lambda content: union(content).pop(),
+    "a shape of no weight": lambda content: union(content)[1]["parameters"].update(weight=0.0),
+    "a union in place of a classifier": lambda content: first_view(content)["steps"].__setitem__(
+        0, first_steps(content)[0]
+    ),
     "two pipelines in a view": lambda content: first_view(content)["steps"].append(
         first_view(content)["steps"][0]
     ),

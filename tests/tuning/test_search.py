@@ -807,6 +807,6 @@ def test_info_shows_the_parameters_that_were_set(run, tmp_path):
     assert result.exit_code == 0, result.stderr
     content = json.loads(run("info", model, "--json").stdout)
     assert content["changes"] == {"normalize__side": 28, "upright": False}
-    normalize = load_model(model).pipeline["normalize"]
+    normalize = load_model(model).pipeline["features"]["strokes"]["normalize"]
     assert (normalize.side, normalize.upright) == (28, False)
     assert "normalize" in run("info", model).stdout

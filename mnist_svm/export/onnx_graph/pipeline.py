@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from mnist_svm.export.onnx_graph.builder import Value
+from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
+from mnist_svm.export.onnx_graph.shape import shape_features
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.export.onnx_graph.svc import Prediction, predict_svc
 from mnist_svm.features import transformers
@@ -37,6 +38,16 @@ def _pipeline(value: Value, pipeline: Pipeline) -> Any:
     for _, step in pipeline.steps:
         value = convert(value, step)
     return value
+
+
+def _union(images: Value, union: FeatureUnion) -> Value:
+    """Join features, in the type that holds those of all parts."""
+    parts = [
+        convert(images, part).reshape(0, len(part.get_feature_names_out()))
+        for _, part in union.transformer_list
+    ]
+    dtype = np.result_type(*(part.dtype for part in parts))
+    return concatenate([part.astype(dtype) for part in parts], axis=1)
 
 
 def _calibrated(images: Value, calibrated: Calibrated) -> Prediction:
@@ -70,10 +81,12 @@ CONVERTERS: dict[type, Callable[[Value, Any], Any]] = {
     transformers.Blur: blur,
     Calibrated: _calibrated,
     CoupledSVC: _svc,
+    FeatureUnion: _union,
     transformers.Deskew: deskew,
     transformers.GradientFeatures: gradient_features,
     transformers.NormalizeContrast: normalize_contrast,
     transformers.NormalizeSize: normalize_size,
+    transformers.ShapeFeatures: shape_features,
     Pipeline: _pipeline,
     VirtualSupportVectors: lambda images, virtual: convert(images, virtual.estimator_),
     VotingClassifier: _voting,
