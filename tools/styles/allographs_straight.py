@@ -34,9 +34,12 @@ def one(
     foot_shift: float = 0,
     level: float = 0,
     cap: float = 0,
+    hook: float = 0,
     corner: float = 0,
 ) -> list[Stroke]:
     """A stem, with an upstroke at `angle` to it, which starts `level`, and a foot and a cap.
+
+    The stem may end in a `hook` to the right.
 
     `lean` runs from -1, the stem as far back as usual, to 1, as far forward as the upstroke stays
     apart from the bar of a 7. `merge` is how far below the top the upstroke meets the stem.
@@ -47,6 +50,8 @@ def one(
     else:
         lean_degrees = lean * 8 if lean < 0 else lean * 40
     stem = curve((0, 0), (bend, 0.5), (0, 1))
+    if hook:
+        stem = smooth(stem, line((hook, 1 - 0.2 * hook)), corner=0.08)
     strokes = [stem]
     if length:
         meet = (bend * 4 * merge * (1 - merge), merge)
@@ -123,21 +128,73 @@ def seven(
     cross_shift: float = 0,
 ) -> list[Stroke]:
     """A bar that rises to the right by `tilt`, a stem, a drop at the bar's left, a cross stroke."""
-    left = ray((0, 0), 180 - tilt, width)
-    quarter, three = ray((0, 0), 180 - tilt, 0.75 * width), ray((0, 0), 180 - tilt, 0.25 * width)
-    top = curve(
-        left, (quarter[0], quarter[1] + dip - wave), (three[0], three[1] + dip + wave), (0, 0)
-    )
+    top = _top_of_seven(width, tilt, wave, dip)
     foot = (-float(np.tan(np.radians(lean))), 1.0)
     stem = curve((0, 0), (foot[0] / 2 + bend, 0.5), foot)
     pieces = [top, stem]
     if serif:
-        pieces.insert(0, line(ray(left, 90 + serif_lean, serif)))
+        pieces.insert(0, _serif(top, serif, serif_lean))
     strokes = [smooth(*pieces, corner=corner)]
     if cross:
         at = float(np.interp(cross_at, stem[:, 1], stem[:, 0])) + cross_shift * cross
         strokes.append(bar((at, cross_at), cross, cross_tilt))
     return strokes
+
+
+def seven_of_two(
+    *,
+    over: float,
+    width: float,
+    tilt: float,
+    lean: float,
+    above: float = 0,
+    sway: float = 0,
+    wave: float = 0,
+    dip: float = 0,
+    hook: float = 0,
+    serif: float = 0,
+    serif_lean: float = 0,
+    cross: float = 0,
+    cross_at: float = 0.5,
+    cross_tilt: float = 0,
+    cross_shift: float = 0,
+) -> list[Stroke]:
+    """A bar, and a stem of its own that starts `over` to the right of its end and `above` it.
+
+    The stem sways to one side and to the other, and may end in a `hook` to the left.
+    """
+    bar_of_seven = _top_of_seven(width, tilt, wave, dip)
+    if serif:
+        bar_of_seven = join(_serif(bar_of_seven, serif, serif_lean), bar_of_seven)
+    slope = float(np.tan(np.radians(lean)))
+    points = [
+        (over, -above),
+        (over - 0.33 * slope - sway, 0.33),
+        (over - 0.67 * slope + sway, 0.67),
+        (over - slope, 1.0),
+    ]
+    if hook:
+        points[3] = (over - slope, 0.96)
+        points.append((over - slope - hook, 1 - 0.3 * hook))
+    stem = curve(*points)
+    strokes = [smooth(bar_of_seven, corner=0.04), stem]
+    if cross:
+        at = float(np.interp(cross_at, stem[:, 1], stem[:, 0])) + cross_shift * cross
+        strokes.append(bar((at, cross_at), cross, cross_tilt))
+    return strokes
+
+
+def _top_of_seven(width: float, tilt: float, wave: float, dip: float) -> Stroke:
+    """The bar of a 7, which ends at the origin: it may be a wave, or dip in the middle."""
+    left, quarter, three = (ray((0, 0), 180 - tilt, part * width) for part in (1, 0.75, 0.25))
+    return curve(
+        left, (quarter[0], quarter[1] + dip - wave), (three[0], three[1] + dip + wave), (0, 0)
+    )
+
+
+def _serif(top: Stroke, length: float, lean: float) -> Stroke:
+    """The end of a drop at the left of a bar."""
+    return line(ray((float(top[0][0]), float(top[0][1])), 90 + lean, length))
 
 
 def four(
