@@ -7,7 +7,8 @@ import pytest
 
 from tools.styles.allographs import FORMS
 from tools.styles.allographs_lines import by_hand, curve, line, resample, smooth
-from tools.styles.allographs_straight import one, seven
+from tools.styles.allographs_open import six_curled
+from tools.styles.allographs_straight import four, one, seven
 from tools.styles.drawing import HEIGHT, MARGIN
 from tools.styles.strokes import ALLOGRAPHS, HELD_OUT_INTERVALS, N_INTERVALS, draw_strokes
 
@@ -119,6 +120,23 @@ def test_an_upstroke_has_its_length_and_its_angle_to_the_stem():
     end, meet = upstroke[0], upstroke[-1]
     assert meet == pytest.approx([0, 0.2])
     assert end - meet == pytest.approx([-0.25, 0.5 * np.sqrt(3) / 2])
+
+
+def test_a_bar_that_ends_before_the_stem_of_a_four_leaves_a_gap():
+    arm, stem = four(
+        arm_top=0, arm_foot=0.3, bar_at=0.6, bar_tilt=0, stem_at=0.3, stem_top=0.1, beyond=-0.1,
+        foot=0.4, lean=0,
+    )  # fmt: skip
+    gaps = np.linalg.norm(resample(arm, 0.01)[:, None] - resample(stem, 0.01)[None], axis=2)
+    assert gaps.min() == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_curl_of_a_six_comes_down_to_the_right_of_its_top():
+    shape = {"rx": 0.25, "ry": 0.25, "top": 0.1, "bow": 0.1, "gap": 0}
+    (stroke,) = six_curled(curl=0.1, curl_turn=180, **shape)
+    top = stroke[np.argmin(stroke[:, 1])]
+    assert stroke[0] == pytest.approx([0.1, 0.2], abs=0.01)
+    assert top == pytest.approx([0.1, 0], abs=0.03)
 
 
 def test_a_careful_hand_draws_what_is_given():
