@@ -32,10 +32,10 @@ from mnist_svm.svm.virtual import VirtualSupportVectors
 SIDE = 32
 EXTENT = 0.2
 
-# Parameters of `GradientFeatures`. More directions mean fewer errors and slower SVMs.
+# Parameters of `GradientFeatures`.
+DIRECTIONS = 12
 GRID = 6
 POWER = 0.4
-FEW_DIRECTIONS, MANY_DIRECTIONS = 8, 12
 
 # Influence of slant and proportion on the SVMs beside the gradients, see `ShapeFeatures`.
 SHAPE_WEIGHT = 240.0
@@ -77,7 +77,7 @@ def _virtual(svc: CoupledSVC) -> Pipeline:
 
 
 def _gradient(svc: CoupledSVC) -> Pipeline:
-    return _on_gradients(_sized(svc.n_jobs), FEW_DIRECTIONS, svc)
+    return _on_gradients(_sized(svc.n_jobs), svc)
 
 
 def _best(svc: CoupledSVC) -> Pipeline:
@@ -86,7 +86,7 @@ def _best(svc: CoupledSVC) -> Pipeline:
         "slanted": _sized(svc.n_jobs, upright=False),
         "deskewed": Deskew(image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs),
     }
-    views = {view: _on_gradients(step, MANY_DIRECTIONS, svc) for view, step in steps.items()}
+    views = {view: _on_gradients(step, svc) for view, step in steps.items()}
     return _average(views, MILD, dict.fromkeys(views, COPIES))
 
 
@@ -101,8 +101,8 @@ def _on_pixels(prepare: ImageTransformer, svc: CoupledSVC) -> Pipeline:
     return Pipeline([("prepare", prepare), ("contrast", contrast), ("svm", clone(svc))])
 
 
-def _on_gradients(normalize: ImageTransformer, directions: int, svc: CoupledSVC) -> Pipeline:
-    gradients = GradientFeatures(directions=directions, grid=GRID, power=POWER, n_jobs=svc.n_jobs)
+def _on_gradients(normalize: ImageTransformer, svc: CoupledSVC) -> Pipeline:
+    gradients = GradientFeatures(directions=DIRECTIONS, grid=GRID, power=POWER, n_jobs=svc.n_jobs)
     strokes = Pipeline([("normalize", normalize), ("gradients", gradients)])
     shape = ShapeFeatures(weight=SHAPE_WEIGHT, image_shape=IMAGE_SHAPE, n_jobs=svc.n_jobs)
     features = FeatureUnion([("strokes", strokes), ("shape", shape)])

@@ -156,7 +156,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 name="gradient",
                 summary="gradient directions of digits of one size, Gaussian SVM: small, accurate",
-                defaults=Parameters("rbf", C=3.0, gamma=8e-6),
+                defaults=Parameters("rbf", C=3.0, gamma=5e-6),
                 cross_validation=CrossValidation(5, 60_000, 254, f"{SELECTION} gradient"),
                 test_result=TestResult(10_000, 41, 10, 1.1, 14_998),
             ),
