@@ -38,7 +38,7 @@ def fetch_command(
       emnist-digits   280,000 digits
       emnist-letters  145,600 letters, upper and lower case in one class
       qmnist          MNIST rebuilt from NIST's originals, with 60,000 test digits
-      styles          35,387 digits drawn with fonts and strokes; in the project's
+      styles          43,037 digits drawn with fonts and strokes; in the project's
                       repository, without a mirror
 
     Both EMNIST data sets come in one archive of 562 MB, which is removed after extraction.
