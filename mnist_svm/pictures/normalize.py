@@ -32,8 +32,8 @@ def normalize(grey: GreyImage) -> GreyImage:
 def normalize_candidates(grey: GreyImage, *, are_several: AreSeveral | None = None) -> Images:
     """Normalize a picture of one digit; return one that is in MNIST form unchanged.
 
-    Where the picture alone does not tell which side is ink, or whether a stroke that the border
-    cuts off belongs to the digit, there are several images: a classifier sees which is a digit.
+    Where the picture alone does not tell which side is ink, or whether strokes that the border
+    cuts off belong to the digit, there are several images: a classifier sees which is a digit.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def normalize_candidates(grey: GreyImage, *, are_several: AreSeveral | None = No
     Returns
     -------
     uint8 ndarray of shape (m, 28, 28), 0-255, ink bright on a dark background
-        The most plausible image first; m is 1 for almost all pictures, and 4 at most.
+        The most plausible image first; m is 1 for almost all pictures, and 6 at most.
 
     Raises
     ------

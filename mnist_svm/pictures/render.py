@@ -28,8 +28,9 @@ MIN_OUTLINED = 36
 TINY_SIDE, TINY_OUTLINE = 16, 0.4
 
 # Area, as a multiple of the digit's, of a stroke cut off by the border that may belong to it, and
-# its distance from the digit's box, as a fraction of the longer side.
-CUT_OFF_AREA, MAX_CUT_OFF_GAP = (0.15, 4.0), 0.15
+# its distance from the digit's box, as a fraction of the longer side. Least distance, as such a
+# fraction, of one that may belong to a neighbour: less is a gap in a faint stroke.
+CUT_OFF_AREA, MAX_CUT_OFF_GAP, MIN_PIECE_GAP = (0.15, 4.0), 0.15, 0.06
 
 # Pixels of the drawing of a digit for each pixel of its image.
 OVERSAMPLING = 6
@@ -123,36 +124,45 @@ def _normalize_ink(
         return _normalize_ink(grey[top:bottom, left:right], is_dark, None)
     outlined = side / zoom >= MIN_OUTLINED
     images = [render_digit(ink.coverage, digit, outlined=outlined)]
-    if (whole := _with_cut_off_strokes(digit, box, mask)) is not None:
-        images.append(render_digit(ink.coverage, whole, outlined=outlined))
+    images += [
+        render_digit(ink.coverage, other, outlined=outlined)
+        for other in _other_selections(digit, box, mask)
+    ]
     return images
 
 
-def _with_cut_off_strokes(digit: Mask, box: Box, mask: Mask) -> Mask | None:
-    """The digit with the strokes that the picture's border cuts off; None without any.
+def _other_selections(digit: Mask, box: Box, mask: Mask) -> list[Mask]:
+    """The digit with the strokes that the picture's border cuts off, and without.
 
     They are a part of the digit or a neighbour's; neither place nor size tells.
     """
     sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
     if not any(side.any() for side in sides):
-        return None
+        return []
     labels, boxes = label_components(mask)
     borders = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     touched = [set(np.unique(border[border > 0]).tolist()) for border in borders]
     # A line, a frame or a desk goes from side to side.
     crossing = (touched[0] & touched[1]) | (touched[2] & touched[3])
-    parts = set.union(*touched) - crossing - set(np.unique(labels[digit]).tolist())
-    if not parts:
-        return None
+    cut_off = set.union(*touched) - crossing
     areas = np.bincount(labels.ravel())
     low, high = (share * np.count_nonzero(digit) for share in CUT_OFF_AREA)
-    chosen = [
+    own = np.bincount(labels[digit], minlength=len(areas))
+    missing = [
         k
-        for k in parts
-        if low <= areas[k] <= high
+        for k in cut_off
+        if not own[k]
+        and low <= areas[k] <= high
         and max(box.gaps(boxes[k - 1])) <= MAX_CUT_OFF_GAP * box.longer_side
     ]
-    return digit | np.isin(labels, chosen) if chosen else None
+    others = [digit | np.isin(labels, missing)] if missing else []
+    largest = int(own[1:].argmax()) + 1
+    if parts := [k for k in cut_off if own[k] and k != largest]:
+        distance = ndimage.distance_transform_edt(labels != largest)
+        apart = [k for k in parts if distance[labels == k].min() >= MIN_PIECE_GAP * box.longer_side]
+        if apart:
+            others.append(digit & ~np.isin(labels, apart))
+    return others
 
 
 def _resize(

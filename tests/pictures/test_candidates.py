@@ -101,6 +101,27 @@ def test_two_strokes_inside_the_picture_are_one_digit(height):
     assert ndimage.label(image > 128, np.ones((3, 3)))[1] == 2
 
 
+def one_with_pieces(height: int, *, gap: int) -> np.ndarray:
+    """A 1 that the lower border cuts off, and a piece at the right border, a gap apart."""
+    ink = np.zeros((100, 60), dtype=np.float32)
+    ink[10:, 20:30] = ink[30:70, 30 + gap :] = 1
+    ink = ink[:, : 40 + gap]
+    size = round(ink.shape[1] * height / 100), height
+    return on_paper(np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX)))
+
+
+@pytest.mark.parametrize("height", [30, 60, 100, 200])
+def test_a_piece_that_the_border_cuts_off_is_not_in_the_last_image(height):
+    whole, without = normalize_candidates(one_with_pieces(height, gap=12))
+    assert ndimage.label(whole > 128, np.ones((3, 3)))[1] == 2
+    assert ndimage.label(without > 128, np.ones((3, 3)))[1] == 1
+
+
+def test_a_piece_at_a_broken_stroke_stays():
+    (image,) = normalize_candidates(one_with_pieces(200, gap=3))
+    assert ndimage.label(image > 0, np.ones((3, 3)))[1] == 1
+
+
 # --- faint pencil in small pictures -------------------------------------------------------
 
 
