@@ -10,6 +10,7 @@ from dataclasses import asdict
 import click
 
 from mnist_svm.cli.options import json_option
+from mnist_svm.datasets.types import weighted_name
 from mnist_svm.models.recipes import RECIPES, Recipe, TestResult
 
 
@@ -72,7 +73,7 @@ def everyday_command(recipe: Recipe) -> str:
     """Return the command that trains a recipe in its everyday form."""
     command = ["mnist-svm", "train", "--recipe", recipe.name]
     for name, weight in recipe.everyday.data if recipe.everyday else ():
-        command += ["--data", name if weight == 1 else f"{name}:{weight:g}"]
+        command += ["--data", weighted_name(name, weight)]
     return shlex.join(command)
 
 

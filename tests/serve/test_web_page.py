@@ -308,7 +308,7 @@ def test_a_drawing_of_several_digits_is_refused_as_one_digit(page):
     page.draw(DIGITS[1], left=0.6, size=0.5)
     page.wait_for_text("#number", "71")
     page.click("#mode")
-    eventually(lambda: page.text("#message").startswith("Several digits"))
+    eventually(lambda: page.text("#message").startswith("Several digits. Choose"))
     assert not page.find("#number").is_displayed()
     page.click("#mode")
     page.wait_for_text("#number", "71")
@@ -417,7 +417,7 @@ def test_a_picture_of_several_digits_is_refused_as_one_digit(page, number):
     page.wait_for_text("#number", "72104")
     assert page.text("#mode") == "Read as one digit"
     page.click("#mode")
-    eventually(lambda: page.text("#message").startswith("Several digits"))
+    eventually(lambda: page.text("#message").startswith("Several digits. Choose"))
     assert page.text("#mode") == "Read as several digits"
     page.click("#mode")
     page.wait_for_text("#number", "72104")

@@ -130,6 +130,10 @@ function responseError(status, { detail, request_id: id }, name) {
   if (status === 413) {
     return new RequestError(`Too large for this server: ${reason}.`, status, false);
   }
+  if (reason.startsWith("several digits")) {
+    // The reason names a command, which the page does not have.
+    return new RequestError("Several digits. Choose “Read as several digits”.", status, false);
+  }
   if (status < 500) return new RequestError(asSentence(reason), status, false);
   const request = id ? `, request ${id}` : "";
   return new RequestError(`The server failed (${status}${request}).`, status);
