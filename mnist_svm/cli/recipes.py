@@ -10,7 +10,6 @@ from dataclasses import asdict
 import click
 
 from mnist_svm.cli.options import json_option
-from mnist_svm.datasets.types import weighted_name
 from mnist_svm.models.recipes import RECIPES, Recipe, TestResult
 
 
@@ -51,11 +50,11 @@ def format_recipes(recipes: Sequence[Recipe]) -> str:
     head = ("recipe", "CV errors", on_mnist, *(f"{name} errors" for name in others))
     rows = [(*head, "training", "model", "speed")]
     for recipe in recipes:
-        validation = recipe.cross_validation
-        start = (recipe.name, f"{validation.errors / validation.n:.2%}")
-        for result in _results(recipe):
-            rows.append((*start, *_cells(result, others)))
-            start = ("  everyday", "")
+        forms = {recipe.name: recipe} | ({"  everyday": recipe.everyday} if recipe.everyday else {})
+        for name, form in forms.items():
+            validation = form.cross_validation
+            start = (name, f"{validation.errors / validation.n:.2%}")
+            rows.append((*start, *_cells(form.test_result, others)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for name, *cells in rows:
@@ -72,8 +71,8 @@ def format_recipes(recipes: Sequence[Recipe]) -> str:
 def everyday_command(recipe: Recipe) -> str:
     """Return the command that trains a recipe in its everyday form."""
     command = ["mnist-svm", "train", "--recipe", recipe.name]
-    for name, weight in recipe.everyday.data if recipe.everyday else ():
-        command += ["--data", weighted_name(name, weight)]
+    for source in recipe.everyday.data if recipe.everyday else ():
+        command += ["--data", source]
     return shlex.join(command)
 
 

@@ -62,11 +62,13 @@ class EverydayForm:
 
     Attributes
     ----------
-    data : name and weight of each data set
+    data : data sets, as the option ``--data`` takes them: NAME or NAME:WEIGHT
+    cross_validation : result of the recipe's defaults on MNIST, trained on parts of all of these
     test_result : result of the recipe's defaults, trained on all of these
     """
 
-    data: tuple[tuple[str, float], ...]
+    data: tuple[str, ...]
+    cross_validation: CrossValidation
     test_result: TestResult
 
 
@@ -78,7 +80,7 @@ class Recipe:
     ----------
     name, summary : name and one-line description
     defaults : hyperparameters, chosen by cross-validation on the training set
-    cross_validation : result of the defaults in that cross-validation
+    cross_validation : result of the defaults on MNIST, trained on parts of it
     test_result : result of the defaults, trained on all of MNIST
     everyday : what it is trained on for everyday use, None for MNIST alone
     """
@@ -89,6 +91,14 @@ class Recipe:
     cross_validation: CrossValidation
     test_result: TestResult
     everyday: EverydayForm | None = None
+
+    def cross_validation_on(self, data: tuple[str, ...]) -> CrossValidation | None:
+        """Return the result of the defaults, trained on the data sets; None if there is none."""
+        if data == ("mnist",):
+            return self.cross_validation
+        return (
+            self.everyday.cross_validation if self.everyday and data == self.everyday.data else None
+        )
 
     def pipeline(
         self,

@@ -59,7 +59,7 @@ SLOPE_SCALE = 4.0
 
 # Share of the chimeras in the weight of the fit: of the samples that are given to a classifier,
 # about so many belong to no class.
-CHIMERA_SHARE = 0.01
+CHIMERA_SHARE = 0.005
 
 # Bins of the expected calibration error.
 N_BINS = 15

@@ -183,11 +183,11 @@ def describe_fit(
         error = classifier.calibration_error_ if n_held_out else None
         calibration = CalibrationRecord(classifier.temperature_, n_held_out, error)
     classes = np.unique(dataset.labels).tolist()
-    # The cross-validated error is that of the defaults on all of MNIST.
     default = not config.changes and augmentation is None and config.parameters == recipe.defaults
     sets = _training_sets(dataset, rows)
     n_images = sum(each.n_images for each in sets)
-    full_mnist = (dataset.name, n_images) == ("mnist", 60_000)
+    # The cross-validated error is that of the defaults on all training images.
+    is_full = sets[0].n_images == 60_000 and n_images == len(dataset.labels)
     return ModelInfo(
         recipe=recipe.name,
         summary=recipe.summary,
@@ -206,7 +206,9 @@ def describe_fit(
             augmentation=augmentation,
         ),
         calibration=calibration,
-        cross_validation=recipe.cross_validation if default and full_mnist else None,
+        cross_validation=recipe.cross_validation_on(dataset.sources)
+        if default and is_full
+        else None,
         versions={"python": platform.python_version()} | {p: version(p) for p in RECORDED_PACKAGES},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )

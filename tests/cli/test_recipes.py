@@ -26,7 +26,8 @@ def test_an_everyday_form_has_its_results_and_its_command():
     styles = DatasetErrors("styles", 2000, 150)
     result = replace(GRADIENT.test_result, others=(styles,), seconds=10)
     everyday = EverydayForm(
-        (("mnist", 1.0), ("styles", 0.5)),
+        ("mnist", "styles:0.5"),
+        replace(GRADIENT.cross_validation, errors=300),
         replace(result, errors=44, others=(replace(styles, errors=20),), seconds=17),
     )
     gradient = replace(GRADIENT, test_result=result, everyday=everyday)
@@ -40,7 +41,7 @@ def test_an_everyday_form_has_its_results_and_its_command():
     assert poly4[head.index("styles errors") : head.index("training") - 1].strip() == ""
     assert classic.startswith("gradient")
     assert "7.50% (150)" in classic
-    assert mixed.startswith("  everyday")
+    assert mixed.startswith("  everyday      0.50%")
     assert "0.44% (44)" in mixed
     assert "1.00% (20)" in mixed
     assert " 17 s" in mixed
