@@ -1,7 +1,7 @@
 """Accuracy and confidence on digits of people from everywhere, beside SVC and a small CNN.
 
     python -m benchmarks.hands --pictures FOLDER                 the shipped model
-    python -m benchmarks.hands --pictures FOLDER --model best=best.joblib
+    python -m benchmarks.hands --pictures FOLDER --model best=best.joblib    and another
 
 Every sub-folder of FOLDER is a set: pictures of one digit each, whose file names start with the
 label. Sub-folders of fewer than 100 pictures are one set, "own". Without ``--pictures``, the
@@ -11,8 +11,7 @@ set is one more set.
 All systems get the pictures from our normaliser. The two others are scikit-learn's SVC on pixels,
 degree 4, trained on 20,000 images of MNIST and calibrated on three folds of them, because all take
 it ten minutes; and two convolutions with pooling and dropout (Keras on JAX), 15 epochs on all of
-MNIST. They are kept in ``--cache``, so that a second run is quick. A run without ``--model`` writes
-``benchmarks/hands.md``.
+MNIST. They are kept in ``--cache``, so that a second run is quick. Writes ``benchmarks/hands.md``.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def main() -> None:
     """Measure, print and write the table."""
     arguments = _parse_arguments()
     sets = list(_find_sets(arguments.pictures))
-    models = dict(_parse_model(text) for text in arguments.model or ["shipped="])
+    models = {"shipped": None, **dict(map(_parse_model, arguments.model or ()))}
     ours = {name: Recognizer.load(path) for name, path in models.items()}
     peers = dict(_peers(arguments.cache))
     table = [HEADER]
@@ -86,9 +85,8 @@ def main() -> None:
     for line in _rows(sets, ours, peers):
         print(line, flush=True)
         table.append(line)
-    if not arguments.model:
-        title = "Digits of people from everywhere, read by models that never saw theirs."
-        Path(__file__).with_suffix(".md").write_text("\n".join([title, "", *table, ""]))
+    title = "Digits of people from everywhere, read by models that never saw theirs."
+    Path(__file__).with_suffix(".md").write_text("\n".join([title, "", *table, ""]))
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -101,7 +99,7 @@ def _parse_arguments() -> argparse.Namespace:
         help=f"folder of folders of pictures; by default those of ${VARIABLE}",
     )
     parser.add_argument(
-        "--model", action="append", metavar="NAME=FILE", help="in place of the shipped model"
+        "--model", action="append", metavar="NAME=FILE", help="another model (repeatable)"
     )
     parser.add_argument("--cache", type=Path, default=cache_dir() / "benchmarks")
     arguments = parser.parse_args()
@@ -116,11 +114,11 @@ def _parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def _parse_model(text: str) -> tuple[str, str | None]:
-    name, equals, path = text.partition("=")
-    if not (name and equals):
+def _parse_model(text: str) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    if not (name and path):
         sys.exit(f"--model: expected NAME=FILE, found {text!r}")
-    return name, path or None
+    return name, path
 
 
 # --- sets --------------------------------------------------------------------------------

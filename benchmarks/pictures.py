@@ -1,6 +1,7 @@
 """Accuracy on pictures of digits in every guise, in boxes, and on pages of numbers.
 
     python -m benchmarks.pictures                  test digits, model trained on all training digits
+                                                   and, in a recipe's everyday form, other data sets
     python -m benchmarks.pictures --development    the last 10,000 training digits, model trained on
                                                    the others; use this one for tuning
     python -m benchmarks.pictures --model FILE     test digits, an existing model
@@ -106,13 +107,22 @@ def _load(arguments: argparse.Namespace) -> tuple[Recognizer, Dataset]:
     """A recognizer, and digits that its model was not trained on."""
     if arguments.model:
         return Recognizer(load_model(arguments.model)), load_dataset("mnist", split="test")
-    train = load_dataset("mnist", split="train")
+    recipe = RECIPES[arguments.recipe]
+    others = recipe.everyday.data[1:] if recipe.everyday else ()
+    mnist = load_dataset("mnist", split="train")
     if arguments.development:
-        digits = _part(train, slice(N_TRAINING, None))
-        train = _part(train, slice(N_TRAINING))
+        digits = _part(mnist, slice(N_TRAINING, None))
+        mnist = _part(mnist, slice(N_TRAINING))
     else:
         digits = load_dataset("mnist", split="test")
-    return Recognizer(train_model(RECIPES[arguments.recipe], train)), digits
+    names, weights = zip(("mnist", 1), *map(_parse_source, others))
+    datasets = [mnist, *map(load_dataset, names[1:])]
+    return Recognizer(train_model(recipe, Dataset.concatenate(datasets, weights))), digits
+
+
+def _parse_source(source: str) -> tuple[str, float]:
+    name, _, weight = source.partition(":")
+    return name, float(weight or 1)
 
 
 def _part(digits: Dataset, part: slice) -> Dataset:

@@ -526,9 +526,14 @@ def test_an_image_shape_that_does_not_fit_is_refused(small_model_file, tmp_path,
 )
 def test_a_parameter_out_of_range_is_refused(tmp_path, parameter, value):
     content = joblib.load(SHIPPED)
-    for step in content["pipeline"]["steps"]:
+
+    def damage(step):
         if parameter in step["parameters"]:
             step["parameters"][parameter] = value
+        for inner in step["steps"]:
+            damage(inner)
+
+    damage(content["pipeline"])
     (tmp_path / "broken.joblib").write_bytes(joblib_bytes(content))
     with pytest.raises(ModelFileError, match=f"damaged model file: {parameter} must be"):
         load_model(tmp_path / "broken.joblib")
