@@ -392,7 +392,7 @@ def test_too_little_disk_space_is_reported_before_anything_is_written(run, tmp_p
     result = run("train", *options, "--virtual-copies", 16)
     assert result.exit_code == 1
     *_, error = result.stderr.splitlines()
-    # 1,020,000 samples of 436 bytes, and checkpoints of as many in 10 classes.
+    # 1,020,000 samples of 434 bytes, and checkpoints of as many in 10 classes.
     reason = "needs 0.5 GB of disk space, but only 0.2 GB are free"
     assert error == f"mnist-svm: error: {tmp_path}/m.joblib.work: {reason}"
     assert list(tmp_path.iterdir()) == []
