@@ -50,10 +50,9 @@ Fold = tuple[np.ndarray, np.ndarray]
 N_FOLDS = 5
 FOLDS_OF = {"virtual": 2, "best": 2}
 
-# Recipes that are chosen on `styles` too, and other weights of its images; of all views of `best`,
-# the better ones.
+# Recipes that are chosen on `styles` too, and other weights of its images.
 EVERYDAY = ("gradient", "best")
-STYLES_WEIGHTS, BEST_WEIGHTS = (0.0, 0.5, 2.0), (0.0, 0.5)
+STYLES_WEIGHTS = (0.0, 0.5, 2.0)
 
 STYLES = Path(__file__).resolve().parents[1] / "data" / "styles" / "styles.csv"
 
@@ -237,7 +236,7 @@ def _evaluate_copies(name: str, train: Dataset, folds: list[Fold]) -> Iterator[R
         sized = _svcs(name)["sized"]
         yield from _evaluate_weights(sized, train, folds, STYLES_WEIGHTS, "sized alone")
         whole = RECIPES[name].pipeline(calibrate=False)
-        yield from _evaluate_weights(whole, train, folds, BEST_WEIGHTS)
+        yield from _evaluate_weights(whole, train, folds, STYLES_WEIGHTS[:1])
     for changes in COPIES[name]:
         svc = _svcs(name)["sized"].set_params(**changes)
         yield _describe("sized alone", **changes), *_cross_validated(svc, train, folds)

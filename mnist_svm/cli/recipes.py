@@ -53,7 +53,7 @@ def format_recipes(recipes: Sequence[Recipe]) -> str:
         forms = {recipe.name: recipe} | ({"  everyday": recipe.everyday} if recipe.everyday else {})
         for name, form in forms.items():
             validation = form.cross_validation
-            start = (name, f"{validation.errors / validation.n:.2%}")
+            start = (name, f"{validation.errors / validation.n:.2%}" if validation else "")
             rows.append((*start, *_cells(form.test_result, others)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
+from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.svm import SVC
 
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray, Labels
@@ -84,20 +84,18 @@ def predict_left_out(
     confidences = []
     for svc, samples, X in svcs:
         values = _pair_values(svc, X)
-        pairs = list(combinations(svc.classes_.tolist(), 2))
         changed = [
-            (row, column)
-            for row, label in enumerate(y.tolist())
-            for column, pair in enumerate(pairs)
-            if label in pair
+            (column, np.flatnonzero(np.isin(y, pair)), pair)
+            for column, pair in enumerate(combinations(svc.classes_.tolist(), 2))
+            if np.isin(y, pair).any()
         ]
         with threads(n_jobs) as parallel:
             refitted = parallel(
-                delayed(_value_without)(svc, samples, groups[row], pairs[column], X[row])
-                for row, column in changed
+                delayed(_values_without)(svc, samples, pair, X[rows], groups[rows])
+                for _, rows, pair in changed
             )
-            for (row, column), value in zip(changed, refitted, strict=True):
-                values[row, column] = value
+            for (column, rows, _), found in zip(changed, refitted, strict=True):
+                values[rows, column] = found
         confidences.append(class_confidences(values, len(svc.classes_)))
     best = np.mean(confidences, axis=0).argmax(axis=1)
     return np.asarray(svcs[0][0].classes_[best])
@@ -112,19 +110,29 @@ def _pair_values(svc: KernelSVC, X: Array) -> Float64Array:
     return -values if len(svc.classes_) == 2 else values
 
 
-def _value_without(
-    svc: KernelSVC, samples: FittedSamples, group: int, pair: tuple[int, int], x: Array
-) -> float:
-    """Fit one pair of classes without a group, and return its value for a sample."""
-    part = samples.rows(np.isin(samples.y, pair) & (samples.groups != group))
-    # Faster than KernelSVC for so few samples.
-    fitted = SVC(
-        C=svc.C,
-        kernel=svc.kernel,
-        degree=svc.degree,
-        gamma=svc.gamma_,
-        coef0=svc.coef0,
-        tol=svc.tol,
-    ).fit(part.X.astype(np.float64), part.y, part.weights)
-    row: npt.NDArray[np.float64] = x[None].astype(np.float64)
-    return -float(fitted.decision_function(row)[0])
+def _values_without(
+    svc: KernelSVC, samples: FittedSamples, pair: tuple[int, int], X: Array, groups: IntArray
+) -> list[float]:
+    """Fit one pair of classes without each of the groups, and return its values for ``X``."""
+    part = samples.rows(np.isin(samples.y, pair))
+    # One matrix serves all fits, which would spend their time on its entries.
+    known, others = (
+        pairwise_kernels(
+            rows.astype(np.float64),
+            part.X.astype(np.float64),
+            metric=svc.kernel,
+            filter_params=True,
+            gamma=svc.gamma_,
+            degree=svc.degree,
+            coef0=svc.coef0,
+        )
+        for rows in (part.X, X)
+    )
+    values = []
+    for group, row in zip(groups, others, strict=True):
+        kept = part.groups != group
+        # Faster than KernelSVC for so few samples.
+        fitted = SVC(C=svc.C, kernel="precomputed", tol=svc.tol)
+        fitted.fit(known[np.ix_(kept, kept)], part.y[kept], part.weights[kept])
+        values.append(-float(fitted.decision_function(row[None, kept])[0]))
+    return values

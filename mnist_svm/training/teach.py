@@ -35,7 +35,7 @@ from mnist_svm.training.train import select_rows
 
 # Distorted copies of a correction, and how they differ: chosen on hands made up of MNIST's training
 # images. Of many corrections there are fewer copies each, but at least MIN_COPIES.
-MAX_COPIES, MIN_COPIES = 100, 8
+MAX_COPIES, MIN_COPIES = 50, 8
 MAX_SAMPLES = 4_000
 VARIATION = Distortion(
     displacement=2.0,
