@@ -16,14 +16,14 @@ from matplotlib.axes import Axes
 
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.features.gradients import GradientDecomposer
+from mnist_svm.models.pipelines import DIRECTIONS
 from mnist_svm.models.recipes import RECIPES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 DIGITS = (2, 4, 8)
-DIRECTIONS = 8
-# Directions of the gradient, from dark to bright.
-ARROWS = "→↘↓↙←↖↑↗"
+# Directions of the gradient, from dark to bright, clockwise from the right.
+ANGLES = [f"{360 * k // DIRECTIONS}°" for k in range(DIRECTIONS)]
 
 
 def main() -> None:
@@ -51,8 +51,8 @@ def main() -> None:
         for k, ax in enumerate(middle):
             ax.imshow(planes[row, k], cmap="gray", vmin=0, vmax=planes.max() / 2)
         _stars(last, features[row])
-    for ax, title in zip(axes[0], ["MNIST", "normalised", *ARROWS, "features"], strict=True):
-        ax.set_title(title, fontsize=14 if title in ARROWS else 11)
+    for ax, title in zip(axes[0], ["MNIST", "normalised", *ANGLES, "features"], strict=True):
+        ax.set_title(title, fontsize=11)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
     figure.savefig(DOCS / "gradients.png", dpi=90)
