@@ -109,6 +109,14 @@ def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
         assert row in README
 
 
+def test_the_rows_about_everyone_s_hand_are_those_of_the_benchmark():
+    table = (ROOT / "benchmarks" / "hands.md").read_text()
+    block = README.split("### Everyone's hand")[1].split("###")[0]
+    shown = [line for line in block.splitlines() if line.startswith("|")]
+    assert len(shown) > 6
+    assert set(shown) <= set(table.splitlines())
+
+
 def test_the_page_shown_is_read_so(run, monkeypatch):
     monkeypatch.chdir(ROOT)
     shown = block_after("**Read pages.**").splitlines()[1:]
