@@ -46,8 +46,11 @@ VARIATION = Distortion(
     image_shape=IMAGE_SHAPE,
 )
 
+# Images whose features are computed together: more take longer, for the memory of all steps.
+BLOCK_SIZE = 20_000
+
 # Corrections that are left out, one at a time, to see what the others teach.
-MAX_LEFT_OUT = 20
+MAX_LEFT_OUT = 10
 
 
 @dataclass(frozen=True)
@@ -177,9 +180,13 @@ def teach(
     for transformers, svc in [*svcs_with_transformers(pipeline)]:
 
         def features(X: Images, steps: Sequence[Any] = transformers) -> Array:
-            for step in steps:
-                X = step.transform(X)
-            return X
+            blocks = []
+            for first in range(0, len(X), BLOCK_SIZE):
+                block = X[first : first + BLOCK_SIZE]
+                for step in steps:
+                    block = step.transform(block)
+                blocks.append(block)
+            return np.concatenate(blocks)
 
         logger.info("computing features")
         base = (
