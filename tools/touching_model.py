@@ -98,7 +98,9 @@ def main() -> None:
     mnist, styles, recipe = load_dataset("mnist"), load_dataset("styles"), RECIPES["gradient"]
     digits = np.concatenate([mnist.images[:50_000], styles.images])
     images, labels = draw_blobs(digits, N_TRAIN, 1)
-    train = Dataset("mnist + styles", images, labels, {**mnist.sha256, **styles.sha256})
+    # The files of both have the same names.
+    sha256 = Dataset.concatenate([mnist, styles]).sha256
+    train = Dataset("mnist + styles", images, labels, sha256)
     start = time.perf_counter()
     features = GradientFeatures(directions=8, grid=6, power=0.4)
     parameters = replace(recipe.defaults, gamma=GAMMA)
