@@ -63,7 +63,7 @@ def run(name: str, folder: Path, *, predictions: int = 0, timeout: float | None 
     dict or None
         The output of `main`; None if the process was killed.
     """
-    command = [sys.executable, __file__, name, str(folder), "--predictions", str(predictions)]
+    command = [sys.executable, "-P", __file__, name, str(folder), "--predictions", str(predictions)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, timeout=timeout, check=True
