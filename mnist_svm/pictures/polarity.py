@@ -27,8 +27,9 @@ MIN_SIDES_REACHED = 3
 
 # Widest frame, as a fraction of the shorter side: a wider one would cover most of the picture.
 MAX_FRAME_WIDTH = 0.17
-# Fraction of the ring inside a frame that is background: strokes rarely touch the frame.
-MIN_RING_BACKGROUND = 0.97
+# Fraction of the ring inside a frame that is background: strokes rarely touch the frame. Less is
+# enough if most of the border is a line itself, because the sides of boxes cross the ring.
+MIN_RING_BACKGROUND, MIN_RING_IN_BOXES, MAX_BORDER_OF_BOXES = 0.97, 0.88, 0.3
 
 # In a bilevel picture: width of each grey level as a fraction of the grey range (noise), width of
 # the edges between both as a fraction of the longer side (blur), fraction of other pixels (dirt).
@@ -75,7 +76,7 @@ def plausible_polarities(grey: GreyImage) -> tuple[bool, ...]:
 
 def _most_plausible(small: Float32Array, grey_range: float) -> bool:
     window = nearest_odd(LOCAL_WINDOW * max(small.shape))
-    difference = small - ndimage.uniform_filter(small, window, mode="nearest")
+    difference = small - ndimage.uniform_filter(small, window, mode="reflect")
     skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
     middle = midrange(small)
     ring_medians = []
@@ -106,7 +107,9 @@ def _is_framed(grey: Float32Array, bright: bool) -> bool:
     other = (grey < midrange(grey)) == bright
     widths = range(int(MAX_FRAME_WIDTH * min(grey.shape)) + 1)
     rings = (border_pixels(other[k : len(other) - k, k : other.shape[1] - k]) for k in widths)
-    return max(float(ring.mean()) for ring in rings) > MIN_RING_BACKGROUND
+    shares = [float(ring.mean()) for ring in rings]
+    is_line = shares[0] < MAX_BORDER_OF_BOXES
+    return max(shares) > (MIN_RING_IN_BOXES if is_line else MIN_RING_BACKGROUND)
 
 
 def _crop_scan_edges(grey: Float32Array) -> Float32Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from PIL import Image
@@ -13,7 +12,7 @@ from mnist_svm._types import Float32Array, Float64Array, GreyImage, IntArray, Ma
 from mnist_svm.pictures.background import find_ink
 from mnist_svm.pictures.boxes import Box, bounding_box, component_boxes
 from mnist_svm.pictures.render import MIN_OUTLINED, render_digit
-from mnist_svm.pictures.ruled_lines import find_lines
+from mnist_svm.pictures.rulings import find_rulings
 
 # Longer side, in pixels, to which a page is reduced; shorter side to which a line of small digits
 # is enlarged.
@@ -35,11 +34,6 @@ MIN_SIZE, MAX_HEIGHT = 0.12, 3.0
 MAX_BLOBS = 5000
 # Least overlap of blobs in a row, as a fraction of the lower one's height.
 MIN_ROW_OVERLAP = 0.4
-
-# Least length by which ruled lines extend beyond the digits at both ends, as a fraction of the
-# page's longer side; greatest length of a horizontal stroke, as a multiple of the largest blob's
-# height.
-MIN_OVERHANG, MAX_STROKE_LENGTH = 0.02, 2.5
 
 # Number of seams along which a blob is split; half the width of the band that a seam stays in, as
 # a fraction of the blob's height; rows to which the blob is reduced to find them.
@@ -119,31 +113,10 @@ def segment_page(grey: GreyImage) -> Page:
         size = [round(side * scale) for side in image.size]
         image = image.resize(size, Image.Resampling.BICUBIC)
     ink = find_ink(np.asarray(image))
-    blobs, height = _find_blobs(_remove_lines(ink.mask, ink.faint_mask))
+    rulings = find_rulings(ink.mask, ink.faint_mask)
+    blobs, height = _find_blobs(ink.mask & ~rulings.lines)
     rows = _group_into_rows(_join_parts(blobs, height), height)
     return Page(ink.coverage, scale, (grey.shape[0], grey.shape[1]), rows)
-
-
-def _remove_lines(mask: Mask, faint_mask: Mask) -> Mask:
-    """Remove ruled lines and frames, which extend beyond the digits."""
-    horizontal, vertical = find_lines(faint_mask)
-    others = mask.copy()
-    for line in horizontal + vertical:
-        others &= ~line
-    labels, _ = ndimage.label(others, structure=np.ones((3, 3)))
-    overhang = MIN_OVERHANG * max(mask.shape)
-    large = [box for box in component_boxes(labels) if box.longer_side > 2 * overhang]
-    if not large:
-        return mask
-    around = reduce(Box.union, large)
-    max_length = MAX_STROKE_LENGTH * max(box.height for box in large)
-    for axis, lines in ((1, horizontal), (0, vertical)):
-        for line in lines:
-            box = bounding_box(line)
-            is_too_long = axis == 1 and box.width > max_length
-            if is_too_long or box.extends_beyond(around, axis, overhang):
-                mask = mask & ~line
-    return mask
 
 
 def _find_blobs(mask: Mask) -> tuple[list[Blob], float]:

@@ -1,0 +1,373 @@
+"""Find the rulings of paper: frames, boxes, combs, rings, underscores, and ruled lines.
+
+They are measured by the writing, not by the picture: a line is a ruling if it is longer than a
+digit is high, if it ends at other rulings, or if it surrounds digits. What a stroke covers stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from mnist_svm._types import BoolArray, Float64Array, IntegerArray, Mask
+from mnist_svm.pictures.boxes import Box, component_boxes, label_components
+from mnist_svm.pictures.enclosures import find_frames, outside_of
+from mnist_svm.pictures.junctions import find_sides, junctions, regular_teeth
+from mnist_svm.pictures.straight import (
+    Lines,
+    Runs,
+    find_straight_lines,
+    run_pixels,
+    vertical_runs,
+)
+
+# Smallest side of a picture that is searched, and area of components that are no specks, in pixels;
+# a picture with more components than this is noise.
+MIN_PICTURE, MIN_AREA, MAX_COMPONENTS = 16, 4, 20_000
+# Greatest thickness of a line, in median lengths of all runs, and in pixels more; and as a fraction
+# of the height of the writing.
+MAX_THICKNESS_RATIO, MAX_THICKNESS, MAX_THICKNESS_OF_WRITING = 2.0, 2.0, 0.22
+# Pixels that a component counts for at most when the height of the writing is measured, in squared
+# median lengths of all runs: no more than a digit has.
+# Narrower ones than some strokes count less.
+MAX_WEIGHT, MIN_WIDE = 30, 3
+
+# Lengths, in heights of the writing, from which horizontal and vertical lines are rulings whatever
+# is around them, and the fraction of them that must be filled.
+MIN_HORIZONTAL, MIN_VERTICAL, MIN_FILLED = 1.8, 2.2, 0.85
+# Least length of a line of dashes, of a line that is a side of a frame, and of a tooth.
+MIN_DASHED, MIN_SIDE, MIN_TOOTH = 0.6, 0.5, 0.15
+# Lines that cross a picture cropped to a form: greatest gap to its border, in thicknesses, and
+# slope, and least length.
+MAX_END_GAP, MAX_CROSSING_SLOPE, MIN_CROSSING = 2, 0.1, 1.2
+# Components of dashes, greatest size.
+MAX_DASH = 0.45
+# Underscores: least length, greatest height of the component, distance from the digit above, and
+# least distance from what is below; differences of those beside each other: of rows, also as a
+# slope, and of lengths, as a fraction.
+MIN_UNDERSCORE, MAX_FLAT, MAX_BELOW, MIN_FREE = 0.35, 0.2, 0.8, 0.45
+MAX_RISE, MAX_TILT, SAME_UNDERSCORE = 0.05, 0.02, 0.2
+# Fraction of one side of a line that must be outside of a frame.
+MIN_OUTSIDE = 0.8
+# Thickness of a frame, as a fraction of the height of the writing, above which it is a desk.
+MAX_FRAME = 0.35
+# Difference of the sizes of frames that are alike, and of the areas of their ink.
+SAME_SIZE, SAME_AREA = 0.08, 0.25
+
+# What is left beside rulings: greatest size that is no digit, as a fraction of the height of the
+# writing; distance from them, in thicknesses, and the fraction that is as near.
+MAX_REMNANT, NEAR, MIN_NEAR = 0.3, 1.0, 0.85
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """The rulings of a picture.
+
+    Attributes
+    ----------
+    lines : bool ndarray of the picture's shape, the pixels of rulings, without the strokes that
+        cross them.
+    """
+
+    lines: Mask
+
+
+def find_rulings(mask: Mask, faint_mask: Mask) -> Rulings:
+    """Find the rulings of a picture.
+
+    Parameters
+    ----------
+    mask : bool ndarray of shape (height, width), the pixels of strokes
+    faint_mask : bool ndarray of that shape, all pixels above the noise
+    """
+    if min(mask.shape) >= MIN_PICTURE:
+        labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
+        areas = np.bincount(labels.ravel(), minlength=n + 1)
+        is_kept = areas >= MIN_AREA
+        is_kept[0] = False
+        if 0 < np.count_nonzero(is_kept) <= MAX_COMPONENTS:
+            if not is_kept[1:].all():
+                labels = np.cumsum(is_kept)[labels] * is_kept[labels]
+            return _Search(mask, faint_mask, labels, areas[is_kept]).rulings()
+    return Rulings(np.zeros(mask.shape, dtype=bool))
+
+
+class _Search:
+    """The search for rulings on one picture.
+
+    ``lines`` holds horizontal lines and vertical ones, which are found in the transposed mask;
+    ``is_ruling`` tells which of them are rulings.
+    """
+
+    def __init__(
+        self, mask: Mask, faint_mask: Mask, labels: IntegerArray, areas: IntegerArray
+    ) -> None:
+        self.mask, self.labels, self.areas = mask, labels, areas
+        self.boxes = component_boxes(labels)
+        self.frames = find_frames(self.labels, self.boxes)
+        views = faint_mask, faint_mask.T
+        runs = [vertical_runs(view) for view in views]
+        self.stroke = float(np.median(np.concatenate([part.lengths for part in runs])))
+        self.height = self._height_of_writing()
+        limit = MAX_THICKNESS_RATIO * self.stroke + MAX_THICKNESS
+        limit = min(limit, max(MAX_THICKNESS_OF_WRITING * self.height, 2.0))
+        self.lines = tuple(
+            find_straight_lines(view, part, limit, self.height)
+            for view, part in zip(views, runs, strict=True)
+        )
+        self.is_ruling = tuple(np.zeros(len(lines), dtype=bool) for lines in self.lines)
+        self.is_side = tuple(lines.length >= MIN_SIDE * self.height for lines in self.lines)
+        # Which ends of lines are on which lines across them.
+        self.on = tuple(self._junctions(axis) for axis in (0, 1))
+
+    def rulings(self) -> Rulings:
+        """Find the rulings."""
+        self._take_long_lines()
+        self._take_underscores()
+        self._take_crossing_lines()
+        self._take_outlines()
+        self._take_boxes()
+        self._take_lines_between()
+        self._take_teeth()
+        out = self._line_pixels()
+        out |= self._frame_pixels(out)
+        return Rulings(self._with_remnants(out))
+
+    def _height_of_writing(self) -> float:
+        """Median height of the components that are no frames, weighted by area."""
+        heights, widths = (np.array([box[k + 1] - box[k] for box in self.boxes]) for k in (0, 2))
+        weights = np.minimum(self.areas, MAX_WEIGHT * max(self.stroke, 2.0) ** 2).astype(float)
+        # A line has as much ink as a digit.
+        weights *= np.minimum(np.minimum(heights, widths) / (MIN_WIDE * self.stroke), 1.0)
+        weights[[k - 1 for k in self.frames]] = 0
+        if not weights.any():
+            return float(max(self.mask.shape))
+        order = np.argsort(heights)
+        half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+        return float(heights[order][half])
+
+    def _junctions(self, axis: int) -> tuple[BoolArray, BoolArray]:
+        lines, others = self.lines[axis], self.lines[1 - axis]
+        return junctions(lines, others, self.height)
+
+    # --- lines that are rulings ----------------------------------------------------------
+
+    def _take_long_lines(self) -> None:
+        """Take lines that are longer than any stroke, and lines of dashes."""
+        for axis, least in ((0, MIN_HORIZONTAL), (1, MIN_VERTICAL)):
+            lines = self.lines[axis]
+            is_long = (lines.length >= least * self.height) & (lines.filled >= MIN_FILLED)
+            self.is_ruling[axis][is_long] = True
+            for k in np.flatnonzero(lines.is_dashed & (lines.length >= MIN_DASHED * self.height)):
+                sides = [box.longer_side for box in self._boxes_at(axis, int(k))]
+                is_free = len(sides) > 0 and float(np.median(sides)) <= MAX_DASH * self.height
+                self.is_ruling[axis][k] |= is_free
+
+    def _take_underscores(self) -> None:
+        """Take short lines below digits, and those beside them that digits touch."""
+        lines = self.lines[0]
+        is_short = (lines.length >= MIN_UNDERSCORE * self.height) & ~self.is_ruling[0]
+        if not is_short.any():
+            return
+        firsts = np.array([members[0] for members in lines.members])
+        rows = lines.thin.tops[firsts] + lines.thin.lengths[firsts] // 2
+        numbers = self.labels[rows, lines.thin.columns[firsts]]
+        boxes = np.array([(0, 0, 0, 0), *self.boxes], dtype=float)[numbers]
+        is_flat = (boxes[:, 1] - boxes[:, 0] <= MAX_FLAT * self.height) & (numbers > 0)
+        row, middle = lines.at + lines.slope * lines.start, (lines.start + lines.stop) / 2
+        for k in np.flatnonzero(is_short & is_flat & (lines.filled >= MIN_FILLED)):
+            if self.is_ruling[0][k] or not self._is_underscore(boxes[k]):
+                continue
+            along = np.abs(middle - middle[k])
+            is_alike = np.abs(row - row[k]) <= MAX_RISE * self.height + MAX_TILT * along
+            is_alike &= np.abs(lines.length - lines.length[k]) <= SAME_UNDERSCORE * lines.length[k]
+            self.is_ruling[0][is_alike & is_short] = True
+
+    def _boxes_at(self, axis: int, line: int) -> list[Box]:
+        """Boxes of the components that a line is part of."""
+        lines = self.lines[axis]
+        runs = lines.thin.take(lines.members[line])
+        labels = self.labels if axis == 0 else self.labels.T
+        numbers = np.unique(labels[runs.tops + runs.lengths // 2, runs.columns])
+        return [self.boxes[k - 1] for k in numbers if k]
+
+    def _is_underscore(self, box: Float64Array) -> bool:
+        """Whether a flat component is below a digit, and nothing is near below it."""
+        top, bottom, left, right = box
+        boxes = np.array(self.boxes, dtype=float)
+        is_high = boxes[:, 1] - boxes[:, 0] >= 0.5 * self.height
+        shared = np.minimum(boxes[:, 3], right) - np.maximum(boxes[:, 2], left)
+        is_over = is_high & (shared >= 0.5 * np.minimum(boxes[:, 3] - boxes[:, 2], right - left))
+        above, below = top - boxes[is_over, 1], boxes[is_over, 0] - bottom
+        gap = float(above[above >= -0.1 * self.height].min(initial=np.inf))
+        free = float(below[below >= 0].min(initial=np.inf))
+        return gap <= MAX_BELOW * self.height and free > max(gap, MIN_FREE * self.height)
+
+    def _take_crossing_lines(self) -> None:
+        """Take lines from one side of the picture to the other, of which there are several."""
+        for axis, size in ((0, self.mask.shape[1]), (1, self.mask.shape[0])):
+            lines = self.lines[axis]
+            gap = MAX_END_GAP * lines.thickness + 1
+            is_crossing = (lines.start <= gap) & (lines.stop >= size - gap)
+            is_crossing &= (lines.filled >= MIN_FILLED) & (
+                np.abs(lines.slope) <= MAX_CROSSING_SLOPE
+            )
+            is_crossing &= lines.length >= MIN_CROSSING * self.height
+            if np.count_nonzero(is_crossing) > 1:
+                self.is_ruling[axis][is_crossing] = True
+
+    def _take_outlines(self) -> None:
+        """Take the straight lines along the outer side of frames."""
+        for number, thickness in self.frames.items():
+            box = self.boxes[number - 1]
+            margin = int(2 * thickness) + 3
+            outside = outside_of(self.labels[box.window] == number, margin)
+            place = Box(
+                box.top - margin, box.bottom + margin, box.left - margin, box.right + margin
+            )
+            views = (outside, place), (outside.T, Box(*place[2:], *place[:2]))
+            for axis, (view, around) in enumerate(views):
+                lines = self.lines[axis]
+                middle = (lines.start + lines.stop) / 2
+                row = lines.at + lines.slope * middle
+                is_near = (middle > around.left) & (middle < around.right) & self.is_side[axis]
+                is_near &= (row > around.top) & (row < around.bottom) & ~self.is_ruling[axis]
+                for k in np.flatnonzero(is_near):
+                    self.is_ruling[axis][k] = _is_outline(lines, int(k), view, around)
+
+    def _take_boxes(self) -> None:
+        """Take lines that are three sides of a box with something in it."""
+        for axis, view in enumerate((self.mask, self.mask.T)):
+            is_side, is_across = self.is_side[axis], self.is_side[1 - axis]
+            first, last = (part & is_across[:, None] & is_side for part in self.on[1 - axis])
+            for k, left, right in find_sides(
+                self.lines[axis], self.lines[1 - axis], (first, last), view, self.height
+            ):
+                self.is_ruling[axis][k] = True
+                self.is_ruling[1 - axis][[left, right]] = True
+
+    def _take_lines_between(self) -> None:
+        """Take lines that end at rulings at both ends, until there are no more."""
+        before = -1
+        while before != (before := sum(int(part.sum()) for part in self.is_ruling)):
+            for axis in (0, 1):
+                first, last = (
+                    part[:, self.is_ruling[1 - axis]].any(axis=1) for part in self.on[axis]
+                )
+                self.is_ruling[axis][first & last & self.is_side[axis]] = True
+
+    def _take_teeth(self) -> None:
+        """Take short lines at regular distances that stand on a ruling, or hang from it."""
+        for axis in (0, 1):
+            base, others = self.lines[axis], self.lines[1 - axis]
+            is_free = ~self.is_ruling[1 - axis] & (others.length >= MIN_TOOTH * self.height)
+            for k in np.flatnonzero(self.is_ruling[axis]):
+                for end in (0, 1):
+                    teeth = np.flatnonzero(is_free & self.on[1 - axis][end][:, k])
+                    chosen = regular_teeth(others, teeth, base, int(k))
+                    self.is_ruling[1 - axis][chosen] = True
+
+    # --- pixels --------------------------------------------------------------------------
+
+    def _line_pixels(self) -> Mask:
+        """The pixels of the lines that are rulings."""
+        out = np.zeros(self.mask.shape, dtype=bool)
+        for axis, size in enumerate(self.mask.shape):
+            lines = self.lines[axis]
+            is_long = lines.length >= MIN_HORIZONTAL * self.height
+            runs = [
+                lines.runs(int(k), extended=bool(is_long[k]))
+                for k in np.flatnonzero(self.is_ruling[axis])
+            ]
+            if not runs:
+                continue
+            all_runs = Runs(*(np.concatenate(parts) for parts in zip(*runs, strict=True)))
+            pixels = run_pixels(all_runs, size)
+            columns, rows = np.divmod(pixels, size)
+            (out if axis == 0 else out.T)[rows, columns] = True
+        return out
+
+    def _frame_pixels(self, out: Mask) -> Mask:
+        """The other pixels of frames, without the strokes that touch them."""
+        pixels = np.zeros(out.shape, dtype=bool)
+        alike = self._blank_frames()
+        for number, thickness in [*self.frames.items(), *alike]:
+            box = self.boxes[number - 1]
+            component = self.labels[box.window] == number
+            strokes = np.zeros_like(component)
+            if thickness <= MAX_FRAME * self.height and number in self.frames:
+                strokes = self._strokes_at(component, out[box.window], thickness)
+            pixels[box.window] |= component & ~strokes
+        return pixels
+
+    def _blank_frames(self) -> list[tuple[int, float]]:
+        """Components that are like a frame and enclose nothing; and the thickness of lines."""
+        boxes = np.array(self.boxes, dtype=float)
+        sizes = boxes[:, 1::2] - boxes[:, 0::2]
+        blank: dict[int, float] = {}
+        for number, thickness in self.frames.items():
+            size, area = sizes[number - 1], self.areas[number - 1]
+            is_alike = (np.abs(sizes - size) <= SAME_SIZE * size + 2).all(axis=1)
+            is_alike &= np.abs(self.areas - area) <= SAME_AREA * area
+            blank.update((int(k) + 1, thickness) for k in np.flatnonzero(is_alike))
+        return [each for each in blank.items() if each[0] not in self.frames]
+
+    def _strokes_at(self, component: Mask, lines: Mask, thickness: float) -> Mask:
+        """Pixels of a frame that are strokes which touch it."""
+        rest = component & ~lines
+        least = MAX_REMNANT * self.height
+        if not any(box.longer_side >= least for box in label_components(rest)[1]):
+            return np.zeros_like(component)
+        margin = int(1.3 * thickness) + 2
+        outside = outside_of(component, margin)
+        near = _within(outside, margin)[margin:-margin, margin:-margin]
+        # Where a side is no straight line, what is near the outside is a part of it, but no stroke
+        # that crosses it.
+        labels, boxes = label_components(rest & near)
+        for k, box in enumerate(boxes, start=1):
+            if box.longer_side >= max(3 * thickness, least):
+                rest[box.window] &= labels[box.window] != k
+        labels, boxes = label_components(rest)
+        strokes = np.zeros_like(component)
+        for k, box in enumerate(boxes, start=1):
+            part = labels[box.window] == k
+            is_near = (near[box.window] & part).sum() > 0.8 * part.sum()
+            if box.longer_side >= least and not is_near:
+                strokes[box.window] |= part
+        return strokes
+
+    def _with_remnants(self, out: Mask) -> Mask:
+        """Add what is left beside rulings and is no digit."""
+        if not out.any():
+            return out
+        labels, boxes = label_components(self.mask & ~out)
+        if not boxes:
+            return out
+        n = len(boxes)
+        near = _within(out, round(NEAR * self.stroke) + 1)
+        touching = _within(out, 1)
+        counts = [np.bincount(labels[part], minlength=n + 1)[1:] for part in (near, touching)]
+        areas = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+        sizes = np.array([box.longer_side for box in boxes])
+        is_small = (counts[1] > 0) & (sizes <= MAX_REMNANT * self.height)
+        dropped = np.concatenate([[False], is_small | (counts[0] > MIN_NEAR * areas)])
+        return np.asarray(out | dropped[labels])
+
+
+def _is_outline(lines: Lines, k: int, outside: Mask, place: Box) -> bool:
+    """Whether beside a line, on one of its sides, all is outside of a frame."""
+    columns = np.arange(lines.start[k], lines.stop[k])
+    rows = np.rint(lines.at[k] + lines.slope[k] * columns).astype(int) - place.top
+    off = int(lines.thickness[k] / 2) + 3
+    columns = np.clip(columns - place.left, 0, outside.shape[1] - 1)
+    above, below = (
+        outside[np.clip(rows + side, 0, len(outside) - 1), columns].mean() for side in (-off, off)
+    )
+    return bool(max(above, below) > MIN_OUTSIDE)
+
+
+def _within(mask: Mask, distance: int) -> Mask:
+    """Pixels within a distance of those of a mask, in rows and columns."""
+    return np.asarray(ndimage.maximum_filter(mask, 2 * distance + 1))
