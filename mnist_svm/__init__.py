@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mnist_svm.features.transformers import NormalizeContrast as NormalizeContrast
     from mnist_svm.features.transformers import NormalizeSize as NormalizeSize
     from mnist_svm.features.transformers import ShapeFeatures as ShapeFeatures
+    from mnist_svm.forms.reading import FormReading as FormReading
+    from mnist_svm.forms.reading import read_form as read_form
+    from mnist_svm.forms.template import FormTemplate as FormTemplate
     from mnist_svm.models.file import Model as Model
     from mnist_svm.models.file import load_model as load_model
     from mnist_svm.models.file import save_model as save_model
@@ -59,6 +62,8 @@ _NAMES = {
     "features.distort": "Distortion",
     "features.transformers": "Blur Deskew GradientFeatures NormalizeContrast NormalizeSize "
     "ShapeFeatures",
+    "forms.reading": "FormReading read_form",
+    "forms.template": "FormTemplate",
     "models.file": "Model load_model save_model",
     "models.recipes": "RECIPES Recipe",
     "pictures.decode": "decode",

@@ -13,6 +13,7 @@ from mnist_svm.cli.progress import CLEAR_LINE, is_terminal
 from mnist_svm.exceptions import MnistSvmError
 
 if TYPE_CHECKING:
+    from mnist_svm.forms.reading import FormReading
     from mnist_svm.recognition.results import DigitReading, PageReading
 
 INTERRUPTED = 130
@@ -76,7 +77,7 @@ def echo_stderr(message: str) -> None:
     click.echo(clear + click.format_filename(message), err=True)
 
 
-def report_problem(ctx: click.Context, reading: DigitReading | PageReading) -> None:
+def report_problem(ctx: click.Context, reading: DigitReading | PageReading | FormReading) -> None:
     """Print why a picture could not be read, which makes the exit code 1, or what part was read."""
     if reading.error is not None:
         ctx.meta[PARTIAL_FAILURE] = True
