@@ -16,9 +16,8 @@ from scipy import ndimage
 
 from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
 
-# Shortest segment, in pixels and in median lengths of all runs; greatest slope of lines, rows per
-# column.
-MIN_SEGMENT, MIN_SEGMENT_RATIO, MAX_SLOPE = 5, 1.2, 0.2
+# Shortest segment, in pixels and in thicknesses; greatest slope of lines, rows per column.
+MIN_SEGMENT, MIN_SEGMENT_RATIO, MAX_SLOPE = 5, 1.5, 0.2
 # Greatest root mean square distance from a straight line: the larger of pixels and thicknesses.
 MAX_RMS, MAX_RMS_RATIO = 0.6, 0.22
 # More segments than this, straight or bent, the longest, are not looked at: they are noise; nor
@@ -27,9 +26,11 @@ MAX_SEGMENTS, MAX_BENT, MAX_LINES = 4000, 300, 1500
 # Straight parts that a bent segment is cut into, if it is as long as this multiple of the height of
 # the writing: shorter ones are strokes.
 MAX_PARTS, MIN_BENT = 6, 1.0
-# Gap between segments of a line that has no ink in it, in thicknesses and pixels; and the fraction
-# of a longer gap that must be filled.
-MAX_GAP_RATIO, MAX_GAP, MIN_FILLED = 4, 4, 0.8
+# Columns that a straight part of a bent segment may lack.
+MAX_HOLE = 4
+# Gap between segments of a line that has no ink in it, in thicknesses and pixels, and in heights of
+# the writing; and the fraction of a longer gap that must be filled.
+MAX_GAP_RATIO, MAX_GAP, MAX_GAP_HEIGHT, MIN_FILLED = 4, 4, 0.25, 0.8
 # Longest gap that strokes may fill, in heights of the writing.
 MAX_CROSSED = 8
 # Distance of the ends of a segment from the line that it continues: pixels, thicknesses, and
@@ -38,8 +39,8 @@ OFF, OFF_RATIO, OFF_ALONG = 1.0, 0.6, 0.015
 # Length of a run along a line, in thicknesses and pixels, up to which it is no crossing stroke.
 MAX_RUN_RATIO, MAX_RUN = 1.35, 1.5
 # Dashes of a line: least number, greatest length in heights of the writing, and variation of their
-# lengths and distances, as fractions.
-MIN_DASHES, MAX_DASH, SAME_DASH, SAME_DISTANCE = 3, 0.4, 0.35, 0.2
+# lengths and gaps, as a fraction.
+MIN_DASHES, MAX_DASH, SAME_DASH = 3, 0.4, 0.3
 
 
 class Runs(NamedTuple):
@@ -122,7 +123,7 @@ class Lines:
 
     def _is_reached(self, columns: IntArray, is_run: BoolArray, line: int) -> BoolArray:
         """Whether from a line, its continuation to each column has only short gaps."""
-        gap = MAX_GAP_RATIO * self.thickness[line] + MAX_GAP
+        gap = self.thickness[line] + 2
         last = np.maximum.accumulate(np.where(is_run, columns, int(self.start[line])))
         before = np.flatnonzero((columns - last > gap) & (columns >= self.stop[line]))
         following = np.where(is_run, columns, int(self.stop[line]))[::-1]
@@ -153,8 +154,7 @@ def find_straight_lines(mask: Mask, runs: Runs, max_thickness: float, height: fl
     `height` is that of the writing.
     """
     thin = runs.take(runs.lengths <= max_thickness)
-    usual = float(np.median(runs.lengths)) if len(runs.lengths) else 1.0
-    segments, members = _find_segments(mask.shape, thin, usual, height)
+    segments, members = _find_segments(mask.shape, thin, height)
     chains = _chains(mask, segments, height)
     spans = [segments[chain[-1], 1] - segments[chain[0], 0] for chain in chains]
     chains = [chains[k] for k in np.argsort(spans)[::-1][:MAX_LINES]]
@@ -176,7 +176,7 @@ def _join(mask: Mask, runs: Runs) -> list[float]:
     """First and last column, start, slope, thickness, and filled fraction of a line."""
     slope, at = _fit(runs.columns, runs.middles)
     first, last = int(runs.columns.min()), int(runs.columns.max())
-    filled = _filled(mask, at, slope, first, last + 1)
+    filled = float(_on_line(mask, at, slope, first, last + 1).mean())
     return [first, last, at, slope, float(runs.lengths.mean()), filled]
 
 
@@ -188,21 +188,19 @@ def _fit(columns: IntArray, rows: Float64Array) -> tuple[float, float]:
     return slope, mean - slope * middle
 
 
-def _filled(mask: Mask, at: float, slope: float, start: int, stop: int) -> float:
-    """Fraction of the columns with ink on a line, or one pixel above or below it."""
-    if stop <= start:
-        return 1.0
+def _on_line(mask: Mask, at: float, slope: float, start: int, stop: int) -> BoolArray:
+    """Whether there is ink on a line, or one pixel above or below it, in each column."""
     columns = np.arange(start, stop)
     rows = np.rint(at + slope * columns).astype(int)
     around = np.clip(rows + np.array([[0], [-1], [1]]), 0, len(mask) - 1)
-    return float(mask[around, columns].any(axis=0).mean())
+    return np.asarray(mask[around, columns].any(axis=0))
 
 
 # --- segments ----------------------------------------------------------------------------
 
 
 def _find_segments(
-    shape: tuple[int, ...], thin: Runs, usual: float, height: float
+    shape: tuple[int, ...], thin: Runs, height: float
 ) -> tuple[Float64Array, list[IntArray]]:
     """Straight segments: first and last column, start, slope and thickness, of shape (n, 5).
 
@@ -212,8 +210,8 @@ def _find_segments(
         return np.empty((0, 5)), []
     labels = _label_runs(thin, shape)
     counts = np.bincount(labels)
-    least = max(MIN_SEGMENT, MIN_SEGMENT_RATIO * usual)
     fits = _fit_all(labels, thin, counts)
+    least = np.maximum(MIN_SEGMENT, MIN_SEGMENT_RATIO * fits[4])
     is_straight = (fits[5] <= 1) & (np.abs(fits[3]) <= MAX_SLOPE)
     # Strokes above each other have several runs in a column.
     is_straight &= (counts >= least) & (counts <= 1.2 * (fits[1] - fits[0] + 1))
@@ -235,7 +233,7 @@ def _find_segments(
             found.append(fits[:5, label])
             members.append(of_label)
             continue
-        for part in _straight_parts(thin, of_label, least):
+        for part in _straight_parts(thin, of_label, float(least[label])):
             runs = thin.take(part)
             slope, at = _fit(runs.columns, runs.middles)
             ends = runs.columns.min(), runs.columns.max()
@@ -291,9 +289,15 @@ def _straight_parts(runs: Runs, members: IntArray, least: float) -> list[IntArra
         rest = runs.take(members)
         tolerance = max(MAX_RMS, MAX_RMS_RATIO * float(np.median(rest.lengths)))
         is_near = _vote(rest.columns, rest.middles, 2 * tolerance)
-        if np.count_nonzero(is_near) < least:
+        near = members[is_near]
+        if len(near) < least:
             break
-        parts.append(members[is_near])
+        # On a ring, both sides may be near one line.
+        near = near[np.argsort(runs.columns[near], kind="stable")]
+        stretches = np.split(near, np.flatnonzero(np.diff(runs.columns[near]) > MAX_HOLE) + 1)
+        longest = max(stretches, key=len)
+        if len(longest) >= least:
+            parts.append(longest)
         members = members[~is_near]
     return parts
 
@@ -356,7 +360,7 @@ def _links(mask: Mask, segments: Float64Array, height: float) -> IntArray:
     for k in np.argsort(gaps, kind="stable"):
         one, other = int(left[k]), int(right[k])
         is_free = following[one] < 0 and not (following == other).any()
-        if is_free and _is_bridged(mask, segments[one], segments[other]):
+        if is_free and _is_bridged(mask, segments[one], segments[other], height):
             following[one] = other
     return following
 
@@ -376,24 +380,29 @@ def _continue(left: Float64Array, right: Float64Array) -> BoolArray:
     return np.asarray(is_alike)
 
 
-def _is_bridged(mask: Mask, left: Float64Array, right: Float64Array) -> bool:
+def _is_bridged(mask: Mask, left: Float64Array, right: Float64Array, height: float) -> bool:
     """Whether the gap between two segments is short or filled with ink."""
     start, stop = int(left[1]) + 1, int(right[0])
-    if stop - start <= MAX_GAP_RATIO * min(left[4], right[4]) + MAX_GAP:
+    limit = min(MAX_GAP_RATIO * min(left[4], right[4]) + MAX_GAP, MAX_GAP_HEIGHT * height + 2)
+    if stop <= start:
         return True
     first, last = left[2] + left[3] * left[1], right[2] + right[3] * right[0]
     slope = (last - first) / (right[0] - left[1])
-    return _filled(mask, first - slope * left[1], slope, start, stop) >= MIN_FILLED
+    filled = _on_line(mask, first - slope * left[1], slope, start, stop)
+    gaps = np.diff(np.flatnonzero(np.concatenate([[True], filled, [True]]))) - 1
+    is_filled = filled.mean() >= MIN_FILLED or len(filled) <= 2 * limit
+    return bool(is_filled and gaps.max() <= limit + 1)
 
 
 def _are_dashes(chain: Float64Array, height: float) -> bool:
     """Whether segments are dashes of one length at regular distances."""
     if len(chain) < MIN_DASHES:
         return False
-    inner = chain[1:-1] if len(chain) > 3 else chain
+    # The first and the last may be a part of what they end at.
+    inner = chain[1:-1] if len(chain) > MIN_DASHES else chain
     lengths = inner[:, 1] - inner[:, 0] + 1
-    distances = np.array([right[0] - left[0] for left, right in pairwise(chain)])
-    usual = lengths.mean()
-    is_regular = lengths.std() <= SAME_DASH * usual
-    is_regular &= distances.std() <= SAME_DISTANCE * distances.mean()
+    gaps = np.array([right[0] - left[1] for left, right in pairwise(chain)])
+    usual = float(lengths.mean())
+    is_regular = lengths.std() <= SAME_DASH * usual + 1
+    is_regular &= gaps.std() <= SAME_DASH * gaps.mean() + 1
     return bool(is_regular) and usual <= MAX_DASH * height
