@@ -212,10 +212,10 @@ def _read(
 
 
 def _print(reading: FormReading | PageReading, several: bool, reject_below: float) -> None:
-    from mnist_svm.recognition.results import PageReading, row_text
+    from mnist_svm.recognition.results import PageReading
 
     if isinstance(reading, PageReading):
-        lines = [row_text(row, reject_below=reject_below) for row in reading.rows]
+        lines = [row.to_text(reject_below) for row in reading.rows]
     else:
         lines = reading.to_lines(reject_below=reject_below)
     prefix = f"{click.format_filename(reading.file)}\t" if several else ""
@@ -232,9 +232,13 @@ def _annotate(path: str, page: FormReading | PageReading, reject_below: float) -
         return
     threshold = reject_below or DOUBTFUL_CONFIDENCE
     annotations = [
-        (digit.box, digit.text(reject_below), digit.confidence >= threshold)
-        for row in page.rows
-        for digit in row
+        (
+            digit.box,
+            str(digit.label) if number.confidence >= reject_below else "?",
+            number.confidence >= threshold,
+        )
+        for number in page.numbers
+        for digit in number.digits
     ]
     drawing = draw_annotations(page.thumbnail, page.size, annotations)
     with atomic_write(path) as file:

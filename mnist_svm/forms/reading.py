@@ -10,9 +10,9 @@ import numpy as np
 
 from mnist_svm._types import Array, Float64Array, GreyImage
 from mnist_svm.exceptions import PictureError
-from mnist_svm.forms.interim import FieldSpec, Number, read_fields
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.files import is_single, load_pictures
+from mnist_svm.recognition.results import FieldSpec, Number
 
 if TYPE_CHECKING:
     from mnist_svm.forms.template import FormField, FormTemplate
@@ -166,7 +166,7 @@ def _read_fields(
         FieldSpec(_page_box(field, page.shape, MARGIN), field.digits, field.pattern)
         for field in template.fields
     ]
-    numbers = read_fields(recognizer, page, specs)
+    numbers = recognizer.read_fields(page, specs)
     return tuple(
         FieldReading(
             field.name,

@@ -13,9 +13,8 @@ from PIL import Image
 
 from mnist_svm._types import Images
 from mnist_svm.exceptions import sanitize
-from mnist_svm.forms.interim import Number, page_numbers
 from mnist_svm.forms.template import column_names
-from mnist_svm.recognition.results import PageReading
+from mnist_svm.recognition.results import Number, PageReading
 
 if TYPE_CHECKING:
     from mnist_svm.forms.reading import FormReading
@@ -115,7 +114,7 @@ class Table:
         )
 
     def _add_page(self, page: PageReading, with_file: bool) -> None:
-        for i, numbers in enumerate(page_numbers(page), start=1):
+        for i, numbers in enumerate((row.numbers for row in page.rows), start=1):
             row: list[str | Cell] = [escape_formula(page.file)] if with_file else []
             for j, number in enumerate(numbers, start=1):
                 row.append(Cell(len(self.entries), "text"))

@@ -84,8 +84,10 @@ class InvalidStepError(ValueError):
     """Its message says what is wrong with a step."""
 
 
-def parse_model(data: object) -> Step:
-    """Return the checked step of a classifier of images, from untrusted plain types and arrays.
+def parse_model(data: object, n_columns: int = N_PIXELS) -> Step:
+    """Return the checked step of a classifier, from untrusted plain types and arrays.
+
+    It takes samples with `n_columns` columns: the pixels of images, or features.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def parse_model(data: object) -> Step:
         If a part is missing, unknown, of the wrong type, out of range or inconsistent.
     """
     step = _parse(data, count(1))
-    _check_classifier(step, N_PIXELS)
+    _check_classifier(step, n_columns)
     return step
 
 

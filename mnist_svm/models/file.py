@@ -116,7 +116,11 @@ class Model:
         -------
         float64 ndarray of shape (n_images, k), 0 to 1, each row adding up to 1
         """
-        return predict_proba(self.step, images.reshape(len(images), N_PIXELS))
+        return self.predict_rows(images.reshape(len(images), N_PIXELS))
+
+    def predict_rows(self, X: Array) -> Float64Array:
+        """Compute the probability of each class of rows of pixels, or of features."""
+        return predict_proba(self.step, X)
 
     def prepare(self) -> None:
         """Do the one-time work of the first prediction now."""
@@ -154,13 +158,17 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         joblib.dump(content, packed)
 
 
-def load_model(path: str | os.PathLike[str] | None = None) -> Model:
+def load_model(
+    path: str | os.PathLike[str] | None = None, *, n_columns: int = N_PIXELS
+) -> Model:
     """Read a model file without running any code that it names.
 
     Parameters
     ----------
     path : str or os.PathLike, optional
         By default the model shipped with the package.
+    n_columns : int, default=784
+        Number of columns that the model takes: pixels of images, or features.
 
     Returns
     -------
@@ -183,7 +191,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
             if file.peek(2)[:2] != b"\x1f\x8b":
                 msg = "not a model file of mnist-svm, which would be gzip-compressed"
                 raise ModelFileError(msg)
-            return _check_content(_unpickle(packed))
+            return _check_content(_unpickle(packed), n_columns)
     except ModelFileError as error:
         msg = f"{path}: {error}"
         raise ModelFileError(msg) from error.__cause__
@@ -317,7 +325,7 @@ class _BoundedStream:
         return data
 
 
-def _check_content(content: Any) -> Model:
+def _check_content(content: Any, n_columns: int) -> Model:
     """Return the model in a file's content, or raise ModelFileError."""
     fields = content if type(content) is dict else {}
     mark, format_version = fields.get("format"), fields.get("format_version")
@@ -332,7 +340,7 @@ def _check_content(content: Any) -> Model:
         raise ModelFileError(msg)
     try:
         info = ModelInfo.from_dict(fields.get("info"))
-        return Model(parse_model(fields.get("pipeline")), info)
+        return Model(parse_model(fields.get("pipeline"), n_columns), info)
     except ValueError as error:
         msg = f"damaged model file: {sanitize(str(error), MAX_QUOTE)}"
         raise ModelFileError(msg) from error

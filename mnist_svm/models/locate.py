@@ -11,8 +11,8 @@ DEFAULT_NAME = "mnist-svm.joblib"
 # The recipe ``gradient``, trained on MNIST.
 SHIPPED = Path(__file__).with_name("gradient.joblib")
 
-# Distinguishes one digit from several that touch; made by tools/touching_model.py.
-TOUCHING = Path(__file__).with_name("touching.joblib")
+# Tells digits from other ink; made by tools/no_digit_model.py.
+NO_DIGIT = Path(__file__).with_name("no_digit.joblib")
 
 
 def find_model(path: str | os.PathLike[str] | None = None) -> Path:

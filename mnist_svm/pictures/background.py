@@ -232,13 +232,13 @@ def _estimate_background(image: GreyImage, window: float) -> Float32Array:
     values, size = image.astype(np.float32), nearest_odd(window)
     side = max(values.shape)
     if side <= 100:
-        return _closing(values, size)
+        return close_strokes(values, size)
     smooth = ndimage.gaussian_filter(values, side / 400, truncate=2)
     # Only the closing of the sharp image follows the edges of shadows.
-    return np.minimum(_closing(smooth, size), _closing(values, size))
+    return np.minimum(close_strokes(smooth, size), close_strokes(values, size))
 
 
-def _closing(image: Float32Array, size: int) -> Float32Array:
+def close_strokes(image: Float32Array, size: int) -> Float32Array:
     """Morphological closing by a square (J. Serra).
 
     The image is padded with its border pixels, without the strokes that are cut off there.

@@ -262,10 +262,10 @@ class _Search:
         """Take short lines at regular distances that stand on a ruling, or hang from it."""
         for axis in (0, 1):
             base, others = self.lines[axis], self.lines[1 - axis]
-            is_free = ~self.is_ruling[1 - axis] & (others.length >= MIN_TOOTH * self.height)
+            is_tooth = others.length >= MIN_TOOTH * self.height
             for k in np.flatnonzero(self.is_ruling[axis]):
                 for end in (0, 1):
-                    teeth = np.flatnonzero(is_free & self.on[1 - axis][end][:, k])
+                    teeth = np.flatnonzero(is_tooth & self.on[1 - axis][end][:, k])
                     chosen = regular_teeth(others, teeth, base, int(k))
                     self.is_ruling[1 - axis][chosen] = True
 

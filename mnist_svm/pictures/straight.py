@@ -38,9 +38,10 @@ MAX_CROSSED = 8
 OFF, OFF_RATIO, OFF_ALONG = 1.0, 0.6, 0.015
 # Length of a run along a line, in thicknesses and pixels, up to which it is no crossing stroke.
 MAX_RUN_RATIO, MAX_RUN = 1.35, 1.5
-# Dashes of a line: least number, greatest length in heights of the writing, and variation of their
-# lengths and gaps, as a fraction.
-MIN_DASHES, MAX_DASH, SAME_DASH = 3, 0.4, 0.3
+# Dashes of a line: least number, greatest length in heights of the writing, greatest difference of
+# lengths and of gaps, as a fraction, and the fraction that must be so alike: those at corners and
+# crossings are not.
+MIN_DASHES, MAX_DASH, SAME_DASH, MIN_ALIKE = 3, 0.4, 0.3, 0.6
 
 
 class Runs(NamedTuple):
@@ -398,11 +399,11 @@ def _are_dashes(chain: Float64Array, height: float) -> bool:
     """Whether segments are dashes of one length at regular distances."""
     if len(chain) < MIN_DASHES:
         return False
-    # The first and the last may be a part of what they end at.
-    inner = chain[1:-1] if len(chain) > MIN_DASHES else chain
-    lengths = inner[:, 1] - inner[:, 0] + 1
+    lengths = chain[:, 1] - chain[:, 0] + 1
     gaps = np.array([right[0] - left[1] for left, right in pairwise(chain)])
-    usual = float(lengths.mean())
-    is_regular = lengths.std() <= SAME_DASH * usual + 1
-    is_regular &= gaps.std() <= SAME_DASH * gaps.mean() + 1
-    return bool(is_regular) and usual <= MAX_DASH * height
+    usual = float(np.median(lengths))
+    alike = [
+        np.mean(np.abs(values - np.median(values)) <= SAME_DASH * np.median(values) + 1)
+        for values in (lengths, gaps)
+    ]
+    return usual <= MAX_DASH * height and min(alike) >= MIN_ALIKE

@@ -1,216 +1,259 @@
-"""Reading a page: segment it into blobs, then join and split them as the classifier prefers."""
+"""Read the numbers on a page: one search for the best path through each line."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from math import inf
 from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import Float64Array, Images, Labels
+from mnist_svm._types import Float64Array, GreyImage, Images, Labels
 from mnist_svm.exceptions import PictureError
-from mnist_svm.pictures.segment import Blob, Page, segment_page, split_blob
-from mnist_svm.recognition.results import Digit, Row
+from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.layout import Layout, find_layout
+from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
+from mnist_svm.pictures.polarity import BlankPictureError
+from mnist_svm.pictures.rows import Row as LayoutRow
+from mnist_svm.recognition.candidates import Candidate, LinePieces, Run
+from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
+from mnist_svm.recognition.lattice import Edge, best_paths
+from mnist_svm.recognition.results import Digit, FieldSpec, Number, Row
+from mnist_svm.recognition.scoring import (
+    digit_scores,
+    number_confidence,
+    path_features,
+    skip_scores,
+)
 
 Item = TypeVar("Item")
-Proba = Callable[[Images], Float64Array]
+# Maps images of candidates to probabilities of classes, of shape (n, k).
+Classify = Callable[[Images], Float64Array]
+# Maps images of candidates, their ink in its line, and the other ink there, to the probability of
+# being a digit, of shape (n,).
+JudgeDigits = Callable[[Images, Images, Images], Float64Array]
 
-# A blob is split if it is less probably a single digit than this, and wider than this multiple of
-# its height.
-MAX_SINGLE_PROBA = 0.2
-MIN_SPLIT_ASPECT = 0.45
+# A component is not cut if it is a digit at least this probably, of a class at least this probably,
+# and not wider than this multiple of the usual height.
+SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
 
-# Rounds of splitting, and blobs split per round: noise has thousands of ambiguous blobs.
-SPLIT_ROUNDS = 4
-SPLITS_PER_ROUND = 100
-
-# Neighbours may be joined if the gap between them is at most this multiple of their height.
-MAX_JOIN_GAP = 0.15
-
-# Weights in the score of a split, which adds to the log confidences of both halves: their log
-# probabilities of being single digits, and the smaller height as a fraction of the whole's. Fitted
-# by logistic regression on 300 pairs of training digits.
-SINGLE_WEIGHT = 0.1
-HEIGHT_WEIGHT = 0.6
-
-# Probabilities are clipped here before their logarithm is taken.
-MIN_PROBA = 1e-6
+# Candidates judged on one page at most, and together: noise has more.
+MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
 
 
 @dataclass(eq=False)
-class _Candidate:
-    """A blob with its image, class probabilities and probability of being a single digit.
+class _Judged:
+    """A candidate with its probabilities of being a digit, and of each class."""
 
-    ``halves`` is empty, or the two candidates that replace this one.
+    candidate: Candidate
+    is_digit: float
+    classes: Float64Array
+
+
+@dataclass(eq=False)
+class _Line:
+    """A line with its pieces, and what was judged of it.
+
+    ``origin`` is the row and column of the picture at which that of the layout begins.
     """
 
-    blob: Blob
-    image: Images
-    probabilities: Float64Array
-    single_proba: float
-    halves: tuple[_Candidate, ...] = ()
+    layout: Layout
+    image: LineImage
+    pieces: LinePieces
+    expected: NumberFormat
+    origin: tuple[int, int]
+    judged: dict[Run, _Judged] = field(default_factory=dict)
 
-    @property
-    def log_confidence(self) -> float:
-        """Logarithm of the highest class probability."""
-        return float(np.log(max(self.probabilities.max(), MIN_PROBA)))
+    @classmethod
+    def of_row(
+        cls,
+        layout: Layout,
+        row: LayoutRow,
+        expected: NumberFormat,
+        origin: tuple[int, int] = (0, 0),
+    ) -> _Line:
+        """A row of a page, whose components are its pieces."""
+        image = layout.line(row)
+        wholes = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
+        pieces = image.in_order([piece for piece in wholes if piece is not None])
+        return cls(layout, image, LinePieces(image, pieces), expected, origin)
 
-    @property
-    def log_single_proba(self) -> float:
-        """Logarithm of the probability of being a single digit."""
-        return float(np.log(max(self.single_proba, MIN_PROBA)))
+    def runs(self) -> list[Run]:
+        """Runs of pieces that may be a digit and are not judged yet."""
+        pieces = self.pieces.pieces
+        runs = [pieces[start:stop] for start, stop in self.pieces.runs()]
+        return [run for run in runs if run not in self.judged]
 
-    def digits(self) -> Iterator[_Candidate]:
-        """Yield this candidate, or those that it was split into, from left to right."""
-        if not self.halves:
-            yield self
-        for half in self.halves:
-            yield from half.digits()
+    def cut(self) -> _Line:
+        """The line with those components cut that are not a digit for sure."""
+        pieces: list[Piece] = []
+        for piece in self.pieces.pieces:
+            judged = self.judged.get((piece,))
+            is_sure = (
+                judged is not None
+                and judged.is_digit >= SURE_DIGIT
+                and judged.classes.max() >= SURE_CLASS
+                and piece.box.width <= MAX_SURE_WIDTH * HEIGHT
+            )
+            parts = [piece] if is_sure else self.image.cut(piece)
+            pieces += parts if len(parts) > 1 else [piece]
+        return replace(self, pieces=LinePieces(self.image, self.image.in_order(pieces)))
 
-
-Classify = Callable[[list[Blob]], list[_Candidate]]
+    def picture_box(self, box: Box) -> Box:
+        """A box of the line's image in pixels of the picture."""
+        return self.layout.picture_box(self.image.page_box(box)).shift(*self.origin)
 
 
 class PageReader:
-    """Reader of all digits on a picture.
+    """Reader of all numbers on a picture.
 
-    `predict_proba` maps images to the probabilities of `classes`, of shape (n, k), and
-    `single_digit_proba` to those of a single digit, not several touching ones, of shape (n,).
+    `classify` maps images to the probabilities of `classes`; `judge_digits` tells digits from
+    other ink.
     """
 
-    def __init__(self, classes: Labels, predict_proba: Proba, single_digit_proba: Proba) -> None:
+    def __init__(self, classes: Labels, classify: Classify, judge_digits: JudgeDigits) -> None:
         self._classes = classes
-        self._predict_proba = predict_proba
-        self._single_digit_proba = single_digit_proba
+        self._classify = classify
+        self._judge_digits = judge_digits
 
-    def read(self, grey: Images, *, deadline: float = inf) -> tuple[Row, ...]:
-        """Read the rows of a decoded picture, from top to bottom, each from left to right.
+    def read(
+        self,
+        grey: GreyImage,
+        *,
+        expected: NumberFormat = ANY_NUMBER,
+        is_line: bool = False,
+        is_number: bool = False,
+        deadline: float = inf,
+    ) -> tuple[Row, ...]:
+        """Read the rows of a decoded picture, from top to bottom.
+
+        `expected` are the limits of each number; `is_line` is whether the picture shows a single
+        line, and `is_number`, a single number.
 
         Raises PictureError if the picture is blank, shows nothing that could be a digit, or is not
         read before `time.monotonic` reaches the deadline.
         """
-        page = segment_page(grey)
-        rows = [row for row in page.rows if row]
-        if not rows:
+        layout = find_layout(grey, is_line=is_line or is_number)
+        lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, layout.rows)]
+        numbers = [number for number in self._read_lines(lines, deadline) if number is not None]
+        if not numbers:
             msg = "no digits found on this picture"
             raise PictureError(msg)
+        if is_number:
+            numbers = [max(numbers, key=lambda number: number.box.width * number.box.height)]
+        return _arrange(numbers)
 
-        def classify(blobs: list[Blob]) -> list[_Candidate]:
-            return self._classify(page, blobs, deadline)
+    def read_fields(
+        self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
+    ) -> list[Number | None]:
+        """Read one number at most in each part of a page.
 
-        # Each stage classifies the blobs of all rows together: a call has a high fixed cost.
-        candidates = classify([blob for row in rows for blob in row])
-        joined = _join_neighbours(_group(candidates, [len(row) for row in rows]), classify)
-        level = [candidate for row in joined for candidate in row]
-        for _ in range(SPLIT_ROUNDS):
-            level = _split_touching(page, level, classify, deadline)
-        return tuple(
-            tuple(self._digit(page, part) for candidate in row for part in candidate.digits())
-            for row in joined
-        )
+        Raises PictureError if it is not read before `time.monotonic` reaches the deadline.
+        """
+        lines, owners = [], []
+        for index, spec in enumerate(_until(deadline, fields)):
+            expected = parse_format(spec.digits, spec.pattern)
+            try:
+                layout = find_layout(grey[spec.box.window], is_line=True)
+            except BlankPictureError:
+                continue
+            origin = spec.box.top, spec.box.left
+            lines += [_Line.of_row(layout, row, expected, origin) for row in layout.rows]
+            owners += [index] * len(layout.rows)
+        numbers: list[Number | None] = [None] * len(fields)
+        for index, number in zip(owners, self._read_lines(lines, deadline), strict=True):
+            best = numbers[index]
+            if number is not None and (best is None or number.box.width > best.box.width):
+                numbers[index] = number
+        return numbers
 
-    def _classify(self, page: Page, blobs: list[Blob], deadline: float) -> list[_Candidate]:
-        if not blobs:
-            return []
-        images = np.stack([page.render(blob) for blob in _until(deadline, blobs)])
-        probabilities = self._predict_proba(images)
-        singles = self._single_digit_proba(images)
-        return [
-            _Candidate(blob, image, row, float(single))
-            for blob, image, row, single in zip(blobs, images, probabilities, singles, strict=True)
-        ]
+    def _read_lines(self, lines: Sequence[_Line], deadline: float) -> list[Number | None]:
+        """Read the number in each line; None if it has none."""
+        self._judge(lines, deadline)
+        lines = [line.cut() for line in _until(deadline, lines)]
+        self._judge(lines, deadline)
+        return [self._read_line(line) for line in _until(deadline, lines)]
 
-    def _digit(self, page: Page, candidate: _Candidate) -> Digit:
-        probabilities = candidate.probabilities
-        best = int(probabilities.argmax())
-        label, confidence = int(self._classes[best]), float(probabilities[best])
-        box = page.picture_box(candidate.blob.box)
-        return Digit(label, confidence, box, candidate.image, probabilities)
+    def _judge(self, lines: Sequence[_Line], deadline: float) -> None:
+        """Judge all new runs of all lines together: a call has a high fixed cost."""
+        todo = [(line, run) for line in lines for run in line.runs()]
+        if len(todo) > MAX_CANDIDATES:
+            msg = "the picture has far more marks than a page of numbers"
+            raise PictureError(msg)
+        for start in range(0, len(todo), CANDIDATES_PER_BLOCK):
+            block = todo[start : start + CANDIDATES_PER_BLOCK]
+            candidates = [line.pieces.candidate(run) for line, run in _until(deadline, block)]
+            images = np.stack([candidate.image for candidate in candidates])
+            own = np.stack([candidate.own for candidate in candidates])
+            others = np.stack([candidate.others for candidate in candidates])
+            is_digit = self._judge_digits(images, own, others)
+            classes = self._classify(images)
+            for k, (line, run) in enumerate(block):
+                line.judged[run] = _Judged(candidates[k], float(is_digit[k]), classes[k])
+
+    def _read_line(self, line: _Line) -> Number | None:
+        """Read one line; None if it has no digit."""
+        pieces = line.pieces.pieces
+        runs = line.pieces.runs()
+        if not runs:
+            return None
+        judged = [line.judged[pieces[start:stop]] for start, stop in runs]
+        is_digit = np.array([each.is_digit for each in judged])
+        classes = np.stack([each.classes for each in judged])
+        scores = digit_scores(is_digit, classes)
+        edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
+        stroke = HEIGHT * HEIGHT * line.image.pen
+        areas = np.array([float(piece.ink.sum()) for piece in pieces]) / stroke
+        expected = self._by_index(line.expected)
+        paths = best_paths(len(pieces), edges, skip_scores(areas).tolist(), expected)
+        if not paths or not paths[0].edges:
+            return None
+        digits = []
+        for k, label in paths[0].edges:
+            box = line.picture_box(judged[k].candidate.box)
+            confidence = float(classes[k, label])
+            image = judged[k].candidate.image
+            digits.append(Digit(int(self._classes[label]), confidence, box, image, classes[k]))
+        confidence = number_confidence(*path_features(paths, is_digit, classes))
+        return Number(tuple(digits), confidence, reduce(Box.union, (each.box for each in digits)))
+
+    def _by_index(self, expected: NumberFormat) -> NumberFormat:
+        """The limits with class indices in place of labels."""
+        if not expected.fixed:
+            return expected
+        labels = self._classes.tolist()
+        fixed = {
+            place: labels.index(label) if label in labels else -1
+            for place, label in expected.fixed.items()
+        }
+        return NumberFormat(expected.least, expected.most, fixed)
 
 
-def _join_neighbours(rows: list[list[_Candidate]], classify: Classify) -> list[list[_Candidate]]:
-    """Join neighbours where the whole has a higher log confidence than both parts together."""
-    pairs = [(left, right) for row in rows for left, right in pairwise(row) if _near(left, right)]
-    wholes = classify([left.blob.union(right.blob) for left, right in pairs])
-    # The accepted joins, by their left part.
-    joins = {
-        left: whole
-        for (left, right), whole in zip(pairs, wholes, strict=True)
-        if whole.single_proba > MAX_SINGLE_PROBA
-        and whole.log_confidence > left.log_confidence + right.log_confidence
-    }
-    return [_apply_joins(row, joins) for row in rows]
-
-
-def _apply_joins(row: list[_Candidate], joins: dict[_Candidate, _Candidate]) -> list[_Candidate]:
-    """Replace pairs by their joins, from right to left, using each candidate at most once."""
-    joined: list[_Candidate] = []
-    index = len(row) - 1
-    while index >= 0:
-        if index > 0 and row[index - 1] in joins:
-            joined.append(joins[row[index - 1]])
-            index -= 2
+def _arrange(numbers: list[Number]) -> tuple[Row, ...]:
+    """Put numbers beside each other into rows."""
+    rows: list[list[Number]] = []
+    for number in sorted(numbers, key=lambda number: number.box.left):
+        best = max(rows, key=lambda row: _overlap(row[-1].box, number.box), default=None)
+        if best is not None and _overlap(best[-1].box, number.box) >= 0.5:
+            best.append(number)
         else:
-            joined.append(row[index])
-            index -= 1
-    return joined[::-1]
+            rows.append([number])
+    rows.sort(key=lambda row: float(np.mean([number.box.top for number in row])))
+    return tuple(Row(tuple(row)) for row in rows)
 
 
-def _split_touching(
-    page: Page, level: list[_Candidate], classify: Classify, deadline: float
-) -> list[_Candidate]:
-    """Set the best halves of each candidate that seems to be several digits, and return them."""
-    several = [candidate for candidate in level if _may_be_several(candidate)]
-    likeliest = set(sorted(several, key=lambda each: each.single_proba)[:SPLITS_PER_ROUND])
-    several = [candidate for candidate in several if candidate in likeliest]
-    splits = [
-        (candidate, blobs)
-        for candidate in _until(deadline, several)
-        for blobs in split_blob(page, candidate.blob)
-    ]
-    halves = classify([blob for _, blobs in splits for blob in blobs])
-    best_scores: dict[_Candidate, float] = {}
-    for (candidate, _), left, right in zip(splits, halves[0::2], halves[1::2], strict=True):
-        score = _split_score(candidate, left, right)
-        if score > best_scores.get(candidate, -inf):
-            best_scores[candidate] = score
-            candidate.halves = (left, right)
-    return [half for candidate in several for half in candidate.halves]
+def _overlap(first: Box, second: Box) -> float:
+    """Rows that two boxes share, as a fraction of the lower one's height."""
+    return -first.gaps(second)[0] / max(min(first.height, second.height), 1)
 
 
-def _split_score(whole: _Candidate, left: _Candidate, right: _Candidate) -> float:
-    """Return the score of a split; the highest of a blob's splits is chosen."""
-    halves = (left, right)
-    confidence = sum(half.log_confidence for half in halves)
-    single = sum(half.log_single_proba for half in halves)
-    height = min(half.blob.box.height for half in halves) / whole.blob.box.height
-    return confidence + SINGLE_WEIGHT * single + HEIGHT_WEIGHT * height
-
-
-def _near(left: _Candidate, right: _Candidate) -> bool:
-    """Whether the gap between two neighbours is small enough to join them."""
-    a, b = left.blob.box, right.blob.box
-    return a.gaps(b)[1] <= MAX_JOIN_GAP * a.union(b).height
-
-
-def _may_be_several(candidate: _Candidate) -> bool:
-    box = candidate.blob.box
-    return candidate.single_proba < MAX_SINGLE_PROBA and box.width > MIN_SPLIT_ASPECT * box.height
-
-
-def _until(deadline: float, items: list[Item]) -> Iterator[Item]:
+def _until(deadline: float, items: Sequence[Item]) -> Iterator[Item]:
     """Yield the items; raise PictureError when the deadline has passed."""
     for item in items:
         if time.monotonic() > deadline:
             msg = "not read in time: the picture has far more marks than a page of numbers"
             raise PictureError(msg)
         yield item
-
-
-def _group(items: list[Item], sizes: list[int]) -> list[list[Item]]:
-    """Split a list into consecutive lists of the given sizes."""
-    return [items[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]

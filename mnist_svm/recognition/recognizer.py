@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
@@ -15,14 +15,15 @@ import numpy as np
 from mnist_svm._types import Array, GreyImage, Images, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import Model, load_model
-from mnist_svm.models.locate import TOUCHING
 from mnist_svm.parallel.threads import delayed, threads
 from mnist_svm.parallel.workers import workers_for
 from mnist_svm.pictures.decode import MAX_PIXELS, Picture, Source, decode, source_name
 from mnist_svm.pictures.files import is_single, load_pictures
 from mnist_svm.pictures.images import Range, to_mnist_images
 from mnist_svm.pictures.normalize import AreSeveral, normalize_candidates
-from mnist_svm.recognition.results import DigitReading, PageReading, Readings
+from mnist_svm.recognition.formats import parse_format
+from mnist_svm.recognition.no_digit import DigitJudge
+from mnist_svm.recognition.results import DigitReading, FieldSpec, Number, PageReading, Readings
 from mnist_svm.svm.decisions import ROWS_PER_BLOCK
 
 if TYPE_CHECKING:
@@ -193,22 +194,65 @@ class Recognizer:
 
     @overload
     def read_page(
-        self, source: Array, *, deadline: float = inf, thumbnail: int | None = None
+        self,
+        source: Array,
+        *,
+        digits: int | tuple[int, int] | None = None,
+        pattern: str | None = None,
+        line: bool = False,
+        number: bool = False,
+        deadline: float = inf,
+        thumbnail: int | None = None,
     ) -> Any: ...
     @overload
     def read_page(  # type: ignore[overload-overlap]
-        self, source: Source, *, deadline: float = inf, thumbnail: int | None = None
+        self,
+        source: Source,
+        *,
+        digits: int | tuple[int, int] | None = None,
+        pattern: str | None = None,
+        line: bool = False,
+        number: bool = False,
+        deadline: float = inf,
+        thumbnail: int | None = None,
     ) -> PageReading: ...
     @overload
     def read_page(
-        self, source: Iterable[Source], *, deadline: float = inf, thumbnail: int | None = None
+        self,
+        source: Iterable[Source],
+        *,
+        digits: int | tuple[int, int] | None = None,
+        pattern: str | None = None,
+        line: bool = False,
+        number: bool = False,
+        deadline: float = inf,
+        thumbnail: int | None = None,
     ) -> Iterator[PageReading]: ...
-    def read_page(self, source: Any, *, deadline: float = inf, thumbnail: int | None = None) -> Any:
+    def read_page(
+        self,
+        source: Any,
+        *,
+        digits: int | tuple[int, int] | None = None,
+        pattern: str | None = None,
+        line: bool = False,
+        number: bool = False,
+        deadline: float = inf,
+        thumbnail: int | None = None,
+    ) -> Any:
         """Read pictures with any number of digits, row by row.
 
         Parameters
         ----------
         source, thumbnail : as in `read`
+        digits : int or tuple of two int, optional
+            Number of digits of each number, or the least and the most of them.
+        pattern : str, optional
+            What each number looks like: ``d`` for a digit, ``0`` to ``9`` for that digit, and any
+            other character for a mark that may be there: ``ddd.ddd,-``.
+        line : bool, default=False
+            Whether each picture shows a single line.
+        number : bool, default=False
+            Whether each picture shows a single number, and nothing else.
         deadline : float, optional
             Value of `time.monotonic` at which to give up; noise may take a minute.
 
@@ -218,8 +262,19 @@ class Recognizer:
             One for a single source; for a folder or an iterable an iterator, which yields one per
             picture, in order. ``error`` is set if a picture could not be read: because it cannot be
             decoded, is blank, shows nothing that could be a digit, or is not read in time.
+
+        Raises
+        ------
+        ValueError
+            If `digits` or `pattern` are none, or do not agree.
         """
-        read = partial(self._page_reader.read, deadline=deadline)
+        read = partial(
+            self._page_reader.read,
+            expected=parse_format(digits, pattern),
+            is_line=line,
+            is_number=number,
+            deadline=deadline,
+        )
         pages = (
             _fill(
                 PageReading.of_picture(file, picture),
@@ -229,6 +284,32 @@ class Recognizer:
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
         return next(pages) if is_single(source) else pages
+
+    def read_fields(
+        self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
+    ) -> list[Number | None]:
+        """Read the numbers in parts of a page, all of them together.
+
+        Parameters
+        ----------
+        grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        fields : parts of the page, each with one number at most
+        deadline : float, optional
+            Value of `time.monotonic` at which to give up.
+
+        Returns
+        -------
+        list of Number or None
+            For each field, its number, with boxes in pixels of the page; None if it has none.
+
+        Raises
+        ------
+        PictureError
+            If the page is not read in time.
+        ValueError
+            If what a field expects cannot be.
+        """
+        return self._page_reader.read_fields(grey, fields, deadline=deadline)
 
     def shows_several(self, grey: GreyImage) -> bool:
         """Whether a picture that may show several digits does, side by side.
@@ -248,7 +329,7 @@ class Recognizer:
         except PictureError:
             return False
         for row in rows:
-            boxes = [digit.box for digit in row if digit.confidence >= MIN_SEVERAL]
+            boxes = [digit.box for digit in row.digits if digit.confidence >= MIN_SEVERAL]
             if any(map(_are_alike, boxes, boxes[1:])):
                 return True
         return False
@@ -266,25 +347,21 @@ class Recognizer:
         Recognizer
             This object.
         """
-        for model in (self.model, self._touching_model):
+        for model in (self.model, self._judge_digits.model):
             model.prepare()
         return self
 
     @cached_property
-    def _touching_model(self) -> Model:
-        """Classifier of single digits (class 1) and several touching ones (class 2)."""
-        return load_model(TOUCHING)
+    def _judge_digits(self) -> DigitJudge:
+        return DigitJudge()
 
     @cached_property
     def _page_reader(self) -> PageReader:
         # Single digits in MNIST form do without scipy.ndimage, whose import takes long.
         from mnist_svm.recognition.pages import PageReader
 
-        touching = self._touching_model
         return PageReader(
-            self.classes,
-            lambda images: self._classify(images).probabilities,
-            lambda images: touching.predict_proba(images)[:, 0],
+            self.classes, lambda images: self._classify(images).probabilities, self._judge_digits
         )
 
     def _classify_blocks(self, readings: Iterator[DigitReading]) -> Iterator[DigitReading]:

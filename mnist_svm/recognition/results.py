@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 # Odds of its label, as a multiple of an earlier candidate's, from which a later one is chosen.
 MIN_ODDS_RATIO = 2.0
 
-# A gap wider than this many digit heights separates two numbers of a row.
-WIDE_GAP = 1.5
-
 
 @dataclass(frozen=True, eq=False)
 class Readings:
@@ -206,7 +203,7 @@ class DigitReading(_Reading):
         """
         result = self._heading()
         if self.error is None:
-            result |= _answer(self, reject_below, image)
+            result |= _answer(self, self.confidence < reject_below, image)
             if result["label"] in names:
                 result["name"] = names[self.label]
             result["top"] = [{"label": label, "confidence": p} for label, p in self.top(top)]
@@ -239,21 +236,18 @@ class Digit:
     image: Images
     probabilities: Float64Array
 
-    def text(self, reject_below: float) -> str:
-        """Return the label, or a question mark if the confidence is below the threshold."""
-        return str(self.label) if self.confidence >= reject_below else "?"
+    def to_dict(self, *, rejected: bool = False, image: bool = False) -> dict[str, Any]:
+        """Return the digit as JSON types, with the keys of `DigitReading.to_dict` and ``box``.
 
-    def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
-        """Return the digit as JSON types, with the keys of `DigitReading.to_dict` and ``box``."""
-        return {**_answer(self, reject_below, image), "box": self.box.to_dict()}
+        `rejected` is whether its number is.
+        """
+        return {**_answer(self, rejected, image), "box": self.box.to_dict()}
 
 
-def _answer(reading: DigitReading | Digit, reject_below: float, image: bool) -> dict[str, Any]:
-    confidence = reading.confidence
-    rejected = confidence < reject_below
+def _answer(reading: DigitReading | Digit, rejected: bool, image: bool) -> dict[str, Any]:
     answer = {
         "label": None if rejected else reading.label,
-        "confidence": confidence,
+        "confidence": reading.confidence,
         "rejected": rejected,
         "probabilities": reading.probabilities.tolist(),
     }
@@ -262,7 +256,97 @@ def _answer(reading: DigitReading | Digit, reject_below: float, image: bool) -> 
     return answer
 
 
-Row = tuple[Digit, ...]
+@dataclass(frozen=True)
+class Cell:
+    """Place in a ruled table: all from 0.
+
+    Attributes
+    ----------
+    table : number of the table on the page.
+    row, column : row and column of the cell.
+    """
+
+    table: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """Number on a page.
+
+    Attributes
+    ----------
+    digits : its digits, from left to right.
+    confidence : probability that all of them are right, 0 to 1.
+    box : bounding box in pixels of the picture.
+    cell : its place, if it is in a ruled table.
+    """
+
+    digits: tuple[Digit, ...]
+    confidence: float
+    box: Box
+    cell: Cell | None = None
+
+    @property
+    def text(self) -> str:
+        """Its digits."""
+        return "".join(str(digit.label) for digit in self.digits)
+
+    def to_text(self, reject_below: float = 0.0) -> str:
+        """Return its digits, or a question mark if the confidence is below the threshold."""
+        return self.text if self.confidence >= reject_below else "?"
+
+    def to_dict(self, *, reject_below: float = 0.0) -> dict[str, Any]:
+        """Return the number as JSON types, without its digits."""
+        rejected = self.confidence < reject_below
+        number: dict[str, Any] = {
+            "text": None if rejected else self.text,
+            "confidence": self.confidence,
+            "rejected": rejected,
+            "box": self.box.to_dict(),
+        }
+        if self.cell is not None:
+            cell = self.cell
+            number |= {"table": cell.table, "row": cell.row, "column": cell.column}
+        return number
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Numbers in a row of a page, from left to right."""
+
+    numbers: tuple[Number, ...]
+
+    @property
+    def text(self) -> str:
+        """The numbers, with a space between them."""
+        return self.to_text()
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """The digits of all numbers."""
+        return tuple(digit for number in self.numbers for digit in number.digits)
+
+    def to_text(self, reject_below: float = 0.0) -> str:
+        """Return the numbers, each "?" if its confidence is below the threshold."""
+        return " ".join(number.to_text(reject_below) for number in self.numbers)
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """A part of a page that holds one number.
+
+    Attributes
+    ----------
+    box : the part, in pixels of the page.
+    digits : number of its digits, or the least and the most of them; None if that is not known.
+    pattern : see `mnist_svm.recognition.formats.parse_format`.
+    """
+
+    box: Box
+    digits: int | tuple[int, int] | None = None
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,50 +358,51 @@ class PageReading(_Reading):
     Attributes
     ----------
     file, note, error, thumbnail, size : as in `DigitReading`.
-    rows : rows from top to bottom, each the digits from left to right; empty after an error.
+    rows : rows from top to bottom; empty after an error.
     """
 
     rows: tuple[Row, ...] = ()
 
     @property
     def text(self) -> str:
-        """The digits, one line per row, with a space at each wide gap."""
+        """The numbers, one line per row, with a space between those of a row."""
         self._require_no_error()
-        return "\n".join(map(row_text, self.rows))
+        return "\n".join(row.text for row in self.rows)
 
     @property
-    def digits(self) -> Row:
+    def numbers(self) -> tuple[Number, ...]:
+        """All numbers, row by row."""
+        self._require_no_error()
+        return tuple(number for row in self.rows for number in row.numbers)
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
         """All digits, row by row."""
         self._require_no_error()
-        return tuple(digit for row in self.rows for digit in row)
+        return tuple(digit for row in self.rows for digit in row.digits)
 
     def to_dict(self, *, reject_below: float = 0.0, image: bool = False) -> dict[str, Any]:
         """Return the page as JSON types, as the command line and the server print it.
 
-        With options as in `DigitReading.to_dict`: ``file``; ``note``, if a part of the file was
-        read; ``error``, or else ``width`` and ``height`` in pixels, ``text`` and ``rows``: of each,
-        its ``text`` and ``digits``, with the keys of `Digit.to_dict`.
+        With options as in `DigitReading.to_dict`, of which `reject_below` is for whole numbers:
+        ``file``; ``note``, if a part of the file was read; ``error``, or else ``width`` and
+        ``height`` in pixels, ``text`` and ``rows``: of each, its ``text``, its ``numbers``, with
+        the keys of `Number.to_dict`, and its ``digits``, with those of `Digit.to_dict`.
         """
         if self.error is not None:
             return self._heading()
         rows: list[dict[str, Any]] = [
             {
-                "text": row_text(row, reject_below=reject_below),
-                "digits": [digit.to_dict(reject_below=reject_below, image=image) for digit in row],
+                "text": row.to_text(reject_below),
+                "numbers": [number.to_dict(reject_below=reject_below) for number in row.numbers],
+                "digits": [
+                    digit.to_dict(rejected=number.confidence < reject_below, image=image)
+                    for number in row.numbers
+                    for digit in number.digits
+                ],
             }
             for row in self.rows
         ]
         height, width = self.size
         text = "\n".join(row["text"] for row in rows)
         return {**self._heading(), "width": width, "height": height, "text": text, "rows": rows}
-
-
-def row_text(row: Row, *, reject_below: float = 0.0) -> str:
-    """Format a row as text, with a space at each wide gap, and "?" below the confidence."""
-    height = float(np.median([digit.box.height for digit in row]))
-    text, right = "", row[0].box.left
-    for digit in row:
-        text += " " if digit.box.left - right > WIDE_GAP * height else ""
-        text += digit.text(reject_below)
-        right = digit.box.right
-    return text

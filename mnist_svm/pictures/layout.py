@@ -1,0 +1,119 @@
+"""Find the lines of writing on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from mnist_svm._types import Float32Array, GreyImage, IntegerArray
+from mnist_svm.pictures.background import Ink, find_ink
+from mnist_svm.pictures.boxes import Box, label_components
+from mnist_svm.pictures.lines import LineImage, line_image
+from mnist_svm.pictures.polarity import BlankPictureError, ink_is_dark
+from mnist_svm.pictures.rows import Row, group_rows
+from mnist_svm.pictures.rulings import find_rulings
+from mnist_svm.pictures.texture import find_textured_ink
+
+# Longer side, in pixels, to which a page is reduced; shorter side to which a line of small digits
+# is enlarged.
+MAX_SIDE, MIN_SIDE = 2000, 96
+# Fraction of a side of the page above which a component that covers it is a desk or a frame.
+MIN_SIDE_COVERED = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A page, reduced or enlarged, and its lines of writing.
+
+    Attributes
+    ----------
+    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink.
+    labels : int32 ndarray of that shape, connected component of each pixel from 1, or 0.
+    boxes : bounding box of each component.
+    rows : components in lines, from top to bottom.
+    scale : pixels of ``coverage`` per pixel of the picture.
+    size : height and width of the picture, in pixels.
+    """
+
+    coverage: Float32Array
+    labels: IntegerArray
+    boxes: Sequence[Box]
+    rows: Sequence[Row]
+    scale: float
+    size: tuple[int, int]
+
+    def line(self, row: Row) -> LineImage:
+        """The image of a line."""
+        box = self.boxes[row.members[0]]
+        for k in row.members[1:]:
+            box = box.union(self.boxes[k])
+        numbers = [k + 1 for k in row.members]
+        return line_image(self.coverage, self.labels, numbers, box, row.height)
+
+    def picture_box(self, box: Box) -> Box:
+        """A box of ``coverage`` in pixels of the picture."""
+        # The last pixel of a reduced picture may stand for fewer than the others.
+        limits = self.size[0], self.size[0], self.size[1], self.size[1]
+        sides = zip(box, limits, strict=True)
+        return Box(*(min(max(round(side / self.scale), 0), limit) for side, limit in sides))
+
+
+def find_layout(grey: GreyImage, *, is_line: bool = False) -> Layout:
+    """Find the lines of writing on a picture.
+
+    Parameters
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        Dark ink on a light background or light on dark, unevenly lit.
+    is_line : bool, default=False
+        Whether the picture shows a single line.
+
+    Raises
+    ------
+    PictureError
+        If the picture is blank.
+    """
+    image, scale = _resize(grey)
+    ink = _find_page_ink(image)
+    mask = ink.mask & ~find_rulings(ink.mask, ink.faint_mask).lines
+    labels, boxes = label_components(mask)
+    kept = _inside(labels, boxes)
+    areas = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
+    rows = group_rows([boxes[k] for k in kept], areas[kept], is_line=is_line)
+    rows = [Row([kept[k] for k in row.members], row.height) for row in rows]
+    return Layout(ink.coverage, labels, boxes, rows, scale, (grey.shape[0], grey.shape[1]))
+
+
+def _resize(grey: GreyImage) -> tuple[GreyImage, float]:
+    """Reduce a large page, enlarge a small one; return the scale too."""
+    longer, shorter = max(grey.shape), min(grey.shape)
+    image = Image.fromarray(grey)
+    if longer > MAX_SIDE:
+        factor = -(-longer // MAX_SIDE)
+        return np.asarray(image.reduce(factor)), 1 / factor
+    if shorter < MIN_SIDE:
+        scale = min(MIN_SIDE / shorter, max(1.0, MAX_SIDE / longer))
+        size = [round(side * scale) for side in image.size]
+        return np.asarray(image.resize(size, Image.Resampling.BICUBIC)), scale
+    return grey, 1.0
+
+
+def _find_page_ink(grey: GreyImage) -> Ink:
+    try:
+        return find_ink(grey)
+    except BlankPictureError:
+        # Ink stands out from a printed pattern less than from noise.
+        return find_textured_ink(grey, ink_is_dark(grey))
+
+
+def _inside(labels: IntegerArray, boxes: Sequence[Box]) -> list[int]:
+    """Components that do not cover a side of the page."""
+    n = len(boxes)
+    covered = np.zeros(n)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        covered = np.maximum(covered, np.bincount(side, minlength=n + 1)[1:] / len(side))
+    inside = np.flatnonzero(covered <= MIN_SIDE_COVERED).tolist()
+    return inside or list(range(n))

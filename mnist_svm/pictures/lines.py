@@ -1,0 +1,206 @@
+"""Bring a line of writing to one size and pen, and cut its ink into pieces of digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from mnist_svm._types import Float32Array, IntegerArray, Mask
+from mnist_svm.pictures.background import stroke_width
+from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.seams import cut_positions
+
+# Usual height of a line's digits, and margin around them, in pixels of the line's image.
+HEIGHT, MARGIN = 48, 6
+# Widths of pens that digits are classified with, as fractions of the usual height: those of nine
+# in ten MNIST digits.
+MIN_PEN, MAX_PEN = 1.7 / 20, 3.6 / 20
+# Coverage above which a pixel next to a stroke is its soft edge.
+SOFT_EDGE = 0.05
+# Slants of writing, in columns per row.
+SLANTS = np.arange(-0.4, 0.91, 0.1)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of the ink of a line: a connected component, or a part of one that was cut.
+
+    Attributes
+    ----------
+    component : number of the component that it belongs to.
+    box : bounding box in pixels of the line's image.
+    ink : float32 ndarray of shape (box.height, box.width), coverage 0 to 1, without other pieces.
+    """
+
+    component: int
+    box: Box
+    ink: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
+class LineImage:
+    """A line of writing whose digits are `HEIGHT` pixels high.
+
+    Attributes
+    ----------
+    coverage : float32 ndarray of shape (height, width), 0 background to 1 ink of this line.
+    labels : int32 ndarray of that shape, component of each pixel from 1, and 0 where there is none.
+    boxes : bounding boxes of the components.
+    scale : pixels of this image per pixel of the page.
+    origin : row and column of the page at the upper left corner of this image; may be negative.
+    pen : mean width of its strokes, as a fraction of the usual height.
+    slant : lean of its strokes to the right, columns per row upwards.
+    """
+
+    coverage: Float32Array
+    labels: IntegerArray
+    boxes: tuple[Box, ...]
+    scale: float
+    origin: tuple[float, float]
+    pen: float
+    slant: float
+
+    def page_box(self, box: Box) -> Box:
+        """A box of this image in pixels of the page."""
+        top, left = self.origin
+        rows = [round(top + side / self.scale) for side in box[:2]]
+        columns = [round(left + side / self.scale) for side in box[2:]]
+        return Box(max(rows[0], 0), rows[1], max(columns[0], 0), columns[1])
+
+    def component_piece(self, number: int) -> Piece | None:
+        """A component as a single piece; None if nothing of it is visible."""
+        box = self.boxes[number]
+        ink = np.where(self.labels[box.window] == number + 1, self.coverage[box.window], 0)
+        visible = ink > SOFT_EDGE
+        return _crop(number, box, ink, visible) if visible.any() else None
+
+    def cut(self, piece: Piece) -> list[Piece]:
+        """Cut a piece, from left to right, wherever a digit may end."""
+        rows = np.arange(piece.box.height)[:, None]
+        columns = np.arange(piece.box.width)[None, :]
+        seams = cut_positions(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant)
+        parts = np.zeros(piece.ink.shape, dtype=np.intp)
+        for seam in seams:
+            parts += columns >= seam[rows]
+        pieces = []
+        for part in range(len(seams) + 1):
+            ink = np.where(parts == part, piece.ink, 0)
+            visible = ink > SOFT_EDGE
+            if visible.any():
+                pieces.append(_crop(piece.component, piece.box, ink, visible))
+        return pieces
+
+    def in_order(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Sort pieces from left to right, by their middles in upright writing."""
+        return sorted(
+            pieces,
+            key=lambda piece: (
+                (piece.box.left + piece.box.right) + self.slant * (piece.box.top + piece.box.bottom)
+            ),
+        )
+
+
+def _crop(number: int, box: Box, ink: Float32Array, visible: Mask) -> Piece:
+    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+    inner = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    return Piece(number, inner.shift(box.top, box.left), ink[inner.window])
+
+
+def line_image(
+    coverage: Float32Array, labels: IntegerArray, numbers: Sequence[int], box: Box, height: float
+) -> LineImage:
+    """Cut a line out of a page, and bring it to one size and pen.
+
+    Parameters
+    ----------
+    coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink of the page
+    labels : int ndarray of that shape, the page's components, numbered from 1
+    numbers : the components that are in the line
+    box : their bounding box
+    height : usual height of the line's digits, in pixels of the page
+    """
+    scale = HEIGHT / height
+    around = -(-MARGIN // scale)
+    window = Box(
+        max(int(box.top - around), 0),
+        min(int(box.bottom + around), coverage.shape[0]),
+        max(int(box.left - around), 0),
+        min(int(box.right + around), coverage.shape[1]),
+    )
+    lookup = np.zeros(int(labels[window.window].max()) + 1, dtype=np.int32)
+    lookup[list(numbers)] = np.arange(1, len(numbers) + 1)
+    own = lookup[labels[window.window]]
+    near = ndimage.binary_dilation(own > 0, np.ones((3, 3)))
+    soft = np.where(near, coverage[window.window], 0).astype(np.float32)
+    size = [max(round(side * scale), 1) for side in (window.width, window.height)]
+    enlarged = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
+    if scale > 1:
+        # Enlarged edges are soft over as many pixels.
+        enlarged = ((enlarged - 0.5) * min(scale, 3.0) + 0.5).clip(0, 1)
+    pen = stroke_width(enlarged) / HEIGHT
+    enlarged = _adjust_pen(enlarged, pen)
+    resized = np.asarray(
+        Image.fromarray(own.astype(np.int32), mode="I").resize(size, Image.Resampling.NEAREST)
+    )
+    pad = MARGIN + 2
+    enlarged, resized = (np.pad(part, pad) for part in (enlarged, resized))
+    grown = _grow(resized, enlarged > SOFT_EDGE)
+    origin = window.top - pad / scale, window.left - pad / scale
+    boxes = _boxes(grown, len(numbers))
+    pen = float(np.clip(pen, MIN_PEN, MAX_PEN))
+    return LineImage(enlarged, grown, boxes, scale, origin, pen, _estimate_slant(enlarged))
+
+
+def _estimate_slant(coverage: Float32Array) -> float:
+    """Slant at which columns are fullest and emptiest: the highest sum of squares of their ink."""
+    rows, columns = np.nonzero(coverage > 0.5)
+    if not len(rows):
+        return 0.0
+    fullness = [
+        float(
+            (
+                np.bincount((places := columns + np.rint(slant * rows).astype(int)) - places.min())
+                ** 2
+            ).sum()
+        )
+        for slant in SLANTS
+    ]
+    return float(SLANTS[int(np.argmax(fullness))])
+
+
+def _boxes(labels: IntegerArray, n: int) -> tuple[Box, ...]:
+    found = ndimage.find_objects(labels, max_label=n)
+    return tuple(
+        Box(rows.start, rows.stop, columns.start, columns.stop)
+        if (rows, columns)
+        else Box(0, 0, 0, 0)
+        for rows, columns in (pair or (slice(0, 0), slice(0, 0)) for pair in found)
+    )
+
+
+def _grow(labels: IntegerArray, ink: Mask) -> IntegerArray:
+    """Give soft edges the label of the nearest stroke."""
+    for _ in range(3):
+        free = ink & (labels == 0)
+        if not free.any():
+            break
+        labels = np.where(free, ndimage.maximum_filter(labels, 3), labels)
+    return labels
+
+
+def _adjust_pen(coverage: Float32Array, pen: float) -> Float32Array:
+    """Move the outline of strokes so that their mean width is within MNIST's."""
+    target = float(np.clip(pen, MIN_PEN, MAX_PEN))
+    if target == pen or pen == 0:
+        return coverage
+    shift = HEIGHT * (target - pen) / 2
+    outline = np.pad(coverage > 0.5, 2)
+    distance = ndimage.distance_transform_edt(outline) - ndimage.distance_transform_edt(~outline)
+    # Limit the shift, so that thin strokes do not vanish.
+    ridge = ndimage.maximum_filter(distance, 2 * round(MAX_PEN * HEIGHT / 2) + 1)
+    shifted = distance + np.maximum(shift, -0.4 * np.maximum(ridge, 0)) + 0.5
+    return np.asarray(shifted[2:-2, 2:-2].clip(0, 1), dtype=np.float32)

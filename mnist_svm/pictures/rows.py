@@ -1,0 +1,114 @@
+"""Group connected components of ink into lines of writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnist_svm._types import IntegerArray
+from mnist_svm.pictures.boxes import Box
+
+# Limits of a component, as multiples of the usual height: longer side below which it is a speck,
+# height above which it is no digit, least height of one that makes a row.
+MIN_SIZE, MAX_HEIGHT, MIN_TALL = 0.1, 3.0, 0.33
+# Least overlap of neighbours in a row, as a fraction of the lower one's height.
+MIN_OVERLAP = 0.4
+# Distance beyond a row's digits, as a multiple of their usual height, up to which smaller marks
+# belong to it: above and below, and to the sides.
+MARK_RISE, MARK_GAP = 0.2, 0.8
+# Gap, as a multiple of the usual height, that separates two numbers of a row.
+WIDE_GAP = 1.5
+# Components kept of a page, the largest first: no page has more digits.
+MAX_COMPONENTS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Components in a row, by their index, from left to right, and their usual height."""
+
+    members: list[int]
+    height: float
+
+
+def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) -> list[Row]:
+    """Group components into rows, from top to bottom, and rows at wide gaps.
+
+    Parameters
+    ----------
+    boxes : bounding boxes of the components
+    areas : int ndarray of shape (n,), pixels of each
+    is_line : whether all of them are in one line
+    """
+    if not boxes:
+        return []
+    heights = np.array([box.height for box in boxes])
+    sides = np.array([box.longer_side for box in boxes])
+    usual = usual_height(heights, areas)
+    kept = np.flatnonzero((sides >= MIN_SIZE * usual) & (heights <= MAX_HEIGHT * usual))
+    kept = kept[np.argsort(-areas[kept], kind="stable")[:MAX_COMPONENTS]]
+    tall = [int(k) for k in kept if heights[k] >= MIN_TALL * usual]
+    small = [int(k) for k in kept if heights[k] < MIN_TALL * usual]
+    rows = []
+    for members in [tall] if is_line else _chain(boxes, tall):
+        height = usual_height(heights[members], areas[members])
+        if height >= MIN_TALL * usual:
+            rows.append(Row(members, height))
+    for k in small:
+        if (row := _nearest_row(boxes[k], rows, boxes)) is not None:
+            row.members.append(k)
+    parts = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
+    return sorted(parts, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
+
+
+def usual_height(heights: IntegerArray, areas: IntegerArray) -> float:
+    """Median height, weighted by area."""
+    order = np.argsort(heights)
+    half = np.searchsorted(np.cumsum(areas[order]), areas.sum() / 2)
+    return float(heights[order][half])
+
+
+def _chain(boxes: list[Box], members: list[int]) -> list[list[int]]:
+    """Append each component, from left to right, to the row whose last one it overlaps most."""
+    rows: list[list[int]] = []
+    last = np.empty((len(members), 2))
+    for k in sorted(members, key=lambda k: boxes[k].left):
+        box = boxes[k]
+        ends = last[: len(rows)]
+        common = np.minimum(ends[:, 1], box.bottom) - np.maximum(ends[:, 0], box.top)
+        overlaps = common / np.minimum(ends[:, 1] - ends[:, 0], box.height)
+        if len(rows) and overlaps.max() >= MIN_OVERLAP:
+            index = int(overlaps.argmax())
+        else:
+            index = len(rows)
+            rows.append([])
+        rows[index].append(k)
+        last[index] = box.top, box.bottom
+    return rows
+
+
+def _nearest_row(box: Box, rows: list[Row], boxes: list[Box]) -> Row | None:
+    """The row with the nearest component whose height, and a margin, hold the centre of a mark."""
+    middle = (box.top + box.bottom) / 2
+    best: tuple[float, Row | None] = (np.inf, None)
+    for row in rows:
+        for k in row.members:
+            other = boxes[k]
+            margin = MARK_RISE * row.height
+            gap = box.gaps(other)[1]
+            is_beside = other.top - margin <= middle <= other.bottom + margin
+            if is_beside and gap <= MARK_GAP * row.height and gap < best[0]:
+                best = gap, row
+    return best[1]
+
+
+def _split_at_gaps(row: Row, boxes: list[Box]) -> list[Row]:
+    """Split a row where the gap between neighbours is wide."""
+    members = sorted(row.members, key=lambda k: (boxes[k].left + boxes[k].right) / 2)
+    parts, right = [[members[0]]], boxes[members[0]].right
+    for k in members[1:]:
+        if boxes[k].left - right > WIDE_GAP * row.height:
+            parts.append([])
+        parts[-1].append(k)
+        right = max(right, boxes[k].right)
+    return [Row(part, row.height) for part in parts]

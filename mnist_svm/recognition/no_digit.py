@@ -1,0 +1,44 @@
+"""Tell digits from other ink: parts of digits, two of them, marks, lines, letters, specks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_svm._types import Float64Array, Images
+from mnist_svm.features.gradients import gradient_features
+from mnist_svm.features.place import N_FEATURES, place_features
+from mnist_svm.models.file import Model, load_model
+from mnist_svm.models.locate import NO_DIGIT
+
+# Parameters of the gradient features, chosen on lines drawn of training digits.
+DIRECTIONS, GRID, SMOOTHING, POWER = 8, 5, 0.5, 0.4
+
+N_COLUMNS = DIRECTIONS * GRID**2 + N_FEATURES
+
+
+def digit_features(images: Images, own: Images, others: Images) -> npt.NDArray[np.uint8]:
+    """Features of candidates: uint8 of shape (n, `N_COLUMNS`).
+
+    The arguments are the images of `mnist_svm.recognition.candidates.Candidate`, of shape
+    (n, 28, 28).
+    """
+    gradients = gradient_features(
+        images, directions=DIRECTIONS, grid=GRID, smoothing=SMOOTHING, power=POWER
+    )
+    return np.concatenate([gradients, place_features(own, others)], axis=1)
+
+
+class DigitJudge:
+    """The shipped model that tells digits from other ink."""
+
+    @cached_property
+    def model(self) -> Model:
+        """Classifier of other ink (class 0) and digits (class 1), by their features."""
+        return load_model(NO_DIGIT, n_columns=N_COLUMNS)
+
+    def __call__(self, images: Images, own: Images, others: Images) -> Float64Array:
+        """Probability of being a digit, of shape (n,)."""
+        return self.model.predict_rows(digit_features(images, own, others))[:, 1]

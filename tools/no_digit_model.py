@@ -1,0 +1,195 @@
+"""Train and evaluate the model that tells digits from other ink, and calibrate whole numbers.
+
+    python -m tools.no_digit_model
+
+Lines of numbers are drawn of digits of the training sets of MNIST and styles, with points, dashes,
+signs, rules and printed patterns, and cut into pieces as `mnist-svm read` does it. Runs of pieces
+are digits, or not. The model is trained on digits of MNIST's first 50,000 images and of styles,
+evaluated on lines of MNIST's last 10,000 images and of the styles held out, and written to
+mnist_svm/models/no_digit.joblib.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed, parallel_config
+from sklearn.pipeline import Pipeline
+
+from mnist_svm import RECIPES, load_dataset
+from mnist_svm._types import Labels
+from mnist_svm.datasets.types import Dataset
+from mnist_svm.exceptions import PictureError
+from mnist_svm.models.file import Model, save_model
+from mnist_svm.models.locate import NO_DIGIT
+from mnist_svm.pictures.layout import Layout, find_layout
+from mnist_svm.pictures.lines import LineImage, Piece
+from mnist_svm.recognition.candidates import LinePieces
+from mnist_svm.recognition.no_digit import digit_features
+from mnist_svm.svm.calibration import Calibrated
+from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.training.train import TrainingConfig, describe_fit
+from tools.number_lines import MARK, Hands, NumberLine, draw_line
+
+# First image and number of images of each style.
+STYLES = Path("data/styles/styles.csv")
+
+# Lines that are drawn, and the share of runs that are no digits that is kept of them.
+N_LINES, N_HELD_OUT_LINES, LINES_PER_TASK, KEPT = 2_600, 600, 50, 0.5
+# Runs that the model is trained on.
+N_TRAIN = 40_000
+
+# Penalty and kernel coefficient, chosen on lines held out.
+C, GAMMA = 10.0, 4e-6
+
+# Shares of a run's ink that belongs to a digit, and of the digit's ink that is in the run: both are
+# above PURE for a digit, and one is below IMPURE for another; in between, a run is left out. The
+# same for whole pieces of other ink, and for pieces of the digit that are missing.
+PURE, IMPURE = 0.85, 0.75
+FOREIGN, LOST = (0.015, 0.03), (0.03, 0.08)
+
+NOT_A_DIGIT = -1
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Features of runs of pieces, uint8 of shape (n, k), and their digits, or `NOT_A_DIGIT`."""
+
+    features: npt.NDArray[np.uint8]
+    labels: Labels
+
+
+def load_hands(part: str) -> Hands:
+    """Digits for training ("train"), or held out ("test")."""
+    mnist = load_dataset("mnist", split="train")
+    styles = load_dataset("styles", split=part)
+    of_mnist = slice(50_000) if part == "train" else slice(50_000, None)
+    name = "train" if part == "train" else "t10k"
+    with STYLES.open() as file:
+        ranges = [
+            (int(row["first"]), int(row["n_images"]))
+            for row in csv.DictReader(file)
+            if row["part"] == name
+        ]
+    return Hands(
+        (mnist.images[of_mnist], mnist.labels[of_mnist]), (styles.images, styles.labels), ranges
+    )
+
+
+def make_runs(hands: Hands, n_lines: int, seed: int) -> Runs:
+    """Draw lines, and label the runs of their pieces."""
+    rng = np.random.default_rng(seed)
+    images, own, others, labels = [], [], [], []
+    for _ in range(n_lines):
+        for candidate, label in _labelled(draw_line(hands, rng)):
+            if label == NOT_A_DIGIT and rng.random() > KEPT:
+                continue
+            images.append(candidate.image)
+            own.append(candidate.own)
+            others.append(candidate.others)
+            labels.append(label)
+    features = digit_features(np.stack(images), np.stack(own), np.stack(others))
+    return Runs(features, np.array(labels))
+
+
+def _labelled(drawn: NumberLine) -> Iterator[tuple]:
+    """Candidates of a line, with their digits."""
+    try:
+        layout = find_layout(drawn.grey)
+    except PictureError:
+        return
+    lines = []
+    total = np.zeros(len(drawn.text) + 2)
+    for row in layout.rows:
+        image = layout.line(row)
+        wholes = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
+        pieces = image.in_order([part for p in wholes if p is not None for part in image.cut(p)])
+        if pieces:
+            owned = np.stack([_owners(drawn, layout, image, piece) for piece in pieces])
+            total += owned.sum(axis=0) / image.scale**2
+            lines.append((image, pieces, owned))
+    for image, pieces, owned in lines:
+        line = LinePieces(image, pieces)
+        for start, stop in line.runs():
+            digit = _digit_of_run(owned, start, stop, total * image.scale**2)
+            if digit is not None:
+                label = NOT_A_DIGIT if digit < 0 else int(drawn.text[digit])
+                yield line.candidate(tuple(pieces[start:stop])), label
+
+
+def _owners(drawn: NumberLine, layout: Layout, image: LineImage, piece: Piece) -> np.ndarray:
+    """Ink of a piece that belongs to nobody, to each digit, and to marks."""
+    n = len(drawn.text)
+    (top, left), box = image.origin, piece.box
+    rows = (top + (np.arange(box.top, box.bottom) + 0.5) / image.scale) / layout.scale
+    columns = (left + (np.arange(box.left, box.right) + 0.5) / image.scale) / layout.scale
+    height, width = drawn.owner.shape
+    rows = rows.astype(int).clip(0, height - 1)
+    columns = columns.astype(int).clip(0, width - 1)
+    owner = drawn.owner[rows][:, columns].ravel()
+    owner = np.where(owner == MARK, n + 1, owner)
+    return np.bincount(owner, weights=piece.ink.ravel(), minlength=n + 2)
+
+
+def _digit_of_run(owned: np.ndarray, start: int, stop: int, total: np.ndarray) -> int | None:
+    """Position of the digit that a run is, -1 if it is none, None if it is neither."""
+    ink = owned[start:stop].sum(axis=0)
+    digit = int(ink[1:-1].argmax())
+    whole = max(float(total[1 + digit]), 1e-6)
+    sizes, is_own = owned.sum(axis=1), owned.argmax(axis=1) == 1 + digit
+    inside = np.zeros(len(owned), dtype=bool)
+    inside[start:stop] = True
+    least = min(ink[1 + digit] / max(ink.sum(), 1e-6), ink[1 + digit] / whole)
+    foreign, lost = sizes[inside & ~is_own].sum() / whole, sizes[~inside & is_own].sum() / whole
+    if least > PURE and foreign < FOREIGN[0] and lost < LOST[0]:
+        return digit
+    return -1 if least < IMPURE or foreign > FOREIGN[1] or lost > LOST[1] else None
+
+
+def make_all(hands: Hands, n_lines: int, seed: int) -> Runs:
+    """Draw lines in several processes."""
+    tasks = range(seed, seed + n_lines // LINES_PER_TASK)
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        parts = Parallel(n_jobs=-1)(delayed(make_runs)(hands, LINES_PER_TASK, k) for k in tasks)
+    return Runs(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def main() -> None:
+    """Train, evaluate, write the model file."""
+    runs = make_all(load_hands("train"), N_LINES, 1_000)
+    chosen = np.random.default_rng(0).permutation(len(runs.labels))[:N_TRAIN]
+    features, labels = runs.features[chosen], (runs.labels[chosen] != NOT_A_DIGIT).astype(np.int64)
+    start = time.perf_counter()
+    svc = Calibrated(CoupledSVC(kernel="rbf", C=C, gamma=GAMMA, random_state=0))
+    pipeline = Pipeline([("svm", svc)]).fit(features, labels)
+    seconds = time.perf_counter() - start
+    held_out = make_all(load_hands("test"), N_HELD_OUT_LINES, 9_000)
+    truth = held_out.labels != NOT_A_DIGIT
+    correct = pipeline.predict(held_out.features) == truth
+    digits, others = (f"{correct[truth == label].mean():.2%}" for label in (True, False))
+    print(f"right: {digits} of digits, {others} of other ink; {seconds:.0f} s")
+    mnist, styles = load_dataset("mnist"), load_dataset("styles")
+    train = Dataset("mnist + styles", features, labels, Dataset.concatenate([mnist, styles]).sha256)
+    recipe = RECIPES["gradient"]
+    config = TrainingConfig(recipe, replace(recipe.defaults, C=C, gamma=GAMMA))
+    info = replace(
+        describe_fit(pipeline, config, train, slice(None), seconds),
+        recipe="no_digit",
+        summary="tells digits from other ink in lines of numbers; right for "
+        f"{digits} of digits and {others} of other ink held out",
+    )
+    save_model(NO_DIGIT, Model.from_pipeline(pipeline, info))
+    print(f"{NO_DIGIT}: {NO_DIGIT.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
