@@ -251,7 +251,7 @@ def _page_table(recognizer: Recognizer, digits: Dataset, seed: int) -> Iterator[
 def _read_numbers(recognizer: Recognizer, file: bytes) -> list[str]:
     """The numbers of a page from top to bottom, digits only."""
     rows = recognizer.read_page(file).rows
-    return ["".join(str(digit.label) for digit in row) for row in rows]
+    return ["".join(str(digit.label) for digit in row.digits) for row in rows]
 
 
 def _page_row(kind: str, pages: list[Page], predicted: list[list[str]]) -> str:
