@@ -15,6 +15,8 @@ from mnist_svm.pictures.boxes import label_components
 N_FRAMES, MIN_DRAWN, BEND = 5, 0.85, 0.012
 # Depth of the lines, as a fraction of that of the darkest ink.
 FAINT = 0.3
+# Largest part of its bounding box that is ink; noise has more.
+MAX_DENSITY = 0.5
 # Parts of a side of which each is drawn or not; fraction of it at each end that is passed over,
 # because frames may be rounded.
 N_BINS, END = 100, 0.04
@@ -38,7 +40,10 @@ def locate_frame(grey: GreyImage) -> Corners:
         box = boxes[k]
         if min(box.height, box.width) < least:
             continue
-        corners = _frame_corners(labels[box.window] == k + 1)
+        mask = labels[box.window] == k + 1
+        if mask.mean() > MAX_DENSITY:
+            continue
+        corners = _frame_corners(mask)
         if corners is not None and is_page(corners, small.shape):
             return (corners + (box.left, box.top) + 0.5) / scale - 0.5
     msg = (

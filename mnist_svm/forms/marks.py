@@ -7,7 +7,7 @@ between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -30,13 +30,16 @@ from mnist_svm.pictures.boxes import Box, label_components
 DEPTHS = 0.5, 0.3
 # Limits of a mark's longer side, as fractions of the picture's, and of its proportions.
 MIN_MARK, MAX_MARK, MAX_MARK_ASPECT = 0.006, 0.09, 1.8
+# Width of a stroke, as a fraction of the picture's longer side, and part of a square of this width
+# that is ink, above which it is not written.
+MAX_PEN, MAX_COVERAGE = 0.02, 0.8
 # Half the width of a mark's strokes, as a fraction of its shorter side, from which it is filled.
 FILLED = 0.27
 # Pieces of ink next to each corner that may be its mark.
 N_CANDIDATES = 8
 # Largest ratio of the sizes of two marks of a page, of which the nearer is larger on the picture;
-# and of their areas on the straightened page.
-MAX_SIZE_RATIO, MAX_AREA_RATIO = 1.8, 1.5
+# of their areas on the straightened page, and of the thicknesses of their strokes.
+MAX_SIZE_RATIO, MAX_AREA_RATIO, MAX_THICKNESS_RATIO = 1.8, 1.5, 1.7
 # Width of the strip around a mark that is free, as a fraction of the mark's size, and the fraction
 # of one side of it that may be ink.
 CLEARANCE, MAX_AROUND = 0.25, 0.3
@@ -47,12 +50,18 @@ MAX_OUTSIDE, MARK_MARGIN, PAGE_MARGIN = 0.03, 0.05, 0.15
 
 @dataclass(frozen=True)
 class _Piece:
-    """A connected piece of ink: its middle (x, y), and its area and size in pixels."""
+    """A connected piece of ink, with its holes filled: its middle (x, y) and size in pixels.
+
+    `thickness` is half the width of its strokes, as a fraction of its shorter side.
+    """
 
     middle: tuple[float, float]
     size: float
-    area: int
-    filled: bool
+    thickness: float
+
+    @property
+    def filled(self) -> bool:
+        return self.thickness >= FILLED
 
 
 def locate_marks(grey: GreyImage) -> Corners:
@@ -80,9 +89,9 @@ def locate_marks(grey: GreyImage) -> Corners:
     small, scale = reduce_picture(grey)
     for fraction in DEPTHS:
         ink = find_print(small, fraction)
-        pieces = _find_pieces(ink)
+        pieces, points = _find_pieces(ink)
         for candidates in ([piece for piece in pieces if piece.filled], pieces):
-            corners = _best_corners(candidates, ink)
+            corners = _best_corners(candidates, points, small.shape)
             if corners is not None:
                 return (corners + 0.5) / scale - 0.5
     msg = (
@@ -92,17 +101,27 @@ def locate_marks(grey: GreyImage) -> Corners:
     raise PictureError(msg)
 
 
-def _find_pieces(ink: Mask) -> list[_Piece]:
-    """Connected pieces of ink that stand alone, with the size and proportions of a mark."""
+def _find_pieces(ink: Mask) -> tuple[list[_Piece], Float64Array]:
+    """Connected pieces of ink that stand alone, with the size and proportions of a mark.
+
+    And the pixels (x, y) of all pieces that may be print or writing, of shape (n, 2): no specks,
+    and no parts of a desk in a shadow.
+    """
+    from scipy import ndimage
+
     labels, boxes = label_components(ink)
     side = max(ink.shape)
     pieces = []
+    is_print = np.zeros(len(boxes) + 1, dtype=np.bool_)
     for label, box in enumerate(boxes, start=1):
         low, high = sorted((box.height, box.width))
+        is_print[label] = high >= MIN_MARK * side
         is_sized = MIN_MARK * side <= high <= min(MAX_MARK * side, MAX_MARK_ASPECT * low)
         if is_sized and _stands_alone(ink, box):
             pieces.append(_measure(labels[box.window] == label, box))
-    return pieces
+    coverage = ndimage.uniform_filter(ink.astype(np.float32), round(MAX_PEN * side) | 1)
+    is_print[labels[coverage > MAX_COVERAGE]] = False
+    return pieces, np.argwhere(is_print[labels])[:, ::-1].astype(np.float64)
 
 
 def _stands_alone(ink: Mask, box: Box) -> bool:
@@ -116,17 +135,20 @@ def _stands_alone(ink: Mask, box: Box) -> bool:
 def _measure(mask: Mask, box: Box) -> _Piece:
     from scipy import ndimage
 
+    # A ring is a disc, whatever is in it.
+    mask = ndimage.binary_fill_holes(mask)
     half_width = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
-    filled = half_width >= FILLED * min(mask.shape)
-    row, column = (box.top + box.bottom - 1) / 2, (box.left + box.right - 1) / 2
-    if filled:
+    middle = (box.left + box.right - 1) / 2, (box.top + box.bottom - 1) / 2
+    piece = _Piece(middle, (box.height * box.width) ** 0.5, half_width / min(mask.shape))
+    if piece.filled:
         rows, columns = np.nonzero(mask)
-        row, column = box.top + rows.mean(), box.left + columns.mean()
-    size = (box.height * box.width) ** 0.5
-    return _Piece((float(column), float(row)), size, int(np.count_nonzero(mask)), filled)
+        middle = float(box.left + columns.mean()), float(box.top + rows.mean())
+    return replace(piece, middle=middle)
 
 
-def _best_corners(pieces: Sequence[_Piece], ink: Mask) -> Corners | None:
+def _best_corners(
+    pieces: Sequence[_Piece], points: Float64Array, shape: tuple[int, ...]
+) -> Corners | None:
     """Middles of the four alike pieces that are furthest apart, or None."""
     if len(pieces) < 4:
         return None
@@ -140,10 +162,9 @@ def _best_corners(pieces: Sequence[_Piece], ink: Mask) -> Corners | None:
         marks = [pieces[k] for k in chosen]
         if len(set(chosen)) == 4 and are_similar([mark.size for mark in marks], MAX_SIZE_RATIO):
             corners = np.array([mark.middle for mark in marks])
-            if is_page(corners, ink.shape) and _are_alike(marks, corners):
+            if is_page(corners, shape) and _are_alike(marks, corners):
                 found.append((area(corners), corners))
     found.sort(key=lambda each: -each[0])
-    points = np.argwhere(ink)[:, ::-1].astype(np.float64)
     for _, corners in found:
         if _fraction_outside(points, corners) <= MAX_OUTSIDE:
             return corners
@@ -151,14 +172,16 @@ def _best_corners(pieces: Sequence[_Piece], ink: Mask) -> Corners | None:
 
 
 def _are_alike(marks: Sequence[_Piece], corners: Corners) -> bool:
-    """Whether four pieces have one area on the straightened page."""
+    """Whether four pieces are of one kind, and of one size on the straightened page."""
+    if not are_similar([mark.thickness for mark in marks], MAX_THICKNESS_RATIO):
+        return False
     projection = find_homography(corners, UNIT_SQUARE)
     # The area of a small square at each corner, on the page.
     step = 0.5 * min(mark.size for mark in marks)
     areas = []
     for mark, corner in zip(marks, corners, strict=True):
         square = project(projection, corner + step * (UNIT_SQUARE - 0.5))
-        areas.append(mark.area * area(square))
+        areas.append(mark.size**2 * area(square))
     return are_similar(areas, MAX_AREA_RATIO)
 
 
