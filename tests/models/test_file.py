@@ -128,7 +128,9 @@ def test_a_model_file_names_arrays_and_nothing_else(small_model_file):
 )
 def test_arrays_come_back_as_joblib_reads_them(tmp_path, monkeypatch, array):
     contents = []
-    monkeypatch.setattr("mnist_svm.models.file._check_content", contents.append)
+    monkeypatch.setattr(
+        "mnist_svm.models.file._check_content", lambda content, _: contents.append(content)
+    )
     (tmp_path / "m.joblib").write_bytes(joblib_bytes([array, 7]))
     load_model(tmp_path / "m.joblib")
     ((back, seven),) = contents

@@ -250,8 +250,17 @@ def test_the_answer_for_a_page_as_json_types(recognizer):
     (row,) = answer.pop("rows")
     assert answer == {"file": "<array>", "width": 224, "height": 224, "text": "7"}
     (digit,) = page.digits
+    (number,) = page.numbers
     assert row == {
         "text": "7",
+        "numbers": [
+            {
+                "text": "7",
+                "confidence": number.confidence,
+                "rejected": False,
+                "box": number.box.to_dict(),
+            }
+        ],
         "digits": [
             {
                 "label": 7,
