@@ -114,9 +114,12 @@ class Table:
         )
 
     def _add_page(self, page: PageReading, with_file: bool) -> None:
-        for i, numbers in enumerate((row.numbers for row in page.rows), start=1):
+        for i, numbers in enumerate(_arrange(page), start=1):
             row: list[str | Cell] = [escape_formula(page.file)] if with_file else []
             for j, number in enumerate(numbers, start=1):
+                if number is None:
+                    row.append("")
+                    continue
                 row.append(Cell(len(self.entries), "text"))
                 name = f"row {i}, number {j}" if len(numbers) > 1 else f"row {i}"
                 self._add_entry(page.file, name, number, _crop(page, number))
@@ -150,6 +153,28 @@ class Table:
         kept = _encode(picture) if self.keeps_pictures and picture is not None else None
         text, confidence = ("", None) if number is None else (number.text, number.confidence)
         self.entries.append(Entry(page, name, text, confidence, kept))
+
+
+def _arrange(page: PageReading) -> list[list[Number | None]]:
+    """The numbers of a page in rows; those in a ruled table in its rows and columns."""
+    tables: dict[int, list[list[Number | None]]] = {}
+    for number in page.numbers:
+        if number.cell is not None:
+            rows = tables.setdefault(number.cell.table, [])
+            while len(rows) <= number.cell.row:
+                rows.append([])
+            cells = rows[number.cell.row]
+            cells += [None] * (number.cell.column + 1 - len(cells))
+            cells[number.cell.column] = number
+    arranged: list[list[Number | None]] = []
+    for row in page.rows:
+        if free := [number for number in row.numbers if number.cell is None]:
+            arranged.append([*free])
+        # A table has its place where its first number is.
+        for number in row.numbers:
+            if number.cell is not None:
+                arranged += tables.pop(number.cell.table, [])
+    return arranged
 
 
 def format_confidence(confidence: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Printed sheets with four corner marks or a frame, photographed on a desk; where these are seen."""
+"""Printed sheets with four corner marks or a frame on a desk, and where these are seen."""
 
 from __future__ import annotations
 
