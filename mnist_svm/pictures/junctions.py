@@ -120,27 +120,16 @@ def regular_teeth(lines: Lines, teeth: IntArray, base: Lines, number: int) -> In
     pitch = max(float(distances.min()), 1.0)
     before, behind = places[0] - base.start[number], base.stop[number] - 1 - places[-1]
     reach = REACH_THICKNESS * thickness + 1
-    is_regular = _are_regular(distances, pitch)
+    is_alternating = len(distances) > 2 and all(
+        np.ptp(part) <= SAME_PITCH * part.max() for part in (distances[::2], distances[1::2])
+    )
+    multiples = distances / pitch
+    is_regular = is_alternating or (np.abs(multiples - np.rint(multiples)) <= SAME_PITCH).all()
     if len(teeth) < MIN_TEETH or not is_regular:
         return teeth if before <= reach and behind <= reach else teeth[:0]
-    # A digit may hide a tooth here and there.
+    # The sides of open boxes have two distances. Else a digit may hide a tooth here and there.
     cells = (before + behind + distances.sum()) / pitch
-    if not _are_multiples(distances, pitch):
+    if is_alternating:
         cells, pitch = len(teeth) + 1.0, float(distances.max())
     is_whole = max(before, behind) <= (1 + SAME_PITCH) * pitch + reach
     return teeth if is_whole and len(teeth) >= MIN_TEETH_FOUND * (cells - 1) else teeth[:0]
-
-
-def _are_regular(distances: Float64Array, pitch: float) -> bool:
-    """Whether distances of neighbours are multiples of one, or alternate between two."""
-    return _are_multiples(distances, pitch) or (
-        len(distances) > 2
-        and all(
-            np.ptp(part) <= SAME_PITCH * part.max() for part in (distances[::2], distances[1::2])
-        )
-    )
-
-
-def _are_multiples(distances: Float64Array, pitch: float) -> bool:
-    multiples = distances / pitch
-    return bool((np.abs(multiples - np.rint(multiples)) <= SAME_PITCH).all())

@@ -406,4 +406,4 @@ def _are_dashes(chain: Float64Array, height: float) -> bool:
         np.mean(np.abs(values - np.median(values)) <= SAME_DASH * np.median(values) + 1)
         for values in (lengths, gaps)
     ]
-    return usual <= MAX_DASH * height and min(alike) >= MIN_ALIKE
+    return bool(usual <= MAX_DASH * height and min(alike) >= MIN_ALIKE)
