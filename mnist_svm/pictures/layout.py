@@ -61,7 +61,9 @@ class Layout:
         return Box(*(min(max(round(side / self.scale), 0), limit) for side, limit in sides))
 
 
-def find_layout(grey: GreyImage, *, is_line: bool = False) -> Layout:
+def find_layout(
+    grey: GreyImage, *, is_line: bool = False, smoothing: float | None = None
+) -> Layout:
     """Find the lines of writing on a picture.
 
     Parameters
@@ -70,6 +72,9 @@ def find_layout(grey: GreyImage, *, is_line: bool = False) -> Layout:
         Dark ink on a light background or light on dark, unevenly lit.
     is_line : bool, default=False
         Whether the picture shows a single line.
+    smoothing : float, optional
+        Separate the ink from a printed pattern; see `mnist_svm.pictures.texture`. By default, only
+        if it does not stand out otherwise.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def find_layout(grey: GreyImage, *, is_line: bool = False) -> Layout:
         If the picture is blank.
     """
     image, scale = _resize(grey)
-    ink = _find_page_ink(image)
+    ink = _find_page_ink(image, smoothing)
     mask = ink.mask & ~find_rulings(ink.mask, ink.faint_mask).lines
     labels, boxes = label_components(mask)
     kept = _inside(labels, boxes)
@@ -101,12 +106,15 @@ def _resize(grey: GreyImage) -> tuple[GreyImage, float]:
     return grey, 1.0
 
 
-def _find_page_ink(grey: GreyImage) -> Ink:
+def _find_page_ink(grey: GreyImage, smoothing: float | None) -> Ink:
+    is_dark = ink_is_dark(grey)
+    if smoothing is not None:
+        return find_textured_ink(grey, is_dark, smoothing)
     try:
-        return find_ink(grey)
+        return find_ink(grey, is_dark)
     except BlankPictureError:
         # Ink stands out from a printed pattern less than from noise.
-        return find_textured_ink(grey, ink_is_dark(grey))
+        return find_textured_ink(grey, is_dark)
 
 
 def _inside(labels: IntegerArray, boxes: Sequence[Box]) -> list[int]:

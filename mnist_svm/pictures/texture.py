@@ -17,19 +17,20 @@ from mnist_svm.pictures.polarity import blank_picture_error, nearest_odd
 # Window that is wider than a stroke, as a fraction of the picture's shorter side, and its limits in
 # pixels.
 WINDOW, MIN_WINDOW, MAX_WINDOW = 0.35, 9, 81
-# Standard deviation of the smoothing, in pixels.
-SMOOTHING = 1.0
+# Standard deviations of the smoothing, in pixels: little and much.
+SMOOTHINGS = (1.5, 2.2)
 # Hysteresis thresholds of strokes, as fractions of full ink.
 HIGH_THRESHOLD, LOW_THRESHOLD = 0.75, 0.5
 
 
-def find_textured_ink(grey: GreyImage, is_dark: bool) -> Ink:
+def find_textured_ink(grey: GreyImage, is_dark: bool, smoothing: float = SMOOTHINGS[0]) -> Ink:
     """Separate the ink of a picture from a patterned background.
 
     Parameters
     ----------
     grey : uint8 ndarray of shape (height, width)
     is_dark : whether ink is darker than the background
+    smoothing : standard deviation of the smoothing, in pixels
 
     Raises
     ------
@@ -41,7 +42,7 @@ def find_textured_ink(grey: GreyImage, is_dark: bool) -> Ink:
     background = close_strokes(ndimage.gaussian_filter(image, 1), size)
     background = ndimage.gaussian_filter(background, size / 4)
     # Relative to the paper, because a shadow dims paper and ink alike.
-    depth = ndimage.gaussian_filter(1 - image / np.maximum(background, 1), SMOOTHING)
+    depth = ndimage.gaussian_filter(1 - image / np.maximum(background, 1), smoothing)
     threshold = otsu_threshold(depth)
     above = depth > threshold
     if not above.any() or 255 * float(np.median(depth[above])) < MIN_DEPTH:

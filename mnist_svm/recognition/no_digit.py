@@ -16,6 +16,9 @@ from mnist_svm.models.locate import NO_DIGIT
 # Parameters of the gradient features, chosen on lines drawn of training digits.
 DIRECTIONS, GRID, SMOOTHING, POWER = 8, 5, 0.5, 0.4
 
+# Features are multiples of it: the model file is 40 % smaller.
+STEP = 8
+
 N_COLUMNS = DIRECTIONS * GRID**2 + N_FEATURES
 
 
@@ -28,7 +31,8 @@ def digit_features(images: Images, own: Images, others: Images) -> npt.NDArray[n
     gradients = gradient_features(
         images, directions=DIRECTIONS, grid=GRID, smoothing=SMOOTHING, power=POWER
     )
-    return np.concatenate([gradients, place_features(own, others)], axis=1)
+    features = np.concatenate([gradients, place_features(own, others)], axis=1)
+    return np.asarray(features // STEP * STEP)
 
 
 class DigitJudge:
@@ -36,9 +40,9 @@ class DigitJudge:
 
     @cached_property
     def model(self) -> Model:
-        """Classifier of other ink (class 0) and digits (class 1), by their features."""
+        """Classifier of parts of digits (class 0), digits (1) and other ink (2)."""
         return load_model(NO_DIGIT, n_columns=N_COLUMNS)
 
     def __call__(self, images: Images, own: Images, others: Images) -> Float64Array:
-        """Probability of being a digit, of shape (n,)."""
-        return self.model.predict_rows(digit_features(images, own, others))[:, 1]
+        """Probabilities of being a part of digits or several, a digit, and other ink: (n, 3)."""
+        return self.model.predict_rows(digit_features(images, own, others))

@@ -18,9 +18,10 @@ from mnist_svm.pictures.layout import Layout, find_layout
 from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
 from mnist_svm.pictures.polarity import BlankPictureError
 from mnist_svm.pictures.rows import Row as LayoutRow
+from mnist_svm.pictures.texture import SMOOTHINGS
 from mnist_svm.recognition.candidates import Candidate, LinePieces, Run
 from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
-from mnist_svm.recognition.lattice import Edge, best_paths
+from mnist_svm.recognition.lattice import Edge, Path, best_paths
 from mnist_svm.recognition.results import Digit, FieldSpec, Number, Row
 from mnist_svm.recognition.scoring import (
     digit_scores,
@@ -32,13 +33,16 @@ from mnist_svm.recognition.scoring import (
 Item = TypeVar("Item")
 # Maps images of candidates to probabilities of classes, of shape (n, k).
 Classify = Callable[[Images], Float64Array]
-# Maps images of candidates, their ink in its line, and the other ink there, to the probability of
-# being a digit, of shape (n,).
+# Maps images of candidates, their ink in its line, and the other ink there, to the probabilities of
+# being a part of digits or several, a digit, and other ink, of shape (n, 3).
 JudgeDigits = Callable[[Images, Images, Images], Float64Array]
 
 # A component is not cut if it is a digit at least this probably, of a class at least this probably,
 # and not wider than this multiple of the usual height.
 SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
+
+# Confidence from which a single line is not read in other ways.
+SURE_NUMBER = 0.95
 
 # Candidates judged on one page at most, and together: noise has more.
 MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
@@ -46,10 +50,10 @@ MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
 
 @dataclass(eq=False)
 class _Judged:
-    """A candidate with its probabilities of being a digit, and of each class."""
+    """A candidate with the probabilities of what it is, and of each class if it is a digit."""
 
     candidate: Candidate
-    is_digit: float
+    kinds: Float64Array
     classes: Float64Array
 
 
@@ -94,7 +98,7 @@ class _Line:
             judged = self.judged.get((piece,))
             is_sure = (
                 judged is not None
-                and judged.is_digit >= SURE_DIGIT
+                and judged.kinds[1] >= SURE_DIGIT
                 and judged.classes.max() >= SURE_CLASS
                 and piece.box.width <= MAX_SURE_WIDTH * HEIGHT
             )
@@ -105,6 +109,46 @@ class _Line:
     def picture_box(self, box: Box) -> Box:
         """A box of the line's image in pixels of the picture."""
         return self.layout.picture_box(self.image.page_box(box)).shift(*self.origin)
+
+
+@dataclass(frozen=True, eq=False)
+class LineReading:
+    """The best paths through a line, the confidence of the best, and the one that is chosen."""
+
+    line: _Line
+    judged: list[_Judged]
+    paths: list[Path]
+    confidence: float
+    chosen: int = 0
+
+    def number(self, labels: Labels) -> Number:
+        """The number of the chosen path."""
+        digits = []
+        for k, label in self.paths[self.chosen].edges:
+            candidate, classes = self.judged[k].candidate, self.judged[k].classes
+            box = self.line.picture_box(candidate.box)
+            confidence = float(classes[label])
+            digits.append(Digit(int(labels[label]), confidence, box, candidate.image, classes))
+        box = reduce(Box.union, (digit.box for digit in digits))
+        return Number(tuple(digits), self.confidence, box)
+
+
+def elect(readings: Sequence[LineReading]) -> LineReading:
+    """Choose among readings of the same line: the text with the highest sum of confidences.
+
+    The confidence of each reading is shared by its paths as their scores tell.
+    """
+    votes: dict[tuple[int, ...], float] = {}
+    best: dict[tuple[int, ...], tuple[float, LineReading]] = {}
+    for reading in readings:
+        for k, path in enumerate(reading.paths):
+            text = path.classes
+            vote = reading.confidence * float(np.exp(path.score - reading.paths[0].score))
+            votes[text] = votes.get(text, 0) + vote
+            if text and vote > best.get(text, (0.0,))[0]:
+                best[text] = vote, replace(reading, chosen=k)
+    text = max(best, key=lambda text: votes[text])
+    return replace(best[text][1], confidence=min(votes[text] / len(readings), 1.0))
 
 
 class PageReader:
@@ -138,13 +182,36 @@ class PageReader:
         """
         layout = find_layout(grey, is_line=is_line or is_number)
         lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, layout.rows)]
-        numbers = [number for number in self._read_lines(lines, deadline) if number is not None]
+        readings = self._read_lines(lines, deadline)
+        if len(lines) <= 1:
+            readings = [self._read_again(grey, readings[:1], expected, deadline)]
+        numbers = [reading.number(self._classes) for reading in readings if reading is not None]
         if not numbers:
             msg = "no digits found on this picture"
             raise PictureError(msg)
         if is_number:
             numbers = [max(numbers, key=lambda number: number.box.width * number.box.height)]
         return _arrange(numbers)
+
+    def _read_again(
+        self,
+        grey: GreyImage,
+        first: Sequence[LineReading | None],
+        expected: NumberFormat,
+        deadline: float,
+    ) -> LineReading | None:
+        """Read the one line of a picture in other ways, if it is not read for sure yet."""
+        readings = [reading for reading in first if reading is not None]
+        if readings and readings[0].confidence >= SURE_NUMBER:
+            return readings[0]
+        for smoothing in SMOOTHINGS:
+            try:
+                layout = find_layout(grey, is_line=True, smoothing=smoothing)
+            except BlankPictureError:
+                continue
+            lines = [_Line.of_row(layout, row, expected) for row in layout.rows]
+            readings += [each for each in self._read_lines(lines, deadline) if each is not None]
+        return elect(readings) if readings else None
 
     def read_fields(
         self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
@@ -164,13 +231,12 @@ class PageReader:
             lines += [_Line.of_row(layout, row, expected, origin) for row in layout.rows]
             owners += [index] * len(layout.rows)
         numbers: list[Number | None] = [None] * len(fields)
-        for index, number in zip(owners, self._read_lines(lines, deadline), strict=True):
-            best = numbers[index]
-            if number is not None and (best is None or number.box.width > best.box.width):
-                numbers[index] = number
+        for index, reading in zip(owners, self._read_lines(lines, deadline), strict=True):
+            if reading is not None:
+                numbers[index] = reading.number(self._classes)
         return numbers
 
-    def _read_lines(self, lines: Sequence[_Line], deadline: float) -> list[Number | None]:
+    def _read_lines(self, lines: Sequence[_Line], deadline: float) -> list[LineReading | None]:
         """Read the number in each line; None if it has none."""
         self._judge(lines, deadline)
         lines = [line.cut() for line in _until(deadline, lines)]
@@ -189,36 +255,32 @@ class PageReader:
             images = np.stack([candidate.image for candidate in candidates])
             own = np.stack([candidate.own for candidate in candidates])
             others = np.stack([candidate.others for candidate in candidates])
-            is_digit = self._judge_digits(images, own, others)
+            kinds = self._judge_digits(images, own, others)
             classes = self._classify(images)
             for k, (line, run) in enumerate(block):
-                line.judged[run] = _Judged(candidates[k], float(is_digit[k]), classes[k])
+                line.judged[run] = _Judged(candidates[k], kinds[k], classes[k])
 
-    def _read_line(self, line: _Line) -> Number | None:
+    def _read_line(self, line: _Line) -> LineReading | None:
         """Read one line; None if it has no digit."""
         pieces = line.pieces.pieces
         runs = line.pieces.runs()
         if not runs:
             return None
         judged = [line.judged[pieces[start:stop]] for start, stop in runs]
-        is_digit = np.array([each.is_digit for each in judged])
+        is_digit = np.array([each.kinds[1] for each in judged])
         classes = np.stack([each.classes for each in judged])
         scores = digit_scores(is_digit, classes)
         edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
         stroke = HEIGHT * HEIGHT * line.image.pen
         areas = np.array([float(piece.ink.sum()) for piece in pieces]) / stroke
-        expected = self._by_index(line.expected)
-        paths = best_paths(len(pieces), edges, skip_scores(areas).tolist(), expected)
+        singles = [line.judged.get((piece,)) for piece in pieces]
+        is_other = np.array([1.0 if each is None else each.kinds[2] for each in singles])
+        skips = skip_scores(areas, is_other).tolist()
+        paths = best_paths(len(pieces), edges, skips, self._by_index(line.expected))
         if not paths or not paths[0].edges:
             return None
-        digits = []
-        for k, label in paths[0].edges:
-            box = line.picture_box(judged[k].candidate.box)
-            confidence = float(classes[k, label])
-            image = judged[k].candidate.image
-            digits.append(Digit(int(self._classes[label]), confidence, box, image, classes[k]))
         confidence = number_confidence(*path_features(paths, is_digit, classes))
-        return Number(tuple(digits), confidence, reduce(Box.union, (each.box for each in digits)))
+        return LineReading(line, judged, paths, confidence)
 
     def _by_index(self, expected: NumberFormat) -> NumberFormat:
         """The limits with class indices in place of labels."""

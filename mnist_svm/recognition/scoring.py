@@ -15,10 +15,13 @@ from mnist_svm.recognition.lattice import Path
 
 # Weights of the log odds of being a digit and of the log probability of its class, and constant of
 # each digit.
-DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 0.0
+DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
 # Penalty of ink that is passed over: per area of a stroke as long as a digit is high, beyond that
 # of a point.
-SKIP_PENALTY, POINT_AREA = 3.5, 0.1
+SKIP_PENALTY, POINT_AREA = 1.0, 0.1
+
+# Weight of the log probability of being other ink.
+OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
 
 # Probabilities are clipped at these distances from 0 and 1.
 MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
@@ -38,9 +41,14 @@ def digit_scores(digit_proba: Float64Array, class_proba: Float64Array) -> Float6
     return BIAS + DIGIT_WEIGHT * log_odds(digit_proba)[:, None] + CLASS_WEIGHT * by_class
 
 
-def skip_scores(areas: Float64Array) -> Float64Array:
-    """Score of passing over ink, at most 0; `areas` in strokes as long as a digit is high."""
-    return -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0)
+def skip_scores(areas: Float64Array, is_other: Float64Array) -> Float64Array:
+    """Score of passing over each piece, at most 0, of shape (n,).
+
+    `areas` are in strokes as long as a digit is high; `is_other` is the probability of being other
+    ink than digits'.
+    """
+    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0)
+    return np.asarray(by_area + OTHER_WEIGHT * np.log(np.maximum(is_other, MIN_OTHER_PROBA)))
 
 
 def log_odds(proba: Float64Array) -> Float64Array:
