@@ -125,7 +125,8 @@ const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}
 function cell([index, shows]) {
   const entry = entries[index];
   if (shows === "text") return entry.done ? entry.value : entry.saved;
-  return entry.done ? (entry.value === "" ? "" : "1") : entry.shown;
+  if (!entry.done) return entry.shown;
+  return /[0-9]/.test(entry.value) ? "1" : "";
 }
 
 function line(row) {
