@@ -14,6 +14,7 @@ from scipy import ndimage
 from mnist_svm._types import BoolArray, Float64Array, IntegerArray, Mask
 from mnist_svm.pictures.boxes import Box, component_boxes, label_components
 from mnist_svm.pictures.enclosures import find_frames, outside_of
+from mnist_svm.pictures.grids import Grid, find_grids
 from mnist_svm.pictures.junctions import find_sides, junctions, regular_teeth
 from mnist_svm.pictures.straight import (
     Lines,
@@ -69,9 +70,11 @@ class Rulings:
     ----------
     lines : bool ndarray of the picture's shape, the pixels of rulings, without the strokes that
         cross them.
+    grids : list of the ruled tables, from top to bottom.
     """
 
     lines: Mask
+    grids: list[Grid]
 
 
 def find_rulings(mask: Mask, faint_mask: Mask) -> Rulings:
@@ -91,7 +94,7 @@ def find_rulings(mask: Mask, faint_mask: Mask) -> Rulings:
             if not is_kept[1:].all():
                 labels = np.cumsum(is_kept)[labels] * is_kept[labels]
             return _Search(mask, faint_mask, labels, areas[is_kept]).rulings()
-    return Rulings(np.zeros(mask.shape, dtype=bool))
+    return Rulings(np.zeros(mask.shape, dtype=bool), [])
 
 
 class _Search:
@@ -133,7 +136,8 @@ class _Search:
         self._take_teeth()
         out = self._line_pixels()
         out |= self._frame_pixels(out)
-        return Rulings(self._with_remnants(out))
+        grids = find_grids(*self.lines, self.is_ruling, self.height)
+        return Rulings(self._with_remnants(out), grids)
 
     def _height_of_writing(self) -> float:
         """Median height of the components that are no frames, weighted by area."""
