@@ -152,13 +152,21 @@ def test_all_lines_are_judged_together_before_and_after_cutting(reader, sheet):
 
     def judge(images, own, others):
         assert images.shape == own.shape == others.shape == (len(images), 28, 28)
-        return np.full(len(images), 0.5)
+        return np.tile([0.25, 0.5, 0.25], (len(images), 1))
 
     PageReader(reader.classes, classify, judge).read(sheet[0])
     # First the digits, and neighbours that may be one; then all pieces of them.
     assert len(sizes) == 2
     assert sizes[0] >= 8
     assert sizes[1] > 8
+
+
+DIGIT, OTHER = 1, 2
+
+
+def judge_all_as(kind: int):
+    """Judge every candidate as a digit, or as other ink."""
+    return lambda images, own, others: np.tile(np.eye(3)[kind], (len(images), 1))
 
 
 def test_what_is_a_digit_for_sure_is_not_cut(reader, sheet):
@@ -168,7 +176,7 @@ def test_what_is_a_digit_for_sure_is_not_cut(reader, sheet):
         calls.append(len(images))
         return np.tile(np.eye(10)[4], (len(images), 1))
 
-    page = PageReader(reader.classes, classify, lambda images, own, others: np.ones(len(images)))
+    page = PageReader(reader.classes, classify, judge_all_as(DIGIT))
     rows = page.read(sheet[0])
     assert [row.text for row in rows] == ["4444", "4444"]
     assert len(calls) == 1
@@ -178,7 +186,7 @@ def test_a_stroke_that_is_no_digit_is_no_number(reader):
     page = PageReader(
         reader.classes,
         lambda images: reader.classify(images).probabilities,
-        lambda images, own, others: np.zeros(len(images)),
+        judge_all_as(OTHER),
     )
     stroke = PlacedInk(np.ones((60, 8), dtype=np.float32), 60, 60)
     with pytest.raises(PictureError, match="no digits found"):
