@@ -230,6 +230,24 @@ def test_the_box_of_a_number_holds_those_of_its_digits(reader, sheet):
             assert each.box == each.box.union(digit.box)
 
 
+@pytest.mark.parametrize(
+    ("is_digit", "is_class"), [(0.7, 0.98), (0.98, 0.6), (0.7, 0.6)], ids=["digit", "class", "both"]
+)
+def test_a_number_is_less_sure_where_its_digits_are(reader, sheet, is_digit, is_class):
+    def confidence(is_digit: float, is_class: float) -> float:
+        others = (1 - is_digit) / 2
+        classes = np.full(10, (1 - is_class) / 9)
+        classes[4] = is_class
+        page = PageReader(
+            reader.classes,
+            lambda images: np.tile(classes, (len(images), 1)),
+            lambda images, own, other: np.tile([others, is_digit, others], (len(images), 1)),
+        )
+        return min(number.confidence for row in page.read(sheet[0]) for number in row.numbers)
+
+    assert confidence(is_digit, is_class) < confidence(0.98, 0.98)
+
+
 def test_numbers_have_a_probability(reader, sheet):
     for each in reader.read_page(sheet[0]).numbers:
         assert 0 < each.confidence < 1
