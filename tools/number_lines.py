@@ -175,11 +175,7 @@ def _mark(kind: str, pen: float, rng: Rng) -> list[_Glyph]:
             both[gap:] = np.maximum(both[gap:], ink)
             ink = both
         return [_Glyph(ink, rise)]
-    if kind == "stroke":
-        x = rng.uniform(-0.3, 0.5) * h
-        ink = _pen_mark([(0, -0.15 * h), (x, rng.uniform(0.9, 1.3) * h)], pen)
-        return [_Glyph(ink, -0.15 * h)]
-    text = rng.choice(["$", "€", "£", "#", "kr", "Fr", "m", "kg", "A", "No", "x", "E", "H", "N", "S", ":", "/", "%", "*", "CHF", "R$", "T", "F", "r", "n", "u"])
+    text = rng.choice(["$", "€", "£", "#", "kr", "Fr", "m", "kg", "A", "No", "x", "E", "H", "N", "S", ":", "%", "*", "CHF", "R$", "T", "F", "r", "n", "u"])
     font = ImageFont.load_default(h * rng.uniform(0.8, 1.3))
     box = font.getbbox(text)
     image = Image.new("L", (int(box[2]) + 8, int(box[3]) + 8))
@@ -199,7 +195,7 @@ def _with_marks(digits: list[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
         if k and ((thousands and left % 3 == 0) or rng.random() < 0.03):
             glyphs += _mark(rng.choice(["point", "comma", "point", "dash"]), pen, rng)
         glyphs.append(digit)
-    for kind, chance in (("point", 0.2), ("comma", 0.1), ("dash", 0.2), ("equals", 0.12), ("sign", 0.08), ("stroke", 0.05)):
+    for kind, chance in (("point", 0.2), ("comma", 0.1), ("dash", 0.2), ("equals", 0.12), ("sign", 0.08)):
         if rng.random() < chance:
             glyphs += _mark(kind, pen, rng)
     if rng.random() < 0.12:

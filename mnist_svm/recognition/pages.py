@@ -24,9 +24,11 @@ from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
 from mnist_svm.recognition.lattice import Edge, Path, best_paths
 from mnist_svm.recognition.results import Digit, FieldSpec, Number, Row
 from mnist_svm.recognition.scoring import (
+    MAX_MARGIN,
+    Evidence,
     digit_scores,
-    number_confidence,
-    path_features,
+    log_odds,
+    path_margin,
     skip_scores,
 )
 
@@ -113,13 +115,19 @@ class _Line:
 
 @dataclass(frozen=True, eq=False)
 class LineReading:
-    """The best paths through a line, the confidence of the best, and the one that is chosen."""
+    """The best paths through a line, the evidence for one of them, and which it is."""
 
     line: _Line
     judged: list[_Judged]
     paths: list[Path]
-    confidence: float
+    evidence: Evidence
     chosen: int = 0
+
+    @classmethod
+    def of_paths(cls, line: _Line, judged: list[_Judged], paths: list[Path]) -> LineReading:
+        """The reading whose best path is chosen."""
+        least = _least_odds(judged, paths[0])
+        return cls(line, judged, paths, Evidence(path_margin(paths), 1, 1.0, *least))
 
     def number(self, labels: Labels) -> Number:
         """The number of the chosen path."""
@@ -130,25 +138,43 @@ class LineReading:
             confidence = float(classes[label])
             digits.append(Digit(int(labels[label]), confidence, box, candidate.image, classes))
         box = reduce(Box.union, (digit.box for digit in digits))
-        return Number(tuple(digits), self.confidence, box)
+        return Number(tuple(digits), self.evidence.confidence, box)
+
+
+def _least_odds(judged: list[_Judged], path: Path) -> tuple[float, float]:
+    """Least log odds of a digit, and of its class."""
+    is_digit = np.array([judged[k].kinds[1] for k, _ in path.edges])
+    classes = np.array([judged[k].classes[label] for k, label in path.edges])
+    return float(log_odds(is_digit * classes).min()), float(log_odds(classes).min())
 
 
 def elect(readings: Sequence[LineReading]) -> LineReading:
-    """Choose among readings of the same line: the text with the highest sum of confidences.
+    """Choose among readings of the same line: the number with the highest sum of votes.
 
-    The confidence of each reading is shared by its paths as their scores tell.
+    A reading has its confidence to give away; to each path, as much as its score allows.
     """
     votes: dict[tuple[int, ...], float] = {}
-    best: dict[tuple[int, ...], tuple[float, LineReading]] = {}
+    supporters: dict[tuple[int, ...], list[tuple[float, LineReading]]] = {}
     for reading in readings:
         for k, path in enumerate(reading.paths):
-            text = path.classes
-            vote = reading.confidence * float(np.exp(path.score - reading.paths[0].score))
-            votes[text] = votes.get(text, 0) + vote
-            if text and vote > best.get(text, (0.0,))[0]:
-                best[text] = vote, replace(reading, chosen=k)
-    text = max(best, key=lambda text: votes[text])
-    return replace(best[text][1], confidence=min(votes[text] / len(readings), 1.0))
+            if path.edges:
+                share = float(np.exp(path.score - reading.paths[0].score))
+                vote = reading.evidence.confidence * share
+                votes[path.classes] = votes.get(path.classes, 0) + vote
+                supporter = vote, replace(reading, chosen=k)
+                supporters.setdefault(path.classes, []).append(supporter)
+    best, *others = sorted(votes, key=lambda text: -votes[text])
+    margin = float(np.log(votes[best] / votes[others[0]])) if others else MAX_MARGIN
+    least = [_least_odds(each.judged, each.paths[each.chosen]) for _, each in supporters[best]]
+    evidence = Evidence(
+        min(margin, MAX_MARGIN),
+        len(readings),
+        sum(each.chosen == 0 for _, each in supporters[best]) / len(readings),
+        max(of_digit for of_digit, _ in least),
+        max(of_class for _, of_class in least),
+    )
+    _, chosen = max(supporters[best], key=lambda pair: pair[0])
+    return replace(chosen, evidence=evidence)
 
 
 class PageReader:
@@ -202,7 +228,7 @@ class PageReader:
     ) -> LineReading | None:
         """Read the one line of a picture in other ways, if it is not read for sure yet."""
         readings = [reading for reading in first if reading is not None]
-        if readings and readings[0].confidence >= SURE_NUMBER:
+        if readings and readings[0].evidence.confidence >= SURE_NUMBER:
             return readings[0]
         for smoothing in SMOOTHINGS:
             try:
@@ -211,7 +237,7 @@ class PageReader:
                 continue
             lines = [_Line.of_row(layout, row, expected) for row in layout.rows]
             readings += [each for each in self._read_lines(lines, deadline) if each is not None]
-        return elect(readings) if readings else None
+        return elect(readings) if len(readings) > 1 else next(iter(readings), None)
 
     def read_fields(
         self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
@@ -279,8 +305,7 @@ class PageReader:
         paths = best_paths(len(pieces), edges, skips, self._by_index(line.expected))
         if not paths or not paths[0].edges:
             return None
-        confidence = number_confidence(*path_features(paths, is_digit, classes))
-        return LineReading(line, judged, paths, confidence)
+        return LineReading.of_paths(line, judged, paths)
 
     def _by_index(self, expected: NumberFormat) -> NumberFormat:
         """The limits with class indices in place of labels."""

@@ -7,6 +7,7 @@ being a digit and the log probability of its class; for ink that is passed over,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,9 +27,40 @@ OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
 # Probabilities are clipped at these distances from 0 and 1.
 MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
 
-# Confidence of a number: coefficients of a logistic regression on the log odds of the best path
-# among all that were found, and on the least log odds of a digit; and the constant.
-PATH_COEF, LEAST_COEF, INTERCEPT = 0.5, 0.3, 0.0
+# Confidence of a number, by logistic regression: the constant, and the coefficients of what
+# `Evidence` holds; of a single reading, and of one that several agree on or not.
+SINGLE = (-0.56, 0.73, 0.0, 0.15, 0.18)
+ELECTED = (-1.63, 0.59, 0.57, 0.11, 0.39)
+# Bounds of the margin, of which the lower is that of a tie of several.
+MAX_MARGIN, MIN_MARGIN = 20.0, -5.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the confidence of a number depends on.
+
+    Attributes
+    ----------
+    margin : logarithm of its odds to all other numbers found.
+    n_readings : number of readings of the line.
+    agreement : share of them whose best number it is.
+    least_digit : least log odds of one of its digits: of being a digit, and of this class.
+    least_class : least log odds of the class of one of its digits.
+    """
+
+    margin: float
+    n_readings: int
+    agreement: float
+    least_digit: float
+    least_class: float
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the number is right as a whole."""
+        coef = SINGLE if self.n_readings == 1 else ELECTED
+        values = (1.0, self.margin, self.agreement, self.least_digit, self.least_class)
+        z = sum(weight * value for weight, value in zip(coef, values, strict=True))
+        return float(1 / (1 + np.exp(-z)))
 
 
 def digit_scores(digit_proba: Float64Array, class_proba: Float64Array) -> Float64Array:
@@ -57,19 +89,8 @@ def log_odds(proba: Float64Array) -> Float64Array:
     return np.asarray(np.log(p / (1 - p)))
 
 
-def path_features(
-    paths: Sequence[Path], digit_proba: Float64Array, class_proba: Float64Array
-) -> tuple[float, float]:
-    """What the confidence of the best path depends on; see `number_confidence`."""
-    scores = np.array([path.score for path in paths])
-    others = scores[1:]
-    margin = scores[0] - float(np.logaddexp.reduce(others)) if len(others) else 20.0
-    best = paths[0].edges
-    least = min(float(log_odds(digit_proba[k] * class_proba[k, label])) for k, label in best)
-    return float(np.clip(margin, -5, 20)), least
-
-
-def number_confidence(margin: float, least: float) -> float:
-    """Probability that a number is right as a whole."""
-    z = INTERCEPT + PATH_COEF * margin + LEAST_COEF * least
-    return float(1 / (1 + np.exp(-z)))
+def path_margin(paths: Sequence[Path]) -> float:
+    """Logarithm of the odds of the first path to all others."""
+    others = [path.score for path in paths[1:]]
+    margin = paths[0].score - float(np.logaddexp.reduce(others)) if others else MAX_MARGIN
+    return float(np.clip(margin, MIN_MARGIN, MAX_MARGIN))
