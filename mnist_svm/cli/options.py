@@ -119,7 +119,7 @@ reject_option = click.option(
     callback=require_finite,
     default=0.0,
     metavar="P",
-    help="Print ? for digits with a confidence below P (0 to 1).",
+    help="Print ? where the confidence is below P (0 to 1).",
 )
 
 limit_option = click.option(

@@ -11,6 +11,7 @@ import click
 
 from mnist_svm._io import atomic_write, require_writable
 from mnist_svm.cli.exit_codes import echo_stderr, report_problem
+from mnist_svm.cli.expected import Expected, expected_options
 from mnist_svm.cli.options import json_option, model_option, reject_option
 from mnist_svm.cli.progress import is_terminal, progress_counter
 from mnist_svm.cli.recognizer import load_recognizer
@@ -36,6 +37,7 @@ DOUBTFUL_CONFIDENCE = 0.9
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @model_option
 @reject_option
+@expected_options
 @click.option(
     "--annotate", metavar="FILE.png", help="Draw boxes and labels on the picture; for one IMAGE."
 )
@@ -58,6 +60,7 @@ def read_command(
     images: tuple[str, ...],
     model: str | None,
     reject_below: float,
+    expected: Expected,
     annotate: str | None,
     template: str | None,
     csv_file: str | None,
@@ -68,11 +71,14 @@ def read_command(
 
     Prints one line per row of digits, from top to bottom, with a space at each wide gap. With
     several pictures, each line starts with the file name and a tab. Dots, commas, dashes and ruled
-    lines are ignored; touching digits are separated. Letters are read as if they were digits.
+    lines are ignored; touching digits are separated. Letters may be read as digits.
 
     IMAGE is a picture as for `predict`; a folder stands for the pictures in it, and - for standard
-    input. With --json, each digit has its confidence and its bounding box in pixels. With
-    --reject-below P, digits with a confidence below P are printed as ?.
+    input. With --json, each number and each digit has its confidence and its bounding box in
+    pixels. With --reject-below P, numbers with a confidence below P are printed as ?.
+
+    --digits, --pattern, --line and --number say what is known before: fewer numbers are misread.
+    Where ink cannot be such a number, it is not read.
 
     --csv writes a line for each row, and with several pictures the file name first. With
     --template, it writes a line for each picture: the file name, the number in each field, and
@@ -88,6 +94,8 @@ def read_command(
       mnist-svm read page.jpg
       mnist-svm read page.jpg --annotate annotated.png
       mnist-svm read scans/ --reject-below 0.9 --json
+      mnist-svm read amounts/ --number --pattern 'ddd.ddd,-'
+      mnist-svm read codes/ --line --digits 6-8
       mnist-svm read scans/ --template form.json --csv numbers.csv --review review.html
 
     \b
@@ -104,6 +112,9 @@ def read_command(
       }
     """
     several = len(images) > 1 or Path(images[0]).is_dir()
+    if template and expected != Expected():
+        msg = "--template has digits and pattern of each field; give it no --digits, --pattern, "
+        raise click.UsageError(msg + "--line or --number")
     _check_options(several, annotate, template, csv_file, review, as_json)
     form = _load_template(template)
     recognizer = load_recognizer(model)
@@ -114,7 +125,7 @@ def read_command(
     # Lines printed on a terminal show the progress by themselves.
     visible = not prints or not is_terminal(sys.stdout)
     with progress_counter("Reading", "pictures", visible=visible) as report:
-        readings = _read(recognizer, images, form, thumbnail)
+        readings = _read(recognizer, images, form, expected, thumbnail)
         for count, reading in enumerate(readings, start=1):
             report_problem(ctx, reading)
             if as_json:
@@ -202,10 +213,11 @@ def _read(
     recognizer: Recognizer,
     images: tuple[str, ...],
     form: FormTemplate | None,
+    expected: Expected,
     thumbnail: int | None,
 ) -> Iterator[FormReading | PageReading]:
     if form is None:
-        return recognizer.read_page(images, thumbnail=thumbnail)
+        return recognizer.read_page(images, thumbnail=thumbnail, **expected._asdict())
     from mnist_svm.forms.reading import read_form
 
     return read_form(recognizer, images, form)

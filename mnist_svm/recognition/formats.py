@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # A digit in a pattern; other letters and signs are marks.
 DIGIT = "d"
+
+# A number of digits, or the least and the most of them, as text.
+DIGITS_PATTERN = r"^([1-9][0-9]{0,2})(?:-([1-9][0-9]{0,2}))?$"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,22 @@ class NumberFormat:
 
 
 ANY_NUMBER = NumberFormat()
+
+
+def parse_digits(text: str) -> int | tuple[int, int]:
+    """Return the number of digits, or the least and the most, that a text such as "4-8" names.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or above 999.
+    """
+    match = re.match(DIGITS_PATTERN, text)
+    if match is None:
+        msg = f"expected a number, or the least and the most, as 6 or 4-8, found {text!r}"
+        raise ValueError(msg)
+    least, most = match.groups()
+    return int(least) if most is None else (int(least), int(most))
 
 
 def parse_format(

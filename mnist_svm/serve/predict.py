@@ -121,10 +121,26 @@ class PredictionService:
         readings = await self._read(uploads, self._digit_pool, task, DigitReading)
         return await self._classify(readings)
 
-    async def read_pages(self, uploads: Sequence[Upload]) -> list[PageReading]:
-        """Read all digits of each picture."""
-        # A thread cannot be stopped from outside, so it checks the deadline itself.
-        task = partial(_read_page, self.recognizer, time.monotonic() + self.settings.timeout)
+    async def read_pages(
+        self,
+        uploads: Sequence[Upload],
+        *,
+        digits: int | tuple[int, int] | None = None,
+        pattern: str | None = None,
+        line: bool = False,
+        number: bool = False,
+    ) -> list[PageReading]:
+        """Read all digits of each picture; the arguments are those of `Recognizer.read_page`."""
+        read = partial(
+            self.recognizer.read_page,
+            digits=digits,
+            pattern=pattern,
+            line=line,
+            number=number,
+            # A thread cannot be stopped from outside, so it checks the deadline itself.
+            deadline=time.monotonic() + self.settings.timeout,
+        )
+        task = partial(_read_page, read)
         return await self._read(uploads, self._page_pool, task, PageReading)
 
     async def _read(
@@ -200,10 +216,10 @@ def _prepare_array(image: Images) -> DigitReading:
 
 
 def _read_page(
-    recognizer: Recognizer, deadline: float, upload: Upload, max_pixels: int
+    read: Callable[[Picture], PageReading], upload: Upload, max_pixels: int
 ) -> PageReading:
     picture = decode(upload.content, max_pixels=max_pixels)
-    return replace(recognizer.read_page(picture, deadline=deadline), file=upload.filename)
+    return replace(read(picture), file=upload.filename)
 
 
 async def _run(pool: Executor, task: Callable[[*Args], Result], *args: *Args) -> Result:

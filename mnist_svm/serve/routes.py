@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mnist_svm.recognition.formats import DIGITS_PATTERN, parse_digits, parse_format
 from mnist_svm.serve import schemas
 from mnist_svm.serve.limits import TimeLimitedRoute
 from mnist_svm.serve.openapi import error_responses, picture_body
@@ -21,6 +22,24 @@ api = APIRouter(route_class=TimeLimitedRoute)
 probes = APIRouter(tags=["Server"])
 
 WithImage = Annotated[bool, Query(description="Include the classified image, 28 x 28.")]
+Digits = Annotated[
+    str | None,
+    Query(
+        pattern=DIGITS_PATTERN,
+        description="Number of digits of each number, or the least and the most: 6 or 4-8.",
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    Query(
+        pattern="[d0-9]",
+        max_length=100,
+        description="What each number looks like: d is a digit, 0 to 9 that digit, and anything "
+        "else a mark that may be there, as in ddd.ddd,-.",
+    ),
+]
+IsLine = Annotated[bool, Query(description="Whether each picture shows a single line.")]
+IsNumber = Annotated[bool, Query(description="Whether each picture shows a single number.")]
 
 
 @api.post(
@@ -53,16 +72,30 @@ async def predict(request: Request, image: WithImage = False) -> Response:
     responses=error_responses(401, 408, 413, 415, 422, 503),
     openapi_extra=picture_body(arrays=False),
 )
-async def read(request: Request, image: WithImage = False) -> Response:
+async def read(
+    request: Request,
+    image: WithImage = False,
+    digits: Digits = None,
+    pattern: Pattern = None,
+    line: IsLine = False,
+    number: IsNumber = False,
+) -> Response:
     """Send pictures with any number of digits, in rows."""
     service: PredictionService = request.state.service
+    n_digits = None if digits is None else parse_digits(digits)
+    try:
+        parse_format(n_digits, pattern)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
     content_type = content_type_of(request)
     if is_media_type(content_type, JSON):
         msg = f"/read takes pictures as {FORM} or image/*; send arrays to /predict"
         raise HTTPException(415, msg)
     async with service.admission.admit(request) as body:
         uploads = parse_uploads(content_type, body, service.settings.max_files)
-        pages = await service.read_pages(uploads)
+        pages = await service.read_pages(
+            uploads, digits=n_digits, pattern=pattern, line=line, number=number
+        )
     pictures = [page.to_dict(image=image) for page in pages]
     return json_response(pictures=pictures, model=service.card)
 

@@ -93,7 +93,7 @@ class Predictions(BaseModel):
 
 
 class Box(BaseModel):
-    """Bounding box of a digit in pixels of the upright picture."""
+    """Bounding box in pixels of the upright picture."""
 
     left: int
     top: int
@@ -112,11 +112,23 @@ class PageDigit(BaseModel):
     image: list[list[int]] = []
 
 
-class PageRow(BaseModel):
-    """A row of digits, from left to right."""
+class PageNumber(BaseModel):
+    """A number of a page."""
 
-    text: str = Field(description="The digits, with a space at each wide gap.")
-    digits: list[PageDigit]
+    text: str = Field(description="Its digits.")
+    confidence: float = Field(
+        description="Calibrated probability that all of them are right, 0 to 1."
+    )
+    rejected: bool
+    box: Box
+
+
+class PageRow(BaseModel):
+    """A row of numbers, from left to right."""
+
+    text: str = Field(description="The numbers, with a space between them.")
+    numbers: list[PageNumber]
+    digits: list[PageDigit] = Field(description="The digits of all numbers.")
 
 
 class Page(BaseModel):
