@@ -157,15 +157,13 @@ class Table:
 
 def _arrange(page: PageReading) -> list[list[Number | None]]:
     """The numbers of a page in rows; those in a ruled table in its rows and columns."""
-    tables: dict[int, list[list[Number | None]]] = {}
+    tables: dict[int, list[list[Number | None]]] = {
+        k: [[None] * n_columns for _ in range(n_rows)]
+        for k, (n_rows, n_columns) in enumerate(page.tables)
+    }
     for number in page.numbers:
-        if number.cell is not None:
-            rows = tables.setdefault(number.cell.table, [])
-            while len(rows) <= number.cell.row:
-                rows.append([])
-            cells = rows[number.cell.row]
-            cells += [None] * (number.cell.column + 1 - len(cells))
-            cells[number.cell.column] = number
+        if (cell := number.cell) is not None:
+            tables[cell.table][cell.row][cell.column] = number
     arranged: list[list[Number | None]] = []
     for row in page.rows:
         if free := [number for number in row.numbers if number.cell is None]:

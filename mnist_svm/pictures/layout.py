@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,7 @@ from mnist_svm.pictures.background import Ink, find_ink
 from mnist_svm.pictures.boxes import Box, label_components
 from mnist_svm.pictures.lines import LineImage, line_image
 from mnist_svm.pictures.polarity import BlankPictureError, ink_is_dark
-from mnist_svm.pictures.rows import Row, group_rows
+from mnist_svm.pictures.rows import Row, group_cells, group_rows, is_comb
 from mnist_svm.pictures.rulings import find_rulings
 from mnist_svm.pictures.texture import find_textured_ink
 
@@ -33,7 +33,8 @@ class Layout:
     coverage : float32 ndarray of shape (height, width), 0 background to 1 full ink.
     labels : int32 ndarray of that shape, connected component of each pixel from 1, or 0.
     boxes : bounding box of each component.
-    rows : components in lines, from top to bottom.
+    rows : components in the cells of tables, and in other lines.
+    tables : number of rows and columns of each ruled table.
     scale : pixels of ``coverage`` per pixel of the picture.
     size : height and width of the picture, in pixels.
     """
@@ -42,6 +43,7 @@ class Layout:
     labels: IntegerArray
     boxes: Sequence[Box]
     rows: Sequence[Row]
+    tables: Sequence[tuple[int, int]]
     scale: float
     size: tuple[int, int]
 
@@ -83,13 +85,19 @@ def find_layout(
     """
     image, scale = _resize(grey)
     ink = _find_page_ink(image, smoothing)
-    mask = ink.mask & ~find_rulings(ink.mask, ink.faint_mask).lines
+    rulings = find_rulings(ink.mask, ink.faint_mask)
+    mask = ink.mask & ~rulings.lines
     labels, boxes = label_components(mask)
     kept = _inside(labels, boxes)
     areas = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
-    rows = group_rows([boxes[k] for k in kept], areas[kept], is_line=is_line)
-    rows = [Row([kept[k] for k in row.members], row.height) for row in rows]
-    return Layout(ink.coverage, labels, boxes, rows, scale, (grey.shape[0], grey.shape[1]))
+    tables = [] if is_line else [grid for grid in rulings.grids if not is_comb(grid)]
+    rows, free = group_cells([boxes[k] for k in kept], areas[kept], tables)
+    others = group_rows([boxes[kept[k]] for k in free], areas[kept][free], is_line=is_line)
+    rows += [replace(row, members=[free[k] for k in row.members]) for row in others]
+    rows = [replace(row, members=[kept[k] for k in row.members]) for row in rows]
+    shapes = [(grid.n_rows, grid.n_columns) for grid in tables]
+    size = grey.shape[0], grey.shape[1]
+    return Layout(ink.coverage, labels, boxes, rows, shapes, scale, size)
 
 
 def _resize(grey: GreyImage) -> tuple[GreyImage, float]:

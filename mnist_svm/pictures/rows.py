@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mnist_svm._types import IntegerArray
 from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.grids import Grid
 
 # Limits of a component, as multiples of the usual height: longer side below which it is a speck,
 # height above which it is no digit, least height of one that makes a row.
@@ -19,16 +21,27 @@ MIN_OVERLAP = 0.4
 MARK_RISE, MARK_GAP = 0.2, 0.8
 # Gap, as a multiple of the usual height, that separates two numbers of a row.
 WIDE_GAP = 1.5
+# Least height of what makes a cell not blank, as a multiple of the usual height in its table; width
+# over height up to which cells in a row hold a digit each.
+MIN_TALL_IN_CELL, MAX_COMB_ASPECT = 0.5, 1.3
 # Components kept of a page, the largest first: no page has more digits.
 MAX_COMPONENTS = 5000
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Components in a row, by their index, from left to right, and their usual height."""
+    """Components in a row.
+
+    Attributes
+    ----------
+    members : their indices.
+    height : their usual height.
+    cell : table, row and column of the ruled cell that they are in, from 0, if they are in one.
+    """
 
     members: list[int]
     height: float
+    cell: tuple[int, int, int] | None = None
 
 
 def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) -> list[Row]:
@@ -59,6 +72,43 @@ def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) 
             row.members.append(k)
     parts = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
     return sorted(parts, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
+
+
+def group_cells(
+    boxes: list[Box], areas: IntegerArray, grids: Sequence[Grid]
+) -> tuple[list[Row], list[int]]:
+    """Group the components in the cells of tables, row by row; and return those that are in none.
+
+    A cell without anything as high as a digit is blank.
+    """
+    rows: list[Row] = []
+    free = np.ones(len(boxes), dtype=bool)
+    middles = np.array([[box.top + box.bottom, box.left + box.right] for box in boxes]) / 2
+    for number, grid in enumerate(grids):
+        contents = []
+        for row, column, box in grid.cells:
+            top_left, bottom_right = np.array(box[::2]), np.array(box[1::2])
+            inside = ((middles >= top_left) & (middles < bottom_right)).all(axis=1) & free
+            contents.append(((number, row, column), np.flatnonzero(inside)))
+            free &= ~inside
+        inside = np.concatenate([members for _, members in contents])
+        if not len(inside):
+            continue
+        heights = np.array([boxes[k].height for k in inside])
+        usual = usual_height(heights, areas[inside])
+        for cell, members in contents:
+            kept = [int(k) for k in members if boxes[k].longer_side >= MIN_SIZE * usual]
+            tall = np.array([k for k in kept if boxes[k].height >= MIN_TALL_IN_CELL * usual])
+            if len(tall):
+                height = usual_height(np.array([boxes[k].height for k in tall]), areas[tall])
+                rows.append(Row(kept, height, cell))
+    return rows, np.flatnonzero(free).tolist()
+
+
+def is_comb(grid: Grid) -> bool:
+    """Whether a grid is a row of boxes for the digits of a number."""
+    widths = [box.width / box.height for _, _, box in grid.cells]
+    return grid.n_rows == 1 and float(np.median(widths)) < MAX_COMB_ASPECT
 
 
 def usual_height(heights: IntegerArray, areas: IntegerArray) -> float:

@@ -32,6 +32,16 @@ class NumberFormat:
         """Whether any number will do."""
         return self.least <= 1 and self.most is None and not self.fixed
 
+    def describe(self) -> str:
+        """What is looked for, for an error message: "number of 6 digits"."""
+        if self.is_open:
+            return "digits"
+        if self.most is None:
+            return f"number of {self.least} digits or more"
+        least = "" if self.least == self.most else f"{self.least} to "
+        digits = "digit" if self.most == 1 else "digits"
+        return f"number of {least}{self.most} {digits}{' as in the pattern' if self.fixed else ''}"
+
 
 ANY_NUMBER = NumberFormat()
 

@@ -22,7 +22,7 @@ from mnist_svm.pictures.texture import SMOOTHINGS
 from mnist_svm.recognition.candidates import Candidate, LinePieces, Run
 from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
 from mnist_svm.recognition.lattice import Edge, Path, best_paths
-from mnist_svm.recognition.results import Digit, FieldSpec, Number, Row
+from mnist_svm.recognition.results import Cell, Digit, FieldSpec, Number, PageContent, Row
 from mnist_svm.recognition.scoring import (
     MAX_MARGIN,
     Evidence,
@@ -42,6 +42,9 @@ JudgeDigits = Callable[[Images, Images, Images], Float64Array]
 # A component is not cut if it is a digit at least this probably, of a class at least this probably,
 # and not wider than this multiple of the usual height.
 SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
+
+# Share of the lower number's height that numbers of a row have in common.
+MIN_OVERLAP = 0.5
 
 # Confidence from which a single line is not read in other ways.
 SURE_NUMBER = 0.95
@@ -71,6 +74,7 @@ class _Line:
     pieces: LinePieces
     expected: NumberFormat
     origin: tuple[int, int]
+    cell: Cell | None = None
     judged: dict[Run, _Judged] = field(default_factory=dict)
 
     @classmethod
@@ -85,7 +89,8 @@ class _Line:
         image = layout.line(row)
         wholes = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
         pieces = image.in_order([piece for piece in wholes if piece is not None])
-        return cls(layout, image, LinePieces(image, pieces), expected, origin)
+        cell = Cell(*row.cell) if row.cell else None
+        return cls(layout, image, LinePieces(image, pieces), expected, origin, cell)
 
     def runs(self) -> list[Run]:
         """Runs of pieces that may be a digit and are not judged yet."""
@@ -138,7 +143,7 @@ class LineReading:
             confidence = float(classes[label])
             digits.append(Digit(int(labels[label]), confidence, box, candidate.image, classes))
         box = reduce(Box.union, (digit.box for digit in digits))
-        return Number(tuple(digits), self.evidence.confidence, box)
+        return Number(tuple(digits), self.evidence.confidence, box, self.line.cell)
 
 
 def _least_odds(judged: list[_Judged], path: Path) -> tuple[float, float]:
@@ -197,8 +202,8 @@ class PageReader:
         is_line: bool = False,
         is_number: bool = False,
         deadline: float = inf,
-    ) -> tuple[Row, ...]:
-        """Read the rows of a decoded picture, from top to bottom.
+    ) -> PageContent:
+        """Read a decoded picture.
 
         `expected` are the limits of each number; `is_line` is whether the picture shows a single
         line, and `is_number`, a single number.
@@ -213,11 +218,11 @@ class PageReader:
             readings = [self._read_again(grey, readings[:1], expected, deadline)]
         numbers = [reading.number(self._classes) for reading in readings if reading is not None]
         if not numbers:
-            msg = "no digits found on this picture"
+            msg = f"no {expected.describe()} found on this picture"
             raise PictureError(msg)
         if is_number:
             numbers = [max(numbers, key=lambda number: number.box.width * number.box.height)]
-        return _arrange(numbers)
+        return PageContent(_arrange(numbers), tuple(layout.tables))
 
     def _read_again(
         self,
@@ -320,14 +325,19 @@ class PageReader:
 
 
 def _arrange(numbers: list[Number]) -> tuple[Row, ...]:
-    """Put numbers beside each other into rows."""
+    """Put numbers in a row of a table, and others that are beside each other, into rows."""
+    by_row: dict[tuple[int, int], list[Number]] = {}
     rows: list[list[Number]] = []
     for number in sorted(numbers, key=lambda number: number.box.left):
+        if number.cell is not None:
+            by_row.setdefault((number.cell.table, number.cell.row), []).append(number)
+            continue
         best = max(rows, key=lambda row: _overlap(row[-1].box, number.box), default=None)
-        if best is not None and _overlap(best[-1].box, number.box) >= 0.5:
+        if best is not None and _overlap(best[-1].box, number.box) >= MIN_OVERLAP:
             best.append(number)
         else:
             rows.append([number])
+    rows += by_row.values()
     rows.sort(key=lambda row: float(np.mean([number.box.top for number in row])))
     return tuple(Row(tuple(row)) for row in rows)
 

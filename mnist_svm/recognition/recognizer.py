@@ -279,7 +279,7 @@ class Recognizer:
             _fill(
                 PageReading.of_picture(file, picture),
                 picture,
-                lambda reading, grey: replace(reading, rows=read(grey)),
+                lambda reading, grey: replace(reading, content=read(grey)),
             )
             for file, picture in load_pictures(source, thumbnail=thumbnail)
         )
@@ -325,7 +325,7 @@ class Recognizer:
             `MIN_SEVERAL`, of similar heights, and on one line.
         """
         try:
-            rows = self._page_reader.read(grey)
+            rows = self._page_reader.read(grey).rows
         except PictureError:
             return False
         for row in rows:

@@ -350,6 +350,20 @@ class FieldSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class PageContent:
+    """What is on a page.
+
+    Attributes
+    ----------
+    rows : rows of numbers, from top to bottom.
+    tables : number of rows and columns of each ruled table, from top to bottom.
+    """
+
+    rows: tuple[Row, ...] = ()
+    tables: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class PageReading(_Reading):
     """Result for a picture with any number of digits.
 
@@ -358,10 +372,20 @@ class PageReading(_Reading):
     Attributes
     ----------
     file, note, error, thumbnail, size : as in `DigitReading`.
-    rows : rows from top to bottom; empty after an error.
+    content : its numbers and tables; empty after an error.
     """
 
-    rows: tuple[Row, ...] = ()
+    content: PageContent = field(default_factory=PageContent)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Rows of numbers, from top to bottom; none after an error."""
+        return self.content.rows
+
+    @property
+    def tables(self) -> tuple[tuple[int, int], ...]:
+        """Number of rows and columns of each ruled table; see `Number.cell`."""
+        return self.content.tables
 
     @property
     def text(self) -> str:
@@ -387,7 +411,8 @@ class PageReading(_Reading):
         With options as in `DigitReading.to_dict`, of which `reject_below` is for whole numbers:
         ``file``; ``note``, if a part of the file was read; ``error``, or else ``width`` and
         ``height`` in pixels, ``text`` and ``rows``: of each, its ``text``, its ``numbers``, with
-        the keys of `Number.to_dict`, and its ``digits``, with those of `Digit.to_dict`.
+        the keys of `Number.to_dict`, and its ``digits``, with those of `Digit.to_dict`; ``tables``:
+        ``rows`` and ``columns`` of each ruled table.
         """
         if self.error is not None:
             return self._heading()
@@ -405,4 +430,6 @@ class PageReading(_Reading):
         ]
         height, width = self.size
         text = "\n".join(row["text"] for row in rows)
-        return {**self._heading(), "width": width, "height": height, "text": text, "rows": rows}
+        tables = [{"rows": n_rows, "columns": n_columns} for n_rows, n_columns in self.tables]
+        page = {"width": width, "height": height, "text": text, "rows": rows, "tables": tables}
+        return {**self._heading(), **page}

@@ -17,7 +17,7 @@ from mnist_svm.forms.reading import FieldReading
 from mnist_svm.forms.review import render_review
 from mnist_svm.forms.table import Table
 from mnist_svm.pictures.boxes import Box
-from mnist_svm.recognition.results import Cell, Digit, Number, Row
+from mnist_svm.recognition.results import Cell, Digit, Number, PageContent, Row
 
 HOSTILE = '</script><img src=x onerror=alert(1)>"\u2028,&amp;'
 
@@ -44,9 +44,12 @@ def template(*names: str) -> FormTemplate:
     return FormTemplate.from_dict({"fields": fields})
 
 
-def page(file: str, *rows: list[Number]) -> PageReading:
+def page(
+    file: str, *rows: list[Number], tables: tuple[tuple[int, int], ...] = ()
+) -> PageReading:
     thumbnail = np.full((100, 300, 3), 220, np.uint8)
-    return PageReading(file, None, None, thumbnail, (200, 600), tuple(Row(tuple(r)) for r in rows))
+    content = PageContent(tuple(Row(tuple(row)) for row in rows), tables)
+    return PageReading(file, None, None, thumbnail, (200, 600), content)
 
 
 def parsed(table: Table, **options) -> list[list[str]]:
@@ -83,13 +86,14 @@ def test_a_ruled_table_keeps_its_rows_columns_and_blanks():
         [number("3", cell=Cell(0, 2, 0)), number("8")],
     ]
     table = Table()
-    table.add(page("a.png", *rows), with_file=False)
+    table.add(page("a.png", *rows, tables=((4, 5),)), with_file=False)
     assert parsed(table) == [
-        ["9", "", "", ""],
-        ["", "1", "", "2"],
-        ["", "", "", ""],
-        ["3", "", "", ""],
-        ["8", "", "", ""],
+        ["9", "", "", "", ""],
+        ["", "1", "", "2", ""],
+        ["", "", "", "", ""],
+        ["3", "", "", "", ""],
+        ["", "", "", "", ""],
+        ["8", "", "", "", ""],
     ]
 
 
