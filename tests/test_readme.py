@@ -124,6 +124,32 @@ def test_the_page_shown_is_read_so(run, monkeypatch):
     assert run("read", "docs/page.jpg").stdout.splitlines() == shown
 
 
+def test_the_form_shown_is_read_so(run, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    command, *shown = block_after("**Forms.**").splitlines()
+    result = run(*shlex.split(command)[2:])
+    assert result.exit_code == 0
+    # Name and number; a new model may have other confidences.
+    assert [line[:-5] for line in result.stdout.splitlines()] == [line[:-5] for line in shown]
+
+
+def test_the_template_shown_is_that_of_the_form():
+    shown = block_after("`docs/form.json` begins like this")
+    assert (ROOT / "docs" / "form.json").read_text().startswith(shown)
+
+
+def test_the_command_for_forms_runs(run, monkeypatch, tmp_path):
+    (tmp_path / "scans").mkdir()
+    for source, target in (("form.jpg", "scans/form.jpg"), ("form.json", "form.json")):
+        (tmp_path / target).write_bytes((ROOT / "docs" / source).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = shlex.split(block_after("between them; both may be left out."))
+    assert name == "mnist-svm"
+    assert run(*arguments).exit_code == 0
+    assert (tmp_path / "numbers.csv").read_text().count("\n") == 2
+    assert (tmp_path / "review.html").read_text().startswith("<!doctype html>")
+
+
 def test_kaggle_s_files_become_kaggle_s_answers(run, monkeypatch, tmp_path, train_set, test_set):
     write_csv(tmp_path / "train.csv", train_set.images[:1000], train_set.labels[:1000])
     write_csv(tmp_path / "test.csv", test_set.images[:50], None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Margin around a field, as fractions of its height: that in which it is read, because people write
 # across the lines and paper is not flat; and that of its picture.
-MARGIN, PICTURE_MARGIN = 0.1, 0.3
+MARGIN, PICTURE_MARGIN = 0.15, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +95,18 @@ class FormReading:
 
     def to_lines(self, *, reject_below: float = 0.0) -> list[str]:
         """A line for each field: name, number and confidence, or the name alone for a blank."""
-        width = max((len(each.name) for each in self.fields), default=0)
+        texts = [
+            "" if each.number is None else each.number.to_text(reject_below) for each in self.fields
+        ]
+        width, length = (
+            max(map(len, column), default=0)
+            for column in ([each.name for each in self.fields], texts)
+        )
         return [
             each.name
             if each.number is None
-            else f"{each.name:{width}}   {each.number.to_text(reject_below):8} "
-            f"{each.number.confidence:.3f}"
-            for each in self.fields
+            else f"{each.name:{width}}   {text:{length}}   {each.number.confidence:.3f}"
+            for each, text in zip(self.fields, texts, strict=True)
         ]
 
 

@@ -26,6 +26,7 @@ function describe(entry) {
 function update(entry) {
   const { item, input } = entry;
   item.classList.toggle("done", entry.done && isValid(entry));
+  item.classList.toggle("doubtful", isDoubtful(entry) && !entry.done);
   item.classList.toggle("invalid", !isValid(entry));
   item.querySelector(".state").textContent = describe(entry);
   input.setAttribute("aria-invalid", String(!isValid(entry)));
