@@ -15,8 +15,8 @@ from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat
 
 # Readings kept at each piece, for each number of digits.
 BEAM = 6
-# Classes tried for each candidate, the best first.
-MAX_CLASSES = 4
+# Classes tried for each candidate, the best first, unless they score less than the best by more.
+MAX_CLASSES, MAX_LOSS = 4, 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,10 @@ def _is_allowed(position: int, label: int, expected: NumberFormat) -> bool:
 def _best_classes(scores: Float64Array, expected: NumberFormat) -> list[int]:
     """Indices of the highest scores; of all where digits are known."""
     order: list[int] = (-scores).argsort(kind="stable").tolist()
-    return order if expected.fixed else order[:MAX_CLASSES]
+    if expected.fixed:
+        return order
+    least = scores[order[0]] - MAX_LOSS
+    return [label for label in order[:MAX_CLASSES] if scores[label] >= least]
 
 
 def _score(path: Path) -> float:
