@@ -83,15 +83,14 @@ def _meet(row_line: Float64Array, column_line: Float64Array) -> tuple[Float64Arr
 
 def _groups(crosses: BoolArray) -> list[tuple[IntArray, IntArray]]:
     """Rows and columns of the connected parts of a matrix of crossings."""
-    is_free = crosses.any(axis=1)
+    is_free = np.asarray(crosses.any(axis=1))
     groups = []
     while is_free.any():
-        in_rows = np.zeros(len(is_free), dtype=bool)
-        in_rows[is_free.argmax()] = True
+        in_rows = np.arange(len(is_free)) == is_free.argmax()
         count = 0
         while count != (count := int(in_rows.sum())):
-            in_columns = crosses[in_rows].any(axis=0)
-            in_rows = crosses[:, in_columns].any(axis=1)
+            in_columns = np.asarray(crosses[in_rows].any(axis=0))
+            in_rows = np.asarray(crosses[:, in_columns].any(axis=1))
         is_free &= ~in_rows
         groups.append((np.flatnonzero(in_rows), np.flatnonzero(in_columns)))
     return groups

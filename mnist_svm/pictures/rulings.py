@@ -136,7 +136,9 @@ class _Search:
         self._take_teeth()
         out = self._line_pixels()
         out |= self._frame_pixels(out)
-        grids = find_grids(*self.lines, self.is_ruling, self.height)
+        horizontal, vertical = self.lines
+        chosen = self.is_ruling[0], self.is_ruling[1]
+        grids = find_grids(horizontal, vertical, chosen, self.height)
         return Rulings(self._with_remnants(out), grids)
 
     def _height_of_writing(self) -> float:
