@@ -121,6 +121,16 @@ class PageNumber(BaseModel):
     )
     rejected: bool
     box: Box
+    table: int = Field(default=0, description="If it is in a ruled table, which one, from 0.")
+    row: int = Field(default=0, description="Its row there, from 0.")
+    column: int = Field(default=0, description="Its column there, from 0.")
+
+
+class PageTable(BaseModel):
+    """A ruled table of a page."""
+
+    rows: int = Field(description="Number of rows.")
+    columns: int = Field(description="Number of columns.")
 
 
 class PageRow(BaseModel):
@@ -141,6 +151,7 @@ class Page(BaseModel):
     height: int = 0
     text: str = Field(default="", description="The text of all rows, one per line.")
     rows: list[PageRow] = Field(default=[], description="Rows from top to bottom.")
+    tables: list[PageTable] = Field(default=[], description="Ruled tables from top to bottom.")
 
 
 class Pages(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
+from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_digits, parse_format
 
 FORMATS = [
     (None, None, ANY_NUMBER),
@@ -49,3 +49,32 @@ def test_only_no_limit_at_all_is_open():
     assert ANY_NUMBER.is_open
     for expected in (NumberFormat(2), NumberFormat(1, 3), NumberFormat(1, None, {0: 1})):
         assert not expected.is_open
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        (ANY_NUMBER, "digits"),
+        (NumberFormat(1, 1), "number of 1 digit"),
+        (NumberFormat(6, 6), "number of 6 digits"),
+        (NumberFormat(4, 8), "number of 4 to 8 digits"),
+        (NumberFormat(2), "number of 2 digits or more"),
+        (NumberFormat(4, 4, {0: 2}), "number of 4 digits as in the pattern"),
+    ],
+)
+def test_limits_are_told_in_words(expected, text):
+    assert expected.describe() == text
+
+
+@pytest.mark.parametrize(("text", "digits"), [("6", 6), ("4-8", (4, 8)), ("999", 999)])
+def test_digits_are_a_number_or_two(text, digits):
+    assert parse_digits(text) == digits
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "3-", "3-4-5", "six", "1.5", "1000", "٣", " 3"])
+def test_other_digits_are_refused(text):
+    with pytest.raises(
+        ValueError, match=r"^expected a number, or the least and the most"
+    ) as caught:
+        parse_digits(text)
+    assert "\n" not in str(caught.value)
