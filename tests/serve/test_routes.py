@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mnist_svm import Recognizer
+from tests.support.drawing import compose_ink, in_a_row, on_paper
 from tests.support.paths import DIGITS, ROOT
 from tests.support.serving import Server, multipart_form, serving
 
@@ -242,6 +243,48 @@ def test_pages_are_returned_in_order_with_their_errors(server):
     assert first.keys() == {"file", "error"}
     assert (first["file"], first["error"]) == ("blank.png", BLANK)
     assert second["rows"][0]["text"].startswith("72104 ")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["digits=5", "digits=4-6", "pattern=dd.ddd%2C-", "line=true", "number=true&digits=5"],
+)
+def test_what_is_known_of_the_numbers_is_as_for_the_library(server, query, test_set):
+    number = in_a_row(test_set.images[:5], 60, top=40, left=40, gap=20)
+    content = png(on_paper(compose_ink((140, 460), number)))
+    (page,) = raw(server, content, f"/read?{query}")["pictures"]
+    (row,) = page["rows"]
+    assert [each["text"] for each in row["numbers"]] == ["72104"]
+    assert len(row["digits"]) == 5
+
+
+def test_a_picture_without_the_number_expected_is_422(server, test_set):
+    number = in_a_row(test_set.images[:5], 60, top=40, left=40, gap=20)
+    content = png(on_paper(compose_ink((140, 460), number)))
+    response = server.post_files("/read?digits=30", ("page.png", content))
+    assert response.status == 422
+    wanted = "page.png: no number of 30 digits found on this picture"
+    assert response.json["detail"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("digits=x", "query.digits: "),
+        ("digits=0", "query.digits: "),
+        ("digits=8-4", "digits: expected 1 or more"),
+        ("pattern=abc", "query.pattern: "),
+        (f"pattern={'d' * 101}", "query.pattern: "),
+        ("digits=3&pattern=dd", "pattern: 'dd' has 2 digits, but 3 are asked for"),
+        ("line=perhaps", "query.line: "),
+        ("number=7", "query.number: "),
+    ],
+)
+def test_nonsense_about_the_numbers_is_422(server, query, message):
+    response = server.post_files(f"/read?{query}", ("page.png", png(np.zeros((60, 60), np.uint8))))
+    assert response.status == 422
+    assert response.json["detail"].startswith(message)
+    assert "\n" not in response.json["detail"]
 
 
 def test_pages_cannot_be_sent_as_arrays(server):
