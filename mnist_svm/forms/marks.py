@@ -68,9 +68,8 @@ def locate_marks(grey: GreyImage) -> Corners:
     """Find the centres of four marks in the corners of a page.
 
     Marks are squares, discs, crosses, rings or angles, of 1 to 8 percent of the page's longer side,
-    darker than the paper, all of one kind. The page may be turned by up to 40 degrees, in
-    perspective and unevenly lit, on a desk. Filled marks are found among anything; others must be
-    the outermost ink of the page.
+    darker than the paper, all of one kind. The page may be turned by up to 25 degrees, in
+    perspective and unevenly lit, on a desk. Nearly all other ink of the page must be between them.
 
     Parameters
     ----------

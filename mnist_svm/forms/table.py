@@ -121,7 +121,7 @@ class Table:
                     row.append("")
                     continue
                 row.append(Cell(len(self.entries), "text"))
-                name = f"row {i}, number {j}" if len(numbers) > 1 else f"row {i}"
+                name = _place(number, i, j, len(numbers))
                 self._add_entry(page.file, name, number, _crop(page, number))
             self.rows.append(row)
 
@@ -173,6 +173,13 @@ def _arrange(page: PageReading) -> list[list[Number | None]]:
             if number.cell is not None:
                 arranged += tables.pop(number.cell.table, [])
     return arranged
+
+
+def _place(number: Number, row: int, position: int, count: int) -> str:
+    """Where a number is, for the reader: in its table, or among `count` of its row."""
+    if number.cell is not None:
+        return f"row {number.cell.row + 1}, column {number.cell.column + 1}"
+    return f"row {row}, number {position}" if count > 1 else f"row {row}"
 
 
 def format_confidence(confidence: float | None) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mnist_svm.cli import cli
 from tests.support.guises.lines import Writers
-from tests.support.guises.pages import render_form
+from tests.support.guises.pages import render_form, render_sudoku
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "docs" / "page.jpg"
@@ -94,6 +94,19 @@ def test_several_pages_begin_with_the_file(run, rows):
     written = read_csv(run("read", PAGE, PAGE, "--csv", "-").stdout)
     assert [row[0] for row in written] == [str(PAGE)] * 8
     assert [[text for text in row[1:] if text] for row in written] == 2 * rows
+
+
+def test_a_photographed_grid_becomes_its_cells(run, files, test_set):
+    sheet = render_sudoku(0, Writers(test_set.images, test_set.labels))
+    (files / "sudoku.jpg").write_bytes(sheet.file)
+    written = read_csv(run("read", "sudoku.jpg", "--csv", "-").stdout)
+    assert [len(row) for row in written] == [9] * 9
+    right = [
+        text == truth
+        for texts, truths in zip(written, sheet.truth, strict=True)
+        for text, truth in zip(texts, truths, strict=True)
+    ]
+    assert sum(right) >= 0.97 * 81
 
 
 def test_the_page_for_review_is_written_beside_what_is_printed(run, files, rows):

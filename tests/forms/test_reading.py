@@ -11,7 +11,7 @@ from PIL import Image
 from mnist_svm import FormTemplate, Recognizer, read_form
 from mnist_svm.models.locate import SHIPPED
 from tests.support.guises.lines import Writers
-from tests.support.guises.pages import render_form
+from tests.support.guises.pages import FIELDS, FormSheet, render_form
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +19,28 @@ def recognizer():
     return Recognizer.load(SHIPPED, n_jobs=1)
 
 
+def template_of(sheet: FormSheet) -> FormTemplate:
+    """The template of a form, with the numbers of digits."""
+    digits = {name: least if least == most else [least, most] for name, *_, least, most in FIELDS}
+    fields = [each | {"digits": digits[each["name"]]} for each in sheet.template["fields"]]
+    return FormTemplate.from_dict(sheet.template | {"fields": fields})
+
+
 @pytest.fixture(scope="module")
-def sheet(test_set):
-    """A photographed form."""
-    return render_form(0, Writers(test_set.images, test_set.labels), seed=5)
+def sheets(test_set):
+    """Photographed forms."""
+    writers = Writers(test_set.images, test_set.labels)
+    return [render_form(index, writers, seed=5) for index in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def sheet(sheets):
+    return sheets[0]
 
 
 @pytest.fixture(scope="module")
 def template(sheet):
-    return FormTemplate.from_dict(sheet.template)
+    return template_of(sheet)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +52,15 @@ def texts_of(form) -> dict[str, str]:
     return {each.name: "" if each.number is None else each.number.text for each in form.fields}
 
 
-def test_the_fields_of_a_photographed_form_are_read(form, sheet):
-    assert form.error is None
-    texts = texts_of(form)
-    assert list(texts) == list(sheet.truth)
-    assert sum(texts[name] == truth for name, truth in sheet.truth.items()) >= 11
+def test_the_fields_of_photographed_forms_are_read(recognizer, sheets, template):
+    forms = read_form(recognizer, [sheet.file for sheet in sheets], template)
+    right = [
+        text == sheet.truth[name]
+        for form, sheet in zip(forms, sheets, strict=True)
+        for name, text in texts_of(form).items()
+    ]
+    assert len(right) == 36
+    assert sum(right) >= 34
 
 
 def test_the_picture_of_a_field_shows_its_box(form):

@@ -44,9 +44,7 @@ def template(*names: str) -> FormTemplate:
     return FormTemplate.from_dict({"fields": fields})
 
 
-def page(
-    file: str, *rows: list[Number], tables: tuple[tuple[int, int], ...] = ()
-) -> PageReading:
+def page(file: str, *rows: list[Number], tables: tuple[tuple[int, int], ...] = ()) -> PageReading:
     thumbnail = np.full((100, 300, 3), 220, np.uint8)
     content = PageContent(tuple(Row(tuple(row)) for row in rows), tables)
     return PageReading(file, None, None, thumbnail, (200, 600), content)
@@ -163,6 +161,14 @@ def test_the_picture_of_a_number_on_a_page_is_cut_out_of_it():
     # Half the size of the page's boxes; the box is 30 high, and a third of this is around it.
     assert picture.size[1] == pytest.approx(25, abs=2)
     assert picture.size[0] < 20
+
+
+def test_numbers_are_named_by_their_place():
+    table = Table(keeps_pictures=True)
+    rows = [[number("9")], [number("1"), number("2")], [number("3", cell=Cell(0, 0, 1))]]
+    table.add(page("a.png", *rows, tables=((1, 2),)), with_file=False)
+    names = [entry["name"] for entry in data_of(reviewed(table))["entries"]]
+    assert names == ["row 1", "row 2, number 1", "row 2, number 2", "row 1, column 2"]
 
 
 def test_the_page_is_self_contained_and_names_are_no_markup(table):
