@@ -41,12 +41,12 @@ from tools.number_lines import MARK, Hands, NumberLine, draw_line
 STYLES = Path("data/styles/styles.csv")
 
 # Lines that are drawn, and the share of runs that are no digits that is kept of them.
-N_LINES, N_HELD_OUT_LINES, LINES_PER_TASK, KEPT = 2_000, 500, 50, 0.5
+N_LINES, N_HELD_OUT_LINES, LINES_PER_TASK, KEPT = 2_600, 500, 50, 0.5
 # Runs that the model is trained on.
-N_TRAIN = 40_000
+N_TRAIN = 48_000
 
 # Penalty and kernel coefficient, chosen on lines held out.
-C, GAMMA = 10.0, 4e-6
+C, GAMMA = 30.0, 3e-6
 
 # Shares of a run's ink that belongs to a digit, and of the digit's ink that is in the run: both are
 # above PURE for a digit, and one is below IMPURE for another; in between, a run is left out. The
