@@ -80,11 +80,11 @@ def read_command(
     --digits, --pattern, --line and --number say what is known before: fewer numbers are misread.
     Where ink cannot be such a number, it is not read.
 
-    --csv writes a line for each row, and with several pictures the file name first. With
-    --template, it writes a line for each picture: the file name, the number in each field, and
-    their confidences; blank fields are empty. The page is found by marks in its four corners, or by
-    its largest frame, on scans and on photos. --review writes a page that shows each number below
-    P, or 0.9, beside its picture.
+    --csv writes a line for each row, with the cells of a ruled table in their columns, and with
+    several pictures the file name first. With --template, it writes a line for each picture: the
+    file name, the number in each field, and their confidences; blank fields are empty. The page is
+    found by marks in its four corners, or by its largest frame, on scans and on photos. --review
+    writes a page that shows each number below P, or 0.9, beside its picture.
 
     A picture that cannot be read is reported on stderr; the others are still read, and the exit
     code is 1.
