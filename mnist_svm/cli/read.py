@@ -80,8 +80,8 @@ def read_command(
     --digits, --pattern, --line and --number say what is known before: fewer numbers are misread.
     Where ink cannot be such a number, it is not read.
 
-    --csv writes a line for each row, with the cells of a ruled table in their columns, and with
-    several pictures the file name first. With --template, it writes a line for each picture: the
+    --csv writes a line for each row, and with several pictures the file name first. If the page has
+    a ruled table, the lines are its rows, with its columns and blanks. With --template, it writes a line for each picture: the
     file name, the number in each field, and their confidences; blank fields are empty. The page is
     found by marks in its four corners, or by its largest frame, on scans and on photos. --review
     writes a page that shows each number below P, or 0.9, beside its picture.
@@ -134,6 +134,7 @@ def read_command(
                 _print(reading, several, reject_below)
             if table is not None:
                 table.add(reading, with_file=several)
+                _report_left_out(reading)
             if annotate:
                 _annotate(annotate, reading, reject_below)
             report(count, 0)
@@ -181,6 +182,15 @@ def _create_table(form: FormTemplate | None, keeps_pictures: bool) -> Table:
     from mnist_svm.forms.table import Table
 
     return Table(form, keeps_pictures=keeps_pictures)
+
+
+def _report_left_out(reading: FormReading | PageReading) -> None:
+    from mnist_svm.forms.table import count_left_out
+    from mnist_svm.recognition.results import PageReading
+
+    if isinstance(reading, PageReading) and (n := count_left_out(reading)):
+        numbers = "1 number" if n == 1 else f"{n} numbers"
+        echo_stderr(f"{reading.file}: {numbers} beside the ruled table left out of the CSV file")
 
 
 def _write(table: Table, csv_file: str | None, review: str | None, reject_below: float) -> None:

@@ -156,23 +156,23 @@ class Table:
 
 
 def _arrange(page: PageReading) -> list[list[Number | None]]:
-    """The numbers of a page in rows; those in a ruled table in its rows and columns."""
-    tables: dict[int, list[list[Number | None]]] = {
-        k: [[None] * n_columns for _ in range(n_rows)]
-        for k, (n_rows, n_columns) in enumerate(page.tables)
-    }
+    """The numbers of a page in rows: if it has ruled tables, only those in their cells."""
+    if not page.tables:
+        return [[*row.numbers] for row in page.rows]
+    tables: list[list[list[Number | None]]] = [
+        [[None] * n_columns for _ in range(n_rows)] for n_rows, n_columns in page.tables
+    ]
     for number in page.numbers:
         if (cell := number.cell) is not None:
             tables[cell.table][cell.row][cell.column] = number
-    arranged: list[list[Number | None]] = []
-    for row in page.rows:
-        if free := [number for number in row.numbers if number.cell is None]:
-            arranged.append([*free])
-        # A table has its place where its first number is.
-        for number in row.numbers:
-            if number.cell is not None:
-                arranged += tables.pop(number.cell.table, [])
-    return arranged
+    return [row for table in tables for row in table]
+
+
+def count_left_out(page: PageReading) -> int:
+    """Number of numbers beside the ruled tables of a page, which have no cell in a CSV file."""
+    if page.error is not None or not page.tables:
+        return 0
+    return sum(number.cell is None for number in page.numbers)
 
 
 def _place(number: Number, row: int, position: int, count: int) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from mnist_svm import FormReading, FormTemplate, PageReading
 from mnist_svm.forms.reading import FieldReading
 from mnist_svm.forms.review import render_review
-from mnist_svm.forms.table import Table
+from mnist_svm.forms.table import Table, count_left_out
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.recognition.results import Cell, Digit, Number, PageContent, Row
 
@@ -79,20 +79,26 @@ def test_the_rows_of_a_page_are_padded_to_one_length():
 
 def test_a_ruled_table_keeps_its_rows_columns_and_blanks():
     rows = [
-        [number("9")],
         [number("1", cell=Cell(0, 0, 1)), number("2", cell=Cell(0, 0, 3))],
-        [number("3", cell=Cell(0, 2, 0)), number("8")],
+        [number("3", cell=Cell(0, 2, 0))],
     ]
     table = Table()
     table.add(page("a.png", *rows, tables=((4, 5),)), with_file=False)
     assert parsed(table) == [
-        ["9", "", "", "", ""],
         ["", "1", "", "2", ""],
         ["", "", "", "", ""],
         ["3", "", "", "", ""],
         ["", "", "", "", ""],
-        ["8", "", "", "", ""],
     ]
+
+
+def test_numbers_beside_a_ruled_table_are_left_out_and_counted():
+    rows = [[number("9")], [number("1", cell=Cell(0, 0, 0)), number("8")]]
+    reading = page("a.png", *rows, tables=((1, 1),))
+    table = Table()
+    table.add(reading, with_file=False)
+    assert parsed(table) == [["1"]]
+    assert count_left_out(reading) == 2
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum"])
@@ -165,8 +171,9 @@ def test_the_picture_of_a_number_on_a_page_is_cut_out_of_it():
 
 def test_numbers_are_named_by_their_place():
     table = Table(keeps_pictures=True)
-    rows = [[number("9")], [number("1"), number("2")], [number("3", cell=Cell(0, 0, 1))]]
-    table.add(page("a.png", *rows, tables=((1, 2),)), with_file=False)
+    table.add(page("a.png", [number("9")], [number("1"), number("2")]), with_file=False)
+    ruled = page("b.png", [number("3", cell=Cell(0, 0, 1))], tables=((1, 2),))
+    table.add(ruled, with_file=False)
     names = [entry["name"] for entry in data_of(reviewed(table))["entries"]]
     assert names == ["row 1", "row 2, number 1", "row 2, number 2", "row 1, column 2"]
 
