@@ -26,6 +26,9 @@ INK = 0.4
 # pixels around ink have its owner.
 MARK, REACH = 99, 0.12
 
+# What may be printed beside a number.
+SIGNS = "$ € £ # kr Fr m kg A No x E H N S : % * CHF R$ T F r n u".split()
+
 Rng = np.random.Generator
 
 
@@ -87,7 +90,10 @@ class Hands:
             part = self._complete[rng.integers(len(self._complete))]
         else:
             images, labels = self._styles
-            by_digit = {int(labels[part[0]]): part for part in map(self._single.__getitem__, rng.permutation(len(self._single)))}
+            by_digit = {
+                int(labels[part[0]]): part
+                for part in map(self._single.__getitem__, rng.permutation(len(self._single)))
+            }
             part = np.concatenate(list(by_digit.values()))
         return images[part], labels[part]
 
@@ -175,11 +181,13 @@ def _mark(kind: str, pen: float, rng: Rng) -> list[_Glyph]:
             both[gap:] = np.maximum(both[gap:], ink)
             ink = both
         return [_Glyph(ink, rise)]
-    text = rng.choice(["$", "€", "£", "#", "kr", "Fr", "m", "kg", "A", "No", "x", "E", "H", "N", "S", ":", "%", "*", "CHF", "R$", "T", "F", "r", "n", "u"])
+    text = rng.choice(SIGNS)
     font = ImageFont.load_default(h * rng.uniform(0.8, 1.3))
     box = font.getbbox(text)
     image = Image.new("L", (int(box[2]) + 8, int(box[3]) + 8))
-    ImageDraw.Draw(image).text((4, 4), text, font=font, fill=255, stroke_width=int(rng.uniform(0, pen / 3)))
+    ImageDraw.Draw(image).text(
+        (4, 4), text, font=font, fill=255, stroke_width=int(rng.uniform(0, pen / 3))
+    )
     return [_Glyph(_crop(np.asarray(image, dtype=np.float32) / 255))]
 
 
@@ -195,7 +203,13 @@ def _with_marks(digits: list[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
         if k and ((thousands and left % 3 == 0) or rng.random() < 0.03):
             glyphs += _mark(rng.choice(["point", "comma", "point", "dash"]), pen, rng)
         glyphs.append(digit)
-    for kind, chance in (("point", 0.2), ("comma", 0.1), ("dash", 0.2), ("equals", 0.12), ("sign", 0.08)):
+    for kind, chance in (
+        ("point", 0.2),
+        ("comma", 0.1),
+        ("dash", 0.2),
+        ("equals", 0.12),
+        ("sign", 0.08),
+    ):
         if rng.random() < chance:
             glyphs += _mark(kind, pen, rng)
     if rng.random() < 0.12:
@@ -203,11 +217,17 @@ def _with_marks(digits: list[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
     return glyphs
 
 
-def _arrange(glyphs: list[_Glyph], gaps: npt.NDArray[np.float64]) -> tuple[Float32Array, npt.NDArray[np.int32], int]:
+def _arrange(
+    glyphs: list[_Glyph], gaps: npt.NDArray[np.float64]
+) -> tuple[Float32Array, npt.NDArray[np.int32], int]:
     """Place glyphs side by side, by the distance of their ink; return ink, owners and base line."""
     above = int(max(len(g.ink) + g.rise for g in glyphs)) + 2
     below = int(max(-min(g.rise for g in glyphs), 0)) + 2
-    width = sum(g.ink.shape[1] for g in glyphs) + int(np.abs(gaps).sum() + 10 * len(glyphs)) + 2 * HEIGHT
+    width = (
+        sum(g.ink.shape[1] for g in glyphs)
+        + int(np.abs(gaps).sum() + 10 * len(glyphs))
+        + 2 * HEIGHT
+    )
     ink = np.zeros((above + below, width), np.float32)
     owner = np.zeros(ink.shape, np.int32)
     edge = np.full(len(ink), -1e9)
@@ -225,7 +245,9 @@ def _arrange(glyphs: list[_Glyph], gaps: npt.NDArray[np.float64]) -> tuple[Float
         np.maximum(ink[rows, part], glyph.ink, out=ink[rows, part])
         number += bool(glyph.label)
         owner[rows, part][solid] = number if glyph.label else MARK
-        ends = np.where(solid.any(axis=1), left + glyph.ink.shape[1] - solid[:, ::-1].argmax(axis=1), -1e9)
+        ends = np.where(
+            solid.any(axis=1), left + glyph.ink.shape[1] - solid[:, ::-1].argmax(axis=1), -1e9
+        )
         edge[rows] = np.maximum(edge[rows], ends)
     right = int(edge.max()) + 4
     return ink[:, :right], owner[:, :right], above
@@ -247,15 +269,21 @@ def draw_line(hands: Hands, rng: Rng, *, texture: float = 0.4) -> NumberLine:
     mean = rng.choice([rng.uniform(-0.02, 0.15), rng.uniform(0.05, 0.5)])
     gaps = HEIGHT * rng.normal(mean, 0.06 + 0.3 * abs(mean), len(glyphs))
     touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.2, 0.6])
-    gaps = np.where(touching, HEIGHT * rng.uniform(-0.07, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT))
+    gaps = np.where(
+        touching, HEIGHT * rng.uniform(-0.07, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT)
+    )
     ink, owner, base = _arrange(glyphs, gaps)
     grey, owner = _print(ink, owner, base, rng, texture)
     return NumberLine(grey, "".join(g.label for g in glyphs), owner)
 
 
-def _print(ink: Float32Array, owner: npt.NDArray[np.int32], base: int, rng: Rng, texture: float) -> tuple[GreyImage, npt.NDArray[np.int32]]:
+def _print(
+    ink: Float32Array, owner: npt.NDArray[np.int32], base: int, rng: Rng, texture: float
+) -> tuple[GreyImage, npt.NDArray[np.int32]]:
     """Put a line on paper, and make a picture of it."""
-    pads = [int(HEIGHT * rng.choice([rng.uniform(0.02, 0.15), rng.uniform(0.1, 0.8)])) for _ in range(4)]
+    pads = [
+        int(HEIGHT * rng.choice([rng.uniform(0.02, 0.15), rng.uniform(0.1, 0.8)])) for _ in range(4)
+    ]
     pad = ((pads[0], pads[1]), (pads[2], pads[3]))
     ink, owner = np.pad(ink, pad), np.pad(owner, pad)
     base += pads[0]
@@ -264,14 +292,23 @@ def _print(ink: Float32Array, owner: npt.NDArray[np.int32], base: int, rng: Rng,
     owner = np.asarray(Image.fromarray(owner, mode="I").rotate(turn, Image.Resampling.NEAREST))
     scale = rng.uniform(20, 64) / HEIGHT
     size = [max(round(side * scale), 8) for side in ink.shape[::-1]]
-    ink = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    ink = np.asarray(
+        Image.fromarray(ink).resize(
+            size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        )
+    )
     owner = np.asarray(Image.fromarray(owner, mode="I").resize(size, Image.Resampling.NEAREST))
     h = HEIGHT * scale
     owner = _grow(owner, REACH * h)
     ink = ndimage.gaussian_filter(ink, rng.uniform(0.2, 0.025 * h + 0.2)).clip(0, 1)
     paper = rng.uniform(140, 255)
     contrast = paper * rng.uniform(0.35, 0.95)
-    pressure = 1 - rng.uniform(0, 0.35) * ndimage.gaussian_filter(rng.random(ink.shape), 0.3 * h).astype(np.float32) * 2
+    pressure = (
+        1
+        - rng.uniform(0, 0.35)
+        * ndimage.gaussian_filter(rng.random(ink.shape), 0.3 * h).astype(np.float32)
+        * 2
+    )
     printed = np.zeros_like(ink)
     if rng.random() < texture:
         printed = _pattern(ink.shape, h, rng) * rng.uniform(0.1, 0.45)
@@ -300,7 +337,9 @@ def _rule(shape: tuple[int, int], base: float, h: float, rng: Rng) -> Float32Arr
     row = base + rng.uniform(-0.05, 0.3) * h + rng.normal(0, 0.01) * columns
     rule = (width / 2 + 0.5 - np.abs(rows - row)).clip(0, 1)
     if rng.random() < 0.3:
-        rule = np.maximum(rule, (width / 2 + 0.5 - np.abs(rows - row + rng.uniform(1.3, 1.8) * h)).clip(0, 1))
+        rule = np.maximum(
+            rule, (width / 2 + 0.5 - np.abs(rows - row + rng.uniform(1.3, 1.8) * h)).clip(0, 1)
+        )
     return rule
 
 
@@ -310,8 +349,13 @@ def _pattern(shape: tuple[int, int], h: float, rng: Rng) -> Float32Array:
     total = np.zeros(shape, np.float32)
     for _ in range(rng.integers(1, 3)):
         angle, period = rng.uniform(0, np.pi), rng.uniform(0.08, 0.3) * h
-        along, across = rows * np.cos(angle) + columns * np.sin(angle), columns * np.cos(angle) - rows * np.sin(angle)
-        wave = rng.uniform(0, 0.4) * h * np.sin(across / (rng.uniform(0.3, 2) * h) + rng.uniform(0, 6))
+        along, across = (
+            rows * np.cos(angle) + columns * np.sin(angle),
+            columns * np.cos(angle) - rows * np.sin(angle),
+        )
+        wave = (
+            rng.uniform(0, 0.4) * h * np.sin(across / (rng.uniform(0.3, 2) * h) + rng.uniform(0, 6))
+        )
         phase = (along + wave) / period
         line = np.maximum(np.cos(2 * np.pi * phase), 0) ** rng.uniform(1, 6)
         if rng.random() < 0.2:
