@@ -27,7 +27,10 @@ INK = 0.4
 MARK, REACH = 99, 0.12
 
 # What may be printed beside a number.
-SIGNS = "$ € £ # kr Fr m kg A No x E H N S : % * CHF R$ T F r n u".split()
+SIGNS = [
+    *["$", "€", "£", "#", "kr", "Fr", "m", "kg", "A", "No", "x", "E", "H"],
+    *["N", "S", ":", "%", "*", "CHF", "R$", "T", "F", "r", "n", "u"],
+]
 
 Rng = np.random.Generator
 
