@@ -124,10 +124,15 @@ def _borders(
     """Start and slope of the lines between cells, in order, of shape (n, 2).
 
     `lines` are those in one direction, `across` the others. Where these go on beyond the outermost
-    line, the table is open, and ends where they do.
+    line, the table is open, and ends where they do. In a pattern, no line may run all along it.
     """
     first, last = lines.start[which].min(), lines.stop[which].max()
     is_long = lines.length[which] >= MIN_SPAN * (last - first)
+    span = across.stop[others].max() - across.start[others].min()
+    # The lines across, which run from the first of these lines to the last.
+    long_others = others[across.length[others] >= MIN_SPAN * span]
+    if not (is_long.any() and len(long_others)):
+        return np.empty((0, 2))
     middle = (first + last) / 2
     values = _values(lines, which[is_long]).T
     places = values @ (1, middle)
@@ -136,9 +141,6 @@ def _borders(
     starts = np.flatnonzero(np.diff(places, prepend=-np.inf) > DOUBLE * height)
     stops = [*starts[1:], len(values)]
     merged = [values[one:other].mean(axis=0) for one, other in zip(starts, stops, strict=True)]
-    # The lines across, which run from the first of these lines to the last.
-    span = across.stop[others].max() - across.start[others].min()
-    long_others = others[across.length[others] >= MIN_SPAN * span]
     slope = float(np.median(values[:, 1]))
     for end, sides in ((0, across.start), (-1, across.stop - 1)):
         at, _ = across.end(-end)
