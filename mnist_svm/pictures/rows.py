@@ -14,6 +14,9 @@ from mnist_svm.pictures.grids import Grid
 # Limits of a component, as multiples of the usual height: longer side below which it is a speck,
 # height above which it is no digit, least height of one that makes a row.
 MIN_SIZE, MAX_HEIGHT, MIN_TALL = 0.1, 3.0, 0.33
+# Height, as a multiple of the usual height, below which up to so many components beside a row make
+# no row of their own.
+MIN_ROW, MAX_PARTS = 0.6, 2
 # Least overlap of neighbours in a row, as a fraction of the lower one's height.
 MIN_OVERLAP = 0.4
 # Distance beyond a row's digits, as a multiple of their usual height, up to which smaller marks
@@ -67,11 +70,12 @@ def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) 
         height = usual_height(heights[members], areas[members])
         if height >= MIN_TALL * usual:
             rows.append(Row(members, height))
-    for k in small:
-        if (row := _nearest_row(boxes[k], rows, boxes)) is not None:
-            row.members.append(k)
-    parts = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
-    return sorted(parts, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
+    rows, parts = _without_parts(rows, boxes, usual)
+    nearest = _NearestRow(rows, boxes, len(parts) + len(small))
+    for k in parts + small:
+        nearest.take(k)
+    numbers = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
+    return sorted(numbers, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
 
 
 def group_cells(
@@ -137,19 +141,58 @@ def _chain(boxes: list[Box], members: list[int]) -> list[list[int]]:
     return rows
 
 
-def _nearest_row(box: Box, rows: list[Row], boxes: list[Box]) -> Row | None:
-    """The row with the nearest component whose height, and a margin, hold the centre of a mark."""
-    middle = (box.top + box.bottom) / 2
-    best: tuple[float, Row | None] = (np.inf, None)
-    for row in rows:
-        for k in row.members:
-            other = boxes[k]
-            margin = MARK_RISE * row.height
-            gap = box.gaps(other)[1]
-            is_beside = other.top - margin <= middle <= other.bottom + margin
-            if is_beside and gap <= MARK_GAP * row.height and gap < best[0]:
-                best = gap, row
-    return best[1]
+def _without_parts(rows: list[Row], boxes: list[Box], usual: float) -> tuple[list[Row], list[int]]:
+    """Rows, without those low ones that are beside others: parts of digits, as the bar of a 5."""
+    is_low = [row.height < MIN_ROW * usual and len(row.members) <= MAX_PARTS for row in rows]
+    kept = [row for row, low in zip(rows, is_low, strict=True) if not low]
+    nearest = _NearestRow(kept, boxes)
+    parts: list[int] = []
+    for row, low in zip(rows, is_low, strict=True):
+        if low and all(nearest.find(boxes[k]) is not None for k in row.members):
+            parts += row.members
+        elif low:
+            kept.append(row)
+    return kept, parts
+
+
+class _NearestRow:
+    """Finds the row that a smaller component belongs to, and can give it up to `room` of them.
+
+    It is that with the nearest component whose height, and a margin, hold the centre.
+    """
+
+    def __init__(self, rows: list[Row], boxes: list[Box], room: int = 0) -> None:
+        self._rows, self._boxes = list(rows), boxes
+        members = [k for row in rows for k in row.members]
+        self._n = len(members)
+        self._sides = np.zeros((self._n + room, 4))
+        self._sides[: self._n] = np.array([boxes[k] for k in members]).reshape(-1, 4)
+        self._owners = np.zeros(self._n + room, dtype=np.intp)
+        sizes = [len(row.members) for row in rows]
+        self._owners[: self._n] = np.repeat(np.arange(len(rows)), sizes)
+        self._heights = np.array([row.height for row in rows])
+
+    def find(self, box: Box) -> int | None:
+        """Index of the row that a component belongs to; None if there is none."""
+        if not self._n:
+            return None
+        top, bottom, left, right = self._sides[: self._n].T
+        heights = self._heights[self._owners[: self._n]]
+        margin = MARK_RISE * heights
+        middle = (box.top + box.bottom) / 2
+        gap = np.maximum(left, box.left) - np.minimum(right, box.right)
+        is_beside = (top - margin <= middle) & (middle <= bottom + margin)
+        gap = np.where(is_beside & (gap <= MARK_GAP * heights), gap, np.inf)
+        nearest = int(gap.argmin())
+        return int(self._owners[nearest]) if np.isfinite(gap[nearest]) else None
+
+    def take(self, k: int) -> None:
+        """Put a component into its row, where it may be beside others."""
+        index = self.find(self._boxes[k])
+        if index is not None:
+            self._rows[index].members.append(k)
+            self._sides[self._n], self._owners[self._n] = self._boxes[k], index
+            self._n += 1
 
 
 def _split_at_gaps(row: Row, boxes: list[Box]) -> list[Row]:

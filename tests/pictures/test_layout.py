@@ -112,6 +112,15 @@ def test_all_digits_of_a_full_page_are_found(digits):
     assert [len(row.members) for row in layout.rows] == [50] * 50
 
 
+def test_a_5_with_a_detached_bar_is_one_line(test_set):
+    ink = scaled_ink(test_set.images[int(np.argmax(test_set.labels == 5))], 80)
+    for gap in (4, 8, 12):
+        apart = ink.copy()
+        apart[18 : 18 + gap] = 0
+        (row,) = find_layout(on_paper(np.pad(apart, 60))).rows
+        assert len(row.members) == 2
+
+
 # --- other ink ---------------------------------------------------------------------------
 
 

@@ -73,6 +73,21 @@ def test_what_is_no_part_of_a_line_is_dropped(box):
     assert group([digit(0, 0), digit(0, 60), digit(0, 90), box]) == [[0, 1, 2]]
 
 
+def test_a_bar_above_the_rest_of_a_digit_belongs_to_its_line():
+    # A 5 of two parts that have no row in common.
+    assert group([digit(14, 0, height=54, width=52), Box(-4, 14, 26, 69)]) == [[0, 1]]
+
+
+def test_a_row_of_small_digits_is_a_line_of_its_own():
+    small = [digit(46, 26 * k, height=18, width=11) for k in range(4)]
+    assert group([*(digit(0, 26 * k) for k in range(4)), *small]) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_marks_may_be_beside_marks():
+    marks = [Box(34, 40, 54, 60), Box(34, 40, 84, 90), Box(34, 40, 114, 120)]
+    assert group([digit(0, 0), digit(0, 28), *marks]) == [[0, 1, 2, 3, 4]]
+
+
 def test_the_height_of_a_line_is_that_of_its_digits():
     boxes = [digit(0, 0), digit(2, 30), digit(1, 60, height=44), Box(34, 40, 88, 94)]
     areas = np.array([box.height * box.width for box in boxes])
