@@ -11,14 +11,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from inspect import signature
 from typing import Any, NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.recognition.results import PageReading, Row
+from mnist_svm.recognition.results import PageReading
 
 OURS, OURS_NUMBER = "mnist-svm read", "mnist-svm read --number"
 RAPID_LINE, RAPID = "rapidocr, told it is a line", "rapidocr"
@@ -54,9 +52,7 @@ class _Piece(NamedTuple):
 
 def available() -> Iterator[str]:
     """Yield the names of the readers that are installed."""
-    yield OURS
-    if "number" in signature(Recognizer.read_page).parameters:
-        yield OURS_NUMBER
+    yield from (OURS, OURS_NUMBER)
     if find_spec("rapidocr") and find_spec("onnxruntime"):
         yield from (RAPID_LINE, RAPID)
     if find_spec("pytesseract") and shutil.which("tesseract"):
@@ -83,16 +79,10 @@ def _make_ours(options: dict[str, Any]) -> Reader:
 
     def read(file: bytes, is_line: bool) -> list[Answer]:
         page: PageReading = recognizer.read_page(file, **options)
-        return [answer for row in page.rows for answer in _answers(row)]
+        numbers = (number for row in page.rows for number in row.numbers)
+        return [Answer(number.text, number.confidence) for number in numbers]
 
     return read
-
-
-def _answers(row: Row) -> list[Answer]:
-    if hasattr(row, "numbers"):
-        return [Answer(number.text, number.confidence) for number in row.numbers]
-    text = "".join(str(digit.label) for digit in row)
-    return [Answer(text, float(np.prod([digit.confidence for digit in row])))]
 
 
 def _make_rapidocr(*, is_line: bool) -> Reader:
