@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from mnist_svm._types import BoolArray, IntegerArray, Mask
 from mnist_svm.pictures.boxes import Box
-from mnist_svm.pictures.straight import vertical_runs
+from mnist_svm.pictures.runs import vertical_runs
 
 # Smallest component that is looked at, in pixels; more of them than this, the largest, are noise.
 MIN_SIDE, MAX_COMPONENTS = 6, 2000

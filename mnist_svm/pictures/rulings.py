@@ -16,13 +16,8 @@ from mnist_svm.pictures.boxes import Box, component_boxes, label_components
 from mnist_svm.pictures.enclosures import find_frames, outside_of
 from mnist_svm.pictures.grids import Grid, find_grids
 from mnist_svm.pictures.junctions import find_sides, junctions, regular_teeth
-from mnist_svm.pictures.straight import (
-    Lines,
-    Runs,
-    find_straight_lines,
-    run_pixels,
-    vertical_runs,
-)
+from mnist_svm.pictures.runs import Runs, run_pixels, vertical_runs
+from mnist_svm.pictures.straight import Lines, find_straight_lines
 
 # Smallest side of a picture that is searched, and area of components that are no specks, in pixels;
 # a picture with more components than this is noise.

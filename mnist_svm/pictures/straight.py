@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
+from mnist_svm.pictures.runs import Runs, run_pixels
 
 # Shortest segment, in pixels and in thicknesses; greatest slope of lines, rows per column.
 MIN_SEGMENT, MIN_SEGMENT_RATIO, MAX_SLOPE = 5, 1.5, 0.2
@@ -42,23 +42,6 @@ MAX_RUN_RATIO, MAX_RUN = 1.35, 1.5
 # lengths and of gaps, as a fraction, and the fraction that must be so alike: those at corners and
 # crossings are not.
 MIN_DASHES, MAX_DASH, SAME_DASH, MIN_ALIKE = 3, 0.4, 0.3, 0.6
-
-
-class Runs(NamedTuple):
-    """Vertical runs of ink, by column and row: column, first row, and length of each."""
-
-    columns: IntArray
-    tops: IntArray
-    lengths: IntArray
-
-    def take(self, which: IntArray | BoolArray) -> Runs:
-        """Some of the runs."""
-        return Runs(*(part[which] for part in self))
-
-    @property
-    def middles(self) -> Float64Array:
-        """Row of the middle of each."""
-        return np.asarray(self.tops + (self.lengths - 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -133,19 +116,6 @@ class Lines:
         end = before[0] if len(before) else len(columns)
         first = behind[-1] if len(behind) else -1
         return np.asarray((columns > first) & (columns < end))
-
-
-def vertical_runs(mask: Mask) -> Runs:
-    """All vertical runs of ink."""
-    across = np.zeros((mask.shape[1], mask.shape[0] + 1), dtype=bool)
-    across[:, :-1] = mask.T
-    flat = across.ravel()
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    if flat[0]:
-        changes = np.concatenate([[0], changes])
-    starts, stops = changes[0::2], changes[1::2]
-    columns, tops = np.divmod(starts, across.shape[1])
-    return Runs(columns, tops, stops - starts)
 
 
 def find_straight_lines(mask: Mask, runs: Runs, max_thickness: float, height: float) -> Lines:
@@ -249,15 +219,6 @@ def _label_runs(runs: Runs, shape: tuple[int, ...]) -> IntArray:
     image.ravel()[run_pixels(runs, shape[0])] = True
     labels, _ = ndimage.label(image, structure=np.ones((3, 3)))
     return np.asarray(labels.ravel()[runs.columns * shape[0] + runs.tops])
-
-
-def run_pixels(runs: Runs, height: int) -> IntArray:
-    """Indices of the pixels of runs in the flat transposed mask, whose rows have `height`."""
-    if not len(runs.columns):
-        return np.empty(0, dtype=np.intp)
-    ends = np.cumsum(runs.lengths)
-    offsets = np.arange(ends[-1]) - np.repeat(ends - runs.lengths, runs.lengths)
-    return np.asarray(np.repeat(runs.columns * height + runs.tops, runs.lengths) + offsets)
 
 
 def _fit_all(labels: IntArray, runs: Runs, counts: IntArray) -> Float64Array:
