@@ -81,10 +81,11 @@ def read_command(
     Where ink cannot be such a number, it is not read.
 
     --csv writes a line for each row, and with several pictures the file name first. If the page has
-    a ruled table, the lines are its rows, with its columns and blanks. With --template, it writes a line for each picture: the
-    file name, the number in each field, and their confidences; blank fields are empty. The page is
-    found by marks in its four corners, or by its largest frame, on scans and on photos. --review
-    writes a page that shows each number below P, or 0.9, beside its picture.
+    a ruled table, the lines are its rows, with its columns and blanks. With --template, there is a
+    line for each picture: the file name, the number in each field, and their confidences; blank
+    fields are empty. The page is found by marks in its four corners, or by its largest frame, on
+    scans and on photos. --review writes a page that shows each number below P, or 0.9, beside its
+    picture.
 
     A picture that cannot be read is reported on stderr; the others are still read, and the exit
     code is 1.
