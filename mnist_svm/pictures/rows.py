@@ -17,6 +17,8 @@ MIN_SIZE, MAX_HEIGHT, MIN_TALL = 0.1, 3.0, 0.33
 # Height, as a multiple of the usual height, below which up to so many components beside a row make
 # no row of their own.
 MIN_ROW, MAX_PARTS = 0.6, 2
+# Greatest distance of such parts of a digit from the rest, as a multiple of the usual height.
+PART_GAP = 0.25
 # Least overlap of neighbours in a row, as a fraction of the lower one's height.
 MIN_OVERLAP = 0.4
 # Distance beyond a row's digits, as a multiple of their usual height, up to which smaller marks
@@ -72,7 +74,9 @@ def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) 
             rows.append(Row(members, height))
     rows, parts = _without_parts(rows, boxes, usual)
     nearest = _NearestRow(rows, boxes, len(parts) + len(small))
-    for k in parts + small:
+    for k in parts:
+        nearest.take(k, is_part=True)
+    for k in small:
         nearest.take(k)
     numbers = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
     return sorted(numbers, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
@@ -148,7 +152,7 @@ def _without_parts(rows: list[Row], boxes: list[Box], usual: float) -> tuple[lis
     nearest = _NearestRow(kept, boxes)
     parts: list[int] = []
     for row, low in zip(rows, is_low, strict=True):
-        if low and all(nearest.find(boxes[k]) is not None for k in row.members):
+        if low and all(nearest.find(boxes[k], is_part=True) is not None for k in row.members):
             parts += row.members
         elif low:
             kept.append(row)
@@ -158,7 +162,8 @@ def _without_parts(rows: list[Row], boxes: list[Box], usual: float) -> tuple[lis
 class _NearestRow:
     """Finds the row that a smaller component belongs to, and can give it up to `room` of them.
 
-    It is that with the nearest component whose height, and a margin, hold the centre.
+    It is that with the nearest component that is beside it: near in rows and columns, or, for a
+    mark, one whose height, and a margin, hold its centre.
     """
 
     def __init__(self, rows: list[Row], boxes: list[Box], room: int = 0) -> None:
@@ -172,23 +177,26 @@ class _NearestRow:
         self._owners[: self._n] = np.repeat(np.arange(len(rows)), sizes)
         self._heights = np.array([row.height for row in rows])
 
-    def find(self, box: Box) -> int | None:
+    def find(self, box: Box, *, is_part: bool = False) -> int | None:
         """Index of the row that a component belongs to; None if there is none."""
         if not self._n:
             return None
         top, bottom, left, right = self._sides[: self._n].T
         heights = self._heights[self._owners[: self._n]]
-        margin = MARK_RISE * heights
-        middle = (box.top + box.bottom) / 2
         gap = np.maximum(left, box.left) - np.minimum(right, box.right)
-        is_beside = (top - margin <= middle) & (middle <= bottom + margin)
-        gap = np.where(is_beside & (gap <= MARK_GAP * heights), gap, np.inf)
+        rise = np.maximum(top, box.top) - np.minimum(bottom, box.bottom)
+        is_beside = np.maximum(rise, gap) <= PART_GAP * heights
+        if not is_part:
+            middle, margin = (box.top + box.bottom) / 2, MARK_RISE * heights
+            is_level = (top - margin <= middle) & (middle <= bottom + margin)
+            is_beside |= is_level & (gap <= MARK_GAP * heights)
+        gap = np.where(is_beside, gap, np.inf)
         nearest = int(gap.argmin())
         return int(self._owners[nearest]) if np.isfinite(gap[nearest]) else None
 
-    def take(self, k: int) -> None:
+    def take(self, k: int, *, is_part: bool = False) -> None:
         """Put a component into its row, where it may be beside others."""
-        index = self.find(self._boxes[k])
+        index = self.find(self._boxes[k], is_part=is_part)
         if index is not None:
             self._rows[index].members.append(k)
             self._sides[self._n], self._owners[self._n] = self._boxes[k], index

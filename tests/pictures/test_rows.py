@@ -74,8 +74,11 @@ def test_what_is_no_part_of_a_line_is_dropped(box):
 
 
 def test_a_bar_above_the_rest_of_a_digit_belongs_to_its_line():
-    # A 5 of two parts that have no row in common.
-    assert group([digit(14, 0, height=54, width=52), Box(-4, 14, 26, 69)]) == [[0, 1]]
+    # A 5 of two parts that have no pixel row in common.
+    for bottom in (14, 10, 4):
+        assert group([digit(14, 0, height=54, width=52), Box(bottom - 18, bottom, 26, 69)]) == [
+            [0, 1]
+        ]
 
 
 def test_a_row_of_small_digits_is_a_line_of_its_own():
