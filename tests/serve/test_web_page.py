@@ -366,6 +366,14 @@ def test_a_number_is_read_with_boxes_where_the_digits_are(page, number, test_set
     assert page.text("#summary") == "5 digits, all sure"
 
 
+def test_the_confidence_of_a_number_is_that_of_the_whole(page, number):
+    page.drop(("number.png", number))
+    page.wait_for_text("#number", "72104")
+    (whole,) = Recognizer.load().read_page(number).numbers
+    wanted = "over 99.9" if whole.confidence > 0.9994 else f"{100 * whole.confidence:.1f}"
+    assert page.texts(".message")[0] == f"{wanted}\u00a0% sure".replace("\u00a0", " ")
+
+
 def test_a_digit_of_a_number_is_explained_when_its_box_is_clicked(page, number):
     page.drop(("number.png", number))
     page.wait_for_text("#number", "72104")

@@ -24,16 +24,16 @@ export function confidenceText({ label, confidence, probabilities }) {
   return `Unsure, ${percent(confidence)}; or a ${next}, ${percent(others[next])}`;
 }
 
-// The digits of a result, and their confidence.
+// The digit of a result, or its numbers, and how sure all of that is.
 export function resultTexts({ prediction, page }) {
   if (prediction) {
     return [String(prediction.label), `${percentInWords(prediction.confidence)} sure`];
   }
-  const digits = digitsOf(page);
-  const lowest = percentInWords(Math.min(...digits.map((digit) => digit.confidence)));
-  const numbers = page.rows.map((row) => row.text).join(" / ");
+  const numbers = page.rows.flatMap((row) => row.numbers);
+  const lowest = percentInWords(Math.min(...numbers.map((number) => number.confidence)));
+  const text = page.rows.map((row) => row.text).join(" / ");
   const each = lowest.startsWith("over") ? "each " : "each at least ";
-  return [numbers, `${digits.length > 1 ? each : ""}${lowest} sure`];
+  return [text, `${numbers.length > 1 ? each : ""}${lowest} sure`];
 }
 
 // A result or an error for screen readers.
