@@ -65,7 +65,7 @@ def _choose(
     for k in np.argsort(costs, kind="stable"):
         if costs[k] > limit:
             break
-        if all(_are_apart(seams[k], other, distance) for other in chosen):
+        if not chosen or _is_apart(seams[k], np.array(chosen), distance):
             chosen.append(seams[k])
 
 
@@ -129,10 +129,11 @@ def _notch_cuts(
     return np.concatenate([lines, seams]), np.concatenate([costs, seam_costs])
 
 
-def _are_apart(first: IntArray, second: IntArray, distance: float) -> bool:
-    difference = first - second
-    crosses = difference.min() < 0 < difference.max()
-    return not crosses and abs(float(difference.mean())) >= distance
+def _is_apart(seam: IntArray, others: IntArray, distance: float) -> bool:
+    """Whether a seam crosses none of the others, of shape (n, n_rows), and is not close to them."""
+    differences = seam - others
+    crosses = (differences.min(axis=1) < 0) & (differences.max(axis=1) > 0)
+    return not crosses.any() and float(np.abs(differences.mean(axis=1)).min()) >= distance
 
 
 def _cheapest_seams(
