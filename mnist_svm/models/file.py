@@ -158,9 +158,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         joblib.dump(content, packed)
 
 
-def load_model(
-    path: str | os.PathLike[str] | None = None, *, n_columns: int = N_PIXELS
-) -> Model:
+def load_model(path: str | os.PathLike[str] | None = None, *, n_columns: int = N_PIXELS) -> Model:
     """Read a model file without running any code that it names.
 
     Parameters
