@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from mnist_svm._types import BoolArray, Float64Array, IntegerArray, Mask
 from mnist_svm.pictures.boxes import Box, component_boxes, label_components
+from mnist_svm.pictures.combs import hidden_teeth
 from mnist_svm.pictures.enclosures import find_frames, outside_of
 from mnist_svm.pictures.grids import Grid, find_grids
 from mnist_svm.pictures.junctions import find_sides, junctions, regular_teeth
@@ -33,8 +34,15 @@ MAX_WEIGHT, MIN_WIDE = 30, 3
 # Lengths, in heights of the writing, from which horizontal and vertical lines are rulings whatever
 # is around them, and the fraction of them that must be filled.
 MIN_HORIZONTAL, MIN_VERTICAL, MIN_FILLED = 1.8, 2.2, 0.85
+# Greatest curvature of such a line, as the height of the writing over the radius: the arcs of several
+# digits at one height have more.
+MAX_BEND = 0.5
+# Length, in heights of the writing, below which one end at least of such a line is not on a stroke.
+MIN_FREE_END = 3.0
 # Least length of a line of dashes, of a line that is a side of a frame, and of a tooth.
 MIN_DASHED, MIN_SIDE, MIN_TOOTH = 0.6, 0.5, 0.15
+# Room for a digit between horizontal lines and between vertical ones, in heights of the writing.
+MIN_ROOM = 0.9, 0.75
 # Lines that cross a picture cropped to a form: greatest gap to its border, in thicknesses, and
 # slope, and least length.
 MAX_END_GAP, MAX_CROSSING_SLOPE, MIN_CROSSING = 2, 0.1, 1.2
@@ -129,6 +137,7 @@ class _Search:
         self._take_boxes()
         self._take_lines_between()
         self._take_teeth()
+        self._add_hidden_teeth()
         out = self._line_pixels()
         out |= self._frame_pixels(out)
         horizontal, vertical = self.lines
@@ -160,11 +169,32 @@ class _Search:
         for axis, least in ((0, MIN_HORIZONTAL), (1, MIN_VERTICAL)):
             lines = self.lines[axis]
             is_long = (lines.length >= least * self.height) & (lines.filled >= MIN_FILLED)
-            self.is_ruling[axis][is_long] = True
+            for k in np.flatnonzero(is_long):
+                is_free = lines.length[k] >= MIN_FREE_END * self.height
+                is_free = is_free or self._ends_freely(axis, int(k))
+                self.is_ruling[axis][k] = is_free and self._is_straight(lines, int(k))
             for k in np.flatnonzero(lines.is_dashed & (lines.length >= MIN_DASHED * self.height)):
                 sides = [box.longer_side for box in self._boxes_at(axis, int(k))]
                 is_free = len(sides) > 0 and float(np.median(sides)) <= MAX_DASH * self.height
                 self.is_ruling[axis][k] |= is_free
+
+    def _is_straight(self, lines: Lines, line: int) -> bool:
+        """Whether a line is no row of arcs, as the tops of zeros."""
+        return abs(lines.curvature(line)) * self.height <= MAX_BEND
+
+    def _ends_freely(self, axis: int, line: int) -> bool:
+        """Whether a line ends where there is no stroke: on paper, at the border, on a ruling."""
+        lines, view = self.lines[axis], self.mask if axis == 0 else self.mask.T
+        beyond = max(round(float(lines.thickness[line])), 2)
+        for end in (0, 1):
+            row, column = lines.end(end)
+            first = int(column[line]) + (1 if end else -beyond)
+            top = round(float(row[line])) - 2 * beyond
+            around = view[max(top, 0) : top + 4 * beyond + 1, max(first, 0) : first + beyond]
+            is_short = around.any(axis=0).mean() < 1 if around.size else True
+            if is_short or self.on[axis][end][line].any():
+                return True
+        return False
 
     def _take_underscores(self) -> None:
         """Take short lines below digits, and those beside them that digits touch."""
@@ -257,7 +287,23 @@ class _Search:
                 first, last = (
                     part[:, self.is_ruling[1 - axis]].any(axis=1) for part in self.on[axis]
                 )
-                self.is_ruling[axis][first & last & self.is_side[axis]] = True
+                is_between = first & last & self.is_side[axis] & ~self.is_ruling[axis]
+                for k in np.flatnonzero(is_between):
+                    self.is_ruling[axis][k] = not self._divides_digits(axis, int(k))
+
+    def _divides_digits(self, axis: int, line: int) -> bool:
+        """Whether a line is so near other rulings that there is no room for a digit beside it."""
+        lines = self.lines[axis]
+        middle = (lines.start[line] + lines.stop[line]) / 2
+        row = lines.at + lines.slope * middle
+        is_beside = self.is_ruling[axis] & (lines.start <= middle) & (middle < lines.stop)
+        distance = (row - row[line])[is_beside]
+        # The line itself may go on in parts.
+        distance = distance[np.abs(distance) > lines.thickness[line] + 1]
+        before = float(-distance[distance < 0].max(initial=-np.inf))
+        behind = float(distance[distance > 0].min(initial=np.inf))
+        nearest = min(before, behind) if axis == 0 else max(before, behind)
+        return nearest < MIN_ROOM[axis] * self.height
 
     def _take_teeth(self) -> None:
         """Take short lines at regular distances that stand on a ruling, or hang from it."""
@@ -269,6 +315,22 @@ class _Search:
                     teeth = np.flatnonzero(is_tooth & self.on[1 - axis][end][:, k])
                     chosen = regular_teeth(others, teeth, base, int(k))
                     self.is_ruling[1 - axis][chosen] = True
+
+    def _add_hidden_teeth(self) -> None:
+        """Add the dividers of combs that strokes hide, where the pitch of the others has one."""
+        views = self.mask, self.mask.T
+        lines, chosen = list(self.lines), list(self.is_ruling)
+        for axis in (0, 1):
+            base, others = self.lines[axis], self.lines[1 - axis]
+            is_ruling = self.is_ruling[1 - axis]
+            for k in np.flatnonzero(self.is_ruling[axis]):
+                for end in (0, 1):
+                    teeth = np.flatnonzero(self.on[1 - axis][end][:, k] & is_ruling)
+                    hidden = hidden_teeth(others, teeth, base, int(k), views[1 - axis])
+                    lines[1 - axis] = lines[1 - axis].with_lines(hidden)
+            n_hidden = len(lines[1 - axis]) - len(others)
+            chosen[1 - axis] = np.append(is_ruling, np.ones(n_hidden, dtype=bool))
+        self.lines, self.is_ruling = tuple(lines), tuple(chosen)
 
     # --- pixels --------------------------------------------------------------------------
 

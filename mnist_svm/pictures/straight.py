@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
+from mnist_svm._types import Array, BoolArray, Float64Array, IntArray, Mask
 from mnist_svm.pictures.runs import Runs, run_pixels
 
 # Shortest segment, in pixels and in thicknesses; greatest slope of lines, rows per column.
@@ -84,6 +84,36 @@ class Lines:
         column = self.stop - 1 if last else self.start
         return self.at + self.slope * column, column
 
+    def take(self, which: IntArray) -> Lines:
+        """Some of the lines."""
+        members = [self.members[k] for k in which]
+        return Lines(*(part[which] for part in self._arrays()), members, self.thin, self.shape)
+
+    def with_lines(self, others: Lines) -> Lines:
+        """These lines and others of the same runs."""
+        pairs = zip(self._arrays(), others._arrays(), strict=True)
+        members = self.members + others.members
+        return Lines(*(np.concatenate(pair) for pair in pairs), members, self.thin, self.shape)
+
+    def _arrays(self) -> tuple[Array, ...]:
+        ends = self.start, self.stop, self.at, self.slope
+        return *ends, self.thickness, self.filled, self.is_dashed
+
+    def curvature(self, line: int) -> float:
+        """Common curvature of the segments of a line, per pixel: arcs of digits have one."""
+        runs = self.thin.take(self.members[line])
+        order = np.argsort(runs.columns, kind="stable")
+        columns, rows = runs.columns[order], runs.middles[order]
+        bend, square = 0.0, 1.0
+        for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(columns) > 1) + 1):
+            off = columns[part] - columns[part].mean()
+            parabola = off * off / 2
+            # Without what a straight line has of it.
+            parabola -= parabola.mean()
+            bend += float(parabola @ rows[part])
+            square += float(parabola @ parabola)
+        return bend / square
+
     def runs(self, line: int, *, extended: bool = False) -> Runs:
         """The runs along a line, without crossing strokes; beyond its ends as well, if extended."""
         start, stop = int(self.start[line]), int(self.stop[line])
@@ -147,7 +177,7 @@ def _join(mask: Mask, runs: Runs) -> list[float]:
     """First and last column, start, slope, thickness, and filled fraction of a line."""
     slope, at = _fit(runs.columns, runs.middles)
     first, last = int(runs.columns.min()), int(runs.columns.max())
-    filled = float(_on_line(mask, at, slope, first, last + 1).mean())
+    filled = float(on_line(mask, at, slope, first, last + 1).mean())
     return [first, last, at, slope, float(runs.lengths.mean()), filled]
 
 
@@ -159,7 +189,7 @@ def _fit(columns: IntArray, rows: Float64Array) -> tuple[float, float]:
     return slope, mean - slope * middle
 
 
-def _on_line(mask: Mask, at: float, slope: float, start: int, stop: int) -> BoolArray:
+def on_line(mask: Mask, at: float, slope: float, start: int, stop: int) -> BoolArray:
     """Whether there is ink on a line, or one pixel above or below it, in each column."""
     columns = np.arange(start, stop)
     rows = np.rint(at + slope * columns).astype(int)
@@ -318,7 +348,9 @@ def _links(mask: Mask, segments: Float64Array, height: float) -> IntArray:
     right = order[np.repeat(low, counts) + offsets]
     is_pair = _continue(segments[left], segments[right])
     left, right = left[is_pair], right[is_pair]
-    gaps = segments[right, 0] - segments[left, 1]
+    # Near segments continue each other; rather long ones than a bit of a stroke beside them.
+    lengths = segments[:, 1] - segments[:, 0]
+    gaps = segments[right, 0] - segments[left, 1] - np.minimum(lengths[left], lengths[right])
     for k in np.argsort(gaps, kind="stable"):
         one, other = int(left[k]), int(right[k])
         is_free = following[one] < 0 and not (following == other).any()
@@ -350,7 +382,7 @@ def _is_bridged(mask: Mask, left: Float64Array, right: Float64Array, height: flo
         return True
     first, last = left[2] + left[3] * left[1], right[2] + right[3] * right[0]
     slope = (last - first) / (right[0] - left[1])
-    filled = _on_line(mask, first - slope * left[1], slope, start, stop)
+    filled = on_line(mask, first - slope * left[1], slope, start, stop)
     gaps = np.diff(np.flatnonzero(np.concatenate([[True], filled, [True]]))) - 1
     is_filled = filled.mean() >= MIN_FILLED or len(filled) <= 2 * limit
     return bool(is_filled and gaps.max() <= limit + 1)
