@@ -21,6 +21,8 @@ HEIGHT, MARGIN = 48, 6
 MIN_PEN, MAX_PEN = 1.7 / 20, 3.6 / 20
 # Coverage above which a pixel next to a stroke is its soft edge.
 SOFT_EDGE = 0.05
+# Width of a component, as a multiple of the usual height, above which it is no writing.
+MAX_CUT_WIDTH = 12.0
 # Slants of writing, in columns per row.
 SLANTS = np.arange(-0.4, 0.91, 0.1)
 
@@ -78,11 +80,16 @@ class LineImage:
         visible = ink > SOFT_EDGE
         return _crop(number, box, ink, visible) if visible.any() else None
 
-    def cut(self, piece: Piece) -> list[Piece]:
-        """Cut a piece, from left to right, wherever a digit may end."""
+    def cut(self, piece: Piece, *, upright: bool = False) -> list[Piece]:
+        """Cut a piece, from left to right, wherever a digit may end; see `cut_positions`.
+
+        A piece that is too wide for writing is not cut.
+        """
+        if piece.box.width > MAX_CUT_WIDTH * HEIGHT:
+            return [piece]
         rows = np.arange(piece.box.height)[:, None]
         columns = np.arange(piece.box.width)[None, :]
-        seams = cut_positions(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant)
+        seams = cut_positions(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant, upright=upright)
         parts = np.zeros(piece.ink.shape, dtype=np.intp)
         for seam in seams:
             parts += columns >= seam[rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm._types import Float32Array, Float64Array, IntArray
+from mnist_svm._types import Array, Float32Array, Float64Array, IntArray
 
 # Distance of the starting points of seams, half the width of the band that a seam stays in, and
 # least distance of two cuts, as fractions of the usual height of digits.
@@ -21,7 +21,7 @@ MAX_CROSSED, MAX_NOTCH_CROSSED = 3.2, 7.0
 
 
 def cut_positions(
-    ink: Float32Array, height: float, pen: float, slant: float = 0.0
+    ink: Float32Array, height: float, pen: float, slant: float = 0.0, *, upright: bool = False
 ) -> list[IntArray]:
     """Find the seams along which ink may be cut.
 
@@ -31,6 +31,8 @@ def cut_positions(
     height : usual height of a digit in pixels
     pen : width of the pen in pixels
     slant : lean of the writing to the right, columns per row upwards
+    upright : whether of cuts that cross, those that lean as the writing does are preferred, or
+        those that cross the least ink
 
     Returns
     -------
@@ -44,27 +46,27 @@ def cut_positions(
     rows, columns = np.nonzero(ink > 0.5)
     if not len(rows):
         return []
-    upright = columns - lean[rows]
-    left, right = int(upright.min()), int(upright.max())
+    places = columns - lean[rows]
+    left, right = int(places.min()), int(places.max())
     chosen: list[IntArray] = []
-    notches = _notches(rows, upright - left, height)
+    notches = _notches(rows, places - left, height)
     cuts, costs = _notch_cuts(ink, notches, left, lean, height)
-    _choose(chosen, cuts, costs, MAX_NOTCH_CROSSED * pen, MIN_NOTCH_DISTANCE * height)
+    allowed = costs <= MAX_NOTCH_CROSSED * pen
+    cuts, costs = cuts[allowed], costs[allowed]
+    order = np.ptp(cuts - lean, axis=1) if upright else costs
+    _choose(chosen, cuts, order, MIN_NOTCH_DISTANCE * height)
     starts = np.arange(left + 0.14 * height, right - 0.1 * height, STEP * height)
     if len(starts):
         band = max(round(BAND * height), 2)
         cuts, costs = _cheapest_seams(ink, np.rint(starts).astype(np.intp), band, lean)
-        _choose(chosen, cuts, costs, MAX_CROSSED * pen, MIN_DISTANCE * height)
+        allowed = costs <= MAX_CROSSED * pen
+        _choose(chosen, cuts[allowed], costs[allowed], MIN_DISTANCE * height)
     return sorted(chosen, key=lambda seam: float(seam.mean()))
 
 
-def _choose(
-    chosen: list[IntArray], seams: IntArray, costs: Float64Array, limit: float, distance: float
-) -> None:
+def _choose(chosen: list[IntArray], seams: IntArray, costs: Array, distance: float) -> None:
     """Append the cheapest seams that are apart from those chosen."""
     for k in np.argsort(costs, kind="stable"):
-        if costs[k] > limit:
-            break
         if not chosen or _is_apart(seams[k], np.array(chosen), distance):
             chosen.append(seams[k])
 

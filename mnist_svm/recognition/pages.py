@@ -46,6 +46,10 @@ SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
 # Share of the lower number's height that numbers of a row have in common.
 MIN_OVERLAP = 0.5
 
+# Lone marks on a page from which their share of digits counts, and the least share of a page of
+# digits; also the confidence from which a mark is taken for one.
+MIN_LONE, MIN_SHARE = 20, 0.5
+
 # Confidence from which a single line is not read in other ways.
 SURE_NUMBER = 0.95
 
@@ -66,12 +70,14 @@ class _Judged:
 class _Line:
     """A line with its pieces, and what was judged of it.
 
+    ``wholes`` are its components, before they are cut into ``pieces``.
     ``origin`` is the row and column of the picture at which that of the layout begins.
     """
 
     layout: Layout
     image: LineImage
     pieces: LinePieces
+    wholes: LinePieces
     expected: NumberFormat
     origin: tuple[int, int]
     cell: Cell | None = None
@@ -87,10 +93,16 @@ class _Line:
     ) -> _Line:
         """A row of a page, whose components are its pieces."""
         image = layout.line(row)
-        wholes = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
-        pieces = image.in_order([piece for piece in wholes if piece is not None])
+        components = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
+        pieces = image.in_order([piece for piece in components if piece is not None])
         cell = Cell(*row.cell) if row.cell else None
-        return cls(layout, image, LinePieces(image, pieces), expected, origin, cell)
+        wholes = LinePieces(image, pieces)
+        return cls(layout, image, wholes, wholes, expected, origin, cell)
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether it is a single component, outside of tables."""
+        return len(self.image.boxes) == 1 and self.cell is None
 
     def runs(self) -> list[Run]:
         """Runs of pieces that may be a digit and are not judged yet."""
@@ -98,10 +110,13 @@ class _Line:
         runs = [pieces[start:stop] for start, stop in self.pieces.runs()]
         return [run for run in runs if run not in self.judged]
 
-    def cut(self) -> _Line:
-        """The line with those components cut that are not a digit for sure."""
+    def cut(self, *, upright: bool = False) -> _Line:
+        """The line with those components cut that are not a digit for sure.
+
+        `upright` as in `mnist_svm.pictures.seams.cut_positions`.
+        """
         pieces: list[Piece] = []
-        for piece in self.pieces.pieces:
+        for piece in self.wholes.pieces:
             judged = self.judged.get((piece,))
             is_sure = (
                 judged is not None
@@ -109,7 +124,7 @@ class _Line:
                 and judged.classes.max() >= SURE_CLASS
                 and piece.box.width <= MAX_SURE_WIDTH * HEIGHT
             )
-            parts = [piece] if is_sure else self.image.cut(piece)
+            parts = [piece] if is_sure else self.image.cut(piece, upright=upright)
             pieces += parts if len(parts) > 1 else [piece]
         return replace(self, pieces=LinePieces(self.image, self.image.in_order(pieces)))
 
@@ -134,8 +149,8 @@ class LineReading:
         least = _least_odds(judged, paths[0])
         return cls(line, judged, paths, Evidence(path_margin(paths), 1, 1.0, *least))
 
-    def number(self, labels: Labels) -> Number:
-        """The number of the chosen path."""
+    def number(self, labels: Labels, factor: float = 1.0) -> Number:
+        """The number of the chosen path; its confidence is multiplied by a factor."""
         digits = []
         for k, label in self.paths[self.chosen].edges:
             candidate, classes = self.judged[k].candidate, self.judged[k].classes
@@ -143,7 +158,7 @@ class LineReading:
             confidence = float(classes[label])
             digits.append(Digit(int(labels[label]), confidence, box, candidate.image, classes))
         box = reduce(Box.union, (digit.box for digit in digits))
-        return Number(tuple(digits), self.evidence.confidence, box, self.line.cell)
+        return Number(tuple(digits), factor * self.evidence.confidence, box, self.line.cell)
 
 
 def _least_odds(judged: list[_Judged], path: Path) -> tuple[float, float]:
@@ -153,11 +168,17 @@ def _least_odds(judged: list[_Judged], path: Path) -> tuple[float, float]:
     return float(log_odds(is_digit * classes).min()), float(log_odds(classes).min())
 
 
+def _is_sure(reading: LineReading | None) -> bool:
+    return reading is not None and reading.evidence.confidence >= SURE_NUMBER
+
+
 def elect(readings: Sequence[LineReading]) -> LineReading:
     """Choose among readings of the same line: the number with the highest sum of votes.
 
     A reading has its confidence to give away; to each path, as much as its score allows.
     """
+    if len(readings) == 1:
+        return readings[0]
     votes: dict[tuple[int, ...], float] = {}
     supporters: dict[tuple[int, ...], list[tuple[float, LineReading]]] = {}
     for reading in readings:
@@ -215,8 +236,13 @@ class PageReader:
         lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, layout.rows)]
         readings = self._read_lines(lines, deadline)
         if len(lines) <= 1:
-            readings = [self._read_again(grey, readings[:1], expected, deadline)]
-        numbers = [reading.number(self._classes) for reading in readings if reading is not None]
+            readings = [self._read_again(grey, readings, expected, deadline)]
+        share = _share_of_digits(lines, readings)
+        numbers = [
+            reading.number(self._classes, share if line.is_lone else 1.0)
+            for line, reading in zip(lines, readings, strict=False)
+            if reading is not None
+        ]
         if not numbers:
             msg = f"no {expected.describe()} found on this picture"
             raise PictureError(msg)
@@ -233,7 +259,7 @@ class PageReader:
     ) -> LineReading | None:
         """Read the one line of a picture in other ways, if it is not read for sure yet."""
         readings = [reading for reading in first if reading is not None]
-        if readings and readings[0].evidence.confidence >= SURE_NUMBER:
+        if readings and _is_sure(readings[0]):
             return readings[0]
         for smoothing in SMOOTHINGS:
             try:
@@ -242,7 +268,7 @@ class PageReader:
                 continue
             lines = [_Line.of_row(layout, row, expected) for row in layout.rows]
             readings += [each for each in self._read_lines(lines, deadline) if each is not None]
-        return elect(readings) if len(readings) > 1 else next(iter(readings), None)
+        return elect(readings) if readings else None
 
     def read_fields(
         self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
@@ -268,9 +294,20 @@ class PageReader:
         return numbers
 
     def _read_lines(self, lines: Sequence[_Line], deadline: float) -> list[LineReading | None]:
-        """Read the number in each line; None if it has none."""
+        """Read the number in each line; None if it has none.
+
+        Lines that are not read for sure are cut and read in another way too.
+        """
         self._judge(lines, deadline)
-        lines = [line.cut() for line in _until(deadline, lines)]
+        readings = self._read_cut([line.cut() for line in _until(deadline, lines)], deadline)
+        unsure = [k for k, reading in enumerate(readings) if not _is_sure(reading)]
+        cut = [lines[k].cut(upright=True) for k in _until(deadline, unsure)]
+        for k, other in zip(unsure, self._read_cut(cut, deadline), strict=True):
+            both = [each for each in (readings[k], other) if each is not None]
+            readings[k] = elect(both) if both else None
+        return readings
+
+    def _read_cut(self, lines: Sequence[_Line], deadline: float) -> list[LineReading | None]:
         self._judge(lines, deadline)
         return [self._read_line(line) for line in _until(deadline, lines)]
 
@@ -322,6 +359,21 @@ class PageReader:
             for place, label in expected.fixed.items()
         }
         return NumberFormat(expected.least, expected.most, fixed)
+
+
+def _share_of_digits(lines: Sequence[_Line], readings: Sequence[LineReading | None]) -> float:
+    """Share of lone marks that are digits; 1 if there are few, or most of them are.
+
+    Among thousands of specks, some look like digits.
+    """
+    lone = [reading for line, reading in zip(lines, readings, strict=False) if line.is_lone]
+    if len(lone) < MIN_LONE:
+        return 1.0
+    n_digits = sum(
+        reading is not None and reading.evidence.confidence >= MIN_SHARE for reading in lone
+    )
+    share = n_digits / len(lone)
+    return 1.0 if share >= MIN_SHARE else share
 
 
 def _arrange(numbers: list[Number]) -> tuple[Row, ...]:
