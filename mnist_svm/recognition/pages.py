@@ -49,6 +49,8 @@ MIN_OVERLAP = 0.5
 # Lone marks on a page from which their share of digits counts, and the least share of a page of
 # digits; also the confidence from which a mark is taken for one.
 MIN_LONE, MIN_SHARE = 20, 0.5
+# Lone marks that are read: no page has more lone digits.
+MAX_LONE = 1500
 
 # Confidence from which a single line is not read in other ways.
 SURE_NUMBER = 0.95
@@ -233,7 +235,8 @@ class PageReader:
         read before `time.monotonic` reaches the deadline.
         """
         layout = find_layout(grey, is_line=is_line or is_number)
-        lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, layout.rows)]
+        rows = _without_specks(layout.rows)
+        lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, rows)]
         readings = self._read_lines(lines, deadline)
         if len(lines) <= 1:
             readings = [self._read_again(grey, readings, expected, deadline)]
@@ -359,6 +362,16 @@ class PageReader:
             for place, label in expected.fixed.items()
         }
         return NumberFormat(expected.least, expected.most, fixed)
+
+
+def _without_specks(rows: Sequence[LayoutRow]) -> list[LayoutRow]:
+    """The rows, of those of one component outside of tables only the highest `MAX_LONE`."""
+    is_lone = np.array([len(row.members) == 1 and row.cell is None for row in rows], dtype=bool)
+    heights = np.array([row.height for row in rows])
+    if np.count_nonzero(is_lone) <= MAX_LONE:
+        return list(rows)
+    least = np.sort(heights[is_lone])[-MAX_LONE]
+    return [row for row, lone in zip(rows, is_lone, strict=True) if not lone or row.height > least]
 
 
 def _share_of_digits(lines: Sequence[_Line], readings: Sequence[LineReading | None]) -> float:
