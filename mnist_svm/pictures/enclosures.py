@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from mnist_svm._types import BoolArray, IntegerArray, Mask
-from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.boxes import Box, bounding_box, label_components
 from mnist_svm.pictures.runs import vertical_runs
 
 # Smallest component that is looked at, in pixels; more of them than this, the largest, are noise.
@@ -19,6 +19,14 @@ MIN_CONTENT, MIN_CONTENT_THICKNESS = 0.25, 3.0
 # Shorter side, in thicknesses of its lines, from which a frame is no digit; what it encloses may
 # then be smaller.
 MIN_LARGE, MIN_LARGE_CONTENT_THICKNESS = 25, 5.0
+# Thickness of a frame, as a fraction of the height of the writing, above which it is a desk.
+MAX_FRAME = 0.35
+# Distance of the sides of a frame from the ends of its lines, in heights of the writing.
+MAX_OFF_END = 0.25
+# Difference of the sizes of frames that are alike, and of the areas of their ink.
+SAME_SIZE, SAME_AREA = 0.08, 0.25
+# Greatest size of what is left beside rulings and is no digit, in heights of the writing.
+MAX_REMNANT = 0.3
 
 
 def find_frames(labels: IntegerArray, boxes: list[Box]) -> dict[int, float]:
@@ -73,3 +81,83 @@ def outside_of(component: Mask, margin: int) -> BoolArray:
     # Without the diagonals, which ink connects.
     regions, _ = ndimage.label(~np.pad(component, margin))
     return np.asarray(regions == regions[0, 0])
+
+
+def frame_pixels(
+    labels: IntegerArray,
+    boxes: list[Box],
+    areas: IntegerArray,
+    frames: dict[int, float],
+    lines: Mask,
+    height: float,
+) -> Mask:
+    """The pixels of frames apart from their straight lines, without the strokes that touch them.
+
+    `labels`, `boxes` and `areas` are those of components, `frames` of `find_frames`; `height` is
+    that of the writing.
+    """
+    pixels = np.zeros(lines.shape, dtype=bool)
+    alike = _blank_frames(boxes, areas, frames)
+    for number, thickness in [*frames.items(), *alike]:
+        box = boxes[number - 1]
+        component = labels[box.window] == number
+        strokes = np.zeros_like(component)
+        if thickness <= MAX_FRAME * height and number in frames:
+            strokes = _strokes_at(component, lines[box.window], thickness, height)
+        pixels[box.window] |= component & ~strokes
+    return pixels
+
+
+def _blank_frames(
+    boxes: list[Box], areas: IntegerArray, frames: dict[int, float]
+) -> list[tuple[int, float]]:
+    """Components that are like a frame and enclose nothing; and the thickness of lines."""
+    sides = np.array(boxes, dtype=float)
+    sizes = sides[:, 1::2] - sides[:, 0::2]
+    blank: dict[int, float] = {}
+    for number, thickness in frames.items():
+        size, area = sizes[number - 1], areas[number - 1]
+        is_alike = (np.abs(sizes - size) <= SAME_SIZE * size + 2).all(axis=1)
+        is_alike &= np.abs(areas - area) <= SAME_AREA * area
+        blank.update((int(k) + 1, thickness) for k in np.flatnonzero(is_alike))
+    return [each for each in blank.items() if each[0] not in frames]
+
+
+def _strokes_at(component: Mask, lines: Mask, thickness: float, height: float) -> Mask:
+    """Pixels of a frame that are strokes which touch it."""
+    rest = component & ~lines
+    least = MAX_REMNANT * height
+    if not any(box.longer_side >= least for box in label_components(rest)[1]):
+        return np.zeros_like(component)
+    margin = int(1.3 * thickness) + 2
+    outside = outside_of(component, margin)
+    near = within(outside, margin)[margin:-margin, margin:-margin]
+    sides = bounding_box(lines) if lines.any() else None
+    # Where a side is no straight line, what is near the outside is a part of it, but no stroke
+    # that crosses it.
+    labels, boxes = label_components(rest & near)
+    for k, box in enumerate(boxes, start=1):
+        is_side = box.longer_side >= max(3 * thickness, least)
+        if is_side and (sides is None or _is_at_end(box, sides, height)):
+            rest[box.window] &= labels[box.window] != k
+    labels, boxes = label_components(rest)
+    strokes = np.zeros_like(component)
+    for k, box in enumerate(boxes, start=1):
+        part = labels[box.window] == k
+        is_near = (near[box.window] & part).sum() > 0.8 * part.sum()
+        is_side = is_near and (sides is None or _is_at_end(box, sides, height))
+        if box.longer_side >= least and not is_side:
+            strokes[box.window] |= part
+    return strokes
+
+
+def _is_at_end(part: Box, sides: Box, height: float) -> bool:
+    """Whether a part of a frame stands where its straight lines end: others are strokes."""
+    low, high = (2, 3) if part.height > part.width else (0, 1)
+    middle = (part[low] + part[high]) / 2
+    return min(middle - sides[low], sides[high] - middle) <= MAX_OFF_END * height
+
+
+def within(mask: Mask, distance: int) -> Mask:
+    """Pixels within a distance of those of a mask, in rows and columns."""
+    return np.asarray(ndimage.maximum_filter(mask, 2 * distance + 1))

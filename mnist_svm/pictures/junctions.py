@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
+from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.straight import Lines
 
 # Distance at which an end of a line is on another: in thicknesses, and heights of the writing more.
@@ -23,6 +24,8 @@ SAME_LENGTH, MIN_CONTENT = 0.15, 0.35
 # their thickness; least number of them, and least fraction that is found.
 SAME_TOOTH, SAME_PITCH, SAME_TOOTH_THICKNESS = 0.12, 0.1, 1.35
 MIN_TEETH, MIN_TEETH_FOUND = 3, 0.6
+# Fraction of one side of a line that must be outside of a frame.
+MIN_OUTSIDE = 0.8
 
 
 def junctions(lines: Lines, others: Lines, height: float) -> tuple[BoolArray, BoolArray]:
@@ -133,3 +136,15 @@ def regular_teeth(lines: Lines, teeth: IntArray, base: Lines, number: int) -> In
         cells, pitch = len(teeth) + 1.0, float(distances.max())
     is_whole = max(before, behind) <= (1 + SAME_PITCH) * pitch + reach
     return teeth if is_whole and len(teeth) >= MIN_TEETH_FOUND * (cells - 1) else teeth[:0]
+
+
+def is_outline(lines: Lines, k: int, outside: Mask, place: Box) -> bool:
+    """Whether beside a line, on one of its sides, all is outside of a frame."""
+    columns = np.arange(lines.start[k], lines.stop[k])
+    rows = np.rint(lines.at[k] + lines.slope[k] * columns).astype(int) - place.top
+    off = int(lines.thickness[k] / 2) + 3
+    columns = np.clip(columns - place.left, 0, outside.shape[1] - 1)
+    above, below = (
+        outside[np.clip(rows + side, 0, len(outside) - 1), columns].mean() for side in (-off, off)
+    )
+    return bool(max(above, below) > MIN_OUTSIDE)

@@ -13,7 +13,7 @@ from mnist_svm.pictures.background import Ink, find_ink
 from mnist_svm.pictures.boxes import Box, label_components
 from mnist_svm.pictures.lines import LineImage, line_image
 from mnist_svm.pictures.polarity import BlankPictureError, ink_is_dark
-from mnist_svm.pictures.rows import Row, group_cells, group_rows, is_comb
+from mnist_svm.pictures.rows import Row, group_cells, group_rows
 from mnist_svm.pictures.rulings import find_rulings
 from mnist_svm.pictures.texture import find_textured_ink
 
@@ -90,9 +90,11 @@ def find_layout(
     labels, boxes = label_components(mask)
     kept = _inside(labels, boxes)
     areas = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
-    tables = [] if is_line else [grid for grid in rulings.grids if not is_comb(grid)]
+    tables = [] if is_line else rulings.grids
     rows, free = group_cells([boxes[k] for k in kept], areas[kept], tables)
-    others = group_rows([boxes[kept[k]] for k in free], areas[kept][free], is_line=is_line)
+    others = group_rows(
+        [boxes[kept[k]] for k in free], areas[kept][free], is_line=is_line, combs=rulings.combs
+    )
     rows += [replace(row, members=[free[k] for k in row.members]) for row in others]
     rows = [replace(row, members=[kept[k] for k in row.members]) for row in rows]
     shapes = [(grid.n_rows, grid.n_columns) for grid in tables]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from mnist_svm._types import IntegerArray
+from mnist_svm._types import IntArray, IntegerArray
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.grids import Grid
 
@@ -26,9 +27,8 @@ MIN_OVERLAP = 0.4
 MARK_RISE, MARK_GAP = 0.2, 0.8
 # Gap, as a multiple of the usual height, that separates two numbers of a row.
 WIDE_GAP = 1.5
-# Least height of what makes a cell not blank, as a multiple of the usual height in its table; width
-# over height up to which cells in a row hold a digit each.
-MIN_TALL_IN_CELL, MAX_COMB_ASPECT = 0.5, 1.3
+# Least height of what makes a cell not blank, as a multiple of the usual height in its table.
+MIN_TALL_IN_CELL = 0.5
 # Components kept of a page, the largest first: no page has more digits.
 MAX_COMPONENTS = 5000
 
@@ -49,7 +49,13 @@ class Row:
     cell: tuple[int, int, int] | None = None
 
 
-def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) -> list[Row]:
+def group_rows(
+    boxes: list[Box],
+    areas: IntegerArray,
+    *,
+    is_line: bool = False,
+    combs: Sequence[Sequence[Box]] = (),
+) -> list[Row]:
     """Group components into rows, from top to bottom, and rows at wide gaps.
 
     Parameters
@@ -57,6 +63,7 @@ def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) 
     boxes : bounding boxes of the components
     areas : int ndarray of shape (n,), pixels of each
     is_line : whether all of them are in one line
+    combs : boxes of cells for the digits of one number
     """
     if not boxes:
         return []
@@ -78,7 +85,10 @@ def group_rows(boxes: list[Box], areas: IntegerArray, *, is_line: bool = False) 
         nearest.take(k, is_part=True)
     for k in small:
         nearest.take(k)
-    numbers = rows if is_line else [part for row in rows for part in _split_at_gaps(row, boxes)]
+    numbers = rows
+    if not is_line:
+        owners = _combs_of(boxes, combs)
+        numbers = [part for row in rows for part in _split_at_gaps(row, boxes, owners)]
     return sorted(numbers, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
 
 
@@ -111,12 +121,6 @@ def group_cells(
                 height = usual_height(np.array([boxes[k].height for k in tall]), areas[tall])
                 rows.append(Row(kept, height, cell))
     return rows, np.flatnonzero(free).tolist()
-
-
-def is_comb(grid: Grid) -> bool:
-    """Whether a grid is a row of boxes for the digits of a number."""
-    widths = [box.width / box.height for _, _, box in grid.cells]
-    return grid.n_rows == 1 and float(np.median(widths)) < MAX_COMB_ASPECT
 
 
 def usual_height(heights: IntegerArray, areas: IntegerArray) -> float:
@@ -203,12 +207,27 @@ class _NearestRow:
             self._n += 1
 
 
-def _split_at_gaps(row: Row, boxes: list[Box]) -> list[Row]:
-    """Split a row where the gap between neighbours is wide."""
+def _combs_of(boxes: list[Box], combs: Sequence[Sequence[Box]]) -> IntArray:
+    """Which comb each component is in; -1 where it is in none."""
+    owners = np.full(len(boxes), -1)
+    middles = np.array([[box.top + box.bottom, box.left + box.right] for box in boxes]) / 2
+    for number, cells in enumerate(combs):
+        top, bottom, left, right = np.array(cells).T
+        low, high = (top.min(), left.min()), (bottom.max(), right.max())
+        owners[((middles >= low) & (middles < high)).all(axis=1)] = number
+    return owners
+
+
+def _split_at_gaps(row: Row, boxes: list[Box], owners: IntArray) -> list[Row]:
+    """Split a row where the gap between neighbours is wide, if it is not between cells of a comb.
+
+    `owners` are the combs that components are in.
+    """
     members = sorted(row.members, key=lambda k: (boxes[k].left + boxes[k].right) / 2)
     parts, right = [[members[0]]], boxes[members[0]].right
-    for k in members[1:]:
-        if boxes[k].left - right > WIDE_GAP * row.height:
+    for before, k in pairwise(members):
+        is_one_number = owners[k] == owners[before] >= 0
+        if boxes[k].left - right > WIDE_GAP * row.height and not is_one_number:
             parts.append([])
         parts[-1].append(k)
         right = max(right, boxes[k].right)

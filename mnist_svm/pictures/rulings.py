@@ -13,12 +13,12 @@ from scipy import ndimage
 
 from mnist_svm._types import BoolArray, Float64Array, IntegerArray, Mask
 from mnist_svm.pictures.boxes import Box, component_boxes, label_components
-from mnist_svm.pictures.combs import hidden_teeth
-from mnist_svm.pictures.enclosures import find_frames, outside_of
+from mnist_svm.pictures.combs import find_combs, hidden_teeth
+from mnist_svm.pictures.enclosures import MAX_REMNANT, find_frames, frame_pixels, outside_of, within
 from mnist_svm.pictures.grids import Grid, find_grids
-from mnist_svm.pictures.junctions import find_sides, junctions, regular_teeth
+from mnist_svm.pictures.junctions import find_sides, is_outline, junctions, regular_teeth
 from mnist_svm.pictures.runs import Runs, run_pixels, vertical_runs
-from mnist_svm.pictures.straight import Lines, find_straight_lines
+from mnist_svm.pictures.straight import Lines, find_straight_lines, on_line
 
 # Smallest side of a picture that is searched, and area of components that are no specks, in pixels;
 # a picture with more components than this is noise.
@@ -28,24 +28,26 @@ MIN_PICTURE, MIN_AREA, MAX_COMPONENTS = 16, 4, 20_000
 MAX_THICKNESS_RATIO, MAX_THICKNESS, MAX_THICKNESS_OF_WRITING = 2.0, 2.0, 0.22
 # Pixels that a component counts for at most when the height of the writing is measured, in squared
 # median lengths of all runs: no more than a digit has.
-# Narrower ones than some strokes count less.
-MAX_WEIGHT, MIN_WIDE = 30, 3
+# Narrower ones than some strokes count less, and lines of a greater width over height not at all.
+MAX_WEIGHT, MIN_WIDE, MIN_FLAT = 30, 3, 6
 
 # Lengths, in heights of the writing, from which horizontal and vertical lines are rulings whatever
 # is around them, and the fraction of them that must be filled.
 MIN_HORIZONTAL, MIN_VERTICAL, MIN_FILLED = 1.8, 2.2, 0.85
-# Greatest curvature of such a line, as the height of the writing over the radius: the arcs of several
-# digits at one height have more.
+# Greatest curvature of such a line, as the height of the writing over the radius: the arcs of
+# several digits at one height have more.
 MAX_BEND = 0.5
-# Length, in heights of the writing, below which one end at least of such a line is not on a stroke.
-MIN_FREE_END = 3.0
+# Length, in heights of the writing, below which one end at least of such a line is not on a stroke,
+# and thickness, in that of strokes, above which it is so too.
+MIN_FREE_END, MAX_FREE_END = 3.0, 0.75
 # Least length of a line of dashes, of a line that is a side of a frame, and of a tooth.
 MIN_DASHED, MIN_SIDE, MIN_TOOTH = 0.6, 0.5, 0.15
 # Room for a digit between horizontal lines and between vertical ones, in heights of the writing.
 MIN_ROOM = 0.9, 0.75
 # Lines that cross a picture cropped to a form: greatest gap to its border, in thicknesses, and
-# slope, and least length.
-MAX_END_GAP, MAX_CROSSING_SLOPE, MIN_CROSSING = 2, 0.1, 1.2
+# slope, least length in heights of the writing, and the fractions of it that must be found as a
+# line and have ink.
+MAX_END_GAP, MAX_CROSSING_SLOPE, MIN_CROSSING, MIN_SEEN, MIN_CROSSED = 2, 0.1, 1.2, 0.35, 0.95
 # Components of dashes, greatest size.
 MAX_DASH = 0.45
 # Underscores: least length, greatest height of the component, distance from the digit above, and
@@ -53,16 +55,8 @@ MAX_DASH = 0.45
 # slope, and of lengths, as a fraction.
 MIN_UNDERSCORE, MAX_FLAT, MAX_BELOW, MIN_FREE = 0.35, 0.2, 0.8, 0.45
 MAX_RISE, MAX_TILT, SAME_UNDERSCORE = 0.05, 0.02, 0.2
-# Fraction of one side of a line that must be outside of a frame.
-MIN_OUTSIDE = 0.8
-# Thickness of a frame, as a fraction of the height of the writing, above which it is a desk.
-MAX_FRAME = 0.35
-# Difference of the sizes of frames that are alike, and of the areas of their ink.
-SAME_SIZE, SAME_AREA = 0.08, 0.25
-
-# What is left beside rulings: greatest size that is no digit, as a fraction of the height of the
-# writing; distance from them, in thicknesses, and the fraction that is as near.
-MAX_REMNANT, NEAR, MIN_NEAR = 0.3, 1.0, 0.85
+# What is left beside rulings: distance from them, in thicknesses, and the fraction that is as near.
+NEAR, MIN_NEAR = 1.0, 0.85
 
 
 @dataclass(frozen=True)
@@ -74,10 +68,13 @@ class Rulings:
     lines : bool ndarray of the picture's shape, the pixels of rulings, without the strokes that
         cross them.
     grids : list of the ruled tables, from top to bottom.
+    combs : list of the cells for the digits of one number, from left to right: those of a comb,
+        separate boxes in a row, or the room above underscores.
     """
 
     lines: Mask
     grids: list[Grid]
+    combs: list[tuple[Box, ...]]
 
 
 def find_rulings(mask: Mask, faint_mask: Mask) -> Rulings:
@@ -97,7 +94,7 @@ def find_rulings(mask: Mask, faint_mask: Mask) -> Rulings:
             if not is_kept[1:].all():
                 labels = np.cumsum(is_kept)[labels] * is_kept[labels]
             return _Search(mask, faint_mask, labels, areas[is_kept]).rulings()
-    return Rulings(np.zeros(mask.shape, dtype=bool), [])
+    return Rulings(np.zeros(mask.shape, dtype=bool), [], [])
 
 
 class _Search:
@@ -120,11 +117,12 @@ class _Search:
         limit = MAX_THICKNESS_RATIO * self.stroke + MAX_THICKNESS
         limit = min(limit, max(MAX_THICKNESS_OF_WRITING * self.height, 2.0))
         self.lines = tuple(
-            find_straight_lines(view, part, limit, self.height)
+            find_straight_lines(view, part, limit, self.stroke, self.height)
             for view, part in zip(views, runs, strict=True)
         )
         self.is_ruling = tuple(np.zeros(len(lines), dtype=bool) for lines in self.lines)
         self.is_side = tuple(lines.length >= MIN_SIDE * self.height for lines in self.lines)
+        self.is_crossing = tuple(np.zeros(len(lines), dtype=bool) for lines in self.lines)
         # Which ends of lines are on which lines across them.
         self.on = tuple(self._junctions(axis) for axis in (0, 1))
 
@@ -139,20 +137,26 @@ class _Search:
         self._take_teeth()
         self._add_hidden_teeth()
         out = self._line_pixels()
-        out |= self._frame_pixels(out)
+        out |= frame_pixels(self.labels, self.boxes, self.areas, self.frames, out, self.height)
         horizontal, vertical = self.lines
         chosen = self.is_ruling[0], self.is_ruling[1]
         grids = find_grids(horizontal, vertical, chosen, self.height)
-        return Rulings(self._with_remnants(out), grids)
+        combs = find_combs(horizontal, vertical, chosen, self.mask, self.height)
+        return Rulings(self._with_remnants(out), grids, combs)
 
     def _height_of_writing(self) -> float:
-        """Median height of the components that are no frames, weighted by area."""
+        """Median height of the components that are no frames and no lines, weighted by area."""
         heights, widths = (np.array([box[k + 1] - box[k] for box in self.boxes]) for k in (0, 2))
         weights = np.minimum(self.areas, MAX_WEIGHT * max(self.stroke, 2.0) ** 2).astype(float)
         # A line has as much ink as a digit.
         weights *= np.minimum(np.minimum(heights, widths) / (MIN_WIDE * self.stroke), 1.0)
-        weights[[k - 1 for k in self.frames]] = 0
-        if not weights.any():
+        is_frame = np.isin(np.arange(1, len(weights) + 1), list(self.frames))
+        is_flat = (widths >= MIN_FLAT * heights) & (self.areas <= 2 * self.stroke * widths)
+        for others in (is_frame | is_flat, is_flat, is_frame):
+            if weights[~others].any():
+                weights[others] = 0
+                break
+        else:
             return float(max(self.mask.shape))
         order = np.argsort(heights)
         half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
@@ -171,6 +175,7 @@ class _Search:
             is_long = (lines.length >= least * self.height) & (lines.filled >= MIN_FILLED)
             for k in np.flatnonzero(is_long):
                 is_free = lines.length[k] >= MIN_FREE_END * self.height
+                is_free &= lines.thickness[k] < MAX_FREE_END * self.stroke
                 is_free = is_free or self._ends_freely(axis, int(k))
                 self.is_ruling[axis][k] = is_free and self._is_straight(lines, int(k))
             for k in np.flatnonzero(lines.is_dashed & (lines.length >= MIN_DASHED * self.height)):
@@ -188,6 +193,9 @@ class _Search:
         beyond = max(round(float(lines.thickness[line])), 2)
         for end in (0, 1):
             row, column = lines.end(end)
+            to_border = view.shape[1] - 1 - column[line] if end else column[line]
+            if to_border <= MAX_END_GAP * lines.thickness[line] + 1:
+                return True
             first = int(column[line]) + (1 if end else -beyond)
             top = round(float(row[line])) - 2 * beyond
             around = view[max(top, 0) : top + 4 * beyond + 1, max(first, 0) : first + beyond]
@@ -237,17 +245,28 @@ class _Search:
         return gap <= MAX_BELOW * self.height and free > max(gap, MIN_FREE * self.height)
 
     def _take_crossing_lines(self) -> None:
-        """Take lines from one side of the picture to the other, of which there are several."""
-        for axis, size in ((0, self.mask.shape[1]), (1, self.mask.shape[0])):
-            lines = self.lines[axis]
+        """Take lines from one side of the picture to the other.
+
+        Upright ones if there are several: a number may be as narrow as a single 1.
+        """
+        for axis, view in enumerate((self.mask, self.mask.T)):
+            lines, size = self.lines[axis], view.shape[1]
             gap = MAX_END_GAP * lines.thickness + 1
-            is_crossing = (lines.start <= gap) & (lines.stop >= size - gap)
-            is_crossing &= (lines.filled >= MIN_FILLED) & (
-                np.abs(lines.slope) <= MAX_CROSSING_SLOPE
-            )
-            is_crossing &= lines.length >= MIN_CROSSING * self.height
-            if np.count_nonzero(is_crossing) > 1:
-                self.is_ruling[axis][is_crossing] = True
+            near = (lines.start <= gap).astype(int) + (lines.stop >= size - gap)
+            is_crossing = (near > 0) & (lines.filled >= MIN_FILLED)
+            is_crossing &= np.abs(lines.slope) <= MAX_CROSSING_SLOPE
+            is_crossing &= size >= MIN_CROSSING * self.height
+            # A stroke may hide the rest of a line.
+            is_crossing &= lines.length >= MIN_SEEN * size
+            found = [
+                k
+                for k in np.flatnonzero(is_crossing)
+                if on_line(view, lines.at[k], lines.slope[k], 0, size).mean() >= MIN_CROSSED
+                and self._is_straight(lines, int(k))
+            ]
+            if len(found) >= (1 if axis == 0 else 2):
+                self.is_ruling[axis][found] = True
+                self.is_crossing[axis][found] = True
 
     def _take_outlines(self) -> None:
         """Take the straight lines along the outer side of frames."""
@@ -266,7 +285,7 @@ class _Search:
                 is_near = (middle > around.left) & (middle < around.right) & self.is_side[axis]
                 is_near &= (row > around.top) & (row < around.bottom) & ~self.is_ruling[axis]
                 for k in np.flatnonzero(is_near):
-                    self.is_ruling[axis][k] = _is_outline(lines, int(k), view, around)
+                    self.is_ruling[axis][k] = is_outline(lines, int(k), view, around)
 
     def _take_boxes(self) -> None:
         """Take lines that are three sides of a box with something in it."""
@@ -340,6 +359,7 @@ class _Search:
         for axis, size in enumerate(self.mask.shape):
             lines = self.lines[axis]
             is_long = lines.length >= MIN_HORIZONTAL * self.height
+            is_long[: len(self.is_crossing[axis])] |= self.is_crossing[axis]
             runs = [
                 lines.runs(int(k), extended=bool(is_long[k]))
                 for k in np.flatnonzero(self.is_ruling[axis])
@@ -352,55 +372,6 @@ class _Search:
             (out if axis == 0 else out.T)[rows, columns] = True
         return out
 
-    def _frame_pixels(self, out: Mask) -> Mask:
-        """The other pixels of frames, without the strokes that touch them."""
-        pixels = np.zeros(out.shape, dtype=bool)
-        alike = self._blank_frames()
-        for number, thickness in [*self.frames.items(), *alike]:
-            box = self.boxes[number - 1]
-            component = self.labels[box.window] == number
-            strokes = np.zeros_like(component)
-            if thickness <= MAX_FRAME * self.height and number in self.frames:
-                strokes = self._strokes_at(component, out[box.window], thickness)
-            pixels[box.window] |= component & ~strokes
-        return pixels
-
-    def _blank_frames(self) -> list[tuple[int, float]]:
-        """Components that are like a frame and enclose nothing; and the thickness of lines."""
-        boxes = np.array(self.boxes, dtype=float)
-        sizes = boxes[:, 1::2] - boxes[:, 0::2]
-        blank: dict[int, float] = {}
-        for number, thickness in self.frames.items():
-            size, area = sizes[number - 1], self.areas[number - 1]
-            is_alike = (np.abs(sizes - size) <= SAME_SIZE * size + 2).all(axis=1)
-            is_alike &= np.abs(self.areas - area) <= SAME_AREA * area
-            blank.update((int(k) + 1, thickness) for k in np.flatnonzero(is_alike))
-        return [each for each in blank.items() if each[0] not in self.frames]
-
-    def _strokes_at(self, component: Mask, lines: Mask, thickness: float) -> Mask:
-        """Pixels of a frame that are strokes which touch it."""
-        rest = component & ~lines
-        least = MAX_REMNANT * self.height
-        if not any(box.longer_side >= least for box in label_components(rest)[1]):
-            return np.zeros_like(component)
-        margin = int(1.3 * thickness) + 2
-        outside = outside_of(component, margin)
-        near = _within(outside, margin)[margin:-margin, margin:-margin]
-        # Where a side is no straight line, what is near the outside is a part of it, but no stroke
-        # that crosses it.
-        labels, boxes = label_components(rest & near)
-        for k, box in enumerate(boxes, start=1):
-            if box.longer_side >= max(3 * thickness, least):
-                rest[box.window] &= labels[box.window] != k
-        labels, boxes = label_components(rest)
-        strokes = np.zeros_like(component)
-        for k, box in enumerate(boxes, start=1):
-            part = labels[box.window] == k
-            is_near = (near[box.window] & part).sum() > 0.8 * part.sum()
-            if box.longer_side >= least and not is_near:
-                strokes[box.window] |= part
-        return strokes
-
     def _with_remnants(self, out: Mask) -> Mask:
         """Add what is left beside rulings and is no digit."""
         if not out.any():
@@ -409,28 +380,11 @@ class _Search:
         if not boxes:
             return out
         n = len(boxes)
-        near = _within(out, round(NEAR * self.stroke) + 1)
-        touching = _within(out, 1)
+        near = within(out, round(NEAR * self.stroke) + 1)
+        touching = within(out, 1)
         counts = [np.bincount(labels[part], minlength=n + 1)[1:] for part in (near, touching)]
         areas = np.bincount(labels.ravel(), minlength=n + 1)[1:]
         sizes = np.array([box.longer_side for box in boxes])
         is_small = (counts[1] > 0) & (sizes <= MAX_REMNANT * self.height)
         dropped = np.concatenate([[False], is_small | (counts[0] > MIN_NEAR * areas)])
         return np.asarray(out | dropped[labels])
-
-
-def _is_outline(lines: Lines, k: int, outside: Mask, place: Box) -> bool:
-    """Whether beside a line, on one of its sides, all is outside of a frame."""
-    columns = np.arange(lines.start[k], lines.stop[k])
-    rows = np.rint(lines.at[k] + lines.slope[k] * columns).astype(int) - place.top
-    off = int(lines.thickness[k] / 2) + 3
-    columns = np.clip(columns - place.left, 0, outside.shape[1] - 1)
-    above, below = (
-        outside[np.clip(rows + side, 0, len(outside) - 1), columns].mean() for side in (-off, off)
-    )
-    return bool(max(above, below) > MIN_OUTSIDE)
-
-
-def _within(mask: Mask, distance: int) -> Mask:
-    """Pixels within a distance of those of a mask, in rows and columns."""
-    return np.asarray(ndimage.maximum_filter(mask, 2 * distance + 1))

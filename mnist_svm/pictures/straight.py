@@ -7,27 +7,17 @@ line. Vertical lines are found in the transposed mask.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy import ndimage
 
-from mnist_svm._types import Array, BoolArray, Float64Array, IntArray, Mask
-from mnist_svm.pictures.runs import Runs, run_pixels
+from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
+from mnist_svm.pictures.runs import Runs
+from mnist_svm.pictures.segments import find_segments, fit_line
 
-# Shortest segment, in pixels and in thicknesses; greatest slope of lines, rows per column.
-MIN_SEGMENT, MIN_SEGMENT_RATIO, MAX_SLOPE = 5, 1.5, 0.2
-# Greatest root mean square distance from a straight line: the larger of pixels and thicknesses.
-MAX_RMS, MAX_RMS_RATIO = 0.6, 0.22
-# More segments than this, straight or bent, the longest, are not looked at: they are noise; nor
-# are more lines.
-MAX_SEGMENTS, MAX_BENT, MAX_LINES = 4000, 300, 1500
-# Straight parts that a bent segment is cut into, if it is as long as this multiple of the height of
-# the writing: shorter ones are strokes.
-MAX_PARTS, MIN_BENT = 6, 1.0
-# Columns that a straight part of a bent segment may lack.
-MAX_HOLE = 4
+# More lines than this, the longest, are not looked at: they are noise.
+MAX_LINES = 1500
 # Gap between segments of a line that has no ink in it, in thicknesses and pixels, and in heights of
 # the writing; and the fraction of a longer gap that must be filled.
 MAX_GAP_RATIO, MAX_GAP, MAX_GAP_HEIGHT, MIN_FILLED = 4, 4, 0.25, 0.8
@@ -86,18 +76,52 @@ class Lines:
 
     def take(self, which: IntArray) -> Lines:
         """Some of the lines."""
-        members = [self.members[k] for k in which]
-        return Lines(*(part[which] for part in self._arrays()), members, self.thin, self.shape)
+        return replace(
+            self,
+            start=self.start[which],
+            stop=self.stop[which],
+            at=self.at[which],
+            slope=self.slope[which],
+            thickness=self.thickness[which],
+            filled=self.filled[which],
+            is_dashed=self.is_dashed[which],
+            members=[self.members[k] for k in which],
+        )
 
     def with_lines(self, others: Lines) -> Lines:
         """These lines and others of the same runs."""
-        pairs = zip(self._arrays(), others._arrays(), strict=True)
-        members = self.members + others.members
-        return Lines(*(np.concatenate(pair) for pair in pairs), members, self.thin, self.shape)
+        return replace(
+            self,
+            start=np.append(self.start, others.start),
+            stop=np.append(self.stop, others.stop),
+            at=np.append(self.at, others.at),
+            slope=np.append(self.slope, others.slope),
+            thickness=np.append(self.thickness, others.thickness),
+            filled=np.append(self.filled, others.filled),
+            is_dashed=np.append(self.is_dashed, others.is_dashed),
+            members=self.members + others.members,
+        )
 
-    def _arrays(self) -> tuple[Array, ...]:
-        ends = self.start, self.stop, self.at, self.slope
-        return *ends, self.thickness, self.filled, self.is_dashed
+    def made(self, ends: IntArray, values: Float64Array) -> Lines:
+        """Lines in the same runs that have none as members.
+
+        `ends` holds start and stop, of shape (n, 2), `values` the next four attributes, (n, 4).
+        """
+        none = [np.empty(0, dtype=np.intp)] * len(ends)
+        is_dashed = np.zeros(len(ends), dtype=bool)
+        start, stop = ends.T
+        at, slope, thickness, filled = values.T
+        return replace(
+            self,
+            start=start,
+            stop=stop,
+            at=at,
+            slope=slope,
+            thickness=thickness,
+            filled=filled,
+            is_dashed=is_dashed,
+            members=none,
+        )
 
     def curvature(self, line: int) -> float:
         """Common curvature of the segments of a line, per pixel: arcs of digits have one."""
@@ -148,15 +172,20 @@ class Lines:
         return np.asarray((columns > first) & (columns < end))
 
 
-def find_straight_lines(mask: Mask, runs: Runs, max_thickness: float, height: float) -> Lines:
+def find_straight_lines(
+    mask: Mask, runs: Runs, max_thickness: float, stroke: float, height: float
+) -> Lines:
     """Find nearly horizontal straight lines.
 
     `runs` are the `vertical_runs` of the mask; longer ones than `max_thickness` belong to no line.
-    `height` is that of the writing.
+    `stroke` is the thickness of strokes, `height` that of the writing.
     """
     thin = runs.take(runs.lengths <= max_thickness)
-    segments, members = _find_segments(mask.shape, thin, height)
+    segments, members = find_segments(mask.shape, thin, stroke, height)
     chains = _chains(mask, segments, height)
+    # A bit of a stroke beside a line may have taken the place of a segment.
+    lines = np.array([_whole(segments, members, chain, thin) for chain in chains]).reshape(-1, 5)
+    chains = [[k for part in parts for k in chains[part]] for parts in _chains(mask, lines, height)]
     spans = [segments[chain[-1], 1] - segments[chain[0], 0] for chain in chains]
     chains = [chains[k] for k in np.argsort(spans)[::-1][:MAX_LINES]]
     table = np.array([[*segments[chain[0]], 1.0] for chain in chains]).reshape(-1, 6)
@@ -173,20 +202,24 @@ def find_straight_lines(mask: Mask, runs: Runs, max_thickness: float, height: fl
     )
 
 
+def _whole(
+    segments: Float64Array, members: list[IntArray], chain: list[int], thin: Runs
+) -> Float64Array:
+    """A chain of segments as one segment."""
+    if len(chain) == 1:
+        return np.asarray(segments[chain[0]])
+    runs = thin.take(np.concatenate([members[k] for k in chain]))
+    slope, at = fit_line(runs.columns, runs.middles)
+    ends = runs.columns.min(), runs.columns.max()
+    return np.array([*ends, at, slope, runs.lengths.mean()])
+
+
 def _join(mask: Mask, runs: Runs) -> list[float]:
     """First and last column, start, slope, thickness, and filled fraction of a line."""
-    slope, at = _fit(runs.columns, runs.middles)
+    slope, at = fit_line(runs.columns, runs.middles)
     first, last = int(runs.columns.min()), int(runs.columns.max())
     filled = float(on_line(mask, at, slope, first, last + 1).mean())
-    return [first, last, at, slope, float(runs.lengths.mean()), filled]
-
-
-def _fit(columns: IntArray, rows: Float64Array) -> tuple[float, float]:
-    """Slope and start of the line through points, by least squares."""
-    middle, mean = float(columns.mean()), float(rows.mean())
-    off = columns - middle
-    slope = float(off @ (rows - mean)) / max(float(off @ off), 1.0)
-    return slope, mean - slope * middle
+    return [first, last, at, slope, float(np.median(runs.lengths)), filled]
 
 
 def on_line(mask: Mask, at: float, slope: float, start: int, stop: int) -> BoolArray:
@@ -195,130 +228,6 @@ def on_line(mask: Mask, at: float, slope: float, start: int, stop: int) -> BoolA
     rows = np.rint(at + slope * columns).astype(int)
     around = np.clip(rows + np.array([[0], [-1], [1]]), 0, len(mask) - 1)
     return np.asarray(mask[around, columns].any(axis=0))
-
-
-# --- segments ----------------------------------------------------------------------------
-
-
-def _find_segments(
-    shape: tuple[int, ...], thin: Runs, height: float
-) -> tuple[Float64Array, list[IntArray]]:
-    """Straight segments: first and last column, start, slope and thickness, of shape (n, 5).
-
-    Also the indices of the runs of each.
-    """
-    if not len(thin.columns):
-        return np.empty((0, 5)), []
-    labels = _label_runs(thin, shape)
-    counts = np.bincount(labels)
-    fits = _fit_all(labels, thin, counts)
-    least = np.maximum(MIN_SEGMENT, MIN_SEGMENT_RATIO * fits[4])
-    is_straight = (fits[5] <= 1) & (np.abs(fits[3]) <= MAX_SLOPE)
-    # Strokes above each other have several runs in a column.
-    is_straight &= (counts >= least) & (counts <= 1.2 * (fits[1] - fits[0] + 1))
-    is_bent = ~is_straight & (fits[1] - fits[0] + 1 >= MIN_BENT * height) & (counts >= least)
-    limits = (is_straight, MAX_SEGMENTS), (is_bent, MAX_BENT)
-    chosen = np.concatenate(
-        [
-            np.argsort(-counts * part, kind="stable")[: min(part.sum(), limit)]
-            for part, limit in limits
-        ]
-    )
-    order = np.argsort(labels, kind="stable")
-    firsts = np.cumsum(counts) - counts
-    found: list[Float64Array] = []
-    members: list[IntArray] = []
-    for label in chosen:
-        of_label = order[firsts[label] : firsts[label] + counts[label]]
-        if is_straight[label]:
-            found.append(fits[:5, label])
-            members.append(of_label)
-            continue
-        for part in _straight_parts(thin, of_label, float(least[label])):
-            runs = thin.take(part)
-            slope, at = _fit(runs.columns, runs.middles)
-            ends = runs.columns.min(), runs.columns.max()
-            found.append(np.array([*ends, at, slope, runs.lengths.mean()]))
-            members.append(part)
-    return np.array(found).reshape(-1, 5), members
-
-
-def _label_runs(runs: Runs, shape: tuple[int, ...]) -> IntArray:
-    """Number of the connected component of each run."""
-    image = np.zeros(shape[::-1], dtype=bool)
-    image.ravel()[run_pixels(runs, shape[0])] = True
-    labels, _ = ndimage.label(image, structure=np.ones((3, 3)))
-    return np.asarray(labels.ravel()[runs.columns * shape[0] + runs.tops])
-
-
-def _fit_all(labels: IntArray, runs: Runs, counts: IntArray) -> Float64Array:
-    """First and last column, start, slope, thickness and error of all components of runs.
-
-    The error is that of a straight line, as a multiple of what is tolerated; shape (6, n).
-    """
-    n, count = len(counts), np.maximum(counts, 1)
-    x, y = runs.columns.astype(float), runs.middles
-    x_mean, y_mean, thickness = (
-        np.bincount(labels, values, n) / count for values in (x, y, runs.lengths)
-    )
-    x, y = x - x_mean[labels], y - y_mean[labels]
-    xx, xy, yy = (np.bincount(labels, values, n) for values in (x * x, x * y, y * y))
-    slope = xy / np.maximum(xx, 1)
-    rms = np.sqrt(np.maximum(yy - slope * xy, 0) / count)
-    first, last = np.full(n, np.inf), np.full(n, -np.inf)
-    np.minimum.at(first, labels, runs.columns)
-    np.maximum.at(last, labels, runs.columns)
-    error = rms / np.maximum(MAX_RMS, MAX_RMS_RATIO * thickness)
-    return np.stack([first, last, y_mean - slope * x_mean, slope, thickness, error])
-
-
-def _straight_parts(runs: Runs, members: IntArray, least: float) -> list[IntArray]:
-    """The straight parts of a bent component of runs, the longest first."""
-    parts: list[IntArray] = []
-    for _ in range(MAX_PARTS):
-        if len(members) < least:
-            break
-        rest = runs.take(members)
-        tolerance = max(MAX_RMS, MAX_RMS_RATIO * float(np.median(rest.lengths)))
-        is_near = _vote(rest.columns, rest.middles, 2 * tolerance)
-        near = members[is_near]
-        if len(near) < least:
-            break
-        # On a ring, both sides may be near one line.
-        near = near[np.argsort(runs.columns[near], kind="stable")]
-        stretches = np.split(near, np.flatnonzero(np.diff(runs.columns[near]) > MAX_HOLE) + 1)
-        longest = max(stretches, key=len)
-        if len(longest) >= least:
-            parts.append(longest)
-        members = members[~is_near]
-    return parts
-
-
-# Slopes that are voted for, and points that vote.
-_SLOPES = np.linspace(-MAX_SLOPE, MAX_SLOPE, 81)
-_N_VOTERS = 200
-
-
-def _vote(columns: IntArray, rows: Float64Array, tolerance: float) -> BoolArray:
-    """Which points are near the line through most of them (Hough transform)."""
-    step = -(-len(columns) // _N_VOTERS)
-    x, y = columns[::step], rows[::step]
-    starts = y - _SLOPES[:, None] * (x - columns[0])
-    bins = np.rint((starts - starts.min()) / tolerance).astype(int)
-    n_bins = int(bins.max()) + 2
-    indices = bins + n_bins * np.arange(len(_SLOPES))[:, None]
-    votes = np.bincount(indices.ravel(), minlength=n_bins * len(_SLOPES)).reshape(-1, n_bins)
-    both = votes[:, :-1] + votes[:, 1:]
-    slope, start = np.unravel_index(both.argmax(), both.shape)
-    at = starts.min() + tolerance * (start + 0.5)
-    near = np.abs(rows - at - _SLOPES[slope] * (columns - columns[0])) <= 1.5 * tolerance
-    if np.count_nonzero(near) > 2:
-        fitted, begin = _fit(columns[near], rows[near])
-        near = np.abs(rows - begin - fitted * columns) <= tolerance
-    return np.asarray(near)
-
-
-# --- lines -------------------------------------------------------------------------------
 
 
 def _chains(mask: Mask, segments: Float64Array, height: float) -> list[list[int]]:

@@ -39,6 +39,14 @@ def test_a_line_ends_at_a_wide_gap(gap, n_lines):
     assert len(group([digit(0, 0), digit(0, 30), digit(0, 54 + gap)])) == n_lines
 
 
+def test_a_wide_gap_between_cells_of_a_comb_separates_no_numbers():
+    boxes = [digit(0, 100 * k) for k in range(4)]
+    areas = np.array([box.height * box.width for box in boxes])
+    combs = [[Box(-10, 50, 100 * k - 20, 100 * k + 45) for k in range(3)]]
+    rows = group_rows(boxes, areas, combs=combs)
+    assert [row.members for row in rows] == [[0, 1, 2], [3]]
+
+
 def test_a_single_line_has_neither_gaps_nor_steps():
     boxes = [digit(0, 0), digit(30, 200), digit(60, 400)]
     assert group(boxes, is_line=True) == [[0, 1, 2]]

@@ -38,11 +38,13 @@ def turned(mask: np.ndarray, degrees: float) -> np.ndarray:
     return np.asarray(image.rotate(degrees, Image.Resampling.BICUBIC)) > 127
 
 
-def assert_taken_out(digits: np.ndarray, lines: np.ndarray, stays: float = 0.97) -> None:
+def assert_taken_out(
+    digits: np.ndarray, lines: np.ndarray, *, stays: float = 0.97, left: float = 0.05
+) -> None:
     """Nearly all of the lines goes, nearly all of the digits stays."""
     mask = digits | lines
     rest = mask & ~find_rulings(mask, mask).lines
-    assert (rest & lines & ~digits).sum() <= 0.05 * lines.sum()
+    assert (rest & lines & ~digits).sum() <= left * lines.sum()
     assert (rest & digits).sum() >= stays * digits.sum()
 
 
@@ -92,6 +94,106 @@ def test_a_speck_in_a_zero_does_not_make_it_a_ring(test_set):
 def test_full_and_empty_masks_of_any_shape_are_accepted(shape, value):
     mask = np.full(shape, value)
     assert find_rulings(mask, mask).lines.shape == shape
+
+
+# --- lines and strokes that touch ----------------------------------------------------------
+
+
+def in_cells(images, pitch=92, left=40, height=60, top=80) -> np.ndarray:
+    """A mask of digits in the middle of cells."""
+    mask = np.zeros(SHAPE, dtype=bool)
+    for k, image in enumerate(images):
+        ink = scaled_ink(image, height) > 0.5
+        start = left + round((k + 0.5) * pitch - ink.shape[1] / 2)
+        mask[top : top + ink.shape[0], start : start + ink.shape[1]] |= ink
+    return mask
+
+
+COMB = lines_at(SHAPE, (60, 158), tuple(range(40, 593, 92)), (60, 160, 40, 594))
+
+
+@pytest.mark.parametrize("place", [222, 226])
+@pytest.mark.parametrize("row", [60, 130])
+def test_a_divider_of_a_comb_is_taken_out_where_a_stroke_hides_an_end_of_it(digits, place, row):
+    written_in = in_cells(digits[:6])
+    written_in[row : row + 40, place : place + 10] = True
+    assert_taken_out(written_in, COMB, left=0.025)
+
+
+@pytest.mark.parametrize("thick", [2, 3, 4])
+def test_a_stroke_from_one_divider_to_the_next_stays(digits, thick):
+    written_in = in_cells(digits[:6])
+    written_in[78 : 78 + thick, 135:223] = True
+    assert_taken_out(written_in, COMB)
+
+
+@pytest.mark.parametrize("thick", [6, 8])
+@pytest.mark.parametrize(("wide", "pitch"), [(1.4, 50), (1.6, 40), (1.6, 50), (2, 60), (2, 70)])
+def test_the_tops_of_zeros_in_a_row_are_no_line(wide, pitch, thick):
+    rows, columns = np.indices(SHAPE)
+    mask = np.zeros(SHAPE, dtype=bool)
+    for k in range(4):
+        off = np.hypot((columns - 100 - pitch * k) / wide, rows - 80)
+        mask |= np.abs(off - 18) < thick / 2
+    assert not find_rulings(mask, mask).lines.any()
+
+
+FINE = {
+    "base line on digits": lines_at(SHAPE, (138,), thick=3),
+    "base line through digits": lines_at(SHAPE, (130,), thick=3),
+    "upper line": lines_at(SHAPE, (82,), thick=3),
+    "both": lines_at(SHAPE, (82, 130), thick=3),
+}
+
+
+@pytest.mark.parametrize("lines", FINE.values(), ids=FINE.keys())
+@pytest.mark.parametrize("width", [200, 420])
+def test_fine_lines_that_touch_the_digits_of_a_crop_go(digits, lines, width):
+    around = slice(66, 150), slice(40, 40 + width)
+    # What is left is beside the digits that it touches.
+    assert_taken_out(written(digits[:6])[around], lines[around], left=0.15)
+
+
+def test_a_stroke_from_line_to_line_is_no_side_of_a_frame(digits):
+    lines = lines_at(SHAPE, (60, 158))
+    written_in = written(digits[:4], left=160)
+    rows, columns = np.indices(SHAPE)
+    stroke = np.abs(columns - 110 + (rows - 110) * 0.3) < 4
+    stroke &= (rows >= 60) & (rows < 160)
+    written_in |= stroke | np.roll(stroke, 440, axis=1)
+    assert_taken_out(written_in, lines)
+
+
+# --- cells for digits ----------------------------------------------------------------------
+
+BOXES = np.logical_or.reduce(
+    [lines_at(SHAPE, (60, 158), (k, k + 68), (60, 160, k, k + 70)) for k in range(40, 580, 92)]
+)
+UNDERSCORES = np.logical_or.reduce(
+    [lines_at(SHAPE, (150,), (), (0, 0, k, k + 68)) for k in range(40, 580, 92)]
+)
+CELLS = {
+    "comb": (COMB, 94, 6),
+    "comb, half of it blank": (COMB, 94, 3),
+    "boxes": (BOXES, 70, 6),
+    "underscores": (UNDERSCORES, 70, 6),
+    "underscores, half of them blank": (UNDERSCORES, 70, 3),
+}
+
+
+@pytest.mark.parametrize(("lines", "width", "n_written"), CELLS.values(), ids=CELLS.keys())
+def test_cells_at_one_pitch_are_those_of_one_number(digits, lines, width, n_written):
+    mask = lines | in_cells(digits[:n_written], left=28 if width == 70 else 40)
+    (cells,) = find_rulings(mask, mask).combs
+    assert [round((box.left - 40) / 92, 1) for box in cells] == list(range(6))
+    assert all(abs(box.width - width) <= 4 for box in cells)
+    assert all(box.top <= 80 and 140 <= box.bottom <= 160 for box in cells)
+
+
+def test_lines_that_are_no_cells_are_no_comb(digits):
+    for lines in LINES.values():
+        mask = written(digits[:6]) | lines
+        assert find_rulings(mask, mask).combs == []
 
 
 # --- tables ------------------------------------------------------------------------------
