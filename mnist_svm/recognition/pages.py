@@ -55,6 +55,9 @@ MAX_LONE = 1500
 # Confidence from which a single line is not read in other ways.
 SURE_NUMBER = 0.95
 
+# Unsure lines that are cut in a second way, at most: a page with more of them is noise.
+MAX_UNSURE = 60
+
 # Candidates judged on one page at most, and together: noise has more.
 MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
 
@@ -304,6 +307,8 @@ class PageReader:
         self._judge(lines, deadline)
         readings = self._read_cut([line.cut() for line in _until(deadline, lines)], deadline)
         unsure = [k for k, reading in enumerate(readings) if not _is_sure(reading)]
+        if len(unsure) > MAX_UNSURE:
+            return readings
         cut = [lines[k].cut(upright=True) for k in _until(deadline, unsure)]
         for k, other in zip(unsure, self._read_cut(cut, deadline), strict=True):
             both = [each for each in (readings[k], other) if each is not None]
@@ -346,7 +351,9 @@ class PageReader:
         areas = np.array([float(piece.ink.sum()) for piece in pieces]) / stroke
         singles = [line.judged.get((piece,)) for piece in pieces]
         is_other = np.array([1.0 if each is None else each.kinds[2] for each in singles])
-        skips = skip_scores(areas, is_other).tolist()
+        components = np.array([piece.component for piece in pieces])
+        is_part = np.bincount(components)[components] > 1
+        skips = skip_scores(areas, is_other, is_part).tolist()
         paths = best_paths(len(pieces), edges, skips, self._by_index(line.expected))
         if not paths or not paths[0].edges:
             return None

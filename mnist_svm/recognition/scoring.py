@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_svm._types import Float64Array
+from mnist_svm._types import BoolArray, Float64Array
 from mnist_svm.recognition.lattice import Path
 
 # Weights of the log odds of being a digit and of the log probability of its class, and constant of
@@ -21,6 +21,8 @@ DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
 # of a point.
 SKIP_PENALTY, POINT_AREA = 1.0, 0.1
 
+# Penalty of passing over a part of connected ink.
+PART_PENALTY = 0.5
 # Weight of the log probability of being other ink.
 OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
 
@@ -73,13 +75,13 @@ def digit_scores(digit_proba: Float64Array, class_proba: Float64Array) -> Float6
     return BIAS + DIGIT_WEIGHT * log_odds(digit_proba)[:, None] + CLASS_WEIGHT * by_class
 
 
-def skip_scores(areas: Float64Array, is_other: Float64Array) -> Float64Array:
+def skip_scores(areas: Float64Array, is_other: Float64Array, is_part: BoolArray) -> Float64Array:
     """Score of passing over each piece, at most 0, of shape (n,).
 
     `areas` are in strokes as long as a digit is high; `is_other` is the probability of being other
-    ink than digits'.
+    ink than digits'; `is_part` is whether the piece was cut from others.
     """
-    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0)
+    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0) - PART_PENALTY * is_part
     return np.asarray(by_area + OTHER_WEIGHT * np.log(np.maximum(is_other, MIN_OTHER_PROBA)))
 
 
