@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from mnist_svm._types import BoolArray, IntegerArray, Mask
-from mnist_svm.pictures.boxes import Box, bounding_box, label_components
+from mnist_svm.pictures.boxes import Box, label_components
 from mnist_svm.pictures.runs import vertical_runs
 
 # Smallest component that is looked at, in pixels; more of them than this, the largest, are noise.
@@ -21,8 +21,9 @@ MIN_CONTENT, MIN_CONTENT_THICKNESS = 0.25, 3.0
 MIN_LARGE, MIN_LARGE_CONTENT_THICKNESS = 25, 5.0
 # Thickness of a frame, as a fraction of the height of the writing, above which it is a desk.
 MAX_FRAME = 0.35
-# Distance of the sides of a frame from the ends of its lines, in heights of the writing.
-MAX_OFF_END = 0.25
+# Sides of a frame that are no straight lines: greatest distance from its ends, in heights of the
+# writing, or thickness, in that of its straight lines.
+MAX_OFF_END, MAX_FRAME_DEPTH = 0.25, 1.25
 # Difference of the sizes of frames that are alike, and of the areas of their ink.
 SAME_SIZE, SAME_AREA = 0.08, 0.25
 # Greatest size of what is left beside rulings and is no digit, in heights of the writing.
@@ -132,30 +133,37 @@ def _strokes_at(component: Mask, lines: Mask, thickness: float, height: float) -
     margin = int(1.3 * thickness) + 2
     outside = outside_of(component, margin)
     near = within(outside, margin)[margin:-margin, margin:-margin]
-    sides = bounding_box(lines) if lines.any() else None
+    fine = MAX_FRAME_DEPTH * _depth(lines & component)
     # Where a side is no straight line, what is near the outside is a part of it, but no stroke
     # that crosses it.
     labels, boxes = label_components(rest & near)
     for k, box in enumerate(boxes, start=1):
-        is_side = box.longer_side >= max(3 * thickness, least)
-        if is_side and (sides is None or _is_at_end(box, sides, height)):
-            rest[box.window] &= labels[box.window] != k
+        part = labels[box.window] == k
+        is_long = box.longer_side >= max(3 * thickness, least)
+        if is_long and (_depth(part) <= fine or _is_at_end(box, component.shape, height)):
+            rest[box.window] &= ~part
     labels, boxes = label_components(rest)
     strokes = np.zeros_like(component)
     for k, box in enumerate(boxes, start=1):
         part = labels[box.window] == k
         is_near = (near[box.window] & part).sum() > 0.8 * part.sum()
-        is_side = is_near and (sides is None or _is_at_end(box, sides, height))
+        is_side = is_near and (_depth(part) <= fine or _is_at_end(box, component.shape, height))
         if box.longer_side >= least and not is_side:
             strokes[box.window] |= part
     return strokes
 
 
-def _is_at_end(part: Box, sides: Box, height: float) -> bool:
-    """Whether a part of a frame stands where its straight lines end: others are strokes."""
-    low, high = (2, 3) if part.height > part.width else (0, 1)
-    middle = (part[low] + part[high]) / 2
-    return min(middle - sides[low], sides[high] - middle) <= MAX_OFF_END * height
+def _depth(mask: Mask) -> float:
+    """Mean distance of ink from paper, for comparing thicknesses; infinite if there is no ink."""
+    padded = np.pad(mask, 1)
+    return float(ndimage.distance_transform_edt(padded)[padded].mean()) if mask.any() else np.inf
+
+
+def _is_at_end(part: Box, size: tuple[int, ...], height: float) -> bool:
+    """Whether a part of a frame, of that size, stands at an end of it: others are strokes."""
+    axis = 1 if part.height > part.width else 0
+    middle = (part[2 * axis] + part[2 * axis + 1]) / 2
+    return min(middle, size[axis] - middle) <= MAX_OFF_END * height
 
 
 def within(mask: Mask, distance: int) -> Mask:

@@ -6,11 +6,13 @@ point of the other (column, row).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mnist_svm._types import BoolArray, Float64Array, IntArray, Mask
 from mnist_svm.pictures.boxes import Box
-from mnist_svm.pictures.straight import Lines
+from mnist_svm.pictures.straight import Lines, on_line
 
 # Distance at which an end of a line is on another: in thicknesses, and heights of the writing more.
 REACH_THICKNESS, REACH_HEIGHT = 2.0, 0.06
@@ -26,6 +28,8 @@ SAME_TOOTH, SAME_PITCH, SAME_TOOTH_THICKNESS = 0.12, 0.1, 1.35
 MIN_TEETH, MIN_TEETH_FOUND = 3, 0.6
 # Fraction of one side of a line that must be outside of a frame.
 MIN_OUTSIDE = 0.8
+# Filled fraction of lines from which ink joins them to those at their ends, but for so many pixels.
+MIN_JOINED, MAX_JOIN = 0.9, 2
 
 
 def junctions(lines: Lines, others: Lines, height: float) -> tuple[BoolArray, BoolArray]:
@@ -148,3 +152,25 @@ def is_outline(lines: Lines, k: int, outside: Mask, place: Box) -> bool:
         outside[np.clip(rows + side, 0, len(outside) - 1), columns].mean() for side in (-off, off)
     )
     return bool(max(above, below) > MIN_OUTSIDE)
+
+
+def is_joined(
+    lines: Lines, number: int, others: Lines, across: Sequence[BoolArray], mask: Mask
+) -> bool:
+    """Whether ink joins a line to others at both ends; a stroke may only be near them.
+
+    `across` tells which of the others are at its first end, and at its last.
+    """
+    if lines.filled[number] < MIN_JOINED:
+        return True
+    at, slope = lines.at[number], lines.slope[number]
+    for end, chosen in enumerate(across):
+        row, column = (float(side[number]) for side in lines.end(end))
+        gaps = []
+        for place in (others.at + others.slope * row)[chosen].tolist():
+            first, stop = (round(max(side, 0)) for side in sorted((column, place)))
+            ink = on_line(mask, at, slope, first, min(stop, mask.shape[1]))
+            gaps.append(np.count_nonzero(~ink))
+        if min(gaps) > MAX_JOIN:
+            return False
+    return True

@@ -16,7 +16,7 @@ from mnist_svm.pictures.boxes import Box, component_boxes, label_components
 from mnist_svm.pictures.combs import find_combs, hidden_teeth
 from mnist_svm.pictures.enclosures import MAX_REMNANT, find_frames, frame_pixels, outside_of, within
 from mnist_svm.pictures.grids import Grid, find_grids
-from mnist_svm.pictures.junctions import find_sides, is_outline, junctions, regular_teeth
+from mnist_svm.pictures.junctions import find_sides, is_joined, is_outline, junctions, regular_teeth
 from mnist_svm.pictures.runs import Runs, run_pixels, vertical_runs
 from mnist_svm.pictures.straight import Lines, find_straight_lines, on_line
 
@@ -308,7 +308,11 @@ class _Search:
                 )
                 is_between = first & last & self.is_side[axis] & ~self.is_ruling[axis]
                 for k in np.flatnonzero(is_between):
-                    self.is_ruling[axis][k] = not self._divides_digits(axis, int(k))
+                    across = [part[k] & self.is_ruling[1 - axis] for part in self.on[axis]]
+                    view = self.mask if axis == 0 else self.mask.T
+                    self.is_ruling[axis][k] = is_joined(
+                        self.lines[axis], int(k), self.lines[1 - axis], across, view
+                    ) and not self._divides_digits(axis, int(k))
 
     def _divides_digits(self, axis: int, line: int) -> bool:
         """Whether a line is so near other rulings that there is no room for a digit beside it."""

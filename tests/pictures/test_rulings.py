@@ -164,6 +164,26 @@ def test_a_stroke_from_line_to_line_is_no_side_of_a_frame(digits):
     assert_taken_out(written_in, lines)
 
 
+def test_a_one_that_nearly_reaches_the_sides_of_its_box_stays(digits):
+    one = np.zeros(SHAPE, dtype=bool)
+    one[70:150, 120:128] = True
+    assert_taken_out(in_cells(digits[:6], height=70, top=75) | one, COMB)
+
+
+@pytest.mark.parametrize("sway", [0, 0.02])
+def test_a_drawn_ring_is_taken_out(digits, sway):
+    angles = np.linspace(0, 2 * np.pi, 4000)
+    radius = 1 + sway * np.sin(3 * angles)
+    lines = np.zeros((300, 700), dtype=bool)
+    for off in np.linspace(-1.5, 1.5, 7):
+        rows = 150 + (110 * radius + off) * np.sin(angles)
+        lines[
+            np.rint(rows).astype(int),
+            np.rint(350 + (300 * radius + off) * np.cos(angles)).astype(int),
+        ] = True
+    assert_taken_out(written(digits[:4], (300, 700), top=120, left=190), lines)
+
+
 # --- cells for digits ----------------------------------------------------------------------
 
 BOXES = np.logical_or.reduce(
