@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import Float64Array, GreyImage, Images, Labels
+from mnist_svm._types import Float64Array, GreyImage, Images, IntArray, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.layout import Layout, find_layout
@@ -345,15 +345,16 @@ class PageReader:
         judged = [line.judged[pieces[start:stop]] for start, stop in runs]
         is_digit = np.array([each.kinds[1] for each in judged])
         classes = np.stack([each.classes for each in judged])
-        scores = digit_scores(is_digit, classes)
+        components = np.array([piece.component for piece in pieces])
+        n_parts = np.bincount(components)[components]
+        is_cut = np.array([_is_cut(components, n_parts, *run) for run in runs])
+        scores = digit_scores(is_digit, classes, is_cut)
         edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
         stroke = HEIGHT * HEIGHT * line.image.pen
         areas = np.array([float(piece.ink.sum()) for piece in pieces]) / stroke
         singles = [line.judged.get((piece,)) for piece in pieces]
         is_other = np.array([1.0 if each is None else each.kinds[2] for each in singles])
-        components = np.array([piece.component for piece in pieces])
-        is_part = np.bincount(components)[components] > 1
-        skips = skip_scores(areas, is_other, is_part).tolist()
+        skips = skip_scores(areas, is_other, n_parts > 1).tolist()
         paths = best_paths(len(pieces), edges, skips, self._by_index(line.expected))
         if not paths or not paths[0].edges:
             return None
@@ -369,6 +370,12 @@ class PageReader:
             for place, label in expected.fixed.items()
         }
         return NumberFormat(expected.least, expected.most, fixed)
+
+
+def _is_cut(components: IntArray, n_parts: IntArray, start: int, stop: int) -> bool:
+    """Whether a run of pieces has a part of a component, and another part is not in it."""
+    run = components[start:stop]
+    return any(np.count_nonzero(run == k) < n_parts[start + i] for i, k in enumerate(run))
 
 
 def _without_specks(rows: Sequence[LayoutRow]) -> list[LayoutRow]:

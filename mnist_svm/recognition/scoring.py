@@ -17,6 +17,8 @@ from mnist_svm.recognition.lattice import Path
 # Weights of the log odds of being a digit and of the log probability of its class, and constant of
 # each digit.
 DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
+# Penalty of a digit that was cut from other ink.
+CUT_PENALTY = 1.0
 # Penalty of ink that is passed over: per area of a stroke as long as a digit is high, beyond that
 # of a point.
 SKIP_PENALTY, POINT_AREA = 1.0, 0.1
@@ -65,14 +67,17 @@ class Evidence:
         return float(1 / (1 + np.exp(-z)))
 
 
-def digit_scores(digit_proba: Float64Array, class_proba: Float64Array) -> Float64Array:
+def digit_scores(
+    digit_proba: Float64Array, class_proba: Float64Array, is_cut: BoolArray
+) -> Float64Array:
     """Score of each candidate and class, of shape (n, k).
 
     `digit_proba`, of shape (n,), is the probability of being a digit; `class_proba`, of shape
-    (n, k), that of each class if it is one.
+    (n, k), that of each class if it is one; `is_cut` is whether it was cut from other ink.
     """
     by_class = np.log(np.clip(class_proba, MIN_CLASS_PROBA, 1))
-    return BIAS + DIGIT_WEIGHT * log_odds(digit_proba)[:, None] + CLASS_WEIGHT * by_class
+    by_digit = BIAS - CUT_PENALTY * is_cut + DIGIT_WEIGHT * log_odds(digit_proba)
+    return np.asarray(by_digit[:, None] + CLASS_WEIGHT * by_class)
 
 
 def skip_scores(areas: Float64Array, is_other: Float64Array, is_part: BoolArray) -> Float64Array:

@@ -8,14 +8,16 @@ from mnist_svm.recognition.scoring import digit_scores, log_odds, skip_scores
 
 
 def test_the_more_probable_class_and_the_surer_digit_score_higher():
-    scores = digit_scores(np.array([0.9, 0.6]), np.array([[0.7, 0.3], [0.7, 0.3]]))
+    whole = np.zeros(2, dtype=bool)
+    scores = digit_scores(np.array([0.9, 0.6]), np.array([[0.7, 0.3], [0.7, 0.3]]), whole)
     assert scores.shape == (2, 2)
     assert (scores[:, 0] > scores[:, 1]).all()
     assert (scores[0] > scores[1]).all()
 
 
 def test_scores_of_extreme_probabilities_are_finite():
-    scores = digit_scores(np.array([0.0, 1.0]), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    whole = np.zeros(2, dtype=bool)
+    scores = digit_scores(np.array([0.0, 1.0]), np.array([[0.0, 1.0], [1.0, 0.0]]), whole)
     assert np.isfinite(scores).all()
     np.testing.assert_array_equal(log_odds(np.array([0.0, 0.5, 1.0]))[1], 0)
     assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
@@ -42,3 +44,9 @@ def test_passing_over_a_point_costs_nothing():
 def test_passing_over_a_part_of_connected_ink_costs_more():
     apart, part = skip_scores(np.full(2, 0.5), np.full(2, 0.9), np.array([False, True]))
     assert part < apart
+
+
+def test_a_digit_that_was_cut_scores_less():
+    both, classes = np.full(2, 0.9), np.full((2, 2), 0.5)
+    whole, cut = digit_scores(both, classes, np.array([False, True]))
+    assert (cut < whole).all()

@@ -351,7 +351,7 @@ def test_a_pasted_picture_is_read(page):
     page.wait_for_text("#digit", "6")
 
 
-@pytest.mark.xfail(strict=True, reason="the long tail of a plain 2 is passed over, not part of it")
+@pytest.mark.xfail(strict=False, reason="the long tail of a plain 2 is passed over, not part of it")
 def test_a_number_is_read_with_boxes_where_the_digits_are(page, number, test_set):
     page.drop(("number.png", number))
     page.wait_for_text("#number", "72104")
