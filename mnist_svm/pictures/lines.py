@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from mnist_svm._types import Float32Array, IntegerArray, Mask
 from mnist_svm.pictures.background import stroke_width
-from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.boxes import Box, bounding_box
 from mnist_svm.pictures.seams import cut_positions
 
 # Usual height of a line's digits, and margin around them, in pixels of the line's image.
@@ -112,8 +112,7 @@ class LineImage:
 
 
 def _crop(number: int, box: Box, ink: Float32Array, visible: Mask) -> Piece:
-    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
-    inner = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    inner = bounding_box(visible)
     return Piece(number, inner.shift(box.top, box.left), ink[inner.window])
 
 
@@ -167,15 +166,10 @@ def _estimate_slant(coverage: Float32Array) -> float:
     rows, columns = np.nonzero(coverage > 0.5)
     if not len(rows):
         return 0.0
-    fullness = [
-        float(
-            (
-                np.bincount((places := columns + np.rint(slant * rows).astype(int)) - places.min())
-                ** 2
-            ).sum()
-        )
-        for slant in SLANTS
-    ]
+    fullness = []
+    for slant in SLANTS:
+        places = columns + np.rint(slant * rows).astype(int)
+        fullness.append(int((np.bincount(places - places.min()) ** 2).sum()))
     return float(SLANTS[int(np.argmax(fullness))])
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mnist_svm._types import Float32Array, Float64Array, GreyImage
 from mnist_svm.constants import IMAGE_SIDE, WHITE
-from mnist_svm.pictures.boxes import Box
+from mnist_svm.pictures.boxes import Box, bounding_box
 from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
 from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE
 
@@ -126,8 +126,7 @@ def _to_uint8(ink: Float32Array) -> GreyImage:
 def mnist_form(ink: Float32Array) -> GreyImage:
     """Draw ink, 0 to 1, in MNIST form: longer side of 20 pixels, centre of mass at (14, 14)."""
     visible = ink > min(MIN_COVERAGE, 0.9 * float(ink.max()))
-    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    top, bottom, left, right = bounding_box(visible)
     scale = DIGIT_SIDE / max(bottom - top, right - left)
     size = max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1)
     area = (left, top, right, bottom)

@@ -7,7 +7,7 @@ the picture.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import NamedTuple
 
@@ -363,8 +363,3 @@ FORMS: dict[str, Form] = {
 def forms_of(kind: str) -> dict[str, Form]:
     """The forms of `FORMS` of one kind."""
     return {name: form for name, form in FORMS.items() if form.kind == kind}
-
-
-def plain(form: Form) -> Form:
-    """The same digits without lines; what is misread then is no fault of the lines."""
-    return replace(form, colour=WHITE)
