@@ -8,12 +8,7 @@ import pytest
 from mnist_svm.pictures.boxes import Box, label_components
 from mnist_svm.pictures.lines import HEIGHT, LineImage, line_image
 from mnist_svm.recognition.candidates import MAX_PIECES, CentreLine, LinePieces, mnist_form
-from tests.support.drawing import ONE_PIECE_DIGITS, compose_ink, in_a_row, scaled_ink
-
-
-@pytest.fixture
-def digits(test_set):
-    return [test_set.images[k] for k in ONE_PIECE_DIGITS]
+from tests.support.drawing import compose_ink, in_a_row, scaled_ink
 
 
 def line_of(coverage: np.ndarray, height: float) -> LineImage:

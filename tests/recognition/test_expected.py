@@ -10,7 +10,6 @@ from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.recognition.results import FieldSpec
 from tests.support.drawing import (
-    ONE_PIECE_DIGITS,
     PAGE_SHAPE,
     PlacedInk,
     compose_ink,
@@ -23,16 +22,6 @@ from tests.support.drawing import (
 @pytest.fixture(scope="module")
 def reader():
     return Recognizer.load()
-
-
-@pytest.fixture
-def digits(test_set):
-    return [test_set.images[k] for k in ONE_PIECE_DIGITS]
-
-
-@pytest.fixture
-def number(test_set):
-    return "".join(str(test_set.labels[k]) for k in ONE_PIECE_DIGITS)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from mnist_svm.pictures.boxes import Box
 from mnist_svm.recognition.pages import PageReader
 from mnist_svm.recognition.results import Digit, Number, Row
 from tests.support.drawing import (
-    ONE_PIECE_DIGITS,
     PAGE_SHAPE,
     PlacedInk,
     compose_ink,
@@ -31,16 +30,6 @@ from tests.support.drawing import (
 @pytest.fixture(scope="module")
 def reader():
     return Recognizer.load(SHIPPED)
-
-
-@pytest.fixture
-def digits(test_set):
-    return [test_set.images[k] for k in ONE_PIECE_DIGITS]
-
-
-@pytest.fixture
-def number(test_set):
-    return "".join(str(test_set.labels[k]) for k in ONE_PIECE_DIGITS)
 
 
 @pytest.fixture
