@@ -7,8 +7,15 @@ import pytest
 
 from tools.styles.allographs import FORMS
 from tools.styles.allographs_lines import by_hand, curve, line, resample, smooth
-from tools.styles.allographs_open import six_curled
-from tools.styles.allographs_straight import four, one, seven
+from tools.styles.allographs_open import (
+    eight_like_b,
+    five_like_root,
+    nine_like_p,
+    nine_like_rho,
+    six_curled,
+    two_like_q,
+)
+from tools.styles.allographs_straight import four, lightning_four, one, seven
 from tools.styles.drawing import HEIGHT, MARGIN
 from tools.styles.strokes import ALLOGRAPHS, HELD_OUT_INTERVALS, N_INTERVALS, draw_strokes
 
@@ -137,6 +144,72 @@ def test_the_curl_of_a_six_comes_down_to_the_right_of_its_top():
     top = stroke[np.argmin(stroke[:, 1])]
     assert stroke[0] == pytest.approx([0.1, 0.2], abs=0.01)
     assert top == pytest.approx([0.1, 0], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("strokes", "stem_at"),
+    [
+        (nine_like_p(above=0.1, rx=0.2, ry=0.2, start=200, gap=0, drift=0, lean=0), -0.2),
+        (nine_like_rho(leave=180, rx=0.2, ry=0.2, gap=0, drift=0, bend=0, lean=0), -0.2),
+        (nine_like_rho(leave=90, rx=0.2, ry=0.2, gap=0, drift=0, bend=0, lean=0), 0),
+    ],
+    ids=["p", "p-in-one", "rho"],
+)
+def test_the_stem_of_a_nine_stands_at_the_left_of_its_ring_or_below_it(strokes, stem_at):
+    points = np.concatenate([resample(stroke, 0.01) for stroke in strokes])
+    low = points[points[:, 1] > 0.5]
+    assert low[:, 0] == pytest.approx(np.full(len(low), stem_at), abs=0.01)
+    assert low[:, 1].max() == pytest.approx(1)
+    assert points[:, 0].max() == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_base_of_a_two_like_a_q_runs_to_the_right_of_its_foot():
+    (stroke,) = two_like_q(rx=0.3, ry=0.35, start=90, leave=90, foot=0.2, width=0.6, tilt=0, lean=0)
+    assert stroke[-1] == pytest.approx([0.4, 1])
+    low = stroke[stroke[:, 1] > 0.9]
+    assert low[:, 0].min() == pytest.approx(-0.2, abs=0.05)
+
+
+def test_the_bar_of_a_five_like_a_root_is_at_its_right_and_the_hook_at_its_left():
+    (stroke,) = five_like_root(
+        bar=0.5, bar_tilt=0, neck=0.7, bow=0.05, hook=0.2, rise=0.1, corner=0.02, lean=0
+    )
+    assert stroke[0] == pytest.approx([0.5, 0])
+    assert stroke[-1] == pytest.approx([-0.2, 0.9])
+
+
+def test_an_eight_like_a_b_has_its_waist_at_a_distance_from_the_stem():
+    stem, bows = eight_like_b(waist=0.4, top=0.3, foot=0.4, waist_x=0.1, bulge=0, gap=0, lean=0)
+    assert stem[:, 0] == pytest.approx(np.zeros(len(stem)))
+    assert np.linalg.norm(bows - [0.1, 0.4], axis=1).min() < 0.03
+    assert bows[:, 0].max() == pytest.approx(0.4, abs=0.03)
+
+
+def test_the_ends_of_the_foot_of_a_one_may_turn_up():
+    foot = one(foot=0.4, foot_bow=0.2)[-1]
+    assert foot[0] == pytest.approx([-0.2, 0.92])
+    assert foot[-1] == pytest.approx([0.2, 0.92])
+    assert np.linalg.norm(foot - [0, 1], axis=1).min() < 0.01
+
+
+def test_a_lead_comes_to_the_stem_of_a_nine_from_the_left():
+    shape = {"above": 0.1, "rx": 0.2, "ry": 0.2, "start": 200, "gap": 0, "drift": 0, "lean": 0}
+    assert nine_like_p(lead=0.1, **shape)[0][0] == pytest.approx([-0.3, 0.14])
+    assert nine_like_p(lead=-0.1, **shape)[0][0] == pytest.approx([-0.2, 0.1])
+
+
+def test_the_ends_of_a_lightning_four_may_be_parallel():
+    shape = {"top": 0.2, "arm_foot": 0.2, "bar_at": 0.6, "bar": 0.4, "tilt": 0, "foot": 0.4}
+    for parallel, drift in ((0, 0.05), (1, 0.05 + 0.4 * 0.4 / 0.6)):
+        (stroke,) = lightning_four(lean=0, corner=0.01, parallel=parallel, **shape)
+        assert stroke[-1] == pytest.approx([0.2 - drift, 1])
+
+
+def test_the_narrow_loop_of_a_one_is_much_longer_than_wide():
+    low, high = FORMS["1-narrow-loop"].ranges["loop"]
+    crossing, _ = FORMS["1-narrow-loop"].ranges["crossing"]
+    assert low < high < 0.4 * crossing
+    assert min(FORMS["9-like-rho"].ranges["rx"]) > 0.5 * max(FORMS["9-like-rho"].ranges["ry"])
 
 
 def test_a_careful_hand_draws_what_is_given():

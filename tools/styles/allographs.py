@@ -1,17 +1,19 @@
-"""The ways to write a digit that `styles` has strokes for: a shape and ranges of its parameters."""
+"""The ways to write a digit that `styles` has strokes for, and all of them together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from tools.styles.allographs_lines import Stroke
+from tools.styles.allographs_form import Form
+from tools.styles.allographs_form import make_form as _form
 from tools.styles.allographs_open import (
     five_like_s,
     nine_clockwise,
     nine_with_base,
     six_curled,
 )
+from tools.styles.allographs_quick import QUICK_FORMS
 from tools.styles.allographs_round import (
     eight,
     eight_of_rings,
@@ -37,34 +39,6 @@ from tools.styles.allographs_straight import (
     seven,
     seven_of_two,
 )
-
-# A parameter that is fixed, or drawn evenly between two limits.
-Range = float | tuple[float, float]
-
-
-class Form(NamedTuple):
-    """A digit, its shape, and the ranges of the shape's parameters.
-
-    The first range is the leading one: some intervals of it are kept for held-out drawings.
-    `aspect` is the range of a factor of the width, `pen` the widest pen as a part of the height.
-    """
-
-    digit: int
-    shape: Callable[..., list[Stroke]]
-    ranges: Mapping[str, Range]
-    aspect: tuple[float, float]
-    pen: float
-
-
-def _form(
-    digit: int,
-    shape: Callable[..., list[Stroke]],
-    aspect: tuple[float, float] = (0.82, 1.2),
-    pen: float = 0.15,
-    **ranges: Range,
-) -> Form:
-    return Form(digit, shape, ranges, aspect, pen)
-
 
 # Parameters that several forms share.
 Shared = dict[str, Any]
@@ -96,7 +70,7 @@ _FIVE: Shared = {
 }  # fmt: skip
 
 # fmt: off
-FORMS: Mapping[str, Form] = {
+_FORMS: Mapping[str, Form] = {
     "0-ring": _form(0, zero, rx=(0.2, 0.6), start=(-130, -40), **_ZERO),
     "0-slashed": _form(0, zero, slash=(0.5, 0.95), rx=(0.3, 0.5), start=(-130, -40),
         slash_tilt=(35, 75), slash_shift=(-0.15, 0.15), pen=0.13, **_ZERO),
@@ -342,3 +316,6 @@ FORMS: Mapping[str, Form] = {
         gap=(-20, 35), belly=(-0.02, 0.06), width=(0.25, 0.45), height=(0.06, 0.2),
         back=(-0.1, 0.2), lean=(-6, 20), pen=0.11),
 }
+# fmt: on
+
+FORMS: Mapping[str, Form] = {**_FORMS, **QUICK_FORMS}

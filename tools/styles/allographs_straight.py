@@ -32,6 +32,7 @@ def one(
     foot: float = 0,
     foot_tilt: float = 0,
     foot_shift: float = 0,
+    foot_bow: float = 0,
     level: float = 0,
     cap: float = 0,
     hook: float = 0,
@@ -39,7 +40,7 @@ def one(
 ) -> list[Stroke]:
     """A stem, with an upstroke at `angle` to it, which starts `level`, and a foot and a cap.
 
-    The stem may end in a `hook` to the right.
+    The stem may end in a `hook` to the right; the ends of the foot may turn up by `foot_bow` of it.
 
     `lean` runs from -1, the stem as far back as usual, to 1, as far forward as the upstroke stays
     apart from the bar of a 7. `merge` is how far below the top the upstroke meets the stem.
@@ -66,10 +67,20 @@ def one(
     strokes = [turn(stroke, lean_degrees) for stroke in strokes]
     if foot:
         base = strokes[-1][-1]
-        strokes.append(bar((base[0] + foot_shift * foot, base[1]), foot, foot_tilt))
+        centre = (base[0] + foot_shift * foot, base[1])
+        strokes.append(_foot(centre, foot, foot_tilt, foot_bow))
     if cap:
         strokes.append(bar((0, 0), cap, foot_tilt))
     return strokes
+
+
+def _foot(centre: Point, width: float, tilt: float, bow: float) -> Stroke:
+    """A bar, whose ends turn up by the fraction `bow` of its width."""
+    foot = bar(centre, width, tilt)
+    if not bow:
+        return foot
+    left, right = (ray((float(x), float(y)), -90, bow * width) for x, y in foot)
+    return curve(left, centre, right)
 
 
 def one_looped(
@@ -255,11 +266,16 @@ def lightning_four(
     foot: float,
     lean: float,
     corner: float,
+    parallel: float = 0,
 ) -> list[Stroke]:
-    """A 4 in one stroke: down to the left, back to the right, and down."""
+    """A 4 in one stroke: down to the left, back to the right, and down.
+
+    The last part is upright, or as oblique as the first if `parallel` is 1.
+    """
     left = (-arm_foot, bar_at)
     right = ray(left, -tilt, bar)
-    end = (right[0] - 0.05, right[1] + foot)
+    drift = parallel * foot * (top + arm_foot) / bar_at
+    end = (right[0] - 0.05 - drift, right[1] + foot)
     return slant([smooth(line((top, 0), left, right, end), corner=corner)], lean)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mnist_svm._types import GreyImage
-from tools.styles.allographs import FORMS, Form
+from tools.styles.allographs import FORMS
+from tools.styles.allographs_form import Form
 from tools.styles.allographs_lines import STEP, Stroke, by_hand, resample, wander
 from tools.styles.drawing import HEIGHT, MARGIN
 
