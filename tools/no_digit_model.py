@@ -120,11 +120,11 @@ def _labelled(drawn: NumberLine) -> Iterator[tuple]:
             lines.append((image, pieces, owned))
     for image, pieces, owned in lines:
         line = LinePieces(image, pieces)
-        for start, stop in line.runs():
+        candidates = line.candidates([tuple(pieces[start:stop]) for start, stop in line.runs])
+        for (start, stop), candidate in zip(line.runs, candidates, strict=True):
             digit = _digit_of_run(owned, start, stop, total * image.scale**2)
             if digit is not None:
-                label = digit if digit < 0 else int(drawn.text[digit])
-                yield line.candidate(tuple(pieces[start:stop])), label
+                yield candidate, digit if digit < 0 else int(drawn.text[digit])
 
 
 def _owners(drawn: NumberLine, layout: Layout, image: LineImage, piece: Piece) -> np.ndarray:

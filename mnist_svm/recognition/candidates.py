@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
-from PIL import Image
 
-from mnist_svm._types import Float32Array, Float64Array, GreyImage
+from mnist_svm._types import (
+    Array,
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    GreyImage,
+    Images,
+    IntArray,
+)
 from mnist_svm.constants import IMAGE_SIDE, WHITE
-from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm.features.blocks import blocks
+from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
 from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE
 
@@ -62,13 +70,13 @@ class LinePieces:
         self.line = line
         self.pieces = tuple(pieces)
         self._centre = CentreLine([piece.box for piece in pieces])
-        self._reduced = {piece: _reduce(piece) for piece in pieces}
+        ink = np.zeros((1, *(_round_up(side) for side in line.coverage.shape)), dtype=np.float32)
+        for piece in pieces:
+            ink[0][piece.box.window] += piece.ink
         # All ink, with a margin for candidates at its sides.
-        shape = [-(-side // REDUCTION) + 2 * IMAGE_SIDE for side in line.coverage.shape]
-        self._ink = np.zeros(shape, dtype=np.float32)
-        for box, ink in self._reduced.values():
-            self._ink[box.shift(IMAGE_SIDE, IMAGE_SIDE).window] += ink
+        self._ink = np.pad(_reduce(ink)[0], IMAGE_SIDE)
 
+    @cached_property
     def runs(self) -> list[tuple[int, int]]:
         """Ranges of pieces that may be a digit by their size."""
         runs = []
@@ -85,65 +93,140 @@ class LinePieces:
                     runs.append((start, stop))
         return runs
 
-    def candidate(self, run: Run) -> Candidate:
-        """Draw pieces as a digit."""
-        box = reduce(Box.union, (piece.box for piece in run))
-        ink = np.zeros((box.height, box.width), dtype=np.float32)
-        for piece in run:
-            ink[piece.box.shift(-box.top, -box.left).window] += piece.ink
-        return Candidate(box, mnist_form(ink), *self._place(run, box))
+    def candidates(self, runs: Sequence[Run]) -> list[Candidate]:
+        """Draw runs of pieces as digits."""
+        boxes = [reduce(Box.union, (piece.box for piece in run)) for run in runs]
+        found = []
+        for block in blocks(len(runs)):
+            found += self._draw(runs[block], boxes[block])
+        return found
 
-    def _place(self, run: Run, box: Box) -> tuple[GreyImage, GreyImage]:
-        """Ink of a run, and other ink, in a square around its middle on the line's centre."""
-        column = (box.left + box.right) / 2
-        top = round(self._centre.row(column) / REDUCTION + IMAGE_SIDE / 2)
-        left = round(column / REDUCTION + IMAGE_SIDE / 2)
-        height, width = self._ink.shape
+    def _draw(self, runs: Sequence[Run], boxes: Sequence[Box]) -> list[Candidate]:
+        """Draw a block of runs, whose ink is in `boxes`."""
+        # On the grid of the reduced line, which starts at 0.
+        corners = [(box.top // REDUCTION, box.left // REDUCTION) for box in boxes]
+        shape = np.max([(box.height, box.width) for box in boxes], axis=0) + REDUCTION - 1
+        ink = np.zeros((len(runs), *(_round_up(side) for side in shape.tolist())), np.float32)
+        for target, run, (row, column) in zip(ink, runs, corners, strict=True):
+            for piece in run:
+                part = target[piece.box.shift(-REDUCTION * row, -REDUCTION * column).window]
+                part += piece.ink
+        own, others = self._places(_reduce(ink), corners, boxes)
+        drawn = zip(boxes, mnist_forms(ink), own, others, strict=True)
+        return [Candidate(*each) for each in drawn]
+
+    def _places(
+        self, ink: Float32Array, corners: Sequence[tuple[int, int]], boxes: Sequence[Box]
+    ) -> tuple[Images, Images]:
+        """Ink of runs, and other ink, in squares around their middles on the line's centre.
+
+        `ink` is reduced, and `corners` are where it is on the grid of the reduced line.
+        """
+        columns = [(box.left + box.right) / 2 for box in boxes]
+        middles = np.array([(self._centre.row(column), column) for column in columns])
+        places = np.rint(middles / REDUCTION + IMAGE_SIDE / 2).astype(np.intp)
         # A line that slopes, or a candidate far from its centre, may exceed the margin.
-        top = min(max(top, 0), height - IMAGE_SIDE)
-        left = min(max(left, 0), width - IMAGE_SIDE)
-        square = Box(top, top + IMAGE_SIDE, left, left + IMAGE_SIDE)
-        own = np.zeros_like(self._ink[square.window])
-        for piece in run:
-            reduced, ink = self._reduced[piece]
-            _add(own, ink, reduced.shift(IMAGE_SIDE - top, IMAGE_SIDE - left))
-        others = self._ink[square.window] - own
-        return _to_uint8(own), _to_uint8(others)
+        places = places.clip(0, np.array(self._ink.shape) - IMAGE_SIDE)
+        side = np.arange(IMAGE_SIDE)
+        rows, columns_of = (places[:, axis, None] + side for axis in (0, 1))
+        all_ink = self._ink.take(rows[:, :, None] * self._ink.shape[1] + columns_of[:, None, :])
+        offsets = places - np.array(corners) - IMAGE_SIDE
+        own = _shifted(ink, offsets)
+        return _to_uint8(own), _to_uint8(all_ink - own)
 
 
-def _add(target: Float32Array, ink: Float32Array, box: Box) -> None:
-    """Add ink at a box, of which a part may be outside of the target."""
-    rows = slice(max(box.top, 0), max(min(box.bottom, len(target)), 0))
-    columns = slice(max(box.left, 0), max(min(box.right, target.shape[1]), 0))
-    part = target[rows, columns]
-    part += ink[rows.start - box.top :, columns.start - box.left :][: len(part), : part.shape[1]]
+def _round_up(length: int) -> int:
+    """The least multiple of `REDUCTION` that is not less."""
+    return -(-length // REDUCTION) * REDUCTION
 
 
-def _to_uint8(ink: Float32Array) -> GreyImage:
+def _reduce(ink: Float32Array) -> Float32Array:
+    """Means of squares of `REDUCTION` pixels, of images of shape (n, height, width)."""
+    rows = reduce(np.add, [ink[:, k::REDUCTION] for k in range(REDUCTION)])
+    sums = reduce(np.add, [rows[:, :, k::REDUCTION] for k in range(REDUCTION)])
+    return np.asarray(sums / REDUCTION**2)
+
+
+def _shifted(images: Array, offsets: IntArray) -> Array:
+    """Squares of `IMAGE_SIDE` of images, each at another offset, of shape (n, 2); zero outside."""
+    n, height, width = images.shape
+    rows, columns = (offsets[:, axis, None] + np.arange(IMAGE_SIDE) for axis in (0, 1))
+    # One row and one column more, of zeros, stand for all that is outside.
+    rows = np.where((rows < 0) | (rows >= height), height, rows)
+    columns = np.where((columns < 0) | (columns >= width), width, columns)
+    padded = np.pad(images, ((0, 0), (0, 1), (0, 1)))
+    index = (np.arange(n)[:, None] * (height + 1) + rows)[:, :, None] * (width + 1)
+    return np.asarray(padded.take(index + columns[:, None, :]))
+
+
+def _to_uint8(ink: Float32Array) -> Images:
     return np.asarray((WHITE * ink).clip(0, WHITE).round(), dtype=np.uint8)
 
 
-def mnist_form(ink: Float32Array) -> GreyImage:
-    """Draw ink, 0 to 1, in MNIST form: longer side of 20 pixels, centre of mass at (14, 14)."""
-    visible = ink > min(MIN_COVERAGE, 0.9 * float(ink.max()))
-    top, bottom, left, right = bounding_box(visible)
-    scale = DIGIT_SIDE / max(bottom - top, right - left)
-    size = max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1)
-    area = (left, top, right, bottom)
-    small = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC, box=area))
-    small = small.clip(0, None)
-    image = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
-    down, across = small.sum(axis=1), small.sum(axis=0)
-    total = float(down.sum())
-    places = []
-    for sums in (down, across):
-        mean = float(sums @ np.arange(len(sums))) / total
-        places.append(min(max(round(CENTRE - mean), 0), IMAGE_SIDE - len(sums)))
-    top, left = places
-    image[top : top + len(small), left : left + small.shape[1]] = np.rint(
-        small * (WHITE / float(small.max()))
+def mnist_forms(ink: Float32Array) -> Images:
+    """Draw ink in MNIST form: longer side of 20 pixels, centre of mass at (14, 14).
+
+    Parameters
+    ----------
+    ink : float32 ndarray of shape (n, height, width), 0 to 1, some of it in each image
+
+    Returns
+    -------
+    uint8 ndarray of shape (n, 28, 28), 0-255
+    """
+    fullest = ink.max(axis=2), ink.max(axis=1)
+    least = np.minimum(MIN_COVERAGE, 0.9 * fullest[0].max(axis=1))
+    visible = [part > least[:, None] for part in fullest]
+    starts = np.stack([part.argmax(axis=1) for part in visible], axis=1)
+    stops = np.stack([part.shape[1] - part[:, ::-1].argmax(axis=1) for part in visible], axis=1)
+    lengths = stops - starts
+    scale = DIGIT_SIDE / lengths.max(axis=1, keepdims=True)
+    sizes = np.maximum(np.rint(lengths * scale), 1)
+    by_row, by_column = (
+        _resampling(starts[:, k], lengths[:, k], sizes[:, k], fullest[k] > 0) for k in (0, 1)
     )
-    return image
+    small = np.maximum(by_row @ ink @ by_column.transpose(0, 2, 1), 0)
+    sums = np.stack([small.sum(axis=2), small.sum(axis=1)], axis=1)
+    means = (sums @ np.arange(DIGIT_SIDE)) / sums.sum(axis=2)
+    places = np.rint(CENTRE - means).clip(0, IMAGE_SIDE - sizes).astype(np.intp)
+    small *= WHITE / small.max(axis=(1, 2), keepdims=True)
+    images = np.zeros((len(ink), IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
+    sides = zip(places.tolist(), sizes.astype(np.intp).tolist(), strict=True)
+    for image, part, ((top, left), (height, width)) in zip(
+        images, np.rint(small), sides, strict=True
+    ):
+        image[top : top + height, left : left + width] = part[:height, :width]
+    return images
+
+
+def _resampling(
+    starts: IntArray, lengths: IntArray, sizes: Float64Array, has_ink: BoolArray
+) -> Float32Array:
+    """Weights with which an axis is resampled by a bicubic filter (R. G. Keys).
+
+    `lengths` pixels from `starts` become `sizes`. The pixels around count too, as far as there is
+    ink: `has_ink`, of shape (n, length). The result has shape (n, `DIGIT_SIDE`, length).
+    """
+    n, length = has_ink.shape
+    steps = (lengths / sizes)[:, None, None]
+    widths = np.maximum(steps, 1)
+    numbers, sizes = np.arange(DIGIT_SIDE)[:, None], sizes[:, None, None]
+    # Those beyond the last pixel repeat it, and are set to zero in the end.
+    centres = starts[:, None, None] + (np.minimum(numbers, sizes - 1) + 0.5) * steps
+    firsts = np.ceil(centres - 2 * widths - 0.5)
+    places = firsts + np.arange(int(4 * widths.max()) + 2)
+    x = (np.abs(places + 0.5 - centres) / widths).astype(np.float32)
+    near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    weights = np.where(x < 1, near, np.where(x < 2, far, 0))
+    first, stop = has_ink.argmax(axis=1), length - has_ink[:, ::-1].argmax(axis=1)
+    weights *= (places >= first[:, None, None]) & (places < stop[:, None, None])
+    weights /= weights.sum(axis=2, keepdims=True)
+    weights *= numbers < sizes
+    # What is outside of the image goes to one column more.
+    outside = (places < 0) | (places >= length)
+    full = np.zeros((n, DIGIT_SIDE, length + 1), dtype=np.float32)
+    np.put_along_axis(full, np.where(outside, length, places).astype(np.intp), weights, axis=2)
+    return full[:, :, :-1]
 
 
 class CentreLine:
@@ -171,14 +254,3 @@ def _median_slope(rows: Float64Array, columns: Float64Array) -> float:
     if not apart.any():
         return 0.0
     return float(np.median((rows[j] - rows[i])[apart] / (columns[j] - columns[i])[apart]))
-
-
-def _reduce(piece: Piece) -> tuple[Box, Float32Array]:
-    """A piece, reduced by `REDUCTION` on the grid of its line, and its box on that grid."""
-    box = piece.box
-    top, left = box.top // REDUCTION, box.left // REDUCTION
-    bottom, right = -(-box.bottom // REDUCTION), -(-box.right // REDUCTION)
-    padded = np.zeros(((bottom - top) * REDUCTION, (right - left) * REDUCTION), np.float32)
-    padded[box.shift(-top * REDUCTION, -left * REDUCTION).window] = piece.ink
-    blocks = padded.reshape(bottom - top, REDUCTION, right - left, REDUCTION)
-    return Box(top, bottom, left, right), blocks.mean(axis=(1, 3))

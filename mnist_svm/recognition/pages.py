@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import groupby
 from math import inf
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -112,7 +114,7 @@ class _Line:
     def runs(self) -> list[Run]:
         """Runs of pieces that may be a digit and are not judged yet."""
         pieces = self.pieces.pieces
-        runs = [pieces[start:stop] for start, stop in self.pieces.runs()]
+        runs = [pieces[start:stop] for start, stop in self.pieces.runs]
         return [run for run in runs if run not in self.judged]
 
     def cut(self, *, upright: bool = False) -> _Line:
@@ -327,7 +329,9 @@ class PageReader:
             raise PictureError(msg)
         for start in range(0, len(todo), CANDIDATES_PER_BLOCK):
             block = todo[start : start + CANDIDATES_PER_BLOCK]
-            candidates = [line.pieces.candidate(run) for line, run in _until(deadline, block)]
+            candidates = []
+            for line, pairs in groupby(_until(deadline, block), key=itemgetter(0)):
+                candidates += line.pieces.candidates([run for _, run in pairs])
             images = np.stack([candidate.image for candidate in candidates])
             own = np.stack([candidate.own for candidate in candidates])
             others = np.stack([candidate.others for candidate in candidates])
@@ -339,7 +343,7 @@ class PageReader:
     def _read_line(self, line: _Line) -> LineReading | None:
         """Read one line; None if it has no digit."""
         pieces = line.pieces.pieces
-        runs = line.pieces.runs()
+        runs = line.pieces.runs
         if not runs:
             return None
         judged = [line.judged[pieces[start:stop]] for start, stop in runs]

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from mnist_svm.pictures.boxes import Box, label_components
-from mnist_svm.pictures.lines import HEIGHT, LineImage, line_image
-from mnist_svm.recognition.candidates import MAX_PIECES, CentreLine, LinePieces, mnist_form
+from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece, line_image
+from mnist_svm.recognition.candidates import (
+    MAX_PIECES,
+    Candidate,
+    CentreLine,
+    LinePieces,
+    mnist_forms,
+)
 from tests.support.drawing import compose_ink, in_a_row, scaled_ink
 
 
@@ -22,6 +28,17 @@ def line_of(coverage: np.ndarray, height: float) -> LineImage:
 def pieces_of(line: LineImage) -> LinePieces:
     wholes = [line.component_piece(k) for k in range(len(line.boxes))]
     return LinePieces(line, line.in_order(wholes))
+
+
+def candidate(line: LinePieces, *run: Piece) -> Candidate:
+    """The only candidate of a run."""
+    (found,) = line.candidates([run])
+    return found
+
+
+def form_of(ink: np.ndarray) -> np.ndarray:
+    (image,) = mnist_forms(ink.astype(np.float32)[None])
+    return image
 
 
 @pytest.fixture
@@ -45,7 +62,7 @@ def bars(*lefts: int, height: int = HEIGHT, width: int = 6) -> LinePieces:
 def test_images_of_mnist_come_back_from_any_size(test_set, height):
     correlations = []
     for image in test_set.images[:60]:
-        back = mnist_form(scaled_ink(image, height).astype(np.float32))
+        back = form_of(scaled_ink(image, height))
         assert back.shape == (28, 28)
         assert back.dtype == np.uint8
         correlations.append(np.corrcoef(back.ravel(), image.ravel())[0, 1])
@@ -56,7 +73,7 @@ def test_images_of_mnist_come_back_from_any_size(test_set, height):
 
 def test_the_longer_side_is_20_pixels_and_the_ink_is_centred(digits):
     for image in digits:
-        back = mnist_form(scaled_ink(image, 100).astype(np.float32)).astype(float)
+        back = form_of(scaled_ink(image, 100)).astype(float)
         rows, columns = np.flatnonzero(back.any(axis=1)), np.flatnonzero(back.any(axis=0))
         assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
         middle = [float(np.average(np.arange(28), weights=back.sum(axis=axis))) for axis in (1, 0)]
@@ -66,14 +83,14 @@ def test_the_longer_side_is_20_pixels_and_the_ink_is_centred(digits):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (2, 3), (400, 7)])
 def test_ink_of_any_shape_has_an_image(shape):
     with np.errstate(all="raise"):
-        image = mnist_form(np.full(shape, 0.2, np.float32))
+        image = form_of(np.full(shape, 0.2))
     assert image.max() == 255
 
 
 def test_the_image_of_a_run_has_the_ink_of_all_its_pieces():
     line = bars(40, 50)
-    both = line.candidate(line.pieces).image
-    (one,) = {line.candidate((piece,)).image.tobytes() for piece in line.pieces}
+    both = candidate(line, *line.pieces).image
+    (one,) = {candidate(line, piece).image.tobytes() for piece in line.pieces}
     assert np.count_nonzero(both.max(axis=0)) > np.count_nonzero(
         np.frombuffer(one, np.uint8).reshape(28, 28).max(axis=0)
     )
@@ -84,7 +101,7 @@ def test_the_image_of_a_run_has_the_ink_of_all_its_pieces():
 
 def test_own_ink_is_in_the_middle_and_16_pixels_high(row):
     for piece in row.pieces:
-        own = row.candidate((piece,)).own > 128
+        own = candidate(row, piece).own > 128
         rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
         assert np.ptp(rows) + 1 == pytest.approx(16, abs=2)
         assert (rows[0] + rows[-1]) / 2 == pytest.approx(13.5, abs=2)
@@ -93,7 +110,7 @@ def test_own_ink_is_in_the_middle_and_16_pixels_high(row):
 
 def test_other_ink_is_that_of_the_neighbours():
     line = bars(40, 70, 100)
-    places = [np.flatnonzero(line.candidate((p,)).others.any(axis=0)) for p in line.pieces]
+    places = [np.flatnonzero(candidate(line, p).others.any(axis=0)) for p in line.pieces]
     assert places[0].min() > 14
     assert places[1].min() < 10 < 18 < places[1].max()
     assert places[2].max() < 14
@@ -106,7 +123,7 @@ def test_a_part_of_a_digit_is_where_it_is_in_its_line():
         coverage[40:88, left : left + 6] = 1
     coverage[82:88, 150:156] = 1
     line = pieces_of(line_of(coverage, HEIGHT))
-    point = line.candidate((line.pieces[-1],))
+    point = candidate(line, line.pieces[-1])
     rows = np.flatnonzero(point.own.any(axis=1))
     assert rows.min() > 18
     # In its own image, it is as large as a digit.
@@ -125,12 +142,12 @@ def test_the_centre_of_a_sloping_line_is_followed():
 
 def test_runs_have_neighbouring_pieces_only():
     line = bars(40, 52, 120)
-    assert line.runs() == [(0, 1), (0, 2), (1, 2), (2, 3)]
+    assert line.runs == [(0, 1), (0, 2), (1, 2), (2, 3)]
 
 
 def test_a_run_is_not_wider_than_a_digit():
     line = bars(*range(40, 40 + 12 * 16, 12))
-    for start, stop in line.runs():
+    for start, stop in line.runs:
         width = line.pieces[stop - 1].box.right - line.pieces[start].box.left
         assert stop - start <= MAX_PIECES
         assert width <= 1.6 * HEIGHT
@@ -140,11 +157,11 @@ def test_a_speck_alone_is_no_run():
     coverage = np.zeros((120, 300), np.float32)
     coverage[40:88, 40:46] = coverage[60:66, 60:66] = 1
     line = pieces_of(line_of(coverage, HEIGHT))
-    assert (1, 2) not in line.runs()
+    assert (1, 2) not in line.runs
 
 
 def test_pieces_far_above_each_other_are_no_run():
     coverage = np.zeros((160, 300), np.float32)
     coverage[20:68, 40:46] = coverage[100:148, 40:46] = 1
     line = pieces_of(line_of(coverage, HEIGHT))
-    assert line.runs() == [(0, 1), (1, 2)]
+    assert line.runs == [(0, 1), (1, 2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,18 +54,19 @@ def test_digits_of_the_test_set_are_digits(judge, lines):
     complete = [line for line in lines if len(line.boxes) == 5]
     assert len(complete) > 25
     candidates = [
-        pieces.candidate((piece,)) for pieces in map(wholes, complete) for piece in pieces.pieces
+        candidate
+        for pieces in map(wholes, complete)
+        for candidate in pieces.candidates([(piece,) for piece in pieces.pieces])
     ]
     assert np.mean(judged(judge, candidates)[:, DIGIT] > 0.5) > 0.9
 
 
 def test_two_digits_are_no_digit(judge, lines):
-    candidates = [
-        pieces.candidate(pieces.pieces[k : k + 2])
-        for pieces in map(wholes, lines)
-        for k in range(len(pieces.pieces) - 1)
-        if min(piece.box.height for piece in pieces.pieces[k : k + 2]) > 30
-    ]
+    candidates = []
+    for pieces in map(wholes, lines):
+        pairs = pairwise(pieces.pieces)
+        high = [pair for pair in pairs if min(piece.box.height for piece in pair) > 30]
+        candidates += pieces.candidates(high)
     assert len(candidates) > 100
     assert np.mean(judged(judge, candidates)[:, DIGIT] < 0.5) > 0.97
 
@@ -78,7 +80,7 @@ def test_touching_digits_are_no_digit(judge, test_set):
             pieces = wholes(layout.line(row))
             widest = max(pieces.pieces, key=lambda piece: piece.box.width)
             if widest.box.width > 0.6 * widest.box.height:
-                candidates.append(pieces.candidate((widest,)))
+                candidates += pieces.candidates([(widest,)])
     assert len(candidates) > 25
     assert np.mean(judged(judge, candidates)[:, DIGIT] < 0.5) > 0.85
 
@@ -92,9 +94,8 @@ def test_halves_of_digits_are_no_digits(judge, lines):
         pieces = LinePieces(line, line.in_order([part for parts in cut for part in parts]))
         for parts in cut:
             total = sum(float(part.ink.sum()) for part in parts)
-            candidates += [
-                pieces.candidate((part,)) for part in parts if part.ink.sum() < 0.5 * total
-            ]
+            halves = [(part,) for part in parts if part.ink.sum() < 0.5 * total]
+            candidates += pieces.candidates(halves)
     assert len(candidates) > 100
     assert np.mean(judged(judge, candidates)[:, DIGIT] < 0.5) > 0.9
 
@@ -108,7 +109,7 @@ def test_marks_are_other_ink(judge, test_set, shape, top):
         layout = find_layout(on_paper(compose_ink((150, 400), [*digits, mark]), grain=3))
         (row,) = layout.rows
         pieces = wholes(layout.line(row))
-        found += judged(judge, [pieces.candidate((pieces.pieces[-1],))]).tolist()
+        found += judged(judge, pieces.candidates([pieces.pieces[-1:]])).tolist()
     assert np.mean(np.argmax(found, axis=1) == OTHER) > 0.9
 
 
