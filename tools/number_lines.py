@@ -32,6 +32,14 @@ SIGNS = [
     *["N", "S", ":", "%", "*", "CHF", "R$", "T", "F", "r", "n", "u"],
 ]
 
+# What follows numbers, as in "500,-" or "500.=", and the share of numbers that it follows.
+ENDINGS = [
+    *[("dash",), ("dash",), ("equals",), ("equals",), ("point",), ("comma",), ("sign",)],
+    *[("point", "dash"), ("comma", "dash"), ("point", "equals"), ("dash", "sign")],
+    ("dash", "dash"),
+]
+MARKED = 0.55
+
 Rng = np.random.Generator
 
 
@@ -124,7 +132,7 @@ def _digit(images: Images, labels: Labels, shear: float, label: int | None, rng:
     k = int(rng.choice(candidates if len(candidates) else np.arange(len(labels))))
     cropped = _crop(images[k].astype(np.float32) / 255)
     # All writers draw small zeros, and long ones and sevens.
-    low, high = {0: (0.65, 1.1), 1: (0.8, 1.3), 7: (0.9, 1.25)}.get(int(labels[k]), (0.8, 1.15))
+    low, high = {0: (0.65, 1.1), 1: (0.8, 1.5), 7: (0.9, 1.25)}.get(int(labels[k]), (0.8, 1.15))
     height = HEIGHT * rng.uniform(low, high)
     scale = height / max(cropped.shape[0], 0.75 * cropped.shape[1])
     width = scale * cropped.shape[1] * rng.uniform(0.85, 1.15)
@@ -162,28 +170,20 @@ def _pen_mark(points: Sequence[tuple[float, float]], pen: float) -> Float32Array
     return _crop(np.asarray(small, dtype=np.float32) / 255)
 
 
-def _mark(kind: str, pen: float, rng: Rng) -> list[_Glyph]:
+def _mark(kind: str, pen: float, rng: Rng) -> _Glyph:
     """Draw a mark that is no digit."""
     h, pen = HEIGHT, pen * rng.uniform(0.8, 1.3)
     if kind == "point":
-        reach = rng.uniform(0, 0.06) * h
-        ink = _pen_mark([(0, 0), (reach, rng.uniform(-1, 1) * reach)], pen * rng.uniform(1, 1.6))
-        return [_Glyph(ink, rng.uniform(-0.05, 0.12) * h)]
+        reach = rng.uniform(0, 0.1) * h
+        ink = _pen_mark([(0, 0), (reach, rng.uniform(-1, 1) * reach)], pen * rng.uniform(1, 2))
+        return _Glyph(ink, rng.uniform(-0.05, 0.12) * h)
     if kind == "comma":
         ink = _pen_mark([(0.08 * h, 0), (0, -rng.uniform(0.1, 0.3) * h)], pen)
-        return [_Glyph(ink, -rng.uniform(0.1, 0.25) * h)]
-    if kind in ("dash", "equals"):
-        length, tilt = rng.uniform(0.25, 0.9) * h, rng.uniform(-0.12, 0.12)
-        stroke = [(0, 0), (length / 2, rng.uniform(-0.03, 0.03) * h), (length, tilt * length)]
-        rise = rng.uniform(0.25, 0.6) * h
-        ink = _pen_mark(stroke, pen)
-        if kind == "equals":
-            gap = round(rng.uniform(0.12, 0.25) * h)
-            both = np.zeros((len(ink) + gap, ink.shape[1]), np.float32)
-            both[: len(ink)] = ink
-            both[gap:] = np.maximum(both[gap:], ink)
-            ink = both
-        return [_Glyph(ink, rise)]
+        return _Glyph(ink, -rng.uniform(0.1, 0.25) * h)
+    if kind == "dash":
+        return _Glyph(_pen_mark(_dash(rng), pen), rng.uniform(0.1, 0.7) * h)
+    if kind == "equals":
+        return _Glyph(_equals(pen, rng), rng.uniform(0.05, 0.7) * h)
     text = rng.choice(SIGNS)
     font = ImageFont.load_default(h * rng.uniform(0.8, 1.3))
     box = font.getbbox(text)
@@ -191,7 +191,42 @@ def _mark(kind: str, pen: float, rng: Rng) -> list[_Glyph]:
     ImageDraw.Draw(image).text(
         (4, 4), text, font=font, fill=255, stroke_width=int(rng.uniform(0, pen / 3))
     )
-    return [_Glyph(_crop(np.asarray(image, dtype=np.float32) / 255))]
+    return _Glyph(_crop(np.asarray(image, dtype=np.float32) / 255))
+
+
+def _dash(rng: Rng) -> list[tuple[float, float]]:
+    """A stroke to the right, level or rising, sometimes with a hook at its beginning."""
+    length = rng.uniform(0.2, 1.0) * HEIGHT
+    tilt = rng.choice([rng.uniform(-0.12, 0.12), rng.uniform(0, 0.5)])
+    points = [
+        (0.0, 0.0),
+        (length / 2, tilt * length / 2 + rng.normal(0, 0.03) * HEIGHT),
+        (length, tilt * length),
+    ]
+    if rng.random() < 0.15:
+        hook = rng.uniform(0.05, 0.12) * HEIGHT
+        points.insert(0, (rng.uniform(-0.5, 1) * hook, -hook))
+    return points
+
+
+def _equals(pen: float, rng: Rng) -> Float32Array:
+    """Two strokes, one above the other, or the same without lifting the pen."""
+    gap = rng.uniform(0.12, 0.35) * HEIGHT
+    lower = _dash(rng)
+    shift = rng.normal(0, 0.06) * HEIGHT
+    length = rng.uniform(0.7, 1.2)
+    upper = [(length * x + shift, length * y + gap) for x, y in lower]
+    if rng.random() < 0.4:
+        return _pen_mark([*upper, *lower], pen)
+    parts = [_pen_mark(points, pen) for points in (upper, lower)]
+    width = max(part.shape[1] for part in parts)
+    height = max(round(gap + len(parts[1])), len(parts[0]))
+    both = np.zeros((height, width), np.float32)
+    for part, top in zip(parts, (0, height - len(parts[1])), strict=True):
+        left = int(rng.integers(width - part.shape[1] + 1))
+        place = both[top : top + len(part), left : left + part.shape[1]]
+        np.maximum(place, part, out=place)
+    return both
 
 
 # --- a line ------------------------------------------------------------------------------
@@ -204,19 +239,13 @@ def _with_marks(digits: list[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
     for k, digit in enumerate(digits):
         left = len(digits) - k
         if k and ((thousands and left % 3 == 0) or rng.random() < 0.03):
-            glyphs += _mark(rng.choice(["point", "comma", "point", "dash"]), pen, rng)
+            glyphs.append(_mark(rng.choice(["point", "comma", "point", "dash"]), pen, rng))
         glyphs.append(digit)
-    for kind, chance in (
-        ("point", 0.2),
-        ("comma", 0.1),
-        ("dash", 0.2),
-        ("equals", 0.12),
-        ("sign", 0.08),
-    ):
-        if rng.random() < chance:
-            glyphs += _mark(kind, pen, rng)
+    if rng.random() < MARKED:
+        ending = ENDINGS[rng.integers(len(ENDINGS))]
+        glyphs += [_mark(kind, pen, rng) for kind in ending]
     if rng.random() < 0.12:
-        glyphs = _mark(rng.choice(["sign", "dash", "equals", "point"]), pen, rng) + glyphs
+        glyphs.insert(0, _mark(rng.choice(["sign", "dash", "equals", "point"]), pen, rng))
     return glyphs
 
 
