@@ -153,7 +153,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     }
     with (
         atomic_write(path) as file,
-        gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=3, mtime=0) as packed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as packed,
     ):
         joblib.dump(content, packed)
 
