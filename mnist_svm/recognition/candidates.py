@@ -53,6 +53,11 @@ class Candidate:
     own: GreyImage
     others: GreyImage
 
+    @property
+    def images(self) -> tuple[GreyImage, GreyImage, GreyImage]:
+        """What classifiers see of it."""
+        return self.image, self.own, self.others
+
 
 Run = tuple[Piece, ...]
 

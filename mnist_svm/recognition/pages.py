@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import Float64Array, GreyImage, Images, IntArray, Labels
+from mnist_svm._types import GreyImage, IntArray, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.layout import Layout, find_layout
@@ -21,8 +21,9 @@ from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
 from mnist_svm.pictures.polarity import BlankPictureError
 from mnist_svm.pictures.rows import Row as LayoutRow
 from mnist_svm.pictures.texture import SMOOTHINGS
-from mnist_svm.recognition.candidates import Candidate, LinePieces, Run
+from mnist_svm.recognition.candidates import LinePieces, Run
 from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat, parse_format
+from mnist_svm.recognition.judging import Classify, Judge, Judged, JudgeDigits, Known
 from mnist_svm.recognition.lattice import Edge, Path, best_paths
 from mnist_svm.recognition.results import Cell, Digit, FieldSpec, Number, PageContent, Row
 from mnist_svm.recognition.scoring import (
@@ -35,12 +36,6 @@ from mnist_svm.recognition.scoring import (
 )
 
 Item = TypeVar("Item")
-# Maps images of candidates to probabilities of classes, of shape (n, k).
-Classify = Callable[[Images], Float64Array]
-# Maps images of candidates, their ink in its line, and the other ink there, to the probabilities of
-# being a part of digits or several, a digit, and other ink, of shape (n, 3).
-JudgeDigits = Callable[[Images, Images, Images], Float64Array]
-
 # A component is not cut if it is a digit at least this probably, of a class at least this probably,
 # and not wider than this multiple of the usual height.
 SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
@@ -65,15 +60,6 @@ MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
 
 
 @dataclass(eq=False)
-class _Judged:
-    """A candidate with the probabilities of what it is, and of each class if it is a digit."""
-
-    candidate: Candidate
-    kinds: Float64Array
-    classes: Float64Array
-
-
-@dataclass(eq=False)
 class _Line:
     """A line with its pieces, and what was judged of it.
 
@@ -88,7 +74,8 @@ class _Line:
     expected: NumberFormat
     origin: tuple[int, int]
     cell: Cell | None = None
-    judged: dict[Run, _Judged] = field(default_factory=dict)
+    judged: dict[Run, Judged] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
 
     @classmethod
     def of_row(
@@ -145,13 +132,13 @@ class LineReading:
     """The best paths through a line, the evidence for one of them, and which it is."""
 
     line: _Line
-    judged: list[_Judged]
+    judged: list[Judged]
     paths: list[Path]
     evidence: Evidence
     chosen: int = 0
 
     @classmethod
-    def of_paths(cls, line: _Line, judged: list[_Judged], paths: list[Path]) -> LineReading:
+    def of_paths(cls, line: _Line, judged: list[Judged], paths: list[Path]) -> LineReading:
         """The reading whose best path is chosen."""
         least = _least_odds(judged, paths[0])
         return cls(line, judged, paths, Evidence(path_margin(paths), 1, 1.0, *least))
@@ -168,7 +155,7 @@ class LineReading:
         return Number(tuple(digits), factor * self.evidence.confidence, box, self.line.cell)
 
 
-def _least_odds(judged: list[_Judged], path: Path) -> tuple[float, float]:
+def _least_odds(judged: list[Judged], path: Path) -> tuple[float, float]:
     """Least log odds of a digit, and of its class."""
     is_digit = np.array([judged[k].kinds[1] for k, _ in path.edges])
     classes = np.array([judged[k].classes[label] for k, label in path.edges])
@@ -219,8 +206,7 @@ class PageReader:
 
     def __init__(self, classes: Labels, classify: Classify, judge_digits: JudgeDigits) -> None:
         self._classes = classes
-        self._classify = classify
-        self._judge_digits = judge_digits
+        self._judge_candidates = Judge(len(classes), classify, judge_digits)
 
     def read(
         self,
@@ -269,13 +255,14 @@ class PageReader:
         readings = [reading for reading in first if reading is not None]
         if readings and _is_sure(readings[0]):
             return readings[0]
+        lines = []
         for smoothing in SMOOTHINGS:
             try:
                 layout = find_layout(grey, is_line=True, smoothing=smoothing)
             except BlankPictureError:
                 continue
-            lines = [_Line.of_row(layout, row, expected) for row in layout.rows]
-            readings += [each for each in self._read_lines(lines, deadline) if each is not None]
+            lines += [_Line.of_row(layout, row, expected) for row in layout.rows]
+        readings += [each for each in self._read_lines(lines, deadline) if each is not None]
         return elect(readings) if readings else None
 
     def read_fields(
@@ -332,13 +319,9 @@ class PageReader:
             candidates = []
             for line, pairs in groupby(_until(deadline, block), key=itemgetter(0)):
                 candidates += line.pieces.candidates([run for _, run in pairs])
-            images = np.stack([candidate.image for candidate in candidates])
-            own = np.stack([candidate.own for candidate in candidates])
-            others = np.stack([candidate.others for candidate in candidates])
-            kinds = self._judge_digits(images, own, others)
-            classes = self._classify(images)
-            for k, (line, run) in enumerate(block):
-                line.judged[run] = _Judged(candidates[k], kinds[k], classes[k])
+            judged = self._judge_candidates(candidates, [line.known for line, _ in block])
+            for (line, run), result in zip(block, judged, strict=True):
+                line.judged[run] = result
 
     def _read_line(self, line: _Line) -> LineReading | None:
         """Read one line; None if it has no digit."""

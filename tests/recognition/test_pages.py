@@ -143,9 +143,9 @@ def test_all_lines_are_judged_together_before_and_after_cutting(reader, sheet):
         return np.tile([0.25, 0.5, 0.25], (len(images), 1))
 
     PageReader(reader.classes, classify, judge).read(sheet[0])
-    # First the digits, and neighbours that may be one; then all pieces of them; then those of
-    # lines that are not read for sure, cut in another way.
-    assert len(sizes) == 3
+    # First the digits, and neighbours that may be one; then all pieces of them; then, of lines that
+    # are not read for sure, what another way of cutting adds.
+    assert 2 <= len(sizes) <= 3
     assert sizes[0] >= 8
     assert sizes[1] > 8
 
