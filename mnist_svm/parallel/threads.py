@@ -10,7 +10,7 @@ from itertools import chain, islice
 from threading import Lock, local
 from typing import Any, Protocol
 
-from threadpoolctl import OpenBLASController, threadpool_limits
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 # A function with its positional and keyword arguments, as from `joblib.delayed`.
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -31,12 +31,14 @@ class _SingleThreadedBlas:
     def __init__(self) -> None:
         self._lock = Lock()
         self._n_inside = 0
-        self._limits: threadpool_limits | None = None
+        self._n_modules = 0
+        self._controller: ThreadpoolController | None = None
+        self._limits: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
             if self._n_inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
+                self._limits = self._find_libraries().limit(limits=1, user_api="blas")
             self._n_inside += 1
 
     def __exit__(self, *error: object) -> None:
@@ -46,6 +48,16 @@ class _SingleThreadedBlas:
                 _clear_controlling_thread()
                 self._limits.restore_original_limits()
                 _clear_controlling_thread()
+
+    def _find_libraries(self) -> ThreadpoolController:
+        """The BLAS libraries of this process; the search takes longer than a reading.
+
+        A module that was imported since may have brought another.
+        """
+        if self._controller is None or self._n_modules != len(sys.modules):
+            self._n_modules = len(sys.modules)
+            self._controller = ThreadpoolController()
+        return self._controller
 
 
 def _clear_controlling_thread() -> None:
