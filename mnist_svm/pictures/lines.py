@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,7 @@ from scipy import ndimage
 from mnist_svm._types import Float32Array, IntegerArray, Mask
 from mnist_svm.pictures.background import stroke_width
 from mnist_svm.pictures.boxes import Box, bounding_box
-from mnist_svm.pictures.seams import cut_positions
+from mnist_svm.pictures.seams import Cuts, find_cuts
 
 # Usual height of a line's digits, and margin around them, in pixels of the line's image.
 HEIGHT, MARGIN = 48, 6
@@ -65,6 +65,7 @@ class LineImage:
     origin: tuple[float, float]
     pen: float
     slant: float
+    _cuts: dict[Piece, Cuts] = field(default_factory=dict, init=False, repr=False)
 
     def page_box(self, box: Box) -> Box:
         """A box of this image in pixels of the page."""
@@ -81,7 +82,7 @@ class LineImage:
         return _crop(number, box, ink, visible) if visible.any() else None
 
     def cut(self, piece: Piece, *, upright: bool = False) -> list[Piece]:
-        """Cut a piece, from left to right, wherever a digit may end; see `cut_positions`.
+        """Cut a piece, from left to right, wherever a digit may end; see `Cuts.choose`.
 
         A piece that is too wide for writing is not cut.
         """
@@ -89,7 +90,9 @@ class LineImage:
             return [piece]
         rows = np.arange(piece.box.height)[:, None]
         columns = np.arange(piece.box.width)[None, :]
-        seams = cut_positions(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant, upright=upright)
+        if piece not in self._cuts:
+            self._cuts[piece] = find_cuts(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant)
+        seams = self._cuts[piece].choose(upright=upright)
         parts = np.zeros(piece.ink.shape, dtype=np.intp)
         for seam in seams:
             parts += columns >= seam[rows]

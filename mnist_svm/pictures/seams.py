@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 
 from mnist_svm._types import Array, Float32Array, Float64Array, IntArray
@@ -20,9 +23,40 @@ SIDE_STEP = 0.05
 MAX_CROSSED, MAX_NOTCH_CROSSED = 3.2, 7.0
 
 
-def cut_positions(
-    ink: Float32Array, height: float, pen: float, slant: float = 0.0, *, upright: bool = False
-) -> list[IntArray]:
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """Seams along which ink may be cut, of which some cross or are close to each other.
+
+    Attributes
+    ----------
+    notches, others : int ndarrays of shape (n, n_rows), the first column in each row that is to the
+        right of a seam: those at notches of the outline, and those found elsewhere.
+    notch_costs, other_costs : ndarrays of shape (n,), the ink that each crosses.
+    lean : int ndarray of shape (n_rows,), columns of a line that leans as the writing does.
+    height : usual height of a digit in pixels.
+    """
+
+    notches: IntArray
+    notch_costs: Float64Array
+    others: IntArray
+    other_costs: Float64Array
+    lean: IntArray
+    height: float
+
+    def choose(self, *, upright: bool = False) -> list[IntArray]:
+        """Choose seams that are apart, from left to right.
+
+        `upright` is whether of cuts that cross, those that lean as the writing does are preferred,
+        or those that cross the least ink.
+        """
+        chosen: list[IntArray] = []
+        order = np.ptp(self.notches - self.lean, axis=1) if upright else self.notch_costs
+        _choose(chosen, self.notches, order, MIN_NOTCH_DISTANCE * self.height)
+        _choose(chosen, self.others, self.other_costs, MIN_DISTANCE * self.height)
+        return sorted(chosen, key=lambda seam: float(seam.mean()))
+
+
+def find_cuts(ink: Float32Array, height: float, pen: float, slant: float = 0.0) -> Cuts:
     """Find the seams along which ink may be cut.
 
     Parameters
@@ -31,42 +65,37 @@ def cut_positions(
     height : usual height of a digit in pixels
     pen : width of the pen in pixels
     slant : lean of the writing to the right, columns per row upwards
-    upright : whether of cuts that cross, those that lean as the writing does are preferred, or
-        those that cross the least ink
-
-    Returns
-    -------
-    list of int ndarray of shape (n_rows,)
-        For each seam, the first column in each row that is to the right of it; from left to right.
-        No two of them cross.
     """
     n_rows = len(ink)
     # Columns of a slanted line through the middle of the ink, relative to its own middle.
     lean = np.rint(slant * ((n_rows - 1) / 2 - np.arange(n_rows))).astype(np.intp)
     rows, columns = np.nonzero(ink > 0.5)
     if not len(rows):
-        return []
+        none = np.empty((0, n_rows), dtype=np.intp), np.empty(0)
+        return Cuts(*none, *none, lean, height)
     places = columns - lean[rows]
     left, right = int(places.min()), int(places.max())
-    chosen: list[IntArray] = []
     notches = _notches(rows, places - left, height)
-    cuts, costs = _notch_cuts(ink, notches, left, lean, height)
-    allowed = costs <= MAX_NOTCH_CROSSED * pen
-    cuts, costs = cuts[allowed], costs[allowed]
-    order = np.ptp(cuts - lean, axis=1) if upright else costs
-    _choose(chosen, cuts, order, MIN_NOTCH_DISTANCE * height)
+    lines, line_costs = _lines_between(ink, notches, left, lean, height)
+    middles = [column + left for notch in notches for _, column in notch]
     starts = np.arange(left + 0.14 * height, right - 0.1 * height, STEP * height)
-    if len(starts):
-        band = max(round(BAND * height), 2)
-        cuts, costs = _cheapest_seams(ink, np.rint(starts).astype(np.intp), band, lean)
-        allowed = costs <= MAX_CROSSED * pen
-        _choose(chosen, cuts[allowed], costs[allowed], MIN_DISTANCE * height)
-    return sorted(chosen, key=lambda seam: float(seam.mean()))
+    bands = [max(round(band * height), 2) for band in (NOTCH_BAND, BAND)]
+    seams, costs = _cheapest_seams(
+        ink,
+        np.concatenate([np.array(middles, dtype=np.intp), np.rint(starts).astype(np.intp)]),
+        np.repeat(bands, [len(middles), len(starts)]),
+        lean,
+    )
+    n = len(middles)
+    cuts = np.concatenate([lines, seams[:n]]), np.concatenate([line_costs, costs[:n]])
+    allowed = cuts[1] <= MAX_NOTCH_CROSSED * pen
+    few = costs[n:] <= MAX_CROSSED * pen
+    return Cuts(cuts[0][allowed], cuts[1][allowed], seams[n:][few], costs[n:][few], lean, height)
 
 
 def _choose(chosen: list[IntArray], seams: IntArray, costs: Array, distance: float) -> None:
     """Append the cheapest seams that are apart from those chosen."""
-    for k in np.argsort(costs, kind="stable"):
+    for k in np.argsort(costs, kind="stable").tolist():
         if not chosen or _is_apart(seams[k], np.array(chosen), distance):
             chosen.append(seams[k])
 
@@ -82,12 +111,12 @@ def _notches(rows: IntArray, columns: IntArray, height: float) -> list[list[tupl
     top, bottom = np.where(top > 10**5, middle, top), np.where(bottom < 0, middle, bottom)
     depth, width = MIN_DEPTH * height, max(round(SLOPE * height), 2)
     return [
-        [(int(outline[k]), k) for k in _valleys(sign * outline, depth, width)]
+        [(int(outline[k]), k) for k in _valleys((sign * outline).tolist(), depth, width)]
         for sign, outline in ((1, top), (-1, bottom))
     ]
 
 
-def _valleys(outline: IntArray, depth: float, width: int) -> list[int]:
+def _valleys(outline: list[int], depth: float, width: int) -> list[int]:
     """Middles of the local maxima that exceed the lowest value on both sides by `depth`."""
     found, k, n = [], 1, len(outline)
     while k < n - 1:
@@ -96,21 +125,21 @@ def _valleys(outline: IntArray, depth: float, width: int) -> list[int]:
             stop += 1
         left, right = outline[max(k - width, 0) : k], outline[stop + 1 : stop + 1 + width]
         value = outline[k]
-        is_peak = len(left) and len(right) and left[-1] < value and right[0] < value
-        if is_peak and value - left.min() >= depth and value - right.min() >= depth:
+        is_peak = left and right and left[-1] < value and right[0] < value
+        if is_peak and value - min(left) >= depth and value - min(right) >= depth:
             found.append((k + stop) // 2)
         k = stop + 1
     return found
 
 
-def _notch_cuts(
+def _lines_between(
     ink: Float32Array,
     notches: list[list[tuple[int, int]]],
     left: int,
     lean: IntArray,
     height: float,
 ) -> tuple[IntArray, Float64Array]:
-    """Straight cuts between upper and lower notches, and narrow seams from single ones."""
+    """Straight cuts between upper and lower notches; and their ink."""
     n_rows, n_columns = ink.shape
     rows = np.arange(n_rows)
     cuts = [
@@ -122,13 +151,7 @@ def _notch_cuts(
     lines = np.array(cuts, dtype=np.intp).reshape(-1, n_rows)
     padded = np.pad(ink, ((0, 0), (0, 1)))
     places = np.where((lines < 0) | (lines > n_columns), n_columns, lines)
-    costs = padded[rows, places].sum(axis=1, dtype=np.float64)
-    middles = np.array([column + left for notch in notches for _, column in notch], dtype=np.intp)
-    if not len(middles):
-        return lines, costs
-    band = max(round(NOTCH_BAND * height), 2)
-    seams, seam_costs = _cheapest_seams(ink, middles, band, lean)
-    return np.concatenate([lines, seams]), np.concatenate([costs, seam_costs])
+    return lines, padded[rows, places].sum(axis=1, dtype=np.float64)
 
 
 def _is_apart(seam: IntArray, others: IntArray, distance: float) -> bool:
@@ -139,7 +162,7 @@ def _is_apart(seam: IntArray, others: IntArray, distance: float) -> bool:
 
 
 def _cheapest_seams(
-    ink: Float32Array, middles: IntArray, band: int, lean: IntArray
+    ink: Float32Array, middles: IntArray, bands: IntArray, lean: IntArray
 ) -> tuple[IntArray, Float64Array]:
     """Column in each row of the cheapest path within a band around each middle; and its ink.
 
@@ -148,26 +171,30 @@ def _cheapest_seams(
     are searched at once.
     """
     n_rows, n_columns = ink.shape
-    columns = middles[:, None] + np.arange(-band, band + 1)
+    if not len(middles):
+        return np.empty((0, n_rows), dtype=np.intp), np.empty(0)
+    # One column more on each side, which no path can reach.
+    widest = int(bands.max()) + 1
+    offsets = np.arange(-widest, widest + 1)
+    columns = middles[:, None] + offsets
     places = columns + lean[:, None, None]
-    cost = np.pad(ink, ((0, 0), (0, 1)))[
-        np.arange(n_rows)[:, None, None], np.where(places < 0, n_columns, places).clip(0, n_columns)
-    ]
-    total = cost[0].astype(np.float64)
-    steps = np.zeros((n_rows, *columns.shape), dtype=np.int8)
-    wide = np.full((3, *columns.shape), np.inf)
-    for row in range(1, n_rows):
-        wide[0] = total
-        wide[1, :, 1:] = total[:, :-1] + SIDE_STEP
-        wide[2, :, :-1] = total[:, 1:] + SIDE_STEP
-        best = wide.argmin(axis=0)
-        steps[row] = np.array([0, -1, 1], dtype=np.int8)[best]
-        total = wide.min(axis=0) + cost[row]
+    padded = np.pad(ink.astype(np.float64), ((0, 0), (0, 1)))
+    places = np.where((places < 0) | (places > n_columns), n_columns, places)
+    totals = padded[np.arange(n_rows)[:, None, None], places]
+    totals[:, np.abs(offsets) > bands[:, None]] = np.inf
+    for above, total in pairwise(totals):
+        best, sideways = above.copy(), above + SIDE_STEP
+        np.minimum(best[:, 1:], sideways[:, :-1], out=best[:, 1:])
+        np.minimum(best[:, :-1], sideways[:, 1:], out=best[:, :-1])
+        total += best
     seams = np.empty((len(middles), n_rows), dtype=np.intp)
-    each = np.arange(len(middles))
-    position = total.argmin(axis=1)
-    costs = total.min(axis=1)
-    for row in range(n_rows - 1, -1, -1):
+    each, steps = np.arange(len(middles)), np.array([0, -1, 1])
+    position = totals[-1].argmin(axis=1)
+    costs = totals[-1][each, position]
+    seams[:, -1] = columns[each, position] + lean[-1]
+    for row in range(n_rows - 2, -1, -1):
+        around = totals[row][each[:, None], position[:, None] + steps]
+        around[:, 1:] += SIDE_STEP
+        position = position + steps[around.argmin(axis=1)]
         seams[:, row] = columns[each, position] + lean[row]
-        position = position + steps[row, each, position]
     return seams, costs

@@ -107,7 +107,7 @@ class _Line:
     def cut(self, *, upright: bool = False) -> _Line:
         """The line with those components cut that are not a digit for sure.
 
-        `upright` as in `mnist_svm.pictures.seams.cut_positions`.
+        `upright` as in `mnist_svm.pictures.seams.Cuts.choose`.
         """
         pieces: list[Piece] = []
         for piece in self.wholes.pieces:
