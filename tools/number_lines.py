@@ -40,6 +40,9 @@ ENDINGS = [
 ]
 MARKED = 0.55
 
+# Shares of hands that write zeros smaller than other digits, and that join them.
+SMALL_ZEROS, JOINED_ZEROS = 0.1, 0.05
+
 Rng = np.random.Generator
 
 
@@ -92,11 +95,11 @@ class Hands:
     def pick(self, rng: Rng) -> tuple[Images, Labels]:
         """Digits of one hand."""
         kind = rng.random()
-        if kind < 0.5:
+        if kind < 0.45:
             images, labels = self._mnist
             start = int(rng.integers(max(len(labels) - self.SIMILAR, 1)))
             part = np.arange(start, start + self.SIMILAR)
-        elif kind < 0.75:
+        elif kind < 0.7:
             images, labels = self._styles
             part = self._complete[rng.integers(len(self._complete))]
         else:
@@ -114,11 +117,15 @@ class Hands:
 
 @dataclass(eq=False)
 class _Glyph:
-    """Ink, 0 to 1, and the height of its lower end above the base line; a label if a digit."""
+    """Ink, 0 to 1, and the height of its lower end above the base line; a label if a digit.
+
+    `has_tail` is whether its stroke goes on to the next glyph.
+    """
 
     ink: Float32Array
     rise: float = 0.0
     label: str = ""
+    has_tail: bool = False
 
 
 def _crop(ink: Float32Array) -> Float32Array:
@@ -140,6 +147,52 @@ def _digit(images: Images, labels: Labels, shear: float, label: int | None, rng:
     large = np.asarray(Image.fromarray(cropped).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
     sheared = _shear(((large - 0.5) * 2.5 + 0.5).clip(0, 1), shear + rng.normal(0, 0.04))
     return _Glyph(_crop(sheared), HEIGHT * rng.normal(0, 0.04), str(labels[k]))
+
+
+def _write_zeros(digits: Sequence[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
+    """Write zeros smaller, or neighbouring ones without lifting the pen, as some hands do."""
+    is_zero = [digit.label == "0" for digit in digits]
+    size = rng.uniform(0.5, 0.85) if rng.random() < SMALL_ZEROS else 1.0
+    tails = rng.random() < JOINED_ZEROS
+    written = []
+    for k, digit in enumerate(digits):
+        if not is_zero[k]:
+            written.append(digit)
+            continue
+        ink = _reduce(digit.ink, size, pen) if size < 1 else digit.ink
+        has_tail = bool(tails and k + 1 < len(digits) and is_zero[k + 1])
+        written.append(
+            _Glyph(_with_tail(ink, pen, rng) if has_tail else ink, digit.rise, "0", has_tail)
+        )
+    return written
+
+
+def _reduce(ink: Float32Array, size: float, pen: float) -> Float32Array:
+    """Reduce a drawing, but not its pen."""
+    height, width = ink.shape
+    small = Image.fromarray(ink).resize(
+        (max(round(size * width), 3), max(round(size * height), 3)), Image.Resampling.BICUBIC
+    )
+    extra = round((1 - size) * pen)
+    padded = np.pad(np.asarray(small).clip(0, 1), extra)
+    return _crop(np.asarray(ndimage.grey_dilation(padded, (extra + 1, extra + 1)), np.float32))
+
+
+def _with_tail(ink: Float32Array, pen: float, rng: Rng) -> Float32Array:
+    """Lead the stroke on to the right from the upper part of a drawing."""
+    row = int(rng.uniform(0, 0.4) * len(ink))
+    columns = np.flatnonzero(ink[row] > INK)
+    start = int(columns[-1]) if len(columns) else ink.shape[1] // 2
+    length = ink.shape[1] - start + rng.uniform(0.05, 0.35) * HEIGHT
+    sag = rng.uniform(-0.1, 0.15) * HEIGHT
+    tail = _pen_mark([(0, 0), (length / 2, -sag), (length, rng.normal(0, 0.05) * HEIGHT)], pen)
+    left, top = max(start - round(pen / 2), 0), max(row - round(pen / 2), 0)
+    shape = (max(len(ink), top + len(tail)), max(ink.shape[1], left + tail.shape[1]))
+    joined = np.zeros(shape, np.float32)
+    joined[: len(ink), : ink.shape[1]] = ink
+    place = joined[top : top + len(tail), left : left + tail.shape[1]]
+    np.maximum(place, tail, out=place)
+    return joined
 
 
 def _shear(ink: Float32Array, shear: float) -> Float32Array:
@@ -291,16 +344,18 @@ def draw_line(hands: Hands, rng: Rng, *, texture: float = 0.4) -> NumberLine:
     shear = rng.choice([0.0, rng.normal(0.1, 0.15), rng.uniform(0.2, 0.6)])
     n = int(rng.integers(1, 9))
     chosen: list[int | None] = [None] * n
-    if rng.random() < 0.3:
+    if rng.random() < 0.35:
         # Round amounts end in zeros.
         n_zeros = min(int(rng.integers(1, 5)), n)
         chosen = [None] * (n - n_zeros) + [0] * n_zeros
     digits = [_digit(images, labels, shear, label, rng) for label in chosen]
     pen = float(np.median([stroke_width(np.pad(digit.ink, 2)) for digit in digits]))
+    digits = _write_zeros(digits, pen, rng)
     glyphs = _with_marks(digits, pen, rng)
     mean = rng.choice([rng.uniform(-0.02, 0.15), rng.uniform(0.05, 0.5)])
     gaps = HEIGHT * rng.normal(mean, 0.06 + 0.3 * abs(mean), len(glyphs))
     touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.2, 0.6])
+    touching[1:] |= np.array([glyph.has_tail for glyph in glyphs[:-1]], dtype=bool)
     gaps = np.where(
         touching, HEIGHT * rng.uniform(-0.07, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT)
     )

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from mnist_svm._types import Array, Float32Array, Float64Array, GreyImage, Mask
 from mnist_svm.pictures.boxes import border_pixels, component_boxes
+from mnist_svm.pictures.filters import close_line, closing, maximum_filter
 from mnist_svm.pictures.polarity import (
     MIN_CONTRAST,
     blank_picture_error,
@@ -119,7 +120,7 @@ def even_pressure(ink: Ink) -> Ink:
     seeds = ink.mask | (ink.faint_mask & (ink.coverage > LOW_THRESHOLD))
     strokes = ndimage.binary_propagation(seeds, np.ones((3, 3)), mask=ink.faint_mask)
     coverage = np.where(strokes, ink.coverage, 0)
-    full = ndimage.uniform_filter(ndimage.maximum_filter(coverage, size), size)
+    full = ndimage.uniform_filter(maximum_filter(coverage, size), size)
     coverage = (coverage / np.maximum(full, FAINT_THRESHOLD)).clip(0, 1)
     return Ink(coverage, coverage > EVEN_THRESHOLD, ink.faint_mask)
 
@@ -137,7 +138,9 @@ def _max_half_width(mask: Mask) -> float:
     distance = ndimage.distance_transform_edt(mask)
     labels, n = ndimage.label(mask, structure=np.ones((3, 3)))
     numbers = np.arange(1, n + 1)
-    half_widths = np.asarray(ndimage.maximum(distance, labels, numbers))
+    half_widths = np.zeros(n + 1)
+    np.maximum.at(half_widths, labels[mask], distance[mask])
+    half_widths = half_widths[1:]
     areas = np.bincount(labels.ravel())[1:]
     sizes = np.array([box.longer_side for box in component_boxes(labels)])
     side = max(mask.shape)
@@ -183,7 +186,7 @@ def _subtract(
     faint_mask = depth > max(FAINT_THRESHOLD, MIN_SIGNAL * noise / 2)
     if (glare := mask & (background > GLARE * np.median(background))).any():
         size = nearest_odd(window / 2)
-        local_full = ndimage.uniform_filter(ndimage.maximum_filter(depth * mask, size), size)
+        local_full = ndimage.uniform_filter(maximum_filter(depth * mask, size), size)
         depth[glare] /= local_full[glare].clip(LOW_THRESHOLD, 1)
     return Ink(depth.clip(0, 1), mask, faint_mask), 1 / max(noise, 1e-6)
 
@@ -193,7 +196,7 @@ def _far_from_strokes(above: Mask) -> Mask:
     labels, n = ndimage.label(above)
     strokes = np.bincount(labels.ravel(), minlength=n + 1) > MAX_NOISE_AREA
     strokes[0] = False
-    near = ndimage.maximum_filter(strokes[labels], 2 * (max(above.shape) // 50) + 3)
+    near = maximum_filter(strokes[labels], 2 * (max(above.shape) // 50) + 3)
     return np.asarray(~near)
 
 
@@ -245,11 +248,11 @@ def close_strokes(image: Float32Array, size: int) -> Float32Array:
     """
     edged = image.copy()
     for side in (edged[0], edged[-1], edged[:, 0], edged[:, -1]):
-        side[:] = ndimage.grey_closing(side, size, mode="nearest")
+        side[:] = close_line(side, size)
     padded = np.pad(edged, size // 2, mode="edge")
     inside = slice(size // 2, -(size // 2)), slice(size // 2, -(size // 2))
     padded[inside] = image
-    return np.asarray(ndimage.grey_closing(padded, size=(size, size), mode="nearest")[inside])
+    return closing(padded, size)[inside]
 
 
 def _isodata_threshold(values: Array) -> float:

@@ -37,6 +37,7 @@ class Layout:
     tables : number of rows and columns of each ruled table.
     scale : pixels of ``coverage`` per pixel of the picture.
     size : height and width of the picture, in pixels.
+    is_dark : whether ink is darker than the background.
     """
 
     coverage: Float32Array
@@ -46,6 +47,7 @@ class Layout:
     tables: Sequence[tuple[int, int]]
     scale: float
     size: tuple[int, int]
+    is_dark: bool
 
     def line(self, row: Row) -> LineImage:
         """The image of a line."""
@@ -64,7 +66,11 @@ class Layout:
 
 
 def find_layout(
-    grey: GreyImage, *, is_line: bool = False, smoothing: float | None = None
+    grey: GreyImage,
+    *,
+    is_line: bool = False,
+    smoothing: float | None = None,
+    is_dark: bool | None = None,
 ) -> Layout:
     """Find the lines of writing on a picture.
 
@@ -77,6 +83,8 @@ def find_layout(
     smoothing : float, optional
         Separate the ink from a printed pattern; see `mnist_svm.pictures.texture`. By default, only
         if it does not stand out otherwise.
+    is_dark : bool, optional
+        Whether ink is darker than the background. By default, what is more plausible.
 
     Raises
     ------
@@ -84,7 +92,9 @@ def find_layout(
         If the picture is blank.
     """
     image, scale = _resize(grey)
-    ink = _find_page_ink(image, smoothing)
+    if is_dark is None:
+        is_dark = ink_is_dark(image)
+    ink = _find_page_ink(image, is_dark, smoothing)
     rulings = find_rulings(ink.mask, ink.faint_mask)
     mask = ink.mask & ~rulings.lines
     labels, boxes = label_components(mask)
@@ -99,7 +109,7 @@ def find_layout(
     rows = [replace(row, members=[kept[k] for k in row.members]) for row in rows]
     shapes = [(grid.n_rows, grid.n_columns) for grid in tables]
     size = grey.shape[0], grey.shape[1]
-    return Layout(ink.coverage, labels, boxes, rows, shapes, scale, size)
+    return Layout(ink.coverage, labels, boxes, rows, shapes, scale, size, is_dark)
 
 
 def _resize(grey: GreyImage) -> tuple[GreyImage, float]:
@@ -116,8 +126,7 @@ def _resize(grey: GreyImage) -> tuple[GreyImage, float]:
     return grey, 1.0
 
 
-def _find_page_ink(grey: GreyImage, smoothing: float | None) -> Ink:
-    is_dark = ink_is_dark(grey)
+def _find_page_ink(grey: GreyImage, is_dark: bool, smoothing: float | None) -> Ink:
     if smoothing is not None:
         return find_textured_ink(grey, is_dark, smoothing)
     try:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from mnist_svm._types import Array, Float32Array, GreyImage
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import border_pixels
+from mnist_svm.pictures.filters import maximum_filter
 
 # Range of grey levels, of 255, below which a picture is blank.
 MIN_CONTRAST = 20
@@ -77,7 +78,8 @@ def plausible_polarities(grey: GreyImage) -> tuple[bool, ...]:
 def _most_plausible(small: Float32Array, grey_range: float) -> bool:
     window = nearest_odd(LOCAL_WINDOW * max(small.shape))
     difference = small - ndimage.uniform_filter(small, window, mode="reflect")
-    skewness = float(np.mean(difference**3)) / max(float(difference.std()), 1e-6) ** 3
+    cubes = difference * difference * difference
+    skewness = float(np.mean(cubes)) / max(float(difference.std()), 1e-6) ** 3
     middle = midrange(small)
     ring_medians = []
     for depth in RING_DEPTHS:
@@ -98,7 +100,7 @@ def is_bilevel(grey: Array) -> bool:
     spread = BILEVEL_SPREAD * (high - low)
     dark, bright = grey <= low + spread, grey >= high - spread
     size = 2 * round(BILEVEL_EDGE * max(grey.shape)) + 3
-    edges = ndimage.maximum_filter(dark, size) & ndimage.maximum_filter(bright, size)
+    edges = maximum_filter(dark, size) & maximum_filter(bright, size)
     return float((dark | bright | edges).mean()) > 1 - BILEVEL_OUTLIERS
 
 

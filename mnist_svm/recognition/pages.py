@@ -230,7 +230,7 @@ class PageReader:
         lines = [_Line.of_row(layout, row, expected) for row in _until(deadline, rows)]
         readings = self._read_lines(lines, deadline)
         if len(lines) <= 1:
-            readings = [self._read_again(grey, readings, expected, deadline)]
+            readings = [self._read_again(grey, layout.is_dark, readings, expected, deadline)]
         share = _share_of_digits(lines, readings)
         numbers = [
             reading.number(self._classes, share if line.is_lone else 1.0)
@@ -247,6 +247,7 @@ class PageReader:
     def _read_again(
         self,
         grey: GreyImage,
+        is_dark: bool,
         first: Sequence[LineReading | None],
         expected: NumberFormat,
         deadline: float,
@@ -258,7 +259,7 @@ class PageReader:
         lines = []
         for smoothing in SMOOTHINGS:
             try:
-                layout = find_layout(grey, is_line=True, smoothing=smoothing)
+                layout = find_layout(grey, is_line=True, smoothing=smoothing, is_dark=is_dark)
             except BlankPictureError:
                 continue
             lines += [_Line.of_row(layout, row, expected) for row in layout.rows]
