@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from mnist_svm._types import BoolArray, IntegerArray, Mask
 from mnist_svm.pictures.boxes import Box, label_components
+from mnist_svm.pictures.filters import maximum_filter
 from mnist_svm.pictures.runs import vertical_runs
 
 # Smallest component that is looked at, in pixels; more of them than this, the largest, are noise.
@@ -168,4 +169,4 @@ def _is_at_end(part: Box, size: tuple[int, ...], height: float) -> bool:
 
 def within(mask: Mask, distance: int) -> Mask:
     """Pixels within a distance of those of a mask, in rows and columns."""
-    return np.asarray(ndimage.maximum_filter(mask, 2 * distance + 1))
+    return np.asarray(maximum_filter(mask, 2 * distance + 1))

@@ -12,6 +12,7 @@ from scipy import ndimage
 from mnist_svm._types import Float32Array, IntegerArray, Mask
 from mnist_svm.pictures.background import stroke_width
 from mnist_svm.pictures.boxes import Box, bounding_box
+from mnist_svm.pictures.filters import maximum_filter
 from mnist_svm.pictures.seams import Cuts, find_cuts
 
 # Usual height of a line's digits, and margin around them, in pixels of the line's image.
@@ -192,7 +193,7 @@ def _grow(labels: IntegerArray, ink: Mask) -> IntegerArray:
         free = ink & (labels == 0)
         if not free.any():
             break
-        labels = np.where(free, ndimage.maximum_filter(labels, 3), labels)
+        labels = np.where(free, maximum_filter(labels, 3), labels)
     return labels
 
 
@@ -205,6 +206,6 @@ def _adjust_pen(coverage: Float32Array, pen: float) -> Float32Array:
     outline = np.pad(coverage > 0.5, 2)
     distance = ndimage.distance_transform_edt(outline) - ndimage.distance_transform_edt(~outline)
     # Limit the shift, so that thin strokes do not vanish.
-    ridge = ndimage.maximum_filter(distance, 2 * round(MAX_PEN * HEIGHT / 2) + 1)
+    ridge = maximum_filter(distance, 2 * round(MAX_PEN * HEIGHT / 2) + 1)
     shifted = distance + np.maximum(shift, -0.4 * np.maximum(ridge, 0)) + 0.5
     return np.asarray(shifted[2:-2, 2:-2].clip(0, 1), dtype=np.float32)
