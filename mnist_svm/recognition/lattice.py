@@ -6,9 +6,11 @@ number, whose score is the sum of the scores of its digits and of the pieces pas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from operator import itemgetter
+
+import numpy as np
 
 from mnist_svm._types import Float64Array
 from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat
@@ -69,20 +71,23 @@ def best_paths(
     by_stop: list[list[int]] = [[] for _ in range(n_pieces + 1)]
     for index, edge in enumerate(edges):
         by_stop[edge.stop].append(index)
-    best_classes = [_best_classes(edge.scores, expected) for edge in edges]
+    choices = _best_classes(edges, expected)
     beams: list[dict[int, list[Path]]] = [{0: [Path(0.0)]}]
     for node in range(1, n_pieces + 1):
-        found: dict[int, dict[tuple[int, ...], Path]] = {}
-        for key, path in _extensions(
-            node, beams, edges, by_stop, best_classes, skip_scores, expected
-        ):
-            at_key = found.setdefault(0 if expected.is_open else key, {})
-            text = path.classes
-            if text not in at_key or at_key[text].score < path.score:
-                at_key[text] = path
-        beams.append(
-            {key: nlargest(BEAM, paths.values(), key=_score) for key, paths in found.items()}
-        )
+        found: dict[int, list[_Extension]] = {}
+        for paths in beams[node - 1].values():
+            for path in paths:
+                score = path.score + skip_scores[node - 1]
+                found.setdefault(_key(len(path.edges), expected), []).append((score, path, ()))
+        for index in by_stop[node]:
+            for paths in beams[edges[index].start].values():
+                for path in paths:
+                    found.setdefault(_key(len(path.edges) + 1, expected), []).extend(
+                        (path.score + score, path, (index, label))
+                        for label, score in choices[index]
+                        if _is_allowed(len(path.edges), label, expected)
+                    )
+        beams.append({key: _best_texts(extensions) for key, extensions in found.items()})
     ended = [
         path
         for paths in beams[-1].values()
@@ -92,28 +97,25 @@ def best_paths(
     return sorted(ended, key=_score, reverse=True)[:BEAM]
 
 
-def _extensions(
-    node: int,
-    beams: list[dict[int, list[Path]]],
-    edges: Sequence[Edge],
-    by_stop: list[list[int]],
-    best_classes: list[list[int]],
-    skip_scores: Sequence[float],
-    expected: NumberFormat,
-) -> Iterator[tuple[int, Path]]:
-    """Paths to a node, with their numbers of digits."""
-    for n_digits, paths in beams[node - 1].items():
-        for path in paths:
-            yield n_digits, Path(path.score + skip_scores[node - 1], path.edges)
-    for index in by_stop[node]:
-        edge = edges[index]
-        for paths in beams[edge.start].values():
-            for path in paths:
-                n_digits = len(path.edges)
-                for label in best_classes[index]:
-                    if _is_allowed(n_digits, label, expected):
-                        score = path.score + float(edge.scores[label])
-                        yield n_digits + 1, Path(score, (*path.edges, (index, label)))
+# The score of a path, the path that it extends, and the digit that is added, or none.
+_Extension = tuple[float, Path, tuple[()] | tuple[int, int]]
+
+
+def _key(n_digits: int, expected: NumberFormat) -> int:
+    """What paths compete by: the number of digits, if it is limited."""
+    return 0 if expected.is_open else n_digits
+
+
+def _best_texts(extensions: list[_Extension]) -> list[Path]:
+    """The paths with the highest scores, each with another text; few of them are made at all."""
+    best: dict[tuple[int, ...], Path] = {}
+    for score, path, digit in sorted(extensions, key=itemgetter(0), reverse=True):
+        edges = (*path.edges, digit) if digit else path.edges
+        extended = Path(score, edges)
+        best.setdefault(extended.classes, extended)
+        if len(best) == BEAM:
+            break
+    return list(best.values())
 
 
 def _is_allowed(position: int, label: int, expected: NumberFormat) -> bool:
@@ -122,13 +124,22 @@ def _is_allowed(position: int, label: int, expected: NumberFormat) -> bool:
     return expected.fixed.get(position, label) == label
 
 
-def _best_classes(scores: Float64Array, expected: NumberFormat) -> list[int]:
-    """Indices of the highest scores; of all where digits are known."""
-    order: list[int] = (-scores).argsort(kind="stable").tolist()
+def _best_classes(edges: Sequence[Edge], expected: NumberFormat) -> list[list[tuple[int, float]]]:
+    """Of each edge, the classes with the highest scores, or all where digits are known."""
+    if not edges:
+        return []
+    scores = np.stack([edge.scores for edge in edges])
+    order = (-scores).argsort(axis=1, kind="stable")
+    best = np.take_along_axis(scores, order, axis=1)
+    pairs = [
+        list(zip(*each, strict=True)) for each in zip(order.tolist(), best.tolist(), strict=True)
+    ]
     if expected.fixed:
-        return order
-    least = scores[order[0]] - MAX_LOSS
-    return [label for label in order[:MAX_CLASSES] if scores[label] >= least]
+        return pairs
+    return [
+        [pair for pair in of_edge[:MAX_CLASSES] if pair[1] >= of_edge[0][1] - MAX_LOSS]
+        for of_edge in pairs
+    ]
 
 
 def _score(path: Path) -> float:
