@@ -19,7 +19,7 @@ JudgeDigits = Callable[[Images, Images, Images], Float64Array]
 
 # Least probability of being a digit with which a candidate is classified; below, its classes are
 # equally probable. Half of all candidates are less, and none of them counts.
-MIN_DIGIT = 5e-4
+MIN_DIGIT = 2e-4
 
 
 @dataclass(frozen=True, eq=False)

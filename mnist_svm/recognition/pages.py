@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import GreyImage, IntArray, Labels
+from mnist_svm._types import GreyImage, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.layout import Layout, find_layout
@@ -333,9 +333,10 @@ class PageReader:
         judged = [line.judged[pieces[start:stop]] for start, stop in runs]
         is_digit = np.array([each.kinds[1] for each in judged])
         classes = np.stack([each.classes for each in judged])
-        components = np.array([piece.component for piece in pieces])
+        components = [piece.component for piece in pieces]
         n_parts = np.bincount(components)[components]
-        is_cut = np.array([_is_cut(components, n_parts, *run) for run in runs])
+        parts = n_parts.tolist()
+        is_cut = np.array([_is_cut(components, parts, *run) for run in runs])
         scores = digit_scores(is_digit, classes, is_cut)
         edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
         stroke = HEIGHT * HEIGHT * line.image.pen
@@ -360,10 +361,10 @@ class PageReader:
         return NumberFormat(expected.least, expected.most, fixed)
 
 
-def _is_cut(components: IntArray, n_parts: IntArray, start: int, stop: int) -> bool:
+def _is_cut(components: list[int], n_parts: list[int], start: int, stop: int) -> bool:
     """Whether a run of pieces has a part of a component, and another part is not in it."""
     run = components[start:stop]
-    return any(np.count_nonzero(run == k) < n_parts[start + i] for i, k in enumerate(run))
+    return any(run.count(k) < n for k, n in zip(run, n_parts[start:stop], strict=True))
 
 
 def _without_specks(rows: Sequence[LayoutRow]) -> list[LayoutRow]:
