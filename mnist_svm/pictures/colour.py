@@ -6,6 +6,8 @@ a ninth of the weight of luminance, and red on an equally bright green does not 
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from PIL import Image
 
@@ -55,7 +57,9 @@ def _ink_axis(image: Image.Image) -> Float32Array | None:
     """
     small = image.reduce(-(-max(image.size) // COMPARED_SIDE))
     colours = np.asarray(small, dtype=np.float32)
-    if np.ptp(colours, axis=2).max() < MIN_CONTRAST:
+    # An axis of three values is reduced slowly.
+    channels = [colours[:, :, k] for k in range(3)]
+    if (reduce(np.maximum, channels) - reduce(np.minimum, channels)).max() < MIN_CONTRAST:
         return None
     # Grey pictures do without the import.
     from scipy import ndimage
@@ -63,7 +67,7 @@ def _ink_axis(image: Image.Image) -> Float32Array | None:
     window = max(3, round(LOCAL_WINDOW * max(small.size)))
     local = colours - ndimage.uniform_filter(colours, (window, window, 1), mode="nearest")
     local = local.reshape(-1, 3)
-    strength = np.square(local).sum(axis=1)
+    strength = np.einsum("ij,ij->i", local, local)
     ink = local[strength >= np.quantile(strength, 1 - INK_FRACTION)]
     axis = np.linalg.eigh(ink.T @ ink)[1][:, -1]
     axis /= np.abs(axis).sum()
