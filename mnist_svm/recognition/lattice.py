@@ -82,11 +82,9 @@ def best_paths(
         for index in by_stop[node]:
             for paths in beams[edges[index].start].values():
                 for path in paths:
-                    found.setdefault(_key(len(path.edges) + 1, expected), []).extend(
-                        (path.score + score, path, (index, label))
-                        for label, score in choices[index]
-                        if _is_allowed(len(path.edges), label, expected)
-                    )
+                    key = _key(len(path.edges) + 1, expected)
+                    extensions = _extensions(path, index, choices[index], expected)
+                    found.setdefault(key, []).extend(extensions)
         beams.append({key: _best_texts(extensions) for key, extensions in found.items()})
     ended = [
         path
@@ -106,6 +104,21 @@ def _key(n_digits: int, expected: NumberFormat) -> int:
     return 0 if expected.is_open else n_digits
 
 
+def _extensions(
+    path: Path, index: int, choices: list[tuple[int, float]], expected: NumberFormat
+) -> list[_Extension]:
+    """Extend a path by a candidate, of which `choices` are the classes and their scores."""
+    position = len(path.edges)
+    if position == expected.most:
+        return []
+    only = expected.fixed.get(position)
+    return [
+        (path.score + score, path, (index, label))
+        for label, score in choices
+        if only is None or only == label
+    ]
+
+
 def _best_texts(extensions: list[_Extension]) -> list[Path]:
     """The paths with the highest scores, each with another text; few of them are made at all."""
     best: dict[tuple[int, ...], Path] = {}
@@ -116,12 +129,6 @@ def _best_texts(extensions: list[_Extension]) -> list[Path]:
         if len(best) == BEAM:
             break
     return list(best.values())
-
-
-def _is_allowed(position: int, label: int, expected: NumberFormat) -> bool:
-    if expected.most is not None and position >= expected.most:
-        return False
-    return expected.fixed.get(position, label) == label
 
 
 def _best_classes(edges: Sequence[Edge], expected: NumberFormat) -> list[list[tuple[int, float]]]:
