@@ -57,6 +57,8 @@ MAX_STROKE_CONTACT = 0.18
 # Brightness, as a multiple of the background's median, above which glare bleaches the ink.
 GLARE = 1.03
 
+# Bins of the histogram in which a threshold is found.
+N_BINS = 1024
 # Hysteresis thresholds of strokes, and the threshold of faint marks, as fractions of full ink.
 HIGH_THRESHOLD, LOW_THRESHOLD, FAINT_THRESHOLD = 0.55, 0.3, 0.2
 # Coverage above which a pixel belongs to a stroke, once all strokes have full ink.
@@ -262,8 +264,11 @@ def _isodata_threshold(values: Array) -> float:
     Transactions on Systems, Man, and Cybernetics 8 (1978). Iterates from above, because ink may be
     rare.
     """
-    counts, edges = np.histogram(values, bins=1024)
-    centres = (edges[:-1] + edges[1:]) / 2
+    low, high = float(values.min()), float(values.max())
+    # As np.histogram, but for rounding where bins meet, and faster.
+    places = ((values - low) * (N_BINS / max(high - low, 1e-6))).astype(np.int32)
+    counts = np.bincount(np.minimum(places, N_BINS - 1).ravel(), minlength=N_BINS)
+    centres = low + (np.arange(N_BINS) + 0.5) * max(high - low, 1e-6) / N_BINS
     above, above_sum = np.cumsum(counts[::-1]), np.cumsum((counts * centres)[::-1])
     below, below_sum = above[-1] - above, above_sum[-1] - above_sum
     levels = centres[::-1]

@@ -144,7 +144,7 @@ def line_image(
     lookup = np.zeros(int(labels[window.window].max()) + 1, dtype=np.int32)
     lookup[list(numbers)] = np.arange(1, len(numbers) + 1)
     own = lookup[labels[window.window]]
-    near = ndimage.binary_dilation(own > 0, np.ones((3, 3)))
+    near = maximum_filter(own > 0, 3)
     soft = np.where(near, coverage[window.window], 0).astype(np.float32)
     size = [max(round(side * scale), 1) for side in (window.width, window.height)]
     enlarged = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
@@ -170,11 +170,13 @@ def _estimate_slant(coverage: Float32Array) -> float:
     rows, columns = np.nonzero(coverage > 0.5)
     if not len(rows):
         return 0.0
-    fullness = []
-    for slant in SLANTS:
-        places = columns + np.rint(slant * rows).astype(int)
-        fullness.append(int((np.bincount(places - places.min()) ** 2).sum()))
-    return float(SLANTS[int(np.argmax(fullness))])
+    shifts = np.rint(SLANTS[:, None] * np.arange(len(coverage))).astype(np.intp)
+    n_places = coverage.shape[1] + int(np.ptp(shifts))
+    starts = n_places * np.arange(len(SLANTS))[:, None] - int(shifts.min())
+    places = columns + (shifts + starts)[:, rows]
+    counts = np.bincount(places.ravel(), minlength=n_places * len(SLANTS))
+    fullness = (counts.reshape(len(SLANTS), n_places) ** 2).sum(axis=1)
+    return float(SLANTS[int(fullness.argmax())])
 
 
 def _boxes(labels: IntegerArray, n: int) -> tuple[Box, ...]:
