@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 # Few enough images that the temporary arrays stay in the cache and in memory that the allocator
 # reuses.
-IMAGES_PER_BLOCK = 64
+IMAGES_PER_BLOCK = 32
 
 
 def blocks(n_images: int) -> Iterator[slice]:

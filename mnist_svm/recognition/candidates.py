@@ -100,44 +100,48 @@ class LinePieces:
 
     def candidates(self, runs: Sequence[Run]) -> list[Candidate]:
         """Draw runs of pieces as digits."""
-        boxes = [reduce(Box.union, (piece.box for piece in run)) for run in runs]
-        found = []
-        for block in blocks(len(runs)):
-            found += self._draw(runs[block], boxes[block])
-        return found
+        return draw_candidates([(self, run) for run in runs])
 
-    def _draw(self, runs: Sequence[Run], boxes: Sequence[Box]) -> list[Candidate]:
-        """Draw a block of runs, whose ink is in `boxes`."""
-        # On the grid of the reduced line, which starts at 0.
-        corners = [(box.top // REDUCTION, box.left // REDUCTION) for box in boxes]
-        shape = np.max([(box.height, box.width) for box in boxes], axis=0) + REDUCTION - 1
-        ink = np.zeros((len(runs), *(_round_up(side) for side in shape.tolist())), np.float32)
-        for target, run, (row, column) in zip(ink, runs, corners, strict=True):
-            for piece in run:
-                part = target[piece.box.shift(-REDUCTION * row, -REDUCTION * column).window]
-                part += piece.ink
-        own, others = self._places(_reduce(ink), corners, boxes)
-        drawn = zip(boxes, mnist_forms(ink), own, others, strict=True)
-        return [Candidate(*each) for each in drawn]
+    def square(self, box: Box) -> tuple[tuple[int, int], Float32Array]:
+        """The square around the middle of a box on the line's centre: corner, and all ink in it.
 
-    def _places(
-        self, ink: Float32Array, corners: Sequence[tuple[int, int]], boxes: Sequence[Box]
-    ) -> tuple[Images, Images]:
-        """Ink of runs, and other ink, in squares around their middles on the line's centre.
-
-        `ink` is reduced, and `corners` are where it is on the grid of the reduced line.
+        It is on the grid of the reduced line, whose margin is `IMAGE_SIDE`.
         """
-        columns = [(box.left + box.right) / 2 for box in boxes]
-        middles = np.array([(self._centre.row(column), column) for column in columns])
-        places = np.rint(middles / REDUCTION + IMAGE_SIDE / 2).astype(np.intp)
+        column = (box.left + box.right) / 2
+        top = round(self._centre.row(column) / REDUCTION + IMAGE_SIDE / 2)
+        left = round(column / REDUCTION + IMAGE_SIDE / 2)
+        height, width = self._ink.shape
         # A line that slopes, or a candidate far from its centre, may exceed the margin.
-        places = places.clip(0, np.array(self._ink.shape) - IMAGE_SIDE)
-        side = np.arange(IMAGE_SIDE)
-        rows, columns_of = (places[:, axis, None] + side for axis in (0, 1))
-        all_ink = self._ink.take(rows[:, :, None] * self._ink.shape[1] + columns_of[:, None, :])
-        offsets = places - np.array(corners) - IMAGE_SIDE
-        own = _shifted(ink, offsets)
-        return _to_uint8(own), _to_uint8(all_ink - own)
+        top = min(max(top, 0), height - IMAGE_SIDE)
+        left = min(max(left, 0), width - IMAGE_SIDE)
+        return (top, left), self._ink[top : top + IMAGE_SIDE, left : left + IMAGE_SIDE]
+
+
+def draw_candidates(runs: Sequence[tuple[LinePieces, Run]]) -> list[Candidate]:
+    """Draw runs of pieces, each with its line, as digits."""
+    found = []
+    for block in blocks(len(runs)):
+        found += _draw(runs[block])
+    return found
+
+
+def _draw(runs: Sequence[tuple[LinePieces, Run]]) -> list[Candidate]:
+    """Draw a block of runs together: each operation takes long on a single one."""
+    boxes = [reduce(Box.union, (piece.box for piece in run)) for _, run in runs]
+    # On the grid of the reduced line, which starts at 0.
+    corners = [(box.top // REDUCTION, box.left // REDUCTION) for box in boxes]
+    shape = np.max([(box.height, box.width) for box in boxes], axis=0) + REDUCTION - 1
+    ink = np.zeros((len(runs), *(_round_up(side) for side in shape.tolist())), np.float32)
+    for target, (_, run), (row, column) in zip(ink, runs, corners, strict=True):
+        for piece in run:
+            part = target[piece.box.shift(-REDUCTION * row, -REDUCTION * column).window]
+            part += piece.ink
+    squares = [line.square(box) for (line, _), box in zip(runs, boxes, strict=True)]
+    offsets = np.array([corner for corner, _ in squares]) - np.array(corners) - IMAGE_SIDE
+    own = _shifted(_reduce(ink), offsets)
+    others = np.stack([all_ink for _, all_ink in squares]) - own
+    drawn = zip(boxes, mnist_forms(ink), _to_uint8(own), _to_uint8(others), strict=True)
+    return [Candidate(*each) for each in drawn]
 
 
 def _round_up(length: int) -> int:
