@@ -21,10 +21,7 @@ DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
 CUT_PENALTY = 1.0
 # Penalty of ink that is passed over: per area of a stroke as long as a digit is high, beyond that
 # of a point.
-SKIP_PENALTY, POINT_AREA = 1.0, 0.1
-
-# Penalty of passing over a part of connected ink.
-PART_PENALTY = 0.5
+SKIP_PENALTY, POINT_AREA = 1.5, 0.1
 # Weight of the log probability of being other ink.
 OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
 
@@ -33,8 +30,8 @@ MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
 
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
 # `Evidence` holds; of a single reading, and of one that several agree on or not.
-SINGLE = (-0.56, 0.73, 0.0, 0.15, 0.18)
-ELECTED = (-1.63, 0.59, 0.57, 0.11, 0.39)
+SINGLE = (-0.56, 0.73, 0.0, 0.15, 0.18, 0.0)
+ELECTED = (-1.63, 0.59, 0.57, 0.11, 0.39, 0.0)
 # Bounds of the margin, of which the lower is that of a tie of several.
 MAX_MARGIN, MIN_MARGIN = 20.0, -5.0
 
@@ -50,6 +47,7 @@ class Evidence:
     agreement : share of them whose best number it is.
     least_digit : least log odds of one of its digits: of being a digit, and of this class.
     least_class : least log odds of the class of one of its digits.
+    passed : ink passed over that may be digits, in strokes as long as a digit is high.
     """
 
     margin: float
@@ -57,12 +55,16 @@ class Evidence:
     agreement: float
     least_digit: float
     least_class: float
+    passed: float
 
     @property
     def confidence(self) -> float:
         """Probability that the number is right as a whole."""
         coef = SINGLE if self.n_readings == 1 else ELECTED
-        values = (1.0, self.margin, self.agreement, self.least_digit, self.least_class)
+        values = (
+            *(1.0, self.margin, self.agreement),
+            *(self.least_digit, self.least_class, self.passed),
+        )
         z = sum(weight * value for weight, value in zip(coef, values, strict=True))
         return float(1 / (1 + np.exp(-z)))
 
@@ -80,13 +82,13 @@ def digit_scores(
     return np.asarray(by_digit[:, None] + CLASS_WEIGHT * by_class)
 
 
-def skip_scores(areas: Float64Array, is_other: Float64Array, is_part: BoolArray) -> Float64Array:
+def skip_scores(areas: Float64Array, is_other: Float64Array) -> Float64Array:
     """Score of passing over each piece, at most 0, of shape (n,).
 
     `areas` are in strokes as long as a digit is high; `is_other` is the probability of being other
-    ink than digits'; `is_part` is whether the piece was cut from others.
+    ink than digits'.
     """
-    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0) - PART_PENALTY * is_part
+    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0)
     return np.asarray(by_area + OTHER_WEIGHT * np.log(np.maximum(is_other, MIN_OTHER_PROBA)))
 
 

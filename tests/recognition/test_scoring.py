@@ -24,26 +24,19 @@ def test_scores_of_extreme_probabilities_are_finite():
 
 
 def test_passing_over_more_ink_costs_more():
-    scores = skip_scores(np.array([0.0, 0.5, 1.0, 4.0]), np.full(4, 0.9), np.zeros(4, dtype=bool))
+    scores = skip_scores(np.array([0.0, 0.5, 1.0, 4.0]), np.full(4, 0.9))
     assert (scores <= 0).all()
     assert (np.diff(scores) < 0).all()
 
 
 def test_passing_over_a_mark_costs_less_than_over_a_part_of_a_digit():
-    surely, hardly = skip_scores(
-        np.array([0.5, 0.5]), np.array([0.99, 0.0]), np.zeros(2, dtype=bool)
-    )
+    surely, hardly = skip_scores(np.array([0.5, 0.5]), np.array([0.99, 0.0]))
     assert np.isfinite(hardly)
     assert hardly < surely
 
 
 def test_passing_over_a_point_costs_nothing():
-    assert skip_scores(np.array([0.02]), np.array([1.0]), np.array([False])).tolist() == [0]
-
-
-def test_passing_over_a_part_of_connected_ink_costs_more():
-    apart, part = skip_scores(np.full(2, 0.5), np.full(2, 0.9), np.array([False, True]))
-    assert part < apart
+    assert skip_scores(np.array([0.02]), np.array([1.0])).tolist() == [0]
 
 
 def test_a_digit_that_was_cut_scores_less():
