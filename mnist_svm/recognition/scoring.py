@@ -30,8 +30,8 @@ MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
 
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
 # `Evidence` holds; of a single reading, and of one that several agree on or not.
-SINGLE = (-0.56, 0.73, 0.0, 0.15, 0.18, 0.0)
-ELECTED = (-1.63, 0.59, 0.57, 0.11, 0.39, 0.0)
+SINGLE = (-0.34, 0.61, 0.0, 0.31, 0.27, -1.2)
+ELECTED = (-1.41, 0.50, 0.80, 0.36, 0.37, -1.74)
 # Bounds of the margin, of which the lower is that of a tie of several.
 MAX_MARGIN, MIN_MARGIN = 20.0, -5.0
 
