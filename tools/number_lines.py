@@ -95,11 +95,11 @@ class Hands:
     def pick(self, rng: Rng) -> tuple[Images, Labels]:
         """Digits of one hand."""
         kind = rng.random()
-        if kind < 0.45:
+        if kind < 0.5:
             images, labels = self._mnist
             start = int(rng.integers(max(len(labels) - self.SIMILAR, 1)))
             part = np.arange(start, start + self.SIMILAR)
-        elif kind < 0.7:
+        elif kind < 0.72:
             images, labels = self._styles
             part = self._complete[rng.integers(len(self._complete))]
         else:
@@ -354,10 +354,11 @@ def draw_line(hands: Hands, rng: Rng, *, texture: float = 0.4) -> NumberLine:
     glyphs = _with_marks(digits, pen, rng)
     mean = rng.choice([rng.uniform(-0.02, 0.15), rng.uniform(0.05, 0.5)])
     gaps = HEIGHT * rng.normal(mean, 0.06 + 0.3 * abs(mean), len(glyphs))
-    touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.2, 0.6])
+    touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.3, 0.7])
     touching[1:] |= np.array([glyph.has_tail for glyph in glyphs[:-1]], dtype=bool)
+    overlap = rng.choice([0.05, 0.12])
     gaps = np.where(
-        touching, HEIGHT * rng.uniform(-0.07, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT)
+        touching, HEIGHT * rng.uniform(-overlap, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT)
     )
     ink, owner, base = _arrange(glyphs, gaps)
     grey, owner = _print(ink, owner, base, rng, texture)
