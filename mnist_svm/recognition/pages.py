@@ -13,7 +13,7 @@ import numpy as np
 from mnist_svm._types import GreyImage, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
-from mnist_svm.pictures.layout import find_layout
+from mnist_svm.pictures.layout import Layout, find_layout
 from mnist_svm.pictures.polarity import BlankPictureError
 from mnist_svm.pictures.rows import Row as LayoutRow
 from mnist_svm.pictures.texture import SMOOTHINGS
@@ -49,7 +49,7 @@ class PageReader:
     """
 
     def __init__(self, classes: Labels, classify: Classify, judge_digits: JudgeDigits) -> None:
-        self._classes = classes
+        self.classes = classes
         self._judge_candidates = Judge(len(classes), classify, judge_digits)
 
     def read(
@@ -69,16 +69,13 @@ class PageReader:
         Raises PictureError if the picture is blank, shows nothing that could be a digit, or is not
         read before `time.monotonic` reaches the deadline.
         """
-        layout = find_layout(grey, is_line=is_line or is_number)
-        rows = _without_specks(layout.rows)
-        lines = [Line.of_row(layout, row, expected) for row in _until(deadline, rows)]
-        found = self._read_lines(lines, deadline)
-        if len(lines) <= 1:
-            found = [self._read_again(grey, layout.is_dark, found, expected, deadline)]
+        layout, lines, found = self.find_readings(
+            grey, expected=expected, is_line=is_line or is_number, deadline=deadline
+        )
         readings = [elect(each) if each else None for each in found]
         share = _share_of_digits(lines, readings)
         numbers = [
-            reading.number(self._classes, share if line.is_lone else 1.0)
+            reading.number(self.classes, share if line.is_lone else 1.0)
             for line, reading in zip(lines, readings, strict=False)
             if reading is not None
         ]
@@ -88,6 +85,26 @@ class PageReader:
         if is_number:
             numbers = [max(numbers, key=lambda number: number.box.width * number.box.height)]
         return PageContent(_arrange(numbers), tuple(layout.tables))
+
+    def find_readings(
+        self,
+        grey: GreyImage,
+        *,
+        expected: NumberFormat = ANY_NUMBER,
+        is_line: bool = False,
+        deadline: float = inf,
+    ) -> tuple[Layout, list[Line], list[list[LineReading]]]:
+        """Find the lines of a picture, and the readings of each, of which one is to be elected.
+
+        The parameters are those of `read`, which raises PictureError as this does.
+        """
+        layout = find_layout(grey, is_line=is_line)
+        rows = _without_specks(layout.rows)
+        lines = [Line.of_row(layout, row, expected) for row in _until(deadline, rows)]
+        found = self._read_lines(lines, deadline)
+        if len(lines) <= 1:
+            found = [self._read_again(grey, layout.is_dark, found, expected, deadline)]
+        return layout, lines, found
 
     def _read_again(
         self,
@@ -130,7 +147,7 @@ class PageReader:
         numbers: list[Number | None] = [None] * len(fields)
         for index, readings in zip(owners, self._read_lines(lines, deadline), strict=True):
             if readings:
-                numbers[index] = elect(readings).number(self._classes)
+                numbers[index] = elect(readings).number(self.classes)
         return numbers
 
     def _read_lines(self, lines: Sequence[Line], deadline: float) -> list[list[LineReading]]:
@@ -149,7 +166,7 @@ class PageReader:
 
     def _read_cut(self, lines: Sequence[Line], deadline: float) -> list[list[LineReading]]:
         self._judge(lines, deadline)
-        found = [read_line(line, self._classes) for line in _until(deadline, lines)]
+        found = [read_line(line, self.classes) for line in _until(deadline, lines)]
         return [[reading] if reading is not None else [] for reading in found]
 
     def _judge(self, lines: Sequence[Line], deadline: float) -> None:

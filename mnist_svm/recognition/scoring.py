@@ -29,7 +29,8 @@ OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
 MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
 
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
-# `Evidence` holds; of a single reading, and of one that several agree on or not.
+# `Evidence` holds; of a single reading, and of one that several agree on or not. They are fitted by
+# `python -m tools.number_confidence`.
 SINGLE = (-0.34, 0.61, 0.0, 0.31, 0.27, -1.2)
 ELECTED = (-1.41, 0.50, 0.80, 0.36, 0.37, -1.74)
 # Bounds of the margin, of which the lower is that of a tie of several.
@@ -61,12 +62,16 @@ class Evidence:
     def confidence(self) -> float:
         """Probability that the number is right as a whole."""
         coef = SINGLE if self.n_readings == 1 else ELECTED
-        values = (
+        z = sum(weight * value for weight, value in zip(coef, self.values, strict=True))
+        return float(1 / (1 + np.exp(-z)))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """What is weighted in the confidence; the first is the constant."""
+        return (
             *(1.0, self.margin, self.agreement),
             *(self.least_digit, self.least_class, self.passed),
         )
-        z = sum(weight * value for weight, value in zip(coef, values, strict=True))
-        return float(1 / (1 + np.exp(-z)))
 
 
 def digit_scores(

@@ -1,0 +1,78 @@
+"""Fit the confidence of whole numbers, and print the constants of `recognition/scoring.py`.
+
+    python -m tools.number_confidence --numbers FOLDER
+
+Lines are drawn of digits that the models were not trained on, as those of `tools.no_digit_model`;
+pictures of FOLDER, of one number each, are named NUMBER_anything. Each is read, and the logistic
+regression of whether the number is right on the evidence for it is fitted: for single readings, and
+for those that were elected.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from mnist_svm._types import GreyImage
+from mnist_svm.exceptions import PictureError
+from mnist_svm.models.file import load_model
+from mnist_svm.pictures.decode import decode
+from mnist_svm.recognition.line import LineReading, elect
+from mnist_svm.recognition.no_digit import DigitJudge
+from mnist_svm.recognition.pages import PageReader
+from tools.no_digit_model import load_hands
+from tools.number_lines import draw_line
+
+# Inverse strength of the penalty of the coefficients.
+C = 10.0
+
+
+def main() -> None:
+    """Read, fit, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--numbers", type=Path, action="append", default=[])
+    parser.add_argument("--lines", type=int, default=500, help="lines drawn")
+    arguments = parser.parse_args()
+    model = load_model()
+    reader = PageReader(model.classes, model.predict_proba, DigitJudge())
+    samples: dict[str, list[tuple[tuple[float, ...], bool]]] = {"SINGLE": [], "ELECTED": []}
+    for text, grey in _numbers(arguments.numbers, arguments.lines):
+        try:
+            _, _, found = reader.find_readings(grey, is_line=True)
+        except PictureError:
+            continue
+        for readings in filter(None, found):
+            samples["SINGLE"].append(_sample(readings[0], reader, text))
+            if len(readings) > 1:
+                samples["ELECTED"].append(_sample(elect(readings), reader, text))
+    for name, pairs in samples.items():
+        X, y = np.array([values for values, _ in pairs]), np.array([right for _, right in pairs])
+        regression = LogisticRegression(C=C, fit_intercept=False, max_iter=5000).fit(X, y)
+        area = roc_auc_score(y, regression.decision_function(X))
+        constants = ", ".join(f"{value:.2f}" for value in regression.coef_[0])
+        print(f"{name} = ({constants})  # {y.mean():.1%} of {len(y)} right, AUC {area:.3f}")
+
+
+def _numbers(folders: list[Path], n_lines: int) -> Iterator[tuple[str, GreyImage]]:
+    """Pictures, with the number on each."""
+    hands, rng = load_hands("test"), np.random.default_rng(7)
+    for _ in range(n_lines):
+        line = draw_line(hands, rng)
+        yield line.text, line.grey
+    for folder in folders:
+        for path in sorted(folder.glob("[0-9]*_*")):
+            yield path.name.split("_")[0], decode(path).grey
+
+
+def _sample(reading: LineReading, reader: PageReader, text: str) -> tuple[tuple[float, ...], bool]:
+    """Evidence for a number, and whether it is right."""
+    return reading.evidence.values, reading.number(reader.classes).text == text
+
+
+if __name__ == "__main__":
+    main()
