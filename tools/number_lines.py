@@ -84,7 +84,9 @@ class Hands:
     ) -> None:
         widths = np.array([stroke_width(image / np.float32(255)) for image in mnist[0]])
         order = np.argsort(widths, kind="stable")
-        self._mnist = mnist[0][order], mnist[1][order]
+        # Those of one hand lean alike: two ones in the form of a Λ are one with a long upstroke.
+        images = [_upright(x) if y == 1 else x for x, y in zip(*mnist, strict=True)]
+        self._mnist = np.stack(images)[order], mnist[1][order]
         self._styles = styles
         parts = [np.arange(first, first + n) for first, n in ranges]
         n_digits = [len(np.unique(styles[1][part])) for part in parts]
@@ -95,11 +97,11 @@ class Hands:
     def pick(self, rng: Rng) -> tuple[Images, Labels]:
         """Digits of one hand."""
         kind = rng.random()
-        if kind < 0.5:
+        if kind < 0.45:
             images, labels = self._mnist
             start = int(rng.integers(max(len(labels) - self.SIMILAR, 1)))
             part = np.arange(start, start + self.SIMILAR)
-        elif kind < 0.72:
+        elif kind < 0.7:
             images, labels = self._styles
             part = self._complete[rng.integers(len(self._complete))]
         else:
@@ -147,6 +149,19 @@ def _digit(images: Images, labels: Labels, shear: float, label: int | None, rng:
     large = np.asarray(Image.fromarray(cropped).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
     sheared = _shear(((large - 0.5) * 2.5 + 0.5).clip(0, 1), shear + rng.normal(0, 0.04))
     return _Glyph(_crop(sheared), HEIGHT * rng.normal(0, 0.04), str(labels[k]))
+
+
+def _upright(image: GreyImage) -> GreyImage:
+    """Shear a drawing so that its second-order moments are those of an upright one."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    ink = image / image.sum()
+    row, column = float((ink * rows).sum()), float((ink * columns).sum())
+    slant = (ink * (rows - row) * (columns - column)).sum() / (ink * (rows - row) ** 2).sum()
+    matrix = (1, slant, -slant * row, 0, 1, 0)
+    upright = Image.fromarray(image).transform(
+        image.shape[::-1], Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
+    )
+    return np.asarray(upright)
 
 
 def _write_zeros(digits: Sequence[_Glyph], pen: float, rng: Rng) -> list[_Glyph]:
@@ -354,9 +369,9 @@ def draw_line(hands: Hands, rng: Rng, *, texture: float = 0.4) -> NumberLine:
     glyphs = _with_marks(digits, pen, rng)
     mean = rng.choice([rng.uniform(-0.02, 0.15), rng.uniform(0.05, 0.5)])
     gaps = HEIGHT * rng.normal(mean, 0.06 + 0.3 * abs(mean), len(glyphs))
-    touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.3, 0.7])
+    touching = rng.random(len(glyphs)) < rng.choice([0.0, 0.3, 0.6])
     touching[1:] |= np.array([glyph.has_tail for glyph in glyphs[:-1]], dtype=bool)
-    overlap = rng.choice([0.05, 0.12])
+    overlap = rng.choice([0.05, 0.1])
     gaps = np.where(
         touching, HEIGHT * rng.uniform(-overlap, 0.0, len(glyphs)), np.maximum(gaps, -0.05 * HEIGHT)
     )
