@@ -31,8 +31,8 @@ MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
 # `Evidence` holds; of a single reading, and of one that several agree on or not. They are fitted by
 # `python -m tools.number_confidence`.
-SINGLE = (-0.34, 0.61, 0.0, 0.31, 0.27, -1.2)
-ELECTED = (-1.41, 0.50, 0.80, 0.36, 0.37, -1.74)
+SINGLE = (-0.14, 0.57, -0.14, 0.40, 0.27, -0.34)
+ELECTED = (-1.98, 0.72, 0.88, 0.36, 0.38, -1.79)
 # Bounds of the margin, of which the lower is that of a tie of several.
 MAX_MARGIN, MIN_MARGIN = 20.0, -5.0
 
