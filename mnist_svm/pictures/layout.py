@@ -22,6 +22,9 @@ from mnist_svm.pictures.texture import find_textured_ink
 MAX_SIDE, MIN_SIDE = 2000, 96
 # Fraction of a side of the page above which a component that covers it is a desk or a frame.
 MIN_SIDE_COVERED = 0.6
+# Least height of a digit in pixels of the picture: lower ones are specks. Area of a line of writing
+# in squared heights of its digits above which it is noise.
+MIN_HEIGHT, MAX_AREA = 6, 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +110,18 @@ def find_layout(
     )
     rows += [replace(row, members=[free[k] for k in row.members]) for row in others]
     rows = [replace(row, members=[kept[k] for k in row.members]) for row in rows]
+    rows = [row for row in rows if _may_be_written(row, boxes, scale)]
     shapes = [(grid.n_rows, grid.n_columns) for grid in tables]
     size = grey.shape[0], grey.shape[1]
     return Layout(ink.coverage, labels, boxes, rows, shapes, scale, size, is_dark)
+
+
+def _may_be_written(row: Row, boxes: Sequence[Box], scale: float) -> bool:
+    """Whether the digits of a row are high enough, and it is no field of specks."""
+    top, bottom, left, right = np.array([boxes[k] for k in row.members]).T
+    area = float((bottom.max() - top.min()) * (right.max() - left.min()))
+    is_high = row.height >= MIN_HEIGHT * max(scale, 1.0)
+    return is_high and area <= MAX_AREA * row.height**2
 
 
 def _resize(grey: GreyImage) -> tuple[GreyImage, float]:

@@ -30,6 +30,8 @@ from mnist_svm.recognition.scoring import (
 # A component is not cut if it is a digit at least this probably, of a class at least this probably,
 # and not wider than this multiple of the usual height.
 SURE_DIGIT, SURE_CLASS, MAX_SURE_WIDTH = 0.9, 0.9, 1.0
+# Components from which a line is hardly a number by chance.
+MIN_LONG = 4
 # Confidence from which a line is not read in other ways.
 SURE_NUMBER = 0.95
 
@@ -69,9 +71,9 @@ class Line:
         return cls(layout, image, wholes, wholes, expected, origin, cell)
 
     @property
-    def is_lone(self) -> bool:
-        """Whether it is a single component, outside of tables."""
-        return len(self.image.boxes) == 1 and self.cell is None
+    def is_short(self) -> bool:
+        """Whether it has few components, outside of tables."""
+        return len(self.image.boxes) < MIN_LONG and self.cell is None
 
     def runs(self) -> list[Run]:
         """Runs of pieces that may be a digit and are not judged yet."""

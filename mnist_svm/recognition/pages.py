@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import GreyImage, Labels
+from mnist_svm._types import Float64Array, GreyImage, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.layout import Layout, find_layout
@@ -28,9 +28,8 @@ Item = TypeVar("Item")
 # Share of the lower number's height that numbers of a row have in common.
 MIN_OVERLAP = 0.5
 
-# Lone marks on a page from which their share of digits counts, and the least share of a page of
-# digits; also the confidence from which a mark is taken for one.
-MIN_LONE, MIN_SHARE = 20, 0.5
+# Passes of estimating how many of the short lines are numbers.
+N_PASSES = 50
 # Lone marks that are read: no page has more lone digits.
 MAX_LONE = 1500
 
@@ -73,10 +72,10 @@ class PageReader:
             grey, expected=expected, is_line=is_line or is_number, deadline=deadline
         )
         readings = [elect(each) if each else None for each in found]
-        share = _share_of_digits(lines, readings)
+        factors = _factors(lines, readings)
         numbers = [
-            reading.number(self.classes, share if line.is_lone else 1.0)
-            for line, reading in zip(lines, readings, strict=False)
+            reading.number(self.classes, factor)
+            for reading, factor in zip(readings, factors, strict=True)
             if reading is not None
         ]
         if not numbers:
@@ -118,14 +117,16 @@ class PageReader:
         readings = [reading for each in first for reading in each]
         if readings and elect(readings).is_sure:
             return readings
-        lines = []
         for smoothing in SMOOTHINGS:
             try:
                 layout = find_layout(grey, is_line=True, smoothing=smoothing, is_dark=is_dark)
             except BlankPictureError:
                 continue
-            lines += [Line.of_row(layout, row, expected) for row in layout.rows]
-        return [*readings, *chain.from_iterable(self._read_lines(lines, deadline))]
+            lines = [Line.of_row(layout, row, expected) for row in layout.rows]
+            readings += chain.from_iterable(self._read_lines(lines, deadline))
+            if readings and elect(readings).is_sure:
+                break
+        return readings
 
     def read_fields(
         self, grey: GreyImage, fields: Sequence[FieldSpec], *, deadline: float = inf
@@ -194,19 +195,27 @@ def _without_specks(rows: Sequence[LayoutRow]) -> list[LayoutRow]:
     return [row for row, lone in zip(rows, is_lone, strict=True) if not lone or row.height > least]
 
 
-def _share_of_digits(lines: Sequence[Line], readings: Sequence[LineReading | None]) -> float:
-    """Share of lone marks that are digits; 1 if there are few, or most of them are.
+def _factors(lines: Sequence[Line], readings: Sequence[LineReading | None]) -> Float64Array:
+    """Factor of the confidence of each line, below 1 if most short lines are no numbers.
 
-    Among thousands of specks, some look like digits.
+    Among thousands of specks, some look like digits: the confidence is the probability of a number
+    only where one is expected. The share of numbers on this page is estimated together with the
+    probabilities by expectation maximization (M. Saerens, P. Latinne, C. Decaestecker, "Adjusting
+    the outputs of a classifier to new a priori probabilities", Neural Computation 14, 2002).
     """
-    lone = [reading for line, reading in zip(lines, readings, strict=False) if line.is_lone]
-    if len(lone) < MIN_LONE:
-        return 1.0
-    n_digits = sum(
-        reading is not None and reading.evidence.confidence >= MIN_SHARE for reading in lone
-    )
-    share = n_digits / len(lone)
-    return 1.0 if share >= MIN_SHARE else share
+    factors = np.ones(len(readings))
+    is_short = np.array([line.is_short for line in lines[: len(readings)]], dtype=bool)
+    before = np.array([0.0 if each is None else each.evidence.confidence for each in readings])
+    before = before[is_short]
+    if not len(before):
+        return factors
+    after = before
+    for _ in range(N_PASSES):
+        share = (after.sum() + 1) / (len(after) + 2)
+        odds = min(share / (1 - share), 1.0)
+        after = before * odds / (before * odds + 1 - before)
+    factors[is_short] = np.divide(after, before, out=np.ones_like(before), where=before > 0)
+    return factors
 
 
 def _arrange(numbers: list[Number]) -> tuple[Row, ...]:
