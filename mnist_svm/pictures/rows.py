@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +25,8 @@ MIN_OVERLAP = 0.4
 # Distance beyond a row's digits, as a multiple of their usual height, up to which smaller marks
 # belong to it: above and below, and to the sides.
 MARK_RISE, MARK_GAP = 0.2, 0.8
+# Width, as a multiple of the usual height, above which the ink in a cell for one digit may be two.
+MAX_SINGLE_WIDTH = 1.2
 # Gap, as a multiple of the usual height, that separates two numbers of a row.
 WIDE_GAP = 1.5
 # Least height of what makes a cell not blank, as a multiple of the usual height in its table.
@@ -41,12 +43,14 @@ class Row:
     ----------
     members : their indices.
     height : their usual height.
+    singles : places in ``members`` of those that are alone in a cell for one digit.
     cell : table, row and column of the ruled cell that they are in, from 0, if they are in one.
     """
 
     members: list[int]
     height: float
     cell: tuple[int, int, int] | None = None
+    singles: frozenset[int] = frozenset()
 
 
 def group_rows(
@@ -89,6 +93,9 @@ def group_rows(
     if not is_line:
         owners = _combs_of(boxes, combs)
         numbers = [part for row in rows for part in _split_at_gaps(row, boxes, owners)]
+    if combs:
+        cells = [cell for comb in combs for cell in comb]
+        numbers = [replace(row, singles=_singles(row, boxes, cells)) for row in numbers]
     return sorted(numbers, key=lambda row: float(np.mean([boxes[k].top for k in row.members])))
 
 
@@ -216,6 +223,21 @@ def _combs_of(boxes: list[Box], combs: Sequence[Sequence[Box]]) -> IntArray:
         low, high = (top.min(), left.min()), (bottom.max(), right.max())
         owners[((middles >= low) & (middles < high)).all(axis=1)] = number
     return owners
+
+
+def _singles(row: Row, boxes: list[Box], cells: Sequence[Box]) -> frozenset[int]:
+    """Places of the members that are alone in a cell and no wider than one digit."""
+    sides = np.array([boxes[k] for k in row.members])
+    tops, bottoms, lefts, rights = sides.T
+    is_large = np.maximum(bottoms - tops, rights - lefts) >= MIN_TALL * row.height
+    is_narrow = rights - lefts <= MAX_SINGLE_WIDTH * row.height
+    rows, columns = (tops + bottoms) / 2, (lefts + rights) / 2
+    found = []
+    for top, bottom, left, right in cells:
+        inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right) & is_large
+        if inside.sum() == 1 and is_narrow[inside].all():
+            found.append(int(np.flatnonzero(inside)[0]))
+    return frozenset(found)
 
 
 def _split_at_gaps(row: Row, boxes: list[Box], owners: IntArray) -> list[Row]:

@@ -40,7 +40,8 @@ SURE_NUMBER = 0.95
 class Line:
     """A line with its pieces, and what was judged of it.
 
-    ``wholes`` are its components, before they are cut into ``pieces``.
+    ``wholes`` are its components, before they are cut into ``pieces``; ``singles`` are the numbers
+    of those that are one digit at most.
     ``origin`` is the row and column of the picture at which that of the layout begins.
     """
 
@@ -51,6 +52,7 @@ class Line:
     expected: NumberFormat
     origin: tuple[int, int]
     cell: Cell | None = None
+    singles: frozenset[int] = frozenset()
     judged: dict[Run, Judged] = field(default_factory=dict)
     known: Known = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ class Line:
         pieces = image.in_order([piece for piece in components if piece is not None])
         cell = Cell(*row.cell) if row.cell else None
         wholes = LinePieces(image, pieces)
-        return cls(layout, image, wholes, wholes, expected, origin, cell)
+        return cls(layout, image, wholes, wholes, expected, origin, cell, row.singles)
 
     @property
     def is_short(self) -> bool:
@@ -95,6 +97,7 @@ class Line:
                 and judged.classes.max() >= SURE_CLASS
                 and piece.box.width <= MAX_SURE_WIDTH * HEIGHT
             )
+            is_sure = is_sure or piece.component in self.singles
             parts = [piece] if is_sure else self.image.cut(piece, upright=upright)
             pieces += parts if len(parts) > 1 else [piece]
         return replace(self, pieces=LinePieces(self.image, self.image.in_order(pieces)))

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mnist_svm._types import Float64Array, GreyImage, Labels
+from mnist_svm._types import GreyImage, Labels
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.layout import Layout, find_layout
@@ -195,7 +195,7 @@ def _without_specks(rows: Sequence[LayoutRow]) -> list[LayoutRow]:
     return [row for row, lone in zip(rows, is_lone, strict=True) if not lone or row.height > least]
 
 
-def _factors(lines: Sequence[Line], readings: Sequence[LineReading | None]) -> Float64Array:
+def _factors(lines: Sequence[Line], readings: Sequence[LineReading | None]) -> list[float]:
     """Factor of the confidence of each line, below 1 if most short lines are no numbers.
 
     Among thousands of specks, some look like digits: the confidence is the probability of a number
@@ -208,14 +208,14 @@ def _factors(lines: Sequence[Line], readings: Sequence[LineReading | None]) -> F
     before = np.array([0.0 if each is None else each.evidence.confidence for each in readings])
     before = before[is_short]
     if not len(before):
-        return factors
+        return factors.tolist()
     after = before
     for _ in range(N_PASSES):
         share = (after.sum() + 1) / (len(after) + 2)
         odds = min(share / (1 - share), 1.0)
         after = before * odds / (before * odds + 1 - before)
     factors[is_short] = np.divide(after, before, out=np.ones_like(before), where=before > 0)
-    return factors
+    return factors.tolist()
 
 
 def _arrange(numbers: list[Number]) -> tuple[Row, ...]:
