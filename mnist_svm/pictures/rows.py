@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mnist_svm._types import IntArray, IntegerArray
+from mnist_svm._types import Float64Array, IntArray, IntegerArray
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.grids import Grid
 
@@ -92,6 +92,7 @@ def group_rows(
     numbers = rows
     if not is_line:
         owners = _combs_of(boxes, combs)
+        rows = _joined(rows, boxes, owners)
         numbers = [part for row in rows for part in _split_at_gaps(row, boxes, owners)]
     if combs:
         cells = [cell for comb in combs for cell in comb]
@@ -223,6 +224,26 @@ def _combs_of(boxes: list[Box], combs: Sequence[Sequence[Box]]) -> IntArray:
         low, high = (top.min(), left.min()), (bottom.max(), right.max())
         owners[((middles >= low) & (middles < high)).all(axis=1)] = number
     return owners
+
+
+def _joined(rows: list[Row], boxes: list[Box], owners: IntArray) -> list[Row]:
+    """Join rows beside each other in one comb: digits that stray up and down in their cells."""
+    joined: list[Row] = []
+    extents: list[Float64Array] = []
+    for row in rows:
+        combs = {int(owners[k]) for k in row.members}
+        extent = np.median([boxes[k][:2] for k in row.members], axis=0)
+        for k, other in enumerate(joined):
+            common = min(extent[1], extents[k][1]) - max(extent[0], extents[k][0])
+            is_beside = common >= MIN_OVERLAP * min(np.ptp(extent), np.ptp(extents[k]))
+            if is_beside and -1 not in combs and {int(owners[j]) for j in other.members} == combs:
+                height = max(row.height, other.height)
+                joined[k] = replace(other, members=other.members + row.members, height=height)
+                break
+        else:
+            joined.append(row)
+            extents.append(extent)
+    return joined
 
 
 def _singles(row: Row, boxes: list[Box], cells: Sequence[Box]) -> frozenset[int]:

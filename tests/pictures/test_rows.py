@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_svm.pictures.boxes import Box
-from mnist_svm.pictures.rows import MAX_COMPONENTS, group_rows, usual_height
+from mnist_svm.pictures.rows import MAX_COMPONENTS, Row, group_rows, usual_height
 
 
 def digit(top: int, left: int, height: int = 40, width: int = 24) -> Box:
@@ -117,3 +117,37 @@ def test_the_largest_components_of_noise_are_kept():
     kept = {k for members in group(boxes) for k in members}
     assert len(kept) == MAX_COMPONENTS
     assert 7 not in kept
+
+
+CELLS = [Box(-10, 50, 100 * k - 20, 100 * k + 45) for k in range(4)]
+
+
+def group_in_cells(boxes: list[Box]) -> list[Row]:
+    areas = np.array([box.height * box.width for box in boxes])
+    return group_rows(boxes, areas, combs=[CELLS])
+
+
+@pytest.mark.parametrize(
+    ("second", "singles"),
+    [
+        (digit(0, 100), {0, 1, 2}),
+        (digit(0, 85, width=58), {0, 2}),
+        (Box(0, 3, 100, 103), {0, 2}),
+    ],
+    ids=["digit", "wide enough for two", "speck"],
+)
+def test_what_is_alone_in_a_cell_is_one_digit_at_most(second, singles):
+    (row,) = group_in_cells([digit(0, 0), second, digit(0, 200)])
+    places = {row.members.index(k) for k in singles}
+    assert row.singles == places
+
+
+def test_two_in_a_cell_are_not_single():
+    (row,) = group_in_cells([digit(0, 0), digit(0, 95), digit(0, 122), digit(0, 200)])
+    assert {row.members[place] for place in row.singles} == {0, 3}
+
+
+def test_digits_that_stray_in_the_cells_of_a_comb_are_one_number():
+    boxes = [digit(-10, 0), digit(15, 100), digit(-10, 200), digit(8, 300)]
+    (row,) = group_in_cells(boxes)
+    assert sorted(row.members) == [0, 1, 2, 3]
