@@ -289,7 +289,7 @@ def _speed_pictures() -> Iterator[tuple[str, bytes]]:
     yield "a number of 5 digits", render_crop(0, writers)[0]
     yield "a page of 36 digits", render_list(0, writers, rows=6, columns=2, digits=3)[0]
     yield "a page of 1,000 digits", render_list(0, writers, rows=50, columns=5, digits=4)[0]
-    twelve = render_list(0, writers, rows=50, columns=5, digits=4, width=3000, length=4000)
+    twelve = render_list(0, writers, rows=50, columns=5, digits=4, width=2016, length=5952)
     yield "a photo of 12 megapixels, 1,000 digits", twelve[0]
 
 

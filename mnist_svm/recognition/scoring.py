@@ -18,7 +18,7 @@ from mnist_svm.recognition.lattice import Path
 # each digit.
 DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
 # Penalty of a digit that was cut from other ink.
-CUT_PENALTY = 1.0
+CUT_PENALTY = 2.0
 # Penalty of ink that is passed over: per area of a stroke as long as a digit is high, beyond that
 # of a point.
 SKIP_PENALTY, POINT_AREA = 1.5, 0.1
