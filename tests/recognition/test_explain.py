@@ -296,7 +296,7 @@ def test_json_writes_no_page(run, tmp_path, monkeypatch):
     )
     for side in sides:
         assert {vector["label"] for vector in side["strongest"]} == {side["label"]}
-        assert all(0 <= vector["index"] < 94_988 for vector in side["strongest"])
+        assert all(0 <= vector["index"] < 98_948 for vector in side["strongest"])
 
 
 def test_explain_reads_standard_input(tmp_path, finish):

@@ -192,10 +192,10 @@ def test_a_dot_is_drawn_but_not_read(page, server):
 def test_confidence_and_probabilities_are_shown(page):
     page.drop(PNGS[5])
     page.wait_for_text("#digit", "5")
-    assert page.text("#confidence") == "Fairly sure, 99.0 %"
+    assert page.text("#confidence") == "Fairly sure, 98.9 %"
     assert page.texts("#bars tbody th") == list("0123456789")
     shares = [float(text.removesuffix(" %")) for text in page.texts("#bars td span")]
-    assert shares[5] == 99.0
+    assert shares[5] == 98.9
     assert sum(shares) == pytest.approx(100, abs=0.5)
 
 
@@ -322,7 +322,7 @@ def test_dropped_files_are_listed_in_order(page):
     page.drop(PNGS[3], PNGS[8])
     eventually(lambda: page.texts(".result") == ["3", "8"])
     assert page.texts(".name") == ["3.png", "8.png"]
-    assert page.texts(".message") == ["96.7 % sure", "99.9 % sure"]
+    assert page.texts(".message") == ["95.6 % sure", "99.9 % sure"]
     page.wait_for_text("#digit", "3")
 
 
@@ -351,7 +351,6 @@ def test_a_pasted_picture_is_read(page):
     page.wait_for_text("#digit", "6")
 
 
-@pytest.mark.xfail(strict=False, reason="the long tail of a plain 2 is passed over, not part of it")
 def test_a_number_is_read_with_boxes_where_the_digits_are(page, number, test_set):
     page.drop(("number.png", number))
     page.wait_for_text("#number", "72104")
@@ -492,7 +491,7 @@ def test_a_result_can_be_saved(page, tmp_path):
     assert saved["model"]["name"] == "gradient"
     (answer,) = saved["answers"]
     assert (answer["file"], answer["label"]) == ("three.png", 3)
-    assert answer["confidence"] == pytest.approx(0.967, abs=1e-3)
+    assert answer["confidence"] == pytest.approx(0.956, abs=1e-3)
     assert sum(answer["probabilities"]) == pytest.approx(1)
 
 
@@ -620,7 +619,7 @@ def test_the_result_is_announced(page):
     assert status.get_attribute("aria-live") == "polite"
     page.drop(PNGS[3])
     page.wait_for("document.getElementById('status').textContent")
-    assert status.get_property("textContent") == "Read as 3, 96.7 percent sure"
+    assert status.get_property("textContent") == "Read as 3, 95.6 percent sure"
 
 
 def test_announcements_wait_until_drawing_pauses(page):
