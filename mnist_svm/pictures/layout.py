@@ -24,7 +24,7 @@ MAX_SIDE, MIN_SIDE = 2000, 96
 MIN_SIDE_COVERED = 0.6
 # Least height of a digit in pixels of the picture: lower ones are specks. Area of a line of writing
 # in squared heights of its digits above which it is noise.
-MIN_HEIGHT, MAX_AREA = 6, 4000
+MIN_HEIGHT, MAX_AREA = 8, 4000
 
 
 @dataclass(frozen=True, eq=False)

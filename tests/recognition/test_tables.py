@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 
 from mnist_svm import Recognizer
+from mnist_svm.forms.reading import read_form
+from mnist_svm.forms.template import FormTemplate
 from mnist_svm.models.locate import SHIPPED
 from tests.support.guises.lines import Writers
-from tests.support.guises.pages import render_score_table, render_sudoku
+from tests.support.guises.pages import render_form, render_score_table, render_sudoku
 
 TABLES = {"sudoku": render_sudoku, "score table": render_score_table}
 
 N_PAGES = 3
+
+# Seed of pages that nothing was tuned on.
+UNSEEN = 101
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +38,35 @@ def read_cells(page) -> dict[tuple[int, int], str]:
     return {place: " ".join(texts) for place, texts in cells.items()}
 
 
+def right_in_table(reader, sheet) -> list[bool]:
+    read = read_cells(reader.read_page(sheet.file))
+    return [
+        read.get((i, j), "") == text
+        for i, row in enumerate(sheet.truth)
+        for j, text in enumerate(row)
+        if text is not None
+    ]
+
+
 @pytest.mark.parametrize("kind", TABLES)
 def test_cells_are_read_in_their_places(reader, writers, kind):
     right = []
     for index in range(N_PAGES):
-        sheet = TABLES[kind](index, writers)
-        read = read_cells(reader.read_page(sheet.file))
-        right += [
-            read.get((i, j), "") == text
-            for i, row in enumerate(sheet.truth)
-            for j, text in enumerate(row)
-            if text is not None
-        ]
+        right += right_in_table(reader, TABLES[kind](index, writers))
+    assert sum(right) >= 0.97 * len(right)
+
+
+def right_in_form(reader, sheet) -> list[bool]:
+    form = read_form(reader, sheet.file, FormTemplate.from_dict(sheet.template))
+    read = {field.name: field.number.text if field.number else "" for field in form.fields}
+    return [read.get(name) == text for name, text in sheet.truth.items()]
+
+
+@pytest.mark.slow
+def test_cells_of_unseen_tables_and_forms_are_read(reader, writers):
+    right = []
+    for index in range(2):
+        for render in TABLES.values():
+            right += right_in_table(reader, render(index, writers, seed=UNSEEN))
+        right += right_in_form(reader, render_form(index, writers, seed=UNSEEN))
     assert sum(right) >= 0.97 * len(right)
