@@ -38,7 +38,8 @@ def reader():
 )
 def test_nothing_is_read_where_there_is_no_number(reader, kind):
     page = reader.read_page(render_unnumbered(kind, 0))
-    assert [number.text for number in page.numbers if number.to_text(THRESHOLD) != "?"] == []
+    numbers = [number for row in page.rows for number in row.numbers]
+    assert [number.text for number in numbers if number.to_text(THRESHOLD) != "?"] == []
 
 
 @pytest.mark.parametrize("kind", UNNUMBERED)
