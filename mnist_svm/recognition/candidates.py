@@ -249,7 +249,8 @@ class CentreLine:
         columns = np.array([(box.left + box.right) / 2 for box in tall])
         is_long = len(tall) >= 3 and np.ptp(columns) > 2 * HEIGHT
         self._slope = _median_slope(rows, columns) if is_long else 0.0
-        self._row = float(np.median(rows - self._slope * columns))
+        # A line whose ink is too faint has no pieces.
+        self._row = float(np.median(rows - self._slope * columns)) if tall else 0.0
 
     def row(self, column: float) -> float:
         """Row of the line at a column."""

@@ -165,3 +165,7 @@ def test_pieces_far_above_each_other_are_no_run():
     coverage[20:68, 40:46] = coverage[100:148, 40:46] = 1
     line = pieces_of(line_of(coverage, HEIGHT))
     assert line.runs == [(0, 1), (1, 2)]
+
+
+def test_the_centre_line_of_nothing_is_a_number():
+    assert CentreLine([]).row(3.0) == 0
