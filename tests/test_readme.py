@@ -109,9 +109,12 @@ def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
         assert row in README
 
 
-def test_the_rows_about_everyone_s_hand_are_those_of_the_benchmark():
-    table = (ROOT / "benchmarks" / "hands.md").read_text()
-    block = README.split("### Everyone's hand")[1].split("###")[0]
+@pytest.mark.parametrize(
+    ("heading", "name"), [("Everyone's hand", "hands"), ("Numbers off real paper", "numbers")]
+)
+def test_the_rows_shown_are_among_those_of_the_benchmark(heading, name):
+    table = (ROOT / "benchmarks" / f"{name}.md").read_text()
+    block = README.split(f"### {heading}")[1].split("###")[0]
     shown = [line for line in block.splitlines() if line.startswith("|")]
     assert len(shown) > 6
     assert set(shown) <= set(table.splitlines())
