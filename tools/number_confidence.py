@@ -3,9 +3,9 @@
     python -m tools.number_confidence --numbers FOLDER
 
 Lines are drawn of the digits held out by `tools.no_digit_model`; of these, the shipped classifier
-was trained on MNIST's, but not on those of styles. Pictures of FOLDER, of one number each, are named
-NUMBER_anything. Each is read, and the logistic regression of whether the number is right on the
-evidence for it is fitted: for single readings, and for those that were elected.
+was trained on MNIST's, but not on those of styles. Pictures of FOLDER, of one number each, are
+named NUMBER_anything. Each is read, and the logistic regression of whether the number is right on
+the evidence for it is fitted: for single readings, and for those that were elected.
 """
 
 from __future__ import annotations
