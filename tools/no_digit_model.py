@@ -32,10 +32,11 @@ from mnist_svm.pictures.layout import Layout, find_layout
 from mnist_svm.pictures.lines import LineImage, Piece
 from mnist_svm.recognition.candidates import LinePieces
 from mnist_svm.recognition.no_digit import digit_features
+from mnist_svm.recognition.pages import N_WAYS
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.training.train import TrainingConfig, describe_fit
-from tools.number_lines import MARK, Hands, NumberLine, draw_line
+from tools.number_lines import MARK, SHARED, Hands, NumberLine, draw_line
 
 # First image and number of images of each style.
 STYLES = Path("data/styles/styles.csv")
@@ -43,7 +44,7 @@ STYLES = Path("data/styles/styles.csv")
 # Lines that are drawn, and the share of runs that are no digits that is kept of them.
 N_LINES, N_HELD_OUT_LINES, LINES_PER_TASK, KEPT = 2_400, 500, 50, 0.5
 # Runs that the model is trained on.
-N_TRAIN = 47_000
+N_TRAIN = 40_000
 
 # Penalty and kernel coefficient, chosen on lines held out.
 C, GAMMA = 30.0, 3e-6
@@ -53,6 +54,10 @@ C, GAMMA = 30.0, 3e-6
 # same for whole pieces of other ink, and for pieces of the digit that are missing.
 PURE, IMPURE = 0.85, 0.75
 FOREIGN, LOST = (0.015, 0.03), (0.03, 0.08)
+
+# Shares common to a run and a digit that touches others: the least with which the best run counts
+# as the digit, and the distances to it of other runs that do so too, and that are left out.
+ACCEPTED, ABOUT, NEARLY = 0.65, 0.02, 0.08
 
 # Share of a run's ink that belongs to digits, up to which it is other ink.
 MAX_DIGIT_INK = 0.15
@@ -91,7 +96,7 @@ def make_runs(hands: Hands, n_lines: int, seed: int) -> Runs:
     rng = np.random.default_rng(seed)
     images, own, others, labels = [], [], [], []
     for _ in range(n_lines):
-        for candidate, label in _labelled(draw_line(hands, rng)):
+        for candidate, label in _labelled(draw_line(hands, rng), int(rng.integers(N_WAYS))):
             if label == PARTS and rng.random() > KEPT:
                 continue
             images.append(candidate.image)
@@ -102,8 +107,8 @@ def make_runs(hands: Hands, n_lines: int, seed: int) -> Runs:
     return Runs(features, np.array(labels))
 
 
-def _labelled(drawn: NumberLine) -> Iterator[tuple]:
-    """Candidates of a line, with their digits."""
+def _labelled(drawn: NumberLine, way: int) -> Iterator[tuple]:
+    """Candidates of a line that is cut in one way, with their digits."""
     try:
         layout = find_layout(drawn.grey)
     except PictureError:
@@ -113,7 +118,8 @@ def _labelled(drawn: NumberLine) -> Iterator[tuple]:
     for row in layout.rows:
         image = layout.line(row)
         wholes = [image.component_piece(k) for k, box in enumerate(image.boxes) if box.height]
-        pieces = image.in_order([part for p in wholes if p is not None for part in image.cut(p)])
+        cuts = [image.cut(piece, way + 1)[way] for piece in wholes if piece is not None]
+        pieces = image.in_order([part for parts in cuts for part in parts])
         if pieces:
             owned = np.stack([_owners(drawn, layout, image, piece) for piece in pieces])
             total += owned.sum(axis=0) / image.scale**2
@@ -121,14 +127,45 @@ def _labelled(drawn: NumberLine) -> Iterator[tuple]:
     for image, pieces, owned in lines:
         line = LinePieces(image, pieces)
         candidates = line.candidates([tuple(pieces[start:stop]) for start, stop in line.runs])
-        for (start, stop), candidate in zip(line.runs, candidates, strict=True):
-            digit = _digit_of_run(owned, start, stop, total * image.scale**2)
-            if digit is not None:
-                yield candidate, digit if digit < 0 else int(drawn.text[digit])
+        labels = _labels(owned, line.runs, total * image.scale**2)
+        for candidate, label in zip(candidates, labels, strict=True):
+            if label is not None:
+                yield candidate, label if label < 0 else int(drawn.text[label])
+
+
+def _labels(owned: np.ndarray, runs: list, total: np.ndarray) -> list[int | None]:
+    """Position of the digit that each run is, `PARTS`, `OTHER`, or None in case of doubt.
+
+    Of a digit that no run is for certain, because it touches another, the best run is the digit if
+    it is not too bad.
+    """
+    labels = [_digit_of_run(owned, *run, total) for run in runs]
+    certain = {label for label in labels if label is not None and label >= 0}
+    overlaps = [_overlap(owned, *run, total) for run in runs]
+    best: dict[int, float] = {}
+    for digit, overlap in overlaps:
+        best[digit] = max(best.get(digit, 0.0), overlap)
+    for k, (digit, overlap) in enumerate(overlaps):
+        if labels[k] == OTHER or digit in certain or best[digit] < ACCEPTED:
+            continue
+        if overlap >= best[digit] - ABOUT:
+            labels[k] = digit
+        elif overlap >= best[digit] - NEARLY:
+            labels[k] = None
+        else:
+            labels[k] = PARTS
+    return labels
+
+
+def _overlap(owned: np.ndarray, start: int, stop: int, total: np.ndarray) -> tuple[int, float]:
+    """The digit that most of a run's ink belongs to, and the least share of both that is common."""
+    ink = owned[start:stop].sum(axis=0)
+    digit = int(ink[1:-1].argmax())
+    return digit, float(ink[1 + digit] / max(ink.sum(), total[1 + digit], 1e-6))
 
 
 def _owners(drawn: NumberLine, layout: Layout, image: LineImage, piece: Piece) -> np.ndarray:
-    """Ink of a piece that belongs to nobody, to each digit, and to marks."""
+    """Ink of a piece that belongs to nobody, to each digit, and to marks; of what is not shared."""
     n = len(drawn.text)
     (top, left), box = image.origin, piece.box
     rows = (top + (np.arange(box.top, box.bottom) + 0.5) / image.scale) / layout.scale
@@ -137,8 +174,9 @@ def _owners(drawn: NumberLine, layout: Layout, image: LineImage, piece: Piece) -
     rows = rows.astype(int).clip(0, height - 1)
     columns = columns.astype(int).clip(0, width - 1)
     owner = drawn.owner[rows][:, columns].ravel()
-    owner = np.where(owner == MARK, n + 1, owner)
-    return np.bincount(owner, weights=piece.ink.ravel(), minlength=n + 2)
+    ink = np.where(owner == SHARED, 0, piece.ink.ravel())
+    owner = np.where(owner == MARK, n + 1, np.where(owner == SHARED, 0, owner))
+    return np.bincount(owner, weights=ink, minlength=n + 2)
 
 
 def _digit_of_run(owned: np.ndarray, start: int, stop: int, total: np.ndarray) -> int | None:

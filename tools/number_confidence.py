@@ -5,7 +5,8 @@
 Lines are drawn of the digits held out by `tools.no_digit_model`; of these, the shipped classifier
 was trained on MNIST's, but not on those of styles. Pictures of FOLDER, of one number each, are
 named NUMBER_anything. Each is read, and the logistic regression of whether the number is right on
-the evidence for it is fitted: for single readings, and for those that were elected.
+the evidence for it is fitted: for single readings, of lines that are cut in one way or several, and
+for those that were elected.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from mnist_svm._types import GreyImage
 from mnist_svm.exceptions import PictureError
 from mnist_svm.models.file import load_model
 from mnist_svm.pictures.decode import decode
-from mnist_svm.recognition.line import LineReading, elect
+from mnist_svm.recognition.line import LineReading, elect, read_line
 from mnist_svm.recognition.no_digit import DigitJudge
-from mnist_svm.recognition.pages import PageReader
+from mnist_svm.recognition.pages import N_WAYS, PageReader
 from tools.no_digit_model import load_hands
 from tools.number_lines import draw_line
 
@@ -43,11 +44,15 @@ def main() -> None:
     samples: dict[str, list[tuple[tuple[float, ...], bool]]] = {"SINGLE": [], "ELECTED": []}
     for text, grey in _numbers(arguments.numbers, arguments.lines):
         try:
-            _, _, found = reader.find_readings(grey, is_line=True)
+            _, lines, found = reader.find_readings(grey, is_line=True)
         except PictureError:
             continue
-        for readings in filter(None, found):
-            samples["SINGLE"].append(_sample(readings[0], reader, text))
+        for n_ways in (1, N_WAYS):
+            for ways in reader.cut(lines, n_ways):
+                reading = read_line(ways, reader.classes)
+                if reading is not None:
+                    samples["SINGLE"].append(_sample(reading, reader, text))
+        for readings in found:
             if len(readings) > 1:
                 samples["ELECTED"].append(_sample(elect(readings), reader, text))
     for name, pairs in samples.items():

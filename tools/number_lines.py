@@ -22,9 +22,9 @@ from mnist_svm.pictures.background import stroke_width
 HEIGHT = 64
 # Coverage above which a pixel is ink of a digit.
 INK = 0.4
-# Owner of the pixels of marks, and the distance, as a fraction of the digits' height, up to which
-# pixels around ink have its owner.
-MARK, REACH = 99, 0.12
+# Owner of the pixels of marks, and of those that two glyphs share; and the distance, as a fraction
+# of the digits' height, up to which pixels around ink have its owner.
+MARK, SHARED, REACH = 99, 98, 0.12
 
 # What may be printed beside a number.
 SIGNS = [
@@ -55,7 +55,7 @@ class NumberLine:
     grey : uint8 ndarray of shape (height, width)
     text : its digits, without marks
     owner : int32 ndarray of that shape, the digit of each pixel from 1, `MARK` where a mark is
-        nearer, and 0 far from both
+        nearer, `SHARED` where two of them are, and 0 far from all
     """
 
     grey: GreyImage
@@ -344,7 +344,9 @@ def _arrange(
         part = slice(left, left + glyph.ink.shape[1])
         np.maximum(ink[rows, part], glyph.ink, out=ink[rows, part])
         number += bool(glyph.label)
+        taken = owner[rows, part] > 0
         owner[rows, part][solid] = number if glyph.label else MARK
+        owner[rows, part][solid & taken] = SHARED
         ends = np.where(
             solid.any(axis=1), left + glyph.ink.shape[1] - solid[:, ::-1].argmax(axis=1), -1e9
         )

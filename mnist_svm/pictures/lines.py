@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_svm._types import Float32Array, IntegerArray, Mask
+from mnist_svm._types import Float32Array, IntArray, IntegerArray, Mask
 from mnist_svm.pictures.background import stroke_width
 from mnist_svm.pictures.boxes import Box, bounding_box
 from mnist_svm.pictures.filters import maximum_filter
@@ -66,7 +67,7 @@ class LineImage:
     origin: tuple[float, float]
     pen: float
     slant: float
-    _cuts: dict[Piece, Cuts] = field(default_factory=dict, init=False, repr=False)
+    _parts: dict[Piece, _Parts] = field(default_factory=dict, init=False, repr=False)
 
     def page_box(self, box: Box) -> Box:
         """A box of this image in pixels of the page."""
@@ -82,28 +83,18 @@ class LineImage:
         visible = ink > SOFT_EDGE
         return _crop(number, box, ink, visible) if visible.any() else None
 
-    def cut(self, piece: Piece, *, upright: bool = False) -> list[Piece]:
-        """Cut a piece, from left to right, wherever a digit may end; see `Cuts.choose`.
+    def cut(self, piece: Piece, n_ways: int = 1) -> list[list[Piece]]:
+        """Cut a piece wherever a digit may end, in several ways; each from left to right.
 
-        A piece that is too wide for writing is not cut.
+        See `Cuts.choose`. Pieces between the same seams are one object. A piece that is too wide
+        for writing is not cut.
         """
         if piece.box.width > MAX_CUT_WIDTH * HEIGHT:
-            return [piece]
-        rows = np.arange(piece.box.height)[:, None]
-        columns = np.arange(piece.box.width)[None, :]
-        if piece not in self._cuts:
-            self._cuts[piece] = find_cuts(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant)
-        seams = self._cuts[piece].choose(upright=upright)
-        parts = np.zeros(piece.ink.shape, dtype=np.intp)
-        for seam in seams:
-            parts += columns >= seam[rows]
-        pieces = []
-        for part in range(len(seams) + 1):
-            ink = np.where(parts == part, piece.ink, 0)
-            visible = ink > SOFT_EDGE
-            if visible.any():
-                pieces.append(_crop(piece.component, piece.box, ink, visible))
-        return pieces
+            return [[piece]] * n_ways
+        if piece not in self._parts:
+            cuts = find_cuts(piece.ink, HEIGHT, self.pen * HEIGHT, self.slant)
+            self._parts[piece] = _Parts(piece, cuts)
+        return self._parts[piece].choose(n_ways)
 
     def in_order(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Sort pieces from left to right, by their middles in upright writing."""
@@ -113,6 +104,37 @@ class LineImage:
                 (piece.box.left + piece.box.right) + self.slant * (piece.box.top + piece.box.bottom)
             ),
         )
+
+
+class _Parts:
+    """The parts of a piece between seams, each of which is made once."""
+
+    def __init__(self, piece: Piece, cuts: Cuts) -> None:
+        self._piece = piece
+        self._cuts = cuts
+        self._made: dict[tuple[bytes, bytes], Piece | None] = {}
+
+    def choose(self, n_ways: int) -> list[list[Piece]]:
+        """Parts between the seams of several ways to cut, from left to right."""
+        height, width = self._piece.ink.shape
+        first, last = np.zeros(height, dtype=np.intp), np.full(height, width)
+        ways = []
+        for seams in self._cuts.choose(n_ways):
+            parts = [self._between(*pair) for pair in pairwise([first, *seams, last])]
+            ways.append([part for part in parts if part is not None])
+        return ways
+
+    def _between(self, left: IntArray, right: IntArray) -> Piece | None:
+        """The part between two seams, or None if nothing of it is visible."""
+        key = left.tobytes(), right.tobytes()
+        if key not in self._made:
+            columns = np.arange(self._piece.box.width)
+            inside = (columns >= left[:, None]) & (columns < right[:, None])
+            ink = np.where(inside, self._piece.ink, 0)
+            visible = ink > SOFT_EDGE
+            number, box = self._piece.component, self._piece.box
+            self._made[key] = _crop(number, box, ink, visible) if visible.any() else None
+        return self._made[key]
 
 
 def _crop(number: int, box: Box, ink: Float32Array, visible: Mask) -> Piece:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mnist_svm._types import Array, Float32Array, Float64Array, IntArray
+from mnist_svm._types import Float32Array, Float64Array, IntArray
 
 # Distance of the starting points of seams, half the width of the band that a seam stays in, and
 # least distance of two cuts, as fractions of the usual height of digits.
@@ -43,17 +43,32 @@ class Cuts:
     lean: IntArray
     height: float
 
-    def choose(self, *, upright: bool = False) -> list[IntArray]:
-        """Choose seams that are apart, from left to right.
+    def choose(self, n_ways: int = 1) -> list[list[IntArray]]:
+        """Choose seams that are apart, in several ways; each from left to right.
 
-        `upright` is whether of cuts that cross, those that lean as the writing does are preferred,
-        or those that cross the least ink.
+        Where cuts cross, the first way prefers those through little ink, and the second those that
+        lean as the writing does; every other begins with seams that none before has.
         """
-        chosen: list[IntArray] = []
-        order = np.ptp(self.notches - self.lean, axis=1) if upright else self.notch_costs
-        _choose(chosen, self.notches, order, MIN_NOTCH_DISTANCE * self.height)
-        _choose(chosen, self.others, self.other_costs, MIN_DISTANCE * self.height)
-        return sorted(chosen, key=lambda seam: float(seam.mean()))
+        lean = np.ptp(self.notches - self.lean, axis=1)
+        # Cuts at notches are better than all others.
+        n_others = len(self.other_costs)
+        by_ink = np.argsort(self.notch_costs, kind="stable"), np.argsort(lean, kind="stable")
+        others = len(lean) + np.argsort(self.other_costs, kind="stable")
+        seams = np.concatenate([self.notches, self.others])
+        least = np.repeat([MIN_NOTCH_DISTANCE, MIN_DISTANCE], [len(lean), n_others]) * self.height
+        is_chosen = np.zeros(len(seams), dtype=bool)
+        ways = []
+        for way in range(n_ways):
+            order = np.concatenate([by_ink[way == 1], others])
+            if way > 1:
+                order = order[np.argsort(is_chosen[order], kind="stable")]
+            chosen: list[int] = []
+            for k in order.tolist():
+                if not chosen or _is_apart(seams[k], seams[chosen], least[k]):
+                    chosen.append(k)
+            is_chosen[chosen] = True
+            ways.append(sorted((seams[k] for k in chosen), key=lambda seam: float(seam.mean())))
+        return ways
 
 
 def find_cuts(ink: Float32Array, height: float, pen: float, slant: float = 0.0) -> Cuts:
@@ -91,13 +106,6 @@ def find_cuts(ink: Float32Array, height: float, pen: float, slant: float = 0.0) 
     allowed = cuts[1] <= MAX_NOTCH_CROSSED * pen
     few = costs[n:] <= MAX_CROSSED * pen
     return Cuts(cuts[0][allowed], cuts[1][allowed], seams[n:][few], costs[n:][few], lean, height)
-
-
-def _choose(chosen: list[IntArray], seams: IntArray, costs: Array, distance: float) -> None:
-    """Append the cheapest seams that are apart from those chosen."""
-    for k in np.argsort(costs, kind="stable").tolist():
-        if not chosen or _is_apart(seams[k], np.array(chosen), distance):
-            chosen.append(seams[k])
 
 
 def _notches(rows: IntArray, columns: IntArray, height: float) -> list[list[tuple[int, int]]]:

@@ -1,7 +1,8 @@
 """The best readings of a line: paths through the pieces of its ink.
 
 Each piece is a part of a digit or is passed over. A path from the first piece to the last is a
-number, whose score is the sum of the scores of its digits and of the pieces passed over.
+number, whose score is the sum of the scores of its digits, of the pieces passed over, and of the
+cuts at the ends of its digits.
 """
 
 from __future__ import annotations
@@ -31,12 +32,35 @@ class Edge:
 
 
 @dataclass(frozen=True, eq=False)
+class Lattice:
+    """What a line may be read as.
+
+    Attributes
+    ----------
+    edges : candidates
+    skips : score of passing over each piece
+    between, beside : score of a cut before each piece, if there is a digit on both sides of it, and
+        if there is one on one side only; 0 before the first
+    """
+
+    edges: Sequence[Edge]
+    skips: Sequence[float]
+    between: Sequence[float]
+    beside: Sequence[float]
+
+    @property
+    def n_pieces(self) -> int:
+        """Number of pieces."""
+        return len(self.skips)
+
+
+@dataclass(frozen=True, eq=False)
 class Path:
     """A reading of a line, or of its first pieces.
 
     Attributes
     ----------
-    score : sum of the scores of its digits and of what it passes over.
+    score : sum of the scores of its digits, of what it passes over, and of the cuts.
     edges : its digits, as (edge, class index) from left to right.
     """
 
@@ -49,12 +73,7 @@ class Path:
         return tuple(label for _, label in self.edges)
 
 
-def best_paths(
-    n_pieces: int,
-    edges: Sequence[Edge],
-    skip_scores: Sequence[float],
-    expected: NumberFormat = ANY_NUMBER,
-) -> list[Path]:
+def best_paths(lattice: Lattice, expected: NumberFormat = ANY_NUMBER) -> list[Path]:
     """Find the readings with the highest scores, each with another text, the best first.
 
     List Viterbi search (N. Seshadri, C.-E. Sundberg, "List Viterbi decoding algorithms with
@@ -62,58 +81,66 @@ def best_paths(
 
     Parameters
     ----------
-    n_pieces : number of pieces
-    edges : candidates
-    skip_scores : score of passing over each piece, at most 0
+    lattice : Lattice
     expected : limits of the number, with class indices for labels; if no reading meets them, the
         list is empty
     """
-    by_stop: list[list[int]] = [[] for _ in range(n_pieces + 1)]
+    edges = lattice.edges
+    by_stop: list[list[int]] = [[] for _ in range(lattice.n_pieces + 1)]
     for index, edge in enumerate(edges):
         by_stop[edge.stop].append(index)
     choices = _best_classes(edges, expected)
-    beams: list[dict[int, list[Path]]] = [{0: [Path(0.0)]}]
-    for node in range(1, n_pieces + 1):
-        found: dict[int, list[_Extension]] = {}
-        for paths in beams[node - 1].values():
-            for path in paths:
-                score = path.score + skip_scores[node - 1]
-                found.setdefault(_key(len(path.edges), expected), []).append((score, path, ()))
+    beams: list[dict[_Key, list[Path]]] = [{(0, False): [Path(0.0)]}]
+    for node in range(1, lattice.n_pieces + 1):
+        found: dict[_Key, list[_Extension]] = {}
+        for (n_digits, after_digit), paths in beams[node - 1].items():
+            cut = lattice.beside[node - 1] if after_digit else 0.0
+            score = lattice.skips[node - 1] + cut
+            extensions: list[_Extension] = [(path.score + score, path, ()) for path in paths]
+            found.setdefault((n_digits, False), []).extend(extensions)
         for index in by_stop[node]:
-            for paths in beams[edges[index].start].values():
+            start = edges[index].start
+            for (_, after_digit), paths in beams[start].items():
+                cut = (lattice.between if after_digit else lattice.beside)[start]
                 for path in paths:
-                    key = _key(len(path.edges) + 1, expected)
-                    extensions = _extensions(path, index, choices[index], expected)
+                    key = _n_digits(len(path.edges) + 1, expected), True
+                    extensions = _extensions(path, cut, index, choices[index], expected)
                     found.setdefault(key, []).extend(extensions)
         beams.append({key: _best_texts(extensions) for key, extensions in found.items()})
-    ended = [
-        path
+    ended: list[_Extension] = [
+        (path.score, path, ())
         for paths in beams[-1].values()
         for path in paths
         if expected.is_open or len(path.edges) >= expected.least
     ]
-    return sorted(ended, key=_score, reverse=True)[:BEAM]
+    return _best_texts(ended)
 
+
+# What paths compete by: the number of digits, if it is limited, and whether they end in a digit.
+_Key = tuple[int, bool]
 
 # The score of a path, the path that it extends, and the digit that is added, or none.
 _Extension = tuple[float, Path, tuple[()] | tuple[int, int]]
 
 
-def _key(n_digits: int, expected: NumberFormat) -> int:
-    """What paths compete by: the number of digits, if it is limited."""
-    return 0 if expected.is_open else n_digits
+def _n_digits(n: int, expected: NumberFormat) -> int:
+    """The number of digits, if it is limited."""
+    return 0 if expected.is_open else n
 
 
 def _extensions(
-    path: Path, index: int, choices: list[tuple[int, float]], expected: NumberFormat
+    path: Path, cut: float, index: int, choices: list[tuple[int, float]], expected: NumberFormat
 ) -> list[_Extension]:
-    """Extend a path by a candidate, of which `choices` are the classes and their scores."""
+    """Extend a path by a candidate, of which `choices` are the classes and their scores.
+
+    `cut` is the score of the cut between them.
+    """
     position = len(path.edges)
     if position == expected.most:
         return []
     only = expected.fixed.get(position)
     return [
-        (path.score + score, path, (index, label))
+        (path.score + cut + score, path, (index, label))
         for label, score in choices
         if only is None or only == label
     ]
@@ -147,7 +174,3 @@ def _best_classes(edges: Sequence[Edge], expected: NumberFormat) -> list[list[tu
         [pair for pair in of_edge[:MAX_CLASSES] if pair[1] >= of_edge[0][1] - MAX_LOSS]
         for of_edge in pairs
     ]
-
-
-def _score(path: Path) -> float:
-    return path.score

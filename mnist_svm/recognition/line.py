@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,11 +17,14 @@ from mnist_svm.pictures.rows import Row as LayoutRow
 from mnist_svm.recognition.candidates import LinePieces, Run
 from mnist_svm.recognition.formats import NumberFormat
 from mnist_svm.recognition.judging import Judged, Known
-from mnist_svm.recognition.lattice import Edge, Path, best_paths
+from mnist_svm.recognition.lattice import Edge, Lattice, Path, best_paths
 from mnist_svm.recognition.results import Cell, Digit, Number
 from mnist_svm.recognition.scoring import (
     MAX_MARGIN,
+    WEIGHTS,
     Evidence,
+    Weights,
+    cut_scores,
     digit_scores,
     log_odds,
     path_margin,
@@ -83,12 +87,12 @@ class Line:
         runs = [pieces[start:stop] for start, stop in self.pieces.runs]
         return [run for run in runs if run not in self.judged]
 
-    def cut(self, *, upright: bool = False) -> Line:
-        """The line with those components cut that are not a digit for sure.
+    def cut(self, n_ways: int = 1) -> list[Line]:
+        """The line with those components cut that are not a digit for sure, in several ways.
 
-        `upright` as in `mnist_svm.pictures.seams.Cuts.choose`.
+        See `mnist_svm.pictures.seams.Cuts.choose`.
         """
-        pieces: list[Piece] = []
+        ways: list[list[Piece]] = [[] for _ in range(n_ways)]
         for piece in self.wholes.pieces:
             judged = self.judged.get((piece,))
             is_sure = (
@@ -98,9 +102,13 @@ class Line:
                 and piece.box.width <= MAX_SURE_WIDTH * HEIGHT
             )
             is_sure = is_sure or piece.component in self.singles
-            parts = [piece] if is_sure else self.image.cut(piece, upright=upright)
-            pieces += parts if len(parts) > 1 else [piece]
-        return replace(self, pieces=LinePieces(self.image, self.image.in_order(pieces)))
+            cuts = [[piece]] * n_ways if is_sure else self.image.cut(piece, n_ways)
+            for pieces, parts in zip(ways, cuts, strict=True):
+                pieces += parts if len(parts) > 1 else [piece]
+        return [
+            replace(self, pieces=LinePieces(self.image, self.image.in_order(pieces)))
+            for pieces in ways
+        ]
 
     def picture_box(self, box: Box) -> Box:
         """A box of the line's image in pixels of the picture."""
@@ -108,8 +116,8 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class LineReading:
-    """The best paths through a line, and which of them is chosen.
+class CutReading:
+    """A path through the pieces of a line that was cut in one way.
 
     Attributes
     ----------
@@ -117,15 +125,48 @@ class LineReading:
     judged : candidates of the line, in the order of its runs
     may_be_digits : ink of each piece that may belong to digits, of shape (n_pieces,), in strokes
         as long as a digit is high
-    paths : paths with at least one digit come first
-    evidence : what the confidence of the chosen path depends on
-    chosen : its index
+    path : Path
     """
 
     line: Line
     judged: list[Judged]
     may_be_digits: Float64Array
-    paths: list[Path]
+    path: Path
+
+    def weakest(self) -> tuple[float, float, float]:
+        """Least log odds of a digit, and of its class; ink passed over that may be digits."""
+        edges = self.path.edges
+        is_digit = np.array([self.judged[k].kinds[1] for k, _ in edges])
+        classes = np.array([self.judged[k].classes[label] for k, label in edges])
+        passed = float(self.may_be_digits.sum())
+        for k, _ in edges:
+            passed -= float(self.may_be_digits[slice(*self.line.pieces.runs[k])].sum())
+        return float(log_odds(is_digit * classes).min()), float(log_odds(classes).min()), passed
+
+    def number(self, labels: Labels, confidence: float) -> Number:
+        """The number of the path."""
+        digits = []
+        for k, label in self.path.edges:
+            candidate, classes = self.judged[k].candidate, self.judged[k].classes
+            box = self.line.picture_box(candidate.box)
+            of_class = float(classes[label])
+            digits.append(Digit(int(labels[label]), of_class, box, candidate.image, classes))
+        box = reduce(Box.union, (digit.box for digit in digits))
+        return Number(tuple(digits), confidence, box, self.line.cell)
+
+
+@dataclass(frozen=True, eq=False)
+class LineReading:
+    """The best numbers on a line, each another, and which of them is chosen.
+
+    Attributes
+    ----------
+    found : at least one digit each, the highest score first
+    evidence : what the confidence of the chosen one depends on
+    chosen : its index
+    """
+
+    found: list[CutReading]
     evidence: Evidence
     chosen: int = 0
 
@@ -135,44 +176,63 @@ class LineReading:
         return self.evidence.confidence >= SURE_NUMBER
 
     def number(self, labels: Labels, factor: float = 1.0) -> Number:
-        """The number of the chosen path; its confidence is multiplied by a factor."""
-        digits = []
-        for k, label in self.paths[self.chosen].edges:
-            candidate, classes = self.judged[k].candidate, self.judged[k].classes
-            box = self.line.picture_box(candidate.box)
-            confidence = float(classes[label])
-            digits.append(Digit(int(labels[label]), confidence, box, candidate.image, classes))
-        box = reduce(Box.union, (digit.box for digit in digits))
-        return Number(tuple(digits), factor * self.evidence.confidence, box, self.line.cell)
+        """The chosen number; its confidence is multiplied by a factor."""
+        return self.found[self.chosen].number(labels, factor * self.evidence.confidence)
 
 
-def read_line(line: Line, labels: Labels) -> LineReading | None:
-    """Read one line, all of whose runs are judged; None if it has no digit."""
-    pieces = line.pieces.pieces
+def read_line(cuts: Sequence[Line], labels: Labels) -> LineReading | None:
+    """Read a line that is cut in several ways, all of whose runs are judged.
+
+    None if it has no digit.
+    """
+    found = [reading for line in cuts for reading in _read_cut(line, labels)]
+    found.sort(key=lambda reading: reading.path.score, reverse=True)
+    best: dict[tuple[int, ...], CutReading] = {}
+    for reading in found:
+        best.setdefault(reading.path.classes, reading)
+    if not best or not next(iter(best)):
+        return None
+    margin = path_margin([reading.path for reading in best.values()])
+    numbers = [reading for classes, reading in best.items() if classes]
+    return LineReading(numbers, Evidence(margin, 1, 1.0, *numbers[0].weakest()))
+
+
+def _read_cut(line: Line, labels: Labels) -> list[CutReading]:
+    """The best paths through the pieces of a line."""
     runs = line.pieces.runs
     if not runs:
-        return None
+        return []
+    pieces = line.pieces.pieces
+    judged = [line.judged[pieces[start:stop]] for start, stop in runs]
+    areas, is_other = _passed_over(line)
+    paths = best_paths(make_lattice(line), _by_index(line.expected, labels))
+    return [CutReading(line, judged, areas * (1 - is_other), path) for path in paths]
+
+
+def make_lattice(line: Line, weights: Weights = WEIGHTS) -> Lattice:
+    """What a line, all of whose runs are judged, may be read as."""
+    pieces, runs = line.pieces.pieces, line.pieces.runs
     judged = [line.judged[pieces[start:stop]] for start, stop in runs]
     is_digit = np.array([each.kinds[1] for each in judged])
     classes = np.stack([each.classes for each in judged])
     components = [piece.component for piece in pieces]
     n_parts = np.bincount(components)[components].tolist()
     is_cut = np.array([_is_cut(components, n_parts, *run) for run in runs])
-    scores = digit_scores(is_digit, classes, is_cut)
+    scores = digit_scores(is_digit, classes, is_cut, weights)
     edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
+    skips = skip_scores(*_passed_over(line), weights).tolist()
+    joined = [False, *(left == right for left, right in pairwise(components))]
+    return Lattice(edges, skips, *cut_scores(joined, weights))
+
+
+def _passed_over(line: Line) -> tuple[Float64Array, Float64Array]:
+    """Ink of each piece, in strokes as long as a digit is high; probability that it is other."""
+    pieces = line.pieces.pieces
     stroke = HEIGHT * HEIGHT * line.image.pen
     areas = np.array([float(piece.ink.sum()) for piece in pieces]) / stroke
     singles = [line.judged.get((piece,)) for piece in pieces]
     is_other = np.array([1.0 if each is None else each.kinds[2] for each in singles])
-    skips = skip_scores(areas, is_other).tolist()
-    paths = best_paths(len(pieces), edges, skips, _by_index(line.expected, labels))
-    if not paths or not paths[0].edges:
-        return None
-    may_be_digits = areas * (1 - is_other)
-    evidence = Evidence(
-        path_margin(paths), 1, 1.0, *_weakest(line, judged, may_be_digits, paths[0])
-    )
-    return LineReading(line, judged, may_be_digits, paths, evidence)
+    return areas, is_other
 
 
 def _by_index(expected: NumberFormat, labels: Labels) -> NumberFormat:
@@ -193,43 +253,25 @@ def _is_cut(components: list[int], n_parts: list[int], start: int, stop: int) ->
     return any(run.count(k) < n for k, n in zip(run, n_parts[start:stop], strict=True))
 
 
-def _weakest(
-    line: Line, judged: list[Judged], may_be_digits: Float64Array, path: Path
-) -> tuple[float, float, float]:
-    """Least log odds of a digit, and of its class; ink passed over that may be digits."""
-    is_digit = np.array([judged[k].kinds[1] for k, _ in path.edges])
-    classes = np.array([judged[k].classes[label] for k, label in path.edges])
-    passed = float(may_be_digits.sum())
-    for k, _ in path.edges:
-        passed -= float(may_be_digits[slice(*line.pieces.runs[k])].sum())
-    return float(log_odds(is_digit * classes).min()), float(log_odds(classes).min()), passed
-
-
 def elect(readings: Sequence[LineReading]) -> LineReading:
     """Choose among readings of the same line: the number with the highest sum of votes.
 
-    A reading has its confidence to give away; to each path, as much as its score allows.
+    A reading has its confidence to give away; to each number, as much as its score allows.
     """
     if len(readings) == 1:
         return readings[0]
     votes: dict[tuple[int, ...], float] = {}
     supporters: dict[tuple[int, ...], list[tuple[float, LineReading]]] = {}
     for reading in readings:
-        for k, path in enumerate(reading.paths):
-            if path.edges:
-                share = float(np.exp(path.score - reading.paths[0].score))
-                vote = reading.evidence.confidence * share
-                votes[path.classes] = votes.get(path.classes, 0) + vote
-                supporter = vote, replace(reading, chosen=k)
-                supporters.setdefault(path.classes, []).append(supporter)
+        for k, each in enumerate(reading.found):
+            share = float(np.exp(each.path.score - reading.found[0].path.score))
+            vote = reading.evidence.confidence * share
+            classes = each.path.classes
+            votes[classes] = votes.get(classes, 0) + vote
+            supporters.setdefault(classes, []).append((vote, replace(reading, chosen=k)))
     best, *others = sorted(votes, key=lambda text: -votes[text])
     margin = float(np.log(votes[best] / votes[others[0]])) if others else MAX_MARGIN
-    weakest = np.array(
-        [
-            _weakest(each.line, each.judged, each.may_be_digits, each.paths[each.chosen])
-            for _, each in supporters[best]
-        ]
-    )
+    weakest = np.array([each.found[each.chosen].weakest() for _, each in supporters[best]])
     evidence = Evidence(
         min(margin, MAX_MARGIN),
         len(readings),

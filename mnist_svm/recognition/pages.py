@@ -33,8 +33,8 @@ N_PASSES = 50
 # Lone marks that are read: no page has more lone digits.
 MAX_LONE = 1500
 
-# Unsure lines that are cut in a second way, at most: a page with more of them is noise.
-MAX_UNSURE = 60
+# Ways in which unsure lines are cut, and such lines at most: a page with more of them is noise.
+N_WAYS, MAX_UNSURE = 3, 60
 
 # Candidates judged on one page at most, and together: noise has more.
 MAX_CANDIDATES, CANDIDATES_PER_BLOCK = 100_000, 4000
@@ -100,7 +100,7 @@ class PageReader:
         layout = find_layout(grey, is_line=is_line)
         rows = _without_specks(layout.rows)
         lines = [Line.of_row(layout, row, expected) for row in _until(deadline, rows)]
-        found = self._read_lines(lines, deadline)
+        found = [[each] if each else [] for each in self._read_lines(lines, deadline)]
         if len(lines) <= 1:
             found = [self._read_again(grey, layout.is_dark, found, expected, deadline)]
         return layout, lines, found
@@ -123,7 +123,7 @@ class PageReader:
             except BlankPictureError:
                 continue
             lines = [Line.of_row(layout, row, expected) for row in layout.rows]
-            readings += chain.from_iterable(self._read_lines(lines, deadline))
+            readings += filter(None, self._read_lines(lines, deadline))
             if readings and elect(readings).is_sure:
                 break
         return readings
@@ -146,42 +146,49 @@ class PageReader:
             lines += [Line.of_row(layout, row, expected, origin) for row in layout.rows]
             owners += [index] * len(layout.rows)
         numbers: list[Number | None] = [None] * len(fields)
-        for index, readings in zip(owners, self._read_lines(lines, deadline), strict=True):
-            if readings:
-                numbers[index] = elect(readings).number(self.classes)
+        for index, reading in zip(owners, self._read_lines(lines, deadline), strict=True):
+            if reading is not None:
+                numbers[index] = reading.number(self.classes)
         return numbers
 
-    def _read_lines(self, lines: Sequence[Line], deadline: float) -> list[list[LineReading]]:
+    def _read_lines(self, lines: Sequence[Line], deadline: float) -> list[LineReading | None]:
         """Read the number in each line: no reading if it has none.
 
-        Lines that are not read for sure are cut and read in another way too.
+        Lines that are not read for sure are cut in other ways too.
         """
-        self._judge(lines, deadline)
-        readings = self._read_cut([line.cut() for line in _until(deadline, lines)], deadline)
-        unsure = [k for k, each in enumerate(readings) if not (each and each[0].is_sure)]
+        readings = self._read_cuts(self.cut(lines, 1, deadline), deadline)
+        unsure = [k for k, each in enumerate(readings) if each is None or not each.is_sure]
         if len(unsure) <= MAX_UNSURE:
-            cut = [lines[k].cut(upright=True) for k in _until(deadline, unsure)]
-            for k, others in zip(unsure, self._read_cut(cut, deadline), strict=True):
-                readings[k] += others
+            cuts = self.cut([lines[k] for k in unsure], N_WAYS, deadline)
+            for k, reading in zip(unsure, self._read_cuts(cuts, deadline), strict=True):
+                readings[k] = reading
         return readings
 
-    def _read_cut(self, lines: Sequence[Line], deadline: float) -> list[list[LineReading]]:
+    def cut(self, lines: Sequence[Line], n_ways: int, deadline: float = inf) -> list[list[Line]]:
+        """Cut lines in several ways, and judge all runs of their pieces."""
         self._judge(lines, deadline)
-        found = [read_line(line, self.classes) for line in _until(deadline, lines)]
-        return [[reading] if reading is not None else [] for reading in found]
+        cuts = [line.cut(n_ways) for line in _until(deadline, lines)]
+        self._judge(list(chain.from_iterable(cuts)), deadline)
+        return cuts
+
+    def _read_cuts(
+        self, lines: Sequence[Sequence[Line]], deadline: float
+    ) -> list[LineReading | None]:
+        """Read lines, each of which is cut in several ways and judged."""
+        return [read_line(ways, self.classes) for ways in _until(deadline, lines)]
 
     def _judge(self, lines: Sequence[Line], deadline: float) -> None:
         """Judge all new runs of all lines together: a call has a high fixed cost."""
-        todo = [(line, run) for line in lines for run in line.runs()]
+        todo = list({run: line for line in lines for run in line.runs()}.items())
         if len(todo) > MAX_CANDIDATES:
             msg = "the picture has far more marks than a page of numbers"
             raise PictureError(msg)
         for start in range(0, len(todo), CANDIDATES_PER_BLOCK):
             block = todo[start : start + CANDIDATES_PER_BLOCK]
-            runs = [(line.pieces, run) for line, run in _until(deadline, block)]
+            runs = [(line.pieces, run) for run, line in _until(deadline, block)]
             candidates = draw_candidates(runs)
-            judged = self._judge_candidates(candidates, [line.known for line, _ in block])
-            for (line, run), result in zip(block, judged, strict=True):
+            judged = self._judge_candidates(candidates, [line.known for _, line in block])
+            for (run, line), result in zip(block, judged, strict=True):
                 line.judged[run] = result
 
 

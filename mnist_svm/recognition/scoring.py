@@ -14,19 +14,11 @@ import numpy as np
 from mnist_svm._types import BoolArray, Float64Array
 from mnist_svm.recognition.lattice import Path
 
-# Weights of the log odds of being a digit and of the log probability of its class, and constant of
-# each digit.
-DIGIT_WEIGHT, CLASS_WEIGHT, BIAS = 1.0, 1.0, 1.0
-# Penalty of a digit that was cut from other ink.
-CUT_PENALTY = 2.0
-# Penalty of ink that is passed over: per area of a stroke as long as a digit is high, beyond that
-# of a point.
-SKIP_PENALTY, POINT_AREA = 1.5, 0.1
-# Weight of the log probability of being other ink.
-OTHER_WEIGHT, MIN_OTHER_PROBA = 0.7, 1e-3
+# Area of a point, in strokes as long as a digit is high: as much ink is passed over freely.
+POINT_AREA = 0.1
 
 # Probabilities are clipped at these distances from 0 and 1.
-MIN_DIGIT_PROBA, MIN_CLASS_PROBA = 1e-4, 1e-5
+MIN_DIGIT_PROBA, MIN_CLASS_PROBA, MIN_OTHER_PROBA = 1e-4, 1e-5, 1e-3
 
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
 # `Evidence` holds; of a single reading, and of one that several agree on or not. They are fitted by
@@ -74,8 +66,46 @@ class Evidence:
         )
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Weights of what the score of a path adds up.
+
+    They are fitted by `python -m tools.line_weights`.
+
+    Attributes
+    ----------
+    digit : of the log odds of being a digit.
+    label : of the log probability of a digit's class.
+    certainty : of the log probability of its most probable class.
+    each : of each digit.
+    cut : of a digit that was cut from other ink.
+    between : of a cut between two digits.
+    beside : of a cut between a digit and ink that is passed over.
+    area : of ink that is passed over, in strokes as long as a digit is high, beyond a point.
+    other : of the log probability that a piece that is passed over is other ink.
+    passed : of each piece that is passed over.
+    """
+
+    digit: float
+    label: float
+    certainty: float
+    each: float
+    cut: float
+    between: float
+    beside: float
+    area: float
+    other: float
+    passed: float
+
+
+WEIGHTS = Weights(1.08, 1.80, 1.91, 1.20, -1.42, 0.25, -0.99, -1.45, 0.90, 0.62)
+
+
 def digit_scores(
-    digit_proba: Float64Array, class_proba: Float64Array, is_cut: BoolArray
+    digit_proba: Float64Array,
+    class_proba: Float64Array,
+    is_cut: BoolArray,
+    weights: Weights = WEIGHTS,
 ) -> Float64Array:
     """Score of each candidate and class, of shape (n, k).
 
@@ -83,18 +113,30 @@ def digit_scores(
     (n, k), that of each class if it is one; `is_cut` is whether it was cut from other ink.
     """
     by_class = np.log(np.clip(class_proba, MIN_CLASS_PROBA, 1))
-    by_digit = BIAS - CUT_PENALTY * is_cut + DIGIT_WEIGHT * log_odds(digit_proba)
-    return np.asarray(by_digit[:, None] + CLASS_WEIGHT * by_class)
+    by_digit = weights.each + weights.cut * is_cut + weights.digit * log_odds(digit_proba)
+    by_digit += weights.certainty * by_class.max(axis=1)
+    return np.asarray(by_digit[:, None] + weights.label * by_class)
 
 
-def skip_scores(areas: Float64Array, is_other: Float64Array) -> Float64Array:
-    """Score of passing over each piece, at most 0, of shape (n,).
+def skip_scores(
+    areas: Float64Array, is_other: Float64Array, weights: Weights = WEIGHTS
+) -> Float64Array:
+    """Score of passing over each piece, of shape (n,).
 
     `areas` are in strokes as long as a digit is high; `is_other` is the probability of being other
     ink than digits'.
     """
-    by_area = -SKIP_PENALTY * np.maximum(areas - POINT_AREA, 0)
-    return np.asarray(by_area + OTHER_WEIGHT * np.log(np.maximum(is_other, MIN_OTHER_PROBA)))
+    by_area = weights.area * np.maximum(areas - POINT_AREA, 0)
+    by_kind = weights.other * np.log(np.maximum(is_other, MIN_OTHER_PROBA))
+    return np.asarray(weights.passed + by_area + by_kind)
+
+
+def cut_scores(
+    is_cut: Sequence[bool], weights: Weights = WEIGHTS
+) -> tuple[list[float], list[float]]:
+    """Score of the cut before each piece, if it is one: between two digits, and beside one."""
+    between = [weights.between if cut else 0.0 for cut in is_cut]
+    return between, [weights.beside if cut else 0.0 for cut in is_cut]
 
 
 def log_odds(proba: Float64Array) -> Float64Array:

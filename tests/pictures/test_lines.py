@@ -115,16 +115,25 @@ def test_the_pieces_of_a_component_have_all_of_its_ink(digits):
     both, _ = touching_pair(digits[0], digits[1], 60)
     line = line_of(np.pad(both, 40), 60)
     whole = line.component_piece(0)
-    pieces = line.cut(whole)
-    assert len(pieces) > 1
-    total = np.zeros_like(line.coverage)
-    for piece in pieces:
-        assert piece.component == 0
-        total[piece.box.window] += piece.ink
-    # Without its faintest edge.
-    inside = line.labels == 1
-    np.testing.assert_allclose(total[inside], line.coverage[inside], atol=0.051)
-    assert not total[~inside].any()
+    for pieces in line.cut(whole, 3):
+        assert len(pieces) > 1
+        total = np.zeros_like(line.coverage)
+        for piece in pieces:
+            assert piece.component == 0
+            total[piece.box.window] += piece.ink
+        # Without its faintest edge.
+        inside = line.labels == 1
+        np.testing.assert_allclose(total[inside], line.coverage[inside], atol=0.051)
+        assert not total[~inside].any()
+
+
+def test_pieces_between_the_same_seams_are_one_object(digits):
+    both, _ = touching_pair(digits[0], digits[1], 60)
+    line = line_of(np.pad(both, 40), 60)
+    whole = line.component_piece(0)
+    first, *others = line.cut(whole, 3)
+    assert line.cut(whole, 1) == [first]
+    assert any(set(pieces) & set(first) for pieces in others)
 
 
 def test_touching_digits_are_more_than_one_piece(digits):
@@ -132,7 +141,7 @@ def test_touching_digits_are_more_than_one_piece(digits):
         both, _ = touching_pair(one, two, 60)
         line = line_of(np.pad(both, 40), 60)
         (whole,) = [line.component_piece(k) for k in range(len(line.boxes))]
-        assert len(line.cut(whole)) >= 2
+        assert len(line.cut(whole)[0]) >= 2
 
 
 def test_pieces_are_in_the_order_of_their_middles(digits):

@@ -38,7 +38,9 @@ def test_touching_digits_are_cut_between_them(digits):
         ink = scaled_ink(two, HEIGHT)
         right[:, start : start + ink.shape[1]] = ink
         seams = [
-            seam for slant in (0, 0.2, 0.4) for seam in find_cuts(both, HEIGHT, PEN, slant).choose()
+            seam
+            for slant in (0, 0.2, 0.4)
+            for seam in find_cuts(both, HEIGHT, PEN, slant).choose()[0]
         ]
         shares.append(max(separation(left, right, seam) for seam in seams))
     # Ink of both is on one side only; two 1s touch all along.
@@ -52,7 +54,7 @@ def test_a_seam_leans_with_the_writing():
     left, right = ((np.abs(columns - middle) < 10).astype(np.float32) for middle in (20, 41))
     bridge = ((np.abs(rows - 24) < 3) & (np.abs(columns - 30) < 3)).astype(np.float32)
     ink = np.maximum(np.maximum(left, right), bridge)
-    seams = find_cuts(ink, HEIGHT, PEN, 0.5).choose()
+    (seams,) = find_cuts(ink, HEIGHT, PEN, 0.5).choose()
     assert max(separation(left, right, seam) for seam in seams) > 0.98
 
 
@@ -66,25 +68,38 @@ def test_a_seam_leans_with_the_writing():
 def test_seams_are_ordered_and_do_not_cross(rows, columns, seed, slant):
     rng = np.random.default_rng(seed)
     ink = (rng.random((rows, columns)) < 0.3).astype(np.float32)
-    seams = find_cuts(ink, HEIGHT, PEN, slant).choose()
-    assert all(seam.shape == (rows,) for seam in seams)
-    for left, right in pairwise(seams):
-        assert (left <= right).all()
+    for seams in find_cuts(ink, HEIGHT, PEN, slant).choose(4):
+        assert all(seam.shape == (rows,) for seam in seams)
+        for left, right in pairwise(seams):
+            assert (left <= right).all()
+
+
+def test_the_ways_to_cut_have_most_seams_together(digits):
+    both, _ = touching_pair(digits[0], digits[1], HEIGHT)
+    cuts = find_cuts(both, HEIGHT, PEN)
+    ways = [{seam.tobytes() for seam in way} for way in cuts.choose(4)]
+    every = {seam.tobytes() for seam in [*cuts.notches, *cuts.others]}
+    assert len(set.union(*ways)) > len(ways[0])
+    assert set.union(*ways) <= every
+    # A way after the second begins with a seam that none before has, as long as there is one.
+    for k in (2, 3):
+        before = set.union(*ways[:k])
+        assert ways[k] - before or before == every
 
 
 def test_no_ink_has_no_seam():
-    assert find_cuts(np.zeros((40, 30), np.float32), HEIGHT, PEN).choose() == []
+    assert find_cuts(np.zeros((40, 30), np.float32), HEIGHT, PEN).choose(2) == [[], []]
 
 
 def test_a_narrow_stroke_has_no_seam():
     ink = np.zeros((48, 20), np.float32)
     ink[:, 8:12] = 1
-    assert find_cuts(ink, HEIGHT, PEN).choose() == []
+    assert find_cuts(ink, HEIGHT, PEN).choose(2) == [[], []]
 
 
 def test_no_seam_crosses_a_solid_block():
     columns = np.arange(90)
-    for seam in find_cuts(np.ones((48, 90), np.float32), HEIGHT, PEN).choose():
+    for seam in find_cuts(np.ones((48, 90), np.float32), HEIGHT, PEN).choose()[0]:
         is_right = columns >= seam[:, None]
         assert is_right.all() or not is_right.any()
 
@@ -92,5 +107,5 @@ def test_no_seam_crosses_a_solid_block():
 def test_a_gap_is_cut():
     ink = np.zeros((48, 60), np.float32)
     ink[:, :20] = ink[:, 40:] = 1
-    seams = find_cuts(ink, HEIGHT, PEN).choose()
+    (seams,) = find_cuts(ink, HEIGHT, PEN).choose()
     assert any(seam.min() >= 20 and seam.max() <= 40 for seam in seams)

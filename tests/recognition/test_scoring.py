@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 
-from mnist_svm.recognition.scoring import digit_scores, log_odds, skip_scores
+from mnist_svm.recognition.scoring import (
+    WEIGHTS,
+    Weights,
+    cut_scores,
+    digit_scores,
+    log_odds,
+    skip_scores,
+)
 
 
 def test_the_more_probable_class_and_the_surer_digit_score_higher():
@@ -25,7 +34,6 @@ def test_scores_of_extreme_probabilities_are_finite():
 
 def test_passing_over_more_ink_costs_more():
     scores = skip_scores(np.array([0.0, 0.5, 1.0, 4.0]), np.full(4, 0.9))
-    assert (scores <= 0).all()
     assert (np.diff(scores) < 0).all()
 
 
@@ -35,11 +43,32 @@ def test_passing_over_a_mark_costs_less_than_over_a_part_of_a_digit():
     assert hardly < surely
 
 
-def test_passing_over_a_point_costs_nothing():
-    assert skip_scores(np.array([0.02]), np.array([1.0])).tolist() == [0]
+def test_passing_over_a_point_costs_no_more_than_over_a_speck():
+    speck, point = skip_scores(np.array([0.0, 0.09]), np.ones(2))
+    assert speck == point
 
 
 def test_a_digit_that_was_cut_scores_less():
     both, classes = np.full(2, 0.9), np.full((2, 2), 0.5)
     whole, cut = digit_scores(both, classes, np.array([False, True]))
     assert (cut < whole).all()
+
+
+def test_a_cut_is_more_probable_between_two_digits_than_beside_other_ink():
+    between, beside = cut_scores([False, True])
+    assert between[0] == beside[0] == 0
+    assert between[1] > 0 > beside[1]
+
+
+def test_scores_are_linear_in_the_weights():
+    rng = np.random.default_rng(0)
+    proba, areas, is_cut = rng.random(5), 2 * rng.random(5), rng.random(5) < 0.5
+    classes = rng.dirichlet(np.ones(3), 5)
+    units = [Weights(*row) for row in np.eye(len(astuple(WEIGHTS))).tolist()]
+    for score in (
+        lambda weights: digit_scores(proba, classes, is_cut, weights),
+        lambda weights: skip_scores(areas, proba, weights),
+        lambda weights: np.array(cut_scores(is_cut.tolist(), weights)),
+    ):
+        parts = [value * score(unit) for value, unit in zip(astuple(WEIGHTS), units, strict=True)]
+        np.testing.assert_allclose(score(WEIGHTS), np.sum(parts, axis=0))
