@@ -46,11 +46,11 @@ UNITS = [Weights(*row) for row in np.eye(len(NAMES)).tolist()]
 KINDS = ("natural spacing", "points and dashes", "touching pairs")
 SEED = 77
 # Times that all lines are read with the weights found before.
-N_PASSES = 4
+N_PASSES = 2
 # Probability below which it hardly matters how improbable the right number is; what the weights
 # would be without any lines, and penalty of the squared difference from it.
 HOPELESS = 0.03
-START, RIDGE = Weights(1, 1, 1, 1, -1, 0, -1, -1, 1, 0), 1e-3
+START, RIDGE = Weights(1, 1, 1, 1, -1, -1, -1, 1, 0), 1e-3
 
 
 @dataclass(eq=False)
@@ -105,7 +105,7 @@ def score(of: Lattice, path: lattice.Path) -> float:
             total += sum(of.skips[position:start]) + after_digit * of.beside[position]
             after_digit = False
         if stop > start:
-            total += (of.between if after_digit else of.beside)[start] + of_digit
+            total += (0 if after_digit else of.beside[start]) + of_digit
             after_digit = True
         position = stop
     return float(total)

@@ -52,8 +52,8 @@ C, GAMMA = 30.0, 3e-6
 # Shares of a run's ink that belongs to a digit, and of the digit's ink that is in the run: both are
 # above PURE for a digit, and one is below IMPURE for another; in between, a run is left out. The
 # same for whole pieces of other ink, and for pieces of the digit that are missing.
-PURE, IMPURE = 0.85, 0.75
-FOREIGN, LOST = (0.015, 0.03), (0.03, 0.08)
+PURE, IMPURE = 0.85, 0.7
+FOREIGN, LOST = (0.02, 0.07), (0.03, 0.10)
 
 # Shares common to a run and a digit that touches others: the least with which the best run counts
 # as the digit, and the distances to it of other runs that do so too, and that are left out.

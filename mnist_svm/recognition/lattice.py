@@ -39,13 +39,12 @@ class Lattice:
     ----------
     edges : candidates
     skips : score of passing over each piece
-    between, beside : score of a cut before each piece, if there is a digit on both sides of it, and
-        if there is one on one side only; 0 before the first
+    beside : score of a cut before each piece, if there is a digit on one side of it only; 0 where
+        there is none, as before the first
     """
 
     edges: Sequence[Edge]
     skips: Sequence[float]
-    between: Sequence[float]
     beside: Sequence[float]
 
     @property
@@ -101,7 +100,7 @@ def best_paths(lattice: Lattice, expected: NumberFormat = ANY_NUMBER) -> list[Pa
         for index in by_stop[node]:
             start = edges[index].start
             for (_, after_digit), paths in beams[start].items():
-                cut = (lattice.between if after_digit else lattice.beside)[start]
+                cut = 0.0 if after_digit else lattice.beside[start]
                 for path in paths:
                     key = _n_digits(len(path.edges) + 1, expected), True
                     extensions = _extensions(path, cut, index, choices[index], expected)

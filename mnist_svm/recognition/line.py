@@ -222,7 +222,7 @@ def make_lattice(line: Line, weights: Weights = WEIGHTS) -> Lattice:
     edges = [Edge(*run, score) for run, score in zip(runs, scores, strict=True)]
     skips = skip_scores(*_passed_over(line), weights).tolist()
     joined = [False, *(left == right for left, right in pairwise(components))]
-    return Lattice(edges, skips, *cut_scores(joined, weights))
+    return Lattice(edges, skips, cut_scores(joined, weights))
 
 
 def _passed_over(line: Line) -> tuple[Float64Array, Float64Array]:

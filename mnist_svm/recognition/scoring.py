@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 
@@ -23,10 +24,12 @@ MIN_DIGIT_PROBA, MIN_CLASS_PROBA, MIN_OTHER_PROBA = 1e-4, 1e-5, 1e-3
 # Confidence of a number, by logistic regression: the constant, and the coefficients of what
 # `Evidence` holds; of a single reading, and of one that several agree on or not. They are fitted by
 # `python -m tools.number_confidence`.
-SINGLE = (-0.14, 0.57, -0.14, 0.40, 0.27, -0.34)
-ELECTED = (-1.98, 0.72, 0.88, 0.36, 0.38, -1.79)
+SINGLE = (-0.37, 0.51, -0.37, 0.43, 0.31, -0.92)
+ELECTED = (-2.38, 0.31, 1.64, 0.44, 0.41, -1.98)
 # Bounds of the margin, of which the lower is that of a tie of several.
 MAX_MARGIN, MIN_MARGIN = 20.0, -5.0
+# Log odds whose exponential is not computed beyond.
+MAX_LOG_ODDS = 50.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Evidence:
         """Probability that the number is right as a whole."""
         coef = SINGLE if self.n_readings == 1 else ELECTED
         z = sum(weight * value for weight, value in zip(coef, self.values, strict=True))
-        return float(1 / (1 + np.exp(-z)))
+        return 1 / (1 + exp(-max(z, -MAX_LOG_ODDS)))
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -79,7 +82,6 @@ class Weights:
     certainty : of the log probability of its most probable class.
     each : of each digit.
     cut : of a digit that was cut from other ink.
-    between : of a cut between two digits.
     beside : of a cut between a digit and ink that is passed over.
     area : of ink that is passed over, in strokes as long as a digit is high, beyond a point.
     other : of the log probability that a piece that is passed over is other ink.
@@ -91,14 +93,13 @@ class Weights:
     certainty: float
     each: float
     cut: float
-    between: float
     beside: float
     area: float
     other: float
     passed: float
 
 
-WEIGHTS = Weights(1.08, 1.80, 1.91, 1.20, -1.42, 0.25, -0.99, -1.45, 0.90, 0.62)
+WEIGHTS = Weights(1.09, 1.39, 2.44, 1.14, -1.00, -1.27, -0.69, 0.74, 0.12)
 
 
 def digit_scores(
@@ -131,12 +132,9 @@ def skip_scores(
     return np.asarray(weights.passed + by_area + by_kind)
 
 
-def cut_scores(
-    is_cut: Sequence[bool], weights: Weights = WEIGHTS
-) -> tuple[list[float], list[float]]:
-    """Score of the cut before each piece, if it is one: between two digits, and beside one."""
-    between = [weights.between if cut else 0.0 for cut in is_cut]
-    return between, [weights.beside if cut else 0.0 for cut in is_cut]
+def cut_scores(is_cut: Sequence[bool], weights: Weights = WEIGHTS) -> list[float]:
+    """Score of the cut before each piece, if it is one, beside a digit and ink passed over."""
+    return [weights.beside if cut else 0.0 for cut in is_cut]
 
 
 def log_odds(proba: Float64Array) -> Float64Array:

@@ -27,8 +27,8 @@ def lattices(draw):
     is_cut = [False, *draw(st.lists(st.booleans(), min_size=n_pieces, max_size=n_pieces))][
         :n_pieces
     ]
-    between, beside = (np.where(is_cut, rng.normal(0, 2, n_pieces), 0).tolist() for _ in range(2))
-    return Lattice(edges, (-rng.exponential(2, n_pieces)).tolist(), between, beside)
+    beside = np.where(is_cut, rng.normal(0, 2, n_pieces), 0).tolist()
+    return Lattice(edges, (-rng.exponential(2, n_pieces)).tolist(), beside)
 
 
 @st.composite
@@ -47,7 +47,7 @@ def all_readings(lattice: Lattice, start: int = 0, *, after_digit: bool = False)
     skip = lattice.skips[start] + (lattice.beside[start] if after_digit else 0)
     for text, score in all_readings(lattice, start + 1):
         yield text, score + skip
-    cut = (lattice.between if after_digit else lattice.beside)[start]
+    cut = 0 if after_digit else lattice.beside[start]
     for edge in lattice.edges:
         if edge.start == start:
             for text, score in all_readings(lattice, edge.stop, after_digit=True):
@@ -100,8 +100,7 @@ def test_the_digits_of_a_path_do_not_overlap(lattice):
 
 def plain(edges: list[Edge], skips: list[float]) -> Lattice:
     """A lattice without cuts."""
-    none = [0.0] * len(skips)
-    return Lattice(edges, skips, none, none)
+    return Lattice(edges, skips, [0.0] * len(skips))
 
 
 def test_a_line_without_candidates_has_no_digits():
@@ -122,8 +121,8 @@ def test_a_known_digit_is_read_however_improbable():
 
 def test_a_digit_that_was_cut_is_worth_more_beside_another_than_beside_ink_passed_over():
     edges = [Edge(0, 1, np.array([1.0, 0.0])), Edge(1, 2, np.array([0.0, -0.5]))]
-    found = best_paths(Lattice(edges, [0.0, 0.0], [0.0, 2.0], [0.0, -2.0]))
+    found = best_paths(Lattice(edges, [0.0, 0.0], [0.0, -2.0]))
     scores = {path.classes: path.score for path in found}
-    assert scores[(0, 0)] == 3.0
+    assert scores[(0, 0)] == 1.0
     assert scores[(0,)] == -1.0
     assert scores[()] == 0.0

@@ -14,8 +14,8 @@ def test_the_score_of_a_path_is_that_with_which_it_was_found():
     rng = np.random.default_rng(0)
     spans = [(0, 1), (0, 2), (1, 2), (2, 4), (3, 5), (4, 5)]
     edges = [Edge(*span, rng.normal(0, 2, 3)) for span in spans]
-    between, beside = ([0.0, *rng.normal(0, 1, 4).tolist()] for _ in range(2))
-    lattice = Lattice(edges, rng.normal(0, 1, 5).tolist(), between, beside)
+    beside = [0.0, *rng.normal(0, 1, 4).tolist()]
+    lattice = Lattice(edges, rng.normal(0, 1, 5).tolist(), beside)
     paths = best_paths(lattice)
     assert len(paths) > 3
     for path in paths:
