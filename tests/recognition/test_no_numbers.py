@@ -12,7 +12,7 @@ from tests.support.guises.unnumbered import UNNUMBERED, render_unnumbered
 # Confidence from which a number counts as read.
 THRESHOLD = 0.5
 # Kinds of which a mark in some pictures is taken for a digit.
-NOT_YET = {"specks", "blotches", "fur", "huge paper"}
+NOT_YET = {"specks", "blotches"}
 
 # Images classified for a picture, at most: several for each of the 1,000 digits of a full page.
 MAX_CLASSIFIED = 20_000
