@@ -73,8 +73,8 @@ class Evidence:
 class Weights:
     """Weights of what the score of a path adds up.
 
-    They are fitted by `python -m tools.line_weights`; then `cut` was lowered from -1 to -1.8, because
-    on pages fewer digits touch than on the lines that it draws.
+    They are fitted by `python -m tools.line_weights`; then `cut` was lowered from -1 to -1.8,
+    because on pages fewer digits touch than on the lines that it draws.
 
     Attributes
     ----------
