@@ -97,12 +97,14 @@ def best_paths(lattice: Lattice, expected: NumberFormat = ANY_NUMBER) -> list[Pa
             score = lattice.skips[node - 1] + cut
             extensions: list[_Extension] = [(path.score + score, path, ()) for path in paths]
             found.setdefault((n_digits, False), []).extend(extensions)
+        # Without a cut behind it, it does not matter whether a path ends in a digit.
+        is_cut = node < lattice.n_pieces and lattice.beside[node] != 0
         for index in by_stop[node]:
             start = edges[index].start
             for (_, after_digit), paths in beams[start].items():
                 cut = 0.0 if after_digit else lattice.beside[start]
                 for path in paths:
-                    key = _n_digits(len(path.edges) + 1, expected), True
+                    key = _n_digits(len(path.edges) + 1, expected), is_cut
                     extensions = _extensions(path, cut, index, choices[index], expected)
                     found.setdefault(key, []).extend(extensions)
         beams.append({key: _best_texts(extensions) for key, extensions in found.items()})
@@ -115,7 +117,8 @@ def best_paths(lattice: Lattice, expected: NumberFormat = ANY_NUMBER) -> list[Pa
     return _best_texts(ended)
 
 
-# What paths compete by: the number of digits, if it is limited, and whether they end in a digit.
+# What paths compete by: the number of digits, if it is limited, and whether they end in a digit
+# that was cut from what follows.
 _Key = tuple[int, bool]
 
 # The score of a path, the path that it extends, and the digit that is added, or none.
