@@ -24,7 +24,6 @@ from scipy.special import logsumexp
 from mnist_svm import load_dataset
 from mnist_svm._types import BoolArray, Float64Array, GreyImage
 from mnist_svm.exceptions import PictureError
-from mnist_svm.models.file import load_model
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.layout import find_layout
 from mnist_svm.pictures.texture import SMOOTHINGS
@@ -32,12 +31,10 @@ from mnist_svm.recognition import lattice
 from mnist_svm.recognition.formats import ANY_NUMBER, NumberFormat
 from mnist_svm.recognition.lattice import Lattice, best_paths
 from mnist_svm.recognition.line import Line, make_lattice
-from mnist_svm.recognition.no_digit import DigitJudge
 from mnist_svm.recognition.pages import N_WAYS, PageReader
 from mnist_svm.recognition.scoring import Weights
 from tests.support.guises.lines import Writers, render_page
-from tools.no_digit_model import load_hands
-from tools.number_lines import draw_line
+from tools.labelled_numbers import drawn_lines, load_reader, pictures
 
 NAMES = [field.name for field in fields(Weights)]
 UNITS = [Weights(*row) for row in np.eye(len(NAMES)).tolist()]
@@ -98,17 +95,13 @@ def loss(
 
 def score(of: Lattice, path: lattice.Path) -> float:
     """Score of a path through another lattice of the same line."""
-    total, position, after_digit = 0.0, 0, False
-    ends = [(of.edges[k].start, of.edges[k].stop, of.edges[k].scores[c]) for k, c in path.edges]
-    for start, stop, of_digit in [*ends, (of.n_pieces, of.n_pieces, 0.0)]:
-        if start > position:
-            total += sum(of.skips[position:start]) + after_digit * of.beside[position]
-            after_digit = False
-        if stop > start:
-            total += (0 if after_digit else of.beside[start]) + of_digit
-            after_digit = True
-        position = stop
-    return float(total)
+    used = np.zeros(of.n_pieces, dtype=bool)
+    for k, _ in path.edges:
+        used[of.edges[k].start : of.edges[k].stop] = True
+    of_digits = sum(of.edges[k].scores[label] for k, label in path.edges)
+    # A cut counts where one side is a digit and the other is passed over.
+    of_cuts = np.array(of.beside)[1:][used[1:] != used[:-1]].sum()
+    return float(of_digits + np.array(of.skips)[~used].sum() + of_cuts)
 
 
 def main() -> None:
@@ -117,15 +110,14 @@ def main() -> None:
     parser.add_argument("--numbers", type=Path, action="append", default=[])
     parser.add_argument("--lines", type=int, default=300, help="lines drawn, and pages")
     arguments = parser.parse_args()
-    model = load_model()
-    reader = PageReader(model.classes, model.predict_proba, DigitJudge())
-    sources = [list(_drawn(arguments.lines)), list(_pages(arguments.lines))]
-    sources += [list(_pictures(folder)) for folder in arguments.numbers]
+    reader = load_reader()
+    sources = [list(drawn_lines(arguments.lines, seed=5)), list(_pages(arguments.lines))]
+    sources += [list(pictures(folder)) for folder in arguments.numbers]
     readings = [reading for source in sources for reading in _readings(reader, source)]
     weights = START
     for _ in range(N_PASSES):
         for reading in readings:
-            reading.find(weights, model.classes.tolist())
+            reading.find(weights, reader.classes.tolist())
         weights = fit(readings)
         print(", ".join(f"{name} {value:.2f}" for name, value in zip(NAMES, astuple(weights))))
 
@@ -147,9 +139,9 @@ def fit(readings: Sequence[Reading]) -> Weights:
     return Weights(*result.x.tolist())
 
 
-def _readings(reader: PageReader, pictures: list[tuple[str, GreyImage]]) -> Iterator[Reading]:
+def _readings(reader: PageReader, labelled: list[tuple[str, GreyImage]]) -> Iterator[Reading]:
     """The lines of pictures, with each kind of ink that they are read with."""
-    for text, grey in pictures:
+    for text, grey in labelled:
         for smoothing in (None, *SMOOTHINGS):
             try:
                 layout = find_layout(grey, is_line=True, smoothing=smoothing)
@@ -159,14 +151,7 @@ def _readings(reader: PageReader, pictures: list[tuple[str, GreyImage]]) -> Iter
             for ways in reader.cut(lines, N_WAYS):
                 ways = [line for line in ways if line.pieces.runs]
                 if ways:
-                    yield Reading(text, ways, 1 / len(pictures))
-
-
-def _drawn(n: int) -> Iterator[tuple[str, GreyImage]]:
-    hands, rng = load_hands("test"), np.random.default_rng(5)
-    for _ in range(n):
-        line = draw_line(hands, rng)
-        yield line.text, line.grey
+                    yield Reading(text, ways, 1 / len(labelled))
 
 
 def _pages(n: int) -> Iterator[tuple[str, GreyImage]]:
@@ -175,11 +160,6 @@ def _pages(n: int) -> Iterator[tuple[str, GreyImage]]:
     for index in range(n):
         page = render_page(KINDS[index % len(KINDS)], writers, index, seed=SEED)
         yield page.rows[0].text, decode(page.file).grey
-
-
-def _pictures(folder: Path) -> Iterator[tuple[str, GreyImage]]:
-    for path in sorted(folder.glob("[0-9]*_*")):
-        yield path.name.split("_")[0], decode(path).grey
 
 
 if __name__ == "__main__":

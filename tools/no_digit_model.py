@@ -184,12 +184,11 @@ def _digit_of_run(owned: np.ndarray, start: int, stop: int, total: np.ndarray) -
     ink = owned[start:stop].sum(axis=0)
     if ink[1:-1].sum() <= MAX_DIGIT_INK * ink.sum():
         return OTHER
-    digit = int(ink[1:-1].argmax())
+    digit, least = _overlap(owned, start, stop, total)
     whole = max(float(total[1 + digit]), 1e-6)
     sizes, is_own = owned.sum(axis=1), owned.argmax(axis=1) == 1 + digit
     inside = np.zeros(len(owned), dtype=bool)
     inside[start:stop] = True
-    least = min(ink[1 + digit] / max(ink.sum(), 1e-6), ink[1 + digit] / whole)
     foreign, lost = sizes[inside & ~is_own].sum() / whole, sizes[~inside & is_own].sum() / whole
     if least > PURE and foreign < FOREIGN[0] and lost < LOST[0]:
         return digit

@@ -12,22 +12,17 @@ for those that were elected.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from mnist_svm._types import GreyImage
 from mnist_svm.exceptions import PictureError
-from mnist_svm.models.file import load_model
-from mnist_svm.pictures.decode import decode
 from mnist_svm.recognition.line import LineReading, elect, read_line
-from mnist_svm.recognition.no_digit import DigitJudge
 from mnist_svm.recognition.pages import N_WAYS, PageReader
-from tools.no_digit_model import load_hands
-from tools.number_lines import draw_line
+from tools.labelled_numbers import drawn_lines, load_reader, pictures
 
 # Inverse strength of the penalty of the coefficients.
 C = 10.0
@@ -39,10 +34,10 @@ def main() -> None:
     parser.add_argument("--numbers", type=Path, action="append", default=[])
     parser.add_argument("--lines", type=int, default=500, help="lines drawn")
     arguments = parser.parse_args()
-    model = load_model()
-    reader = PageReader(model.classes, model.predict_proba, DigitJudge())
+    reader = load_reader()
     samples: dict[str, list[tuple[tuple[float, ...], bool]]] = {"SINGLE": [], "ELECTED": []}
-    for text, grey in _numbers(arguments.numbers, arguments.lines):
+    sources = [drawn_lines(arguments.lines, seed=7), *map(pictures, arguments.numbers)]
+    for text, grey in chain.from_iterable(sources):
         try:
             _, lines, found = reader.find_readings(grey, is_line=True)
         except PictureError:
@@ -61,17 +56,6 @@ def main() -> None:
         area = roc_auc_score(y, regression.decision_function(X))
         constants = ", ".join(f"{value:.2f}" for value in regression.coef_[0])
         print(f"{name} = ({constants})  # {y.mean():.1%} of {len(y)} right, AUC {area:.3f}")
-
-
-def _numbers(folders: list[Path], n_lines: int) -> Iterator[tuple[str, GreyImage]]:
-    """Pictures, with the number on each."""
-    hands, rng = load_hands("test"), np.random.default_rng(7)
-    for _ in range(n_lines):
-        line = draw_line(hands, rng)
-        yield line.text, line.grey
-    for folder in folders:
-        for path in sorted(folder.glob("[0-9]*_*")):
-            yield path.name.split("_")[0], decode(path).grey
 
 
 def _sample(reading: LineReading, reader: PageReader, text: str) -> tuple[tuple[float, ...], bool]:

@@ -80,8 +80,7 @@ class LineImage:
         """A component as a single piece; None if nothing of it is visible."""
         box = self.boxes[number]
         ink = np.where(self.labels[box.window] == number + 1, self.coverage[box.window], 0)
-        visible = ink > SOFT_EDGE
-        return _crop(number, box, ink, visible) if visible.any() else None
+        return _crop(number, box, ink)
 
     def cut(self, piece: Piece, n_ways: int = 1) -> list[list[Piece]]:
         """Cut a piece wherever a digit may end, in several ways; each from left to right.
@@ -131,13 +130,15 @@ class _Parts:
             columns = np.arange(self._piece.box.width)
             inside = (columns >= left[:, None]) & (columns < right[:, None])
             ink = np.where(inside, self._piece.ink, 0)
-            visible = ink > SOFT_EDGE
-            number, box = self._piece.component, self._piece.box
-            self._made[key] = _crop(number, box, ink, visible) if visible.any() else None
+            self._made[key] = _crop(self._piece.component, self._piece.box, ink)
         return self._made[key]
 
 
-def _crop(number: int, box: Box, ink: Float32Array, visible: Mask) -> Piece:
+def _crop(number: int, box: Box, ink: Float32Array) -> Piece | None:
+    """The visible ink of a component in a box, or None if there is none."""
+    visible = ink > SOFT_EDGE
+    if not visible.any():
+        return None
     inner = bounding_box(visible)
     return Piece(number, inner.shift(box.top, box.left), ink[inner.window])
 

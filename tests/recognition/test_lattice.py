@@ -90,12 +90,17 @@ def test_the_readings_are_the_best_of_those_that_are_allowed(lattice, expected):
 
 @given(lattices())
 @settings(max_examples=50, deadline=None)
-def test_the_digits_of_a_path_do_not_overlap(lattice):
+def test_the_score_is_that_of_the_digits_of_the_pieces_between_them_and_of_the_cuts(lattice):
     for path in best_paths(lattice):
         used = np.zeros(lattice.n_pieces)
-        for index, _ in path.edges:
+        score = 0.0
+        for index, label in path.edges:
             used[lattice.edges[index].start : lattice.edges[index].stop] += 1
+            score += lattice.edges[index].scores[label]
         assert used.max(initial=0) <= 1
+        score += np.array(lattice.skips)[used == 0].sum()
+        score += np.array(lattice.beside)[1:][np.diff(used) != 0].sum()
+        assert path.score == pytest.approx(score)
 
 
 def plain(edges: list[Edge], skips: list[float]) -> Lattice:
