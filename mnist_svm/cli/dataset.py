@@ -22,6 +22,8 @@ def read_dataset(data: str, split: Split, data_dir: str | None) -> Dataset:
         dataset = load_dataset(data, split=split, data_dir=data_dir, progress=report_progress)
     if dataset.inverted:
         echo_stderr(f"{data}: {INVERTED}")
+    for notice in dataset.notices:
+        echo_stderr(f"{data}: {notice}")
     return dataset
 
 

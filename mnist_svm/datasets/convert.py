@@ -69,7 +69,7 @@ def convert(
     """
     target = Path(target)
     if output_format == "npz":
-        parts = {part: read(progress) for part, read in reader.parts.items()}
+        parts = {part: source.read(progress) for part, source in reader.parts.items()}
         write_npz(target, parts)
         return [_describe(target, part, content) for part, content in parts.items()]
     if output_format == "images":
@@ -82,8 +82,8 @@ def convert(
     if not is_one_file:
         target.mkdir(parents=True, exist_ok=True)
     converted = []
-    for part, read in reader.parts.items():
-        content = read(progress)
+    for part, source in reader.parts.items():
+        content = source.read(progress)
         if output_format == "idx":
             path = _write_idx_files(target, _as_split(part), content, reader.name)
         else:
@@ -121,8 +121,8 @@ def _write_pictures(
     reader: DatasetReader, folder: Path, target: Path, progress: Progress
 ) -> Iterator[ConvertedPart]:
     """Write pictures to a temporary folder, and describe them as in the target folder."""
-    for part, read in reader.parts.items():
-        content = read(progress)
+    for part, source in reader.parts.items():
+        content = source.read(progress)
         if content.labels is None:
             msg = f"{reader.name}: no labels in its {part} part, so pictures have no sub-folder"
             raise FormatError(msg)

@@ -80,6 +80,7 @@ def load_dataset(
         },
         class_names=content.class_names,
         inverted=content.inverted,
+        notices=content.notices,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.datasets.catalog import CATALOG
+from mnist_svm.datasets.class_names import recode, settle_classes
 from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts, read_folder
@@ -24,11 +25,15 @@ from mnist_svm.datasets.formats.idx import (
 )
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
-from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
+from mnist_svm.datasets.types import (
+    FilePath,
+    LabelledImages,
+    Part,
+    Progress,
+    Split,
+    no_progress,
+)
 from mnist_svm.exceptions import DataMissingError, FormatError
-
-# Function that reads one part of a data set.
-PartReader = Callable[[Progress], LabelledImages]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class DatasetReader:
     """
 
     name: str
-    parts: Mapping[str, PartReader]
+    parts: Mapping[str, Part]
 
     def select(self, split: Split) -> DatasetReader:
         """Return a reader with one split only, which is all images if the data set has no splits.
@@ -57,7 +62,7 @@ class DatasetReader:
 
     def read(self, split: Split, progress: Progress = no_progress) -> LabelledImages:
         """Read one split, as `select`; raise FormatError or OSError if a file cannot be read."""
-        return self.select(split).parts[split](progress)
+        return self.select(split).parts[split].read(progress)
 
 
 def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetReader:
@@ -71,20 +76,35 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
     name = os.fspath(source)
     if name in CATALOG:
         read = partial(read_catalog, CATALOG[name], data_dir)
-        return DatasetReader(name, {split: partial(read, split) for split in FILE_PREFIXES})
+        return DatasetReader(name, {split: Part(partial(read, split)) for split in FILE_PREFIXES})
     path = Path(source)
     if not path.exists():
         msg = f"{name}: no such file or folder, and not in the catalog ({', '.join(CATALOG)})"
         raise DataMissingError(msg)
     parts = _open_folder(path) if path.is_dir() else _open_file(path)
     return DatasetReader(
-        name, {part: partial(_read_in_mnist_form, read) for part, read in parts.items()}
+        name,
+        {
+            key: Part(partial(_read_settled, part, [x for x in parts.values() if x is not part]))
+            for key, part in parts.items()
+        },
     )
 
 
-def _read_in_mnist_form(read: PartReader, progress: Progress) -> LabelledImages:
-    """Read images, scale values of 0 and 1 to 0 and 255, and invert dark ink (in place)."""
-    content = read(progress)
+def _read_settled(part: Part, others: Sequence[Part], progress: Progress) -> LabelledImages:
+    """Read a part; its labels are those of all parts, and its images in MNIST form."""
+    content = _in_mnist_form(part.read(progress))
+    if not content.class_names or content.labels is None:
+        return content
+    all_names = [content.class_names, *(other.class_names() for other in others)]
+    new_labels, class_names = settle_classes(all_names)
+    # Labels that are numbers have no names.
+    own = {label: label for label in np.unique(content.labels).tolist()} | new_labels[0]
+    return replace(content, labels=recode(content.labels, own), class_names=class_names)
+
+
+def _in_mnist_form(content: LabelledImages) -> LabelledImages:
+    """Scale values of 0 and 1 to 0 and 255, and invert dark ink (in place)."""
     images = content.images
     if images.max() == 1:
         np.multiply(images, WHITE, out=images)
@@ -95,16 +115,16 @@ def _read_in_mnist_form(read: PartReader, progress: Progress) -> LabelledImages:
     return replace(content, images=np.subtract(WHITE, images, out=images), inverted=True)
 
 
-def _open_folder(folder: Path) -> Mapping[str, PartReader]:
+def _open_folder(folder: Path) -> Mapping[str, Part]:
     patterns = {split: f"{prefix}-images?idx3-ubyte" for split, prefix in FILE_PREFIXES.items()}
     if idx_files := _find_files(folder, patterns):
-        return {part: partial(_read_idx, path) for part, path in idx_files.items()}
+        return {part: Part(partial(_read_idx, path)) for part, path in idx_files.items()}
     if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
-        return {part: partial(read_csv, path) for part, path in csv_files.items()}
+        return {part: Part(partial(read_csv, path)) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
-        return {part: partial(read_parquet, paths) for part, paths in parquet_files.items()}
+        return {part: Part(partial(read_parquet, paths)) for part, paths in parquet_files.items()}
     if picture_folders := find_picture_parts(folder):
-        return {part: partial(read_folder, path) for part, path in picture_folders.items()}
+        return {part: Part(partial(read_folder, path)) for part, path in picture_folders.items()}
     msg = (
         f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
         "train.csv, train*.parquet, or pictures in one sub-folder per class"
@@ -112,7 +132,7 @@ def _open_folder(folder: Path) -> Mapping[str, PartReader]:
     raise DataMissingError(msg)
 
 
-def _open_file(path: Path) -> Mapping[str, PartReader]:
+def _open_file(path: Path) -> Mapping[str, Part]:
     head = b""
     # A pipe cannot be read twice.
     if path.is_file():
@@ -120,10 +140,10 @@ def _open_file(path: Path) -> Mapping[str, PartReader]:
             head = stream.read(4)
     if head == b"PK\x03\x04":
         parts = find_npz_parts(path)
-        return {part: partial(read_npz, path, *names) for part, names in parts.items()}
+        return {part: Part(partial(read_npz, path, *names)) for part, names in parts.items()}
     if head == b"PAR1":
-        return {"all": partial(read_parquet, [path])}
-    return {"all": partial(_read_idx if head.startswith(b"\0\0") else read_csv, path)}
+        return {"all": Part(partial(read_parquet, [path]))}
+    return {"all": Part(partial(_read_idx if head.startswith(b"\0\0") else read_csv, path))}
 
 
 def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:

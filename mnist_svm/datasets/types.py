@@ -35,6 +35,8 @@ class LabelledImages:
     class_names : name of each label, where it is not the label itself
     inverted : whether the source has dark ink on a bright background
     sha256 : checksums of the IDX payloads of images and labels, if the reader computed them
+    notices : what was assumed or mended while reading; each a clause to follow the name of the
+        data set, such as "has its labels in the last column"
     """
 
     images: Images
@@ -42,6 +44,25 @@ class LabelledImages:
     class_names: Mapping[int, str] = field(default_factory=dict)
     inverted: bool = False
     sha256: tuple[str, str] | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split of a data set that exists, but is not read yet.
+
+    Attributes
+    ----------
+    read : function that reads it
+    names : function that returns its class names without reading its images, where that is cheap
+    """
+
+    read: Callable[[Progress], LabelledImages]
+    names: Callable[[], Mapping[int, str]] | None = None
+
+    def class_names(self) -> Mapping[int, str]:
+        """Return the name of each label that is not the label itself."""
+        return self.read(no_progress).class_names if self.names is None else self.names()
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,7 @@ class Dataset:
     weights : float64 ndarray of shape (n_images,), positive: factor of C for each image in
         training; None if all are 1
     concatenated : the data sets that `concatenate` joined, in order; empty for a single one
+    notices : what was assumed or mended while reading, see `LabelledImages`
     """
 
     name: str
@@ -89,6 +111,7 @@ class Dataset:
     inverted: bool = False
     weights: Float64Array | None = None
     concatenated: tuple[DatasetPart, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.labels)
