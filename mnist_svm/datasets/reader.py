@@ -17,14 +17,10 @@ from mnist_svm.datasets.class_names import recode, settle_classes
 from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts, read_folder
-from mnist_svm.datasets.formats.idx import (
-    FILE_PREFIXES,
-    open_payload,
-    read_images,
-    read_images_and_labels,
-)
+from mnist_svm.datasets.formats.idx import FILE_PREFIXES, open_payload
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
+from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
 from mnist_svm.datasets.types import (
     FilePath,
     LabelledImages,
@@ -79,9 +75,14 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
         return DatasetReader(name, {split: Part(partial(read, split)) for split in FILE_PREFIXES})
     path = Path(source)
     if not path.exists():
+        # The files of one data set of several in a folder, by the start of their names.
+        in_folder = path.parent.is_dir()
+        parts: Mapping[str, Part] = find_idx_parts(path.parent, path.name) if in_folder else {}
+    else:
+        parts = _open_folder(path) if path.is_dir() else _open_file(path)
+    if not parts:
         msg = f"{name}: no such file or folder, and not in the catalog ({', '.join(CATALOG)})"
         raise DataMissingError(msg)
-    parts = _open_folder(path) if path.is_dir() else _open_file(path)
     return DatasetReader(
         name,
         {
@@ -116,9 +117,8 @@ def _in_mnist_form(content: LabelledImages) -> LabelledImages:
 
 
 def _open_folder(folder: Path) -> Mapping[str, Part]:
-    patterns = {split: f"{prefix}-images?idx3-ubyte" for split, prefix in FILE_PREFIXES.items()}
-    if idx_files := _find_files(folder, patterns):
-        return {part: Part(partial(_read_idx, path)) for part, path in idx_files.items()}
+    if idx_files := find_idx_parts(folder):
+        return idx_files
     if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
         return {part: Part(partial(read_csv, path)) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
@@ -143,7 +143,9 @@ def _open_file(path: Path) -> Mapping[str, Part]:
         return {part: Part(partial(read_npz, path, *names)) for part, names in parts.items()}
     if head == b"PAR1":
         return {"all": Part(partial(read_parquet, [path]))}
-    return {"all": Part(partial(_read_idx if head.startswith(b"\0\0") else read_csv, path))}
+    if head.startswith(b"\0\0"):
+        return {"all": open_idx_file(path)}
+    return {"all": Part(partial(read_csv, path))}
 
 
 def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:
@@ -164,18 +166,3 @@ def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:
 def _find_compressed_or_plain(path: Path) -> Path | None:
     compressed = path.with_name(f"{path.name}.gz")
     return compressed if compressed.exists() else path if path.exists() else None
-
-
-def _read_idx(images_path: Path, progress: Progress) -> LabelledImages:
-    """Read an IDX file of images, and the labels from the file next to it, if there is one."""
-    images_name = images_path.name.removesuffix(".gz")
-    labels_name = images_name.replace("images", "labels").replace("idx3", "idx1")
-    labels_path = _find_compressed_or_plain(images_path.with_name(labels_name))
-    labels = None
-    if labels_path is None or labels_name == images_name:
-        images = read_images(images_path)
-    else:
-        images, stored_labels = read_images_and_labels(images_path, labels_path)
-        labels = stored_labels.astype(np.int64)
-    progress(len(images), len(images))
-    return LabelledImages(images, labels)

@@ -183,8 +183,10 @@ def test_different_numbers_of_images_and_labels_are_refused(tmp_path):
         (np.zeros((3, 28, 27), np.uint8), np.zeros(3, np.uint8), r"shape \(n, 28, 28\), found"),
         (np.zeros((3, 784), np.uint8), np.zeros(3, np.uint8), r"shape \(n, 28, 28\), found"),
         (np.zeros((3, 28, 28), np.int8), np.zeros(3, np.uint8), "expected uint8 images"),
-        (np.zeros((3, 28, 28), np.uint8), np.zeros((3, 1), np.uint8), r"labels of shape \(n,\)"),
-        (np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int32), "expected uint8 labels"),
+        (np.zeros((3, 28, 28), np.float32) + 300, np.zeros(3, np.uint8), "image 1: .* found 300"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros((3, 2), np.uint8), r"labels of shape \(n,\)"),
+        (np.zeros((3, 28, 28), np.uint8), np.full(3, -1, np.int32), "image 1: .* found -1"),
+        (np.zeros((3, 28, 28), np.uint8), np.full(3, 0.5), "image 1: .* found 0.5"),
         (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "no images"),
     ],
 )

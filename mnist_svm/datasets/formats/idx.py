@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._io import atomic_write
-from mnist_svm._types import Array, Images
+from mnist_svm._types import Array, Images, Labels
 from mnist_svm.constants import IMAGE_SHAPE
+from mnist_svm.datasets.arrays import to_labels
 from mnist_svm.datasets.types import FilePath, Split
 from mnist_svm.exceptions import FormatError
+from mnist_svm.pictures.images import to_mnist_images
 
 # Stored element type of each type code.
 ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
@@ -42,6 +44,9 @@ FILE_PREFIXES: Mapping[Split, str] = {"train": "train", "test": "t10k"}
 
 # Largest payload to read: 2 GiB, 45 times the MNIST training images.
 MAX_BYTES = 2 << 30
+
+# Columns of QMNIST's table of labels, of which the first is the class.
+QMNIST_COLUMNS = 8
 
 # The limit of numpy 2.
 MAX_NDIM = 64
@@ -108,30 +113,34 @@ def write_idx(path: FilePath, array: npt.ArrayLike) -> None:
 def read_images(path: FilePath) -> Images:
     """Read an IDX file of images: uint8 ndarray of shape (n_images, 28, 28), 0-255.
 
-    Raises FormatError if the file is damaged, has another shape or element type, or holds no
-    images.
+    Floating-point images are scaled, as `to_mnist_images` does. Raises FormatError if the file is
+    damaged, has another shape or element type, or holds no images.
     """
     images = read_idx(path)
+    if images.dtype.kind == "f" and images.shape[1:] == IMAGE_SHAPE and len(images):
+        return to_mnist_images(images, source=os.fspath(path))
     require_images(images, path)
     return images
 
 
-def read_images_and_labels(
-    images_path: FilePath, labels_path: FilePath
-) -> tuple[Images, npt.NDArray[np.uint8]]:
+def read_images_and_labels(images_path: FilePath, labels_path: FilePath) -> tuple[Images, Labels]:
     """Read the IDX files of images, as `read_images` does, and of labels, of shape (n_images,).
 
-    Raises FormatError if a file is damaged or has another shape, or if their lengths differ.
+    Labels may have any element type, or be the first column of QMNIST's table of 8. Raises
+    FormatError if a file is damaged or has another shape, if a label is not a whole number, or if
+    their lengths differ.
     """
     images, labels = read_images(images_path), read_idx(labels_path)
-    if labels.dtype != np.uint8 or labels.ndim != 1:
+    if labels.dtype == np.int32 and labels.shape[1:] == (QMNIST_COLUMNS,):
+        labels = labels[:, 0]
+    if labels.ndim != 1 and labels.shape[1:] != (1,):
         msg = (
-            f"{os.fspath(labels_path)}: expected uint8 labels of shape (n,), "
+            f"{os.fspath(labels_path)}: expected labels of shape (n,), "
             f"found {labels.dtype} of shape {labels.shape}"
         )
         raise FormatError(msg)
     require_same_length(images, labels, images_path, labels_path)
-    return images, labels
+    return images, to_labels(labels, os.fspath(labels_path), len(images))
 
 
 def require_images(images: Array, path: FilePath) -> None:
