@@ -127,5 +127,11 @@ def _write_pictures(
             msg = f"{reader.name}: no labels in its {part} part, so pictures have no sub-folder"
             raise FormatError(msg)
         sub_folder = part if len(reader.parts) > 1 else ""
-        write_folder(folder / sub_folder, content.images, content.labels, progress=progress)
+        write_folder(
+            folder / sub_folder,
+            content.images,
+            content.labels,
+            content.class_names,
+            progress=progress,
+        )
         yield _describe(target / sub_folder, part, content)

@@ -11,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_svm.constants import IMAGE_SIDE, WHITE
+from mnist_svm.constants import WHITE
+from mnist_svm.datasets.archives import has_arrays, is_archive, open_archive
 from mnist_svm.datasets.catalog import CATALOG
 from mnist_svm.datasets.class_names import recode, settle_classes
+from mnist_svm.datasets.common_form import to_common_form
 from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.formats.csv import read_csv
-from mnist_svm.datasets.formats.folder import find_picture_parts, read_folder
+from mnist_svm.datasets.formats.folder import find_picture_parts
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, open_payload
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
+from mnist_svm.datasets.nested import find_nested_parts
 from mnist_svm.datasets.types import (
     FilePath,
     LabelledImages,
@@ -30,6 +33,9 @@ from mnist_svm.datasets.types import (
     no_progress,
 )
 from mnist_svm.exceptions import DataMissingError, FormatError
+
+# Folders and archives, one in the other, to look into.
+MAX_DEPTH = 4
 
 
 @dataclass(frozen=True)
@@ -79,22 +85,22 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
         in_folder = path.parent.is_dir()
         parts: Mapping[str, Part] = find_idx_parts(path.parent, path.name) if in_folder else {}
     else:
-        parts = _open_folder(path) if path.is_dir() else _open_file(path)
+        parts = _open_path(path)
     if not parts:
         msg = f"{name}: no such file or folder, and not in the catalog ({', '.join(CATALOG)})"
         raise DataMissingError(msg)
-    return DatasetReader(
-        name,
-        {
-            key: Part(partial(_read_settled, part, [x for x in parts.values() if x is not part]))
-            for key, part in parts.items()
-        },
-    )
+    settled = {}
+    for key, part in parts.items():
+        others = [other for other in parts.values() if other is not part]
+        settled[key] = Part(partial(_read_settled, part, others, name))
+    return DatasetReader(name, settled)
 
 
-def _read_settled(part: Part, others: Sequence[Part], progress: Progress) -> LabelledImages:
+def _read_settled(
+    part: Part, others: Sequence[Part], name: str, progress: Progress
+) -> LabelledImages:
     """Read a part; its labels are those of all parts, and its images in MNIST form."""
-    content = _in_mnist_form(part.read(progress))
+    content = _in_mnist_form(part.read(progress), name, progress)
     if not content.class_names or content.labels is None:
         return content
     all_names = [content.class_names, *(other.class_names() for other in others)]
@@ -104,27 +110,34 @@ def _read_settled(part: Part, others: Sequence[Part], progress: Progress) -> Lab
     return replace(content, labels=recode(content.labels, own), class_names=class_names)
 
 
-def _in_mnist_form(content: LabelledImages) -> LabelledImages:
-    """Scale values of 0 and 1 to 0 and 255, and invert dark ink (in place)."""
+def _in_mnist_form(content: LabelledImages, name: str, progress: Progress) -> LabelledImages:
+    """Scale values of 0 and 1 to 0 and 255, and bring all images to one form (in place)."""
     images = content.images
-    if images.max() == 1:
+    if images.max(initial=0) == 1:
         np.multiply(images, WHITE, out=images)
-    # Few images have ink at the border, so its mean is the background.
-    border = (images[:, :: IMAGE_SIDE - 1].mean() + images[:, :, :: IMAGE_SIDE - 1].mean()) / 2
-    if border <= WHITE / 2:
-        return content
-    return replace(content, images=np.subtract(WHITE, images, out=images), inverted=True)
+    form = to_common_form(images, name, progress)
+    notices = content.notices + form.notices
+    return replace(content, images=form.images, inverted=form.inverted, notices=notices)
 
 
-def _open_folder(folder: Path) -> Mapping[str, Part]:
+def _open_path(path: Path, depth: int = 0) -> Mapping[str, Part]:
+    """Detect the parts of a data set in a folder or file, `depth` levels below the given one."""
+    return _open_folder(path, depth) if path.is_dir() else _open_file(path, depth)
+
+
+def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
     if idx_files := find_idx_parts(folder):
         return idx_files
     if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
         return {part: Part(partial(read_csv, path)) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
         return {part: Part(partial(read_parquet, paths)) for part, paths in parquet_files.items()}
-    if picture_folders := find_picture_parts(folder):
-        return {part: Part(partial(read_folder, path)) for part, path in picture_folders.items()}
+    if picture_parts := find_picture_parts(folder):
+        return picture_parts
+    if depth < MAX_DEPTH and (
+        nested := find_nested_parts(folder, partial(_open_path, depth=depth + 1))
+    ):
+        return nested
     msg = (
         f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
         "train.csv, train*.parquet, or pictures in one sub-folder per class"
@@ -132,10 +145,15 @@ def _open_folder(folder: Path) -> Mapping[str, Part]:
     raise DataMissingError(msg)
 
 
-def _open_file(path: Path) -> Mapping[str, Part]:
+def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
     head = b""
     # A pipe cannot be read twice.
     if path.is_file():
+        if is_archive(path) and not has_arrays(path):
+            if depth >= MAX_DEPTH:
+                msg = f"{path}: archives in archives, or too many folders: unpack it"
+                raise FormatError(msg)
+            return open_archive(path, partial(_open_folder, depth=depth + 1))
         with open_payload(path) as stream:
             head = stream.read(4)
     if head == b"PK\x03\x04":

@@ -12,7 +12,8 @@ from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.background import even_pressure, find_ink, stroke_width
 from mnist_svm.pictures.boxes import Box, bounding_box, label_components
 from mnist_svm.pictures.frames import remove_frames
-from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE, AreSeveral
+from mnist_svm.pictures.mnist_form import CENTRE, DIGIT_SIDE
+from mnist_svm.pictures.normalize import AreSeveral
 from mnist_svm.pictures.polarity import BlankPictureError, plausible_polarities
 from mnist_svm.pictures.strokes import may_be_several, select_digit
 

@@ -21,7 +21,7 @@ from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.features.blocks import blocks
 from mnist_svm.pictures.boxes import Box
 from mnist_svm.pictures.lines import HEIGHT, LineImage, Piece
-from mnist_svm.pictures.normalize import CENTRE, DIGIT_SIDE
+from mnist_svm.pictures.mnist_form import CENTRE, DIGIT_SIDE
 
 # Pieces that a digit may consist of.
 MAX_PIECES = 6

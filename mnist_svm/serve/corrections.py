@@ -11,7 +11,7 @@ import numpy as np
 
 from mnist_svm._io import atomic_write
 from mnist_svm._types import GreyImage
-from mnist_svm.datasets.formats.folder import read_picture
+from mnist_svm.datasets.picture_set import read_picture
 from mnist_svm.exceptions import TooLargeError
 from mnist_svm.pictures.decode import decode
 from mnist_svm.serve.settings import MAX_CORRECTION_BYTES, MAX_CORRECTIONS, MAX_PARALLEL_PIXELS
@@ -67,7 +67,7 @@ def _encode(content: bytes, image: GreyImage) -> bytes:
     """Return a PNG file that a data set reads as `image`: of the picture, else of `image`.
 
     The picture serves later versions of the normaliser too. But it may be too large, or have been
-    read in another way than pictures of a data set are, which are not changed if 28 x 28.
+    read in another way than pictures of a data set are.
     """
     try:
         png = _to_png(decode(content, max_pixels=MAX_PARALLEL_PIXELS).grey)

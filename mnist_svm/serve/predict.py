@@ -20,7 +20,7 @@ from mnist_svm._types import Float64Array, Images
 from mnist_svm.exceptions import PictureError, TooLargeError
 from mnist_svm.parallel.threads import single_threaded_blas
 from mnist_svm.pictures.decode import Picture, decode
-from mnist_svm.pictures.normalize import is_mnist_form
+from mnist_svm.pictures.mnist_form import is_mnist_form
 from mnist_svm.recognition.recognizer import Recognizer, prepare_reading
 from mnist_svm.recognition.results import DigitReading, PageReading
 from mnist_svm.serve.batching import Batcher

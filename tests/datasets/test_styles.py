@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_svm.datasets.load import load_dataset
-from mnist_svm.pictures.normalize import is_mnist_form
+from mnist_svm.pictures.mnist_form import is_mnist_form
 from tests.support.paths import ROOT
 from tools.styles.build import COLUMNS, TEST, TRAIN
 from tools.styles.collect import stroke_styles

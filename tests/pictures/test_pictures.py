@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.decode import decode
-from mnist_svm.pictures.normalize import is_mnist_form, normalize
+from mnist_svm.pictures.mnist_form import is_mnist_form
+from mnist_svm.pictures.normalize import normalize
 from tests.support import drawing
 from tests.support.drawing import PlacedInk, compose_ink, scaled_ink
 from tests.support.hostile import encode_image

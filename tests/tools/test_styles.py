@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_svm.datasets.load import load_dataset
 from mnist_svm.exceptions import PictureError
 from mnist_svm.pictures.boxes import bounding_box
-from mnist_svm.pictures.normalize import is_mnist_form, normalize
+from mnist_svm.pictures.mnist_form import is_mnist_form
+from mnist_svm.pictures.normalize import normalize
 from tools.styles import collect, drawing, glyphs
 from tools.styles.build import TEST, TRAIN, Style, draw_style, write_styles
 from tools.styles.collect import font_styles, is_held_out, stroke_styles

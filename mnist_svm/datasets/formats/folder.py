@@ -5,115 +5,168 @@ Pillow and the modules of `mnist_svm.pictures` are imported only to read or writ
 
 from __future__ import annotations
 
-import math
 import os
+import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from urllib.parse import quote, unquote
 
 import numpy as np
 
 from mnist_svm._types import Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
-from mnist_svm.datasets.arrays import GrowableArray
-from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, no_progress
-from mnist_svm.exceptions import FormatError, PictureError
+from mnist_svm.datasets.types import FilePath, LabelledImages, Part, Progress, no_progress
+from mnist_svm.exceptions import FormatError
 
-# Names of the folders of each split, the preferred one first.
-SPLIT_FOLDERS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training", "Training", "Train"),
-    "test": ("test", "testing", "Testing", "Test"),
+# Names of the folders of each split, in lower case.
+SPLIT_FOLDERS: Mapping[str, frozenset[str]] = {
+    "train": frozenset({"train", "training", "trainingset", "train_images", "training_set"}),
+    "test": frozenset({"test", "testing", "testset", "test_images", "testing_set", "test_set"}),
 }
+# Folders of a third split, which is for choosing parameters.
+VALIDATION_FOLDERS = frozenset({"val", "valid", "validation", "dev"})
+
+# Folders that systems and programs make, in lower case, and starts of the names of hidden ones.
+SYSTEM_FOLDERS = frozenset({"lost+found", "thumbs", "$recycle.bin", "system volume information"})
+HIDDEN_PREFIXES = (".", "_", "@", "#")
 
 
-def read_picture(file: BinaryIO, name: str) -> Images:
-    """Decode a picture and convert it to MNIST form, unless it is 28 x 28 already.
+def find_picture_parts(folder: Path) -> dict[str, Part]:
+    """Find pictures in one sub-folder per class: the parts "train" and "test", or "all".
 
-    Raises FormatError, with `name`, if it cannot be decoded or is blank.
+    A split may lie in a folder of its own name once more. Empty if there are no pictures.
     """
-    from mnist_svm.pictures.decode import decode
-    from mnist_svm.pictures.normalize import normalize
-
-    try:
-        grey = decode(file).grey
-        return grey if grey.shape == IMAGE_SHAPE else normalize(grey)
-    except PictureError as error:
-        msg = f"{name}: {error}"
-        raise FormatError(msg) from error
-
-
-def _class_folders(folder: Path) -> dict[str, Path]:
-    """Return the sub-folders with pictures by name: numbers in order, then words."""
-    names = [path.name for path in folder.iterdir() if path.is_dir() and any(_find_pictures(path))]
-    names.sort(key=lambda name: (int(name) if _is_number(name) else math.inf, name))
-    return {name: folder / name for name in names}
-
-
-def find_picture_parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the parts "train" and "test", or "all"; empty if there are none."""
-    parts = {
-        split: folder / name
-        for split, names in SPLIT_FOLDERS.items()
-        for name in reversed(names)
-        if (folder / name).is_dir() and _class_folders(folder / name)
-    }
-    if parts:
-        return parts
+    found: dict[str, Path] = {}
+    left_out: list[str] = []
+    sub_folders = _sub_folders(folder)
+    for path in sub_folders:
+        split = _split_of(path)
+        if split == "validation" and _find_classes(path):
+            left_out.append(path.name)
+        elif split and (place := _with_classes(path)):
+            if split in found:
+                msg = f"{folder}: which of {found[split].name} and {path.name}? Pass the folder"
+                raise FormatError(msg)
+            found[split] = place
     # Pictures directly in "train" and "test" have no class.
-    split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
-    return {"all": folder} if set(_class_folders(folder)) - split_names else {}
+    if not found and any(_split_of(path) is None for path in _find_classes(folder).values()):
+        found = {"all": folder}
+    notices = tuple(f"has the folder {name}, which is left out" for name in left_out)
+    return {
+        split: Part(partial(read_folder, path, notices=notices), partial(_class_names, path))
+        for split, path in found.items()
+    }
 
 
-def read_folder(folder: FilePath, progress: Progress = no_progress) -> LabelledImages:
+def read_folder(
+    folder: FilePath, progress: Progress = no_progress, *, notices: tuple[str, ...] = ()
+) -> LabelledImages:
     """Read pictures from one sub-folder per class, in the order of all file names.
 
-    If all sub-folders have numbers as names, these are the labels. Otherwise labels count from 0,
-    in the order of the names. Raises FormatError if there are no pictures, or one cannot be
-    decoded.
+    Labels are the ranks of the names. Raises FormatError if there are no pictures, or one cannot
+    be decoded.
     """
-    classes = _class_folders(Path(folder))
+    from mnist_svm.datasets.picture_set import PictureSet
+
+    classes = _find_classes(Path(folder))
     if not classes:
         msg = f"{os.fspath(folder)}: no sub-folders with pictures, one per class"
         raise FormatError(msg)
-    is_numbered = all(_is_number(name) for name in classes)
-    labels = [int(name) if is_numbered else index for index, name in enumerate(classes)]
     files = [
         (path, label)
-        for label, class_folder in zip(labels, classes.values(), strict=True)
+        for label, class_folder in enumerate(classes.values())
         for path in _find_pictures(class_folder)
     ]
     # The file names of `write_folder` count, so this restores the order of its images.
     files.sort(key=lambda file: (file[0].name, file[1]))
-    images = GrowableArray(N_PIXELS, np.uint8)
+    pictures = PictureSet(classes)
     for n_done, (path, _) in enumerate(files, start=1):
         with path.open("rb") as file:
-            images.append(read_picture(file, str(path)).reshape(1, -1))
+            pictures.add(file, str(path))
         progress(n_done, len(files))
+    images, more_notices = pictures.finish(progress)
     return LabelledImages(
-        images.to_array().reshape(-1, *IMAGE_SHAPE),
+        images,
         np.array([label for _, label in files], dtype=np.int64),
-        {} if is_numbered else dict(zip(labels, classes, strict=True)),
+        dict(enumerate(classes)),
+        notices=notices + more_notices,
     )
 
 
+def _split_of(folder: Path) -> str | None:
+    """Return the split that the name of a folder means."""
+    name = folder.name.casefold()
+    if name in VALIDATION_FOLDERS:
+        return "validation"
+    return next((split for split, names in SPLIT_FOLDERS.items() if name in names), None)
+
+
+def _with_classes(folder: Path) -> Path | None:
+    """Return the folder that has the classes: this one, or the only one in it."""
+    if _find_classes(folder):
+        return folder
+    inner = _sub_folders(folder)
+    return inner[0] if len(inner) == 1 and _find_classes(inner[0]) else None
+
+
+def _sub_folders(folder: Path) -> list[Path]:
+    """Return the sub-folders but hidden ones and those of systems, in the order of their names."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not (path.name.startswith(HIDDEN_PREFIXES) and len(path.name) > 1)
+        and path.name.casefold() not in SYSTEM_FOLDERS
+        and path.is_dir()
+    )
+
+
+def _find_classes(folder: Path) -> dict[str, Path]:
+    """Return the sub-folders with pictures by the name of the class."""
+    return {unquote(path.name): path for path in _sub_folders(folder) if any(_find_pictures(path))}
+
+
+def _class_names(folder: Path) -> dict[int, str]:
+    return dict(enumerate(_find_classes(folder)))
+
+
 def write_folder(
-    folder: Path, images: Images, labels: Labels, *, progress: Progress = no_progress
+    folder: Path,
+    images: Images,
+    labels: Labels,
+    class_names: Mapping[int, str] | None = None,
+    *,
+    progress: Progress = no_progress,
 ) -> None:
-    """Write images as PNG files, in one sub-folder per label, and create the folder if missing."""
+    """Write images as PNG files, in one sub-folder per class, and create the folder if missing.
+
+    A sub-folder has the name of the class, or else the label; a slash is written as %2F.
+    """
     from PIL import Image
 
-    for label in np.unique(labels).tolist():
-        (folder / str(label)).mkdir(parents=True)
+    names = class_names or {}
+    folders = {
+        label: folder / quote_name(names.get(label, str(label)))
+        for label in np.unique(labels).tolist()
+    }
+    for path in folders.values():
+        path.mkdir(parents=True)
     n_digits = len(str(len(labels) - 1))
     for index, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
-        path = folder / str(label) / f"{index:0{n_digits}}.png"
+        path = folders[label] / f"{index:0{n_digits}}.png"
         # Level 1 takes a third of the time, and the files are hardly larger.
         Image.fromarray(image).save(path, compress_level=1)
         progress(index + 1, len(labels))
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and len(name) < 10
+def quote_name(name: str) -> str:
+    """Return the name of a class as that of a folder, which `unquote` gives back.
+
+    Characters that a file system refuses, and a first one that hides a folder, become %XX.
+    """
+    hidden = name[:1] if name.startswith(HIDDEN_PREFIXES) else ""
+    return quote(hidden, safe="").replace(".", "%2E").replace("_", "%5F") + re.sub(
+        r'[%/\\:*?"<>|\x00-\x1f]', lambda match: quote(match[0], safe=""), name[len(hidden) :]
+    )
 
 
 def _find_pictures(folder: Path) -> Iterator[Path]:
