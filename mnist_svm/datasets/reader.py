@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_svm.constants import WHITE
-from mnist_svm.datasets.archives import has_arrays, is_archive, open_archive
+from mnist_svm.datasets.archives import open_archive
 from mnist_svm.datasets.catalog import CATALOG
 from mnist_svm.datasets.class_names import recode, settle_classes
 from mnist_svm.datasets.common_form import to_common_form
@@ -32,6 +32,7 @@ from mnist_svm.datasets.types import (
     Split,
     no_progress,
 )
+from mnist_svm.datasets.unpack import has_arrays, is_archive
 from mnist_svm.exceptions import DataMissingError, FormatError
 
 # Folders and archives, one in the other, to look into.

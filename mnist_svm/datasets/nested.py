@@ -1,0 +1,107 @@
+"""Data sets in the sub-folders of a folder, or in its only file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from mnist_svm.datasets.class_names import list_names
+from mnist_svm.datasets.formats.folder import SPLIT_FOLDERS
+from mnist_svm.datasets.types import LabelledImages, Part, Progress
+from mnist_svm.exceptions import DataMissingError, FormatError
+from mnist_svm.pictures.formats import SUFFIXES
+
+# Sub-folders to look into; a data set in sub-folders without meaning has fewer.
+MAX_FOLDERS = 100
+
+# Files that describe a data set, or that come with one.
+_OTHER_SUFFIXES = frozenset(
+    {".md", ".txt", ".rst", ".pdf", ".html", ".htm", ".doc", ".docx", ".bib", ".cff", ".log"}
+    | {".py", ".ipynb", ".m", ".yaml", ".yml", ".toml", ".pt"}
+)
+_OTHER_NAMES = frozenset({"license", "licence", "readme", "copying", "makefile", "thumbs.db"})
+
+VALIDATION_FOLDERS = frozenset({"val", "valid", "validation", "dev"})
+
+OpenPath = Callable[[Path], Mapping[str, Part]]
+
+
+def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
+    """Return the parts of the data set in the sub-folders of a folder, or in its only file.
+
+    Parameters
+    ----------
+    folder : Path
+        Without a data set of its own.
+    open_path : callable
+        Returns the parts of the data set in a folder or file.
+
+    Returns
+    -------
+    dict of Part
+        The data sets of sub-folders called "train" and "test" are the parts of one. Empty if there
+        is no data set.
+
+    Raises
+    ------
+    FormatError
+        If several sub-folders have a data set; or as `open_path`.
+    """
+    visible = [path for path in sorted(folder.iterdir()) if _is_visible(path)]
+    folders = [path for path in visible if path.is_dir()]
+    found: dict[Path, Mapping[str, Part]] = {}
+    for path in folders[:MAX_FOLDERS]:
+        try:
+            found[path] = open_path(path)
+        except DataMissingError:
+            continue
+    if splits := _join_splits(found):
+        return splits
+    if len(found) > 1:
+        names = list_names(path.name for path in found)
+        msg = f"{folder}: which of the data sets in the folders {names}? Pass one of these folders"
+        raise FormatError(msg)
+    if found:
+        return dict(*found.values())
+    files = [path for path in visible if not path.is_dir()]
+    return dict(open_path(files[0])) if len(files) == 1 else {}
+
+
+def _is_visible(path: Path) -> bool:
+    """Whether a file may be a data set: no hidden file, no picture, no text that goes with one."""
+    name = path.name.lower()
+    if name.startswith((".", "@", "__")) or name in _OTHER_NAMES:
+        return False
+    suffix = path.suffix.lower()
+    return path.is_dir() or (suffix not in _OTHER_SUFFIXES and suffix not in SUFFIXES)
+
+
+def _join_splits(found: Mapping[Path, Mapping[str, Part]]) -> dict[str, Part]:
+    """Return the parts that data sets in "train" and "test" are; empty if there are others."""
+    splits: dict[str, Part] = {}
+    n_validation = 0
+    for path, parts in found.items():
+        name = path.name
+        split = next((key for key, names in SPLIT_FOLDERS.items() if name in names), None)
+        if name.lower() in VALIDATION_FOLDERS:
+            n_validation += 1
+        elif split is None or split in splits or len(parts) != 1:
+            return {}
+        else:
+            (splits[split],) = parts.values()
+    if not splits or not n_validation:
+        return splits
+    return {split: leave_out_validation(part) for split, part in splits.items()}
+
+
+def leave_out_validation(part: Part) -> Part:
+    """Return a part whose notices say that there is a validation set, which is not read."""
+    return replace(part, read=partial(_read_without_validation, part))
+
+
+def _read_without_validation(part: Part, progress: Progress) -> LabelledImages:
+    content = part.read(progress)
+    notice = "has a validation set, which is left out; pass its folder to read it"
+    return replace(content, notices=(*content.notices, notice))
