@@ -39,6 +39,10 @@ class GrowableArray:
         self._rows[self._n_rows : end] = block
         self._n_rows = end
 
+    def so_far(self) -> Array:
+        """Return the rows so far; append no more while they are in use."""
+        return self._rows[: self._n_rows]
+
     def to_array(self) -> Array:
         """Return the rows without a copy; append no more after this."""
         self._resize(self._n_rows)

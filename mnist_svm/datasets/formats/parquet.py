@@ -25,7 +25,7 @@ from mnist_svm.datasets.arrays import (
     to_integers,
     to_labels,
 )
-from mnist_svm.datasets.formats.csv import LABEL_NAMES
+from mnist_svm.datasets.columns import LABEL_NAMES
 from mnist_svm.datasets.picture_set import read_picture
 from mnist_svm.datasets.types import LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, sanitize
