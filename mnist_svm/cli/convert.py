@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_svm.cli.options import data_dir_option, json_option, split_option
+from mnist_svm.cli.options import (
+    data_dir_option,
+    json_option,
+    orientation_option,
+    split_option,
+)
 
 if TYPE_CHECKING:
     from mnist_svm.datasets.convert import OutputFormat
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     help="Format to write.  [default: by the suffix of DST: .csv, .csv.gz or .npz; else idx]",
 )
 @split_option
+@orientation_option
 @data_dir_option
 @json_option
 def convert_command(
@@ -32,6 +38,7 @@ def convert_command(
     target: str,
     output_format: OutputFormat | None,
     split: Split | None,
+    orientation: str | None,
     data_dir: str | None,
     as_json: bool,
 ) -> None:
@@ -67,13 +74,12 @@ def convert_command(
       mnist-svm convert mnist.npz pictures/ --to images
     """
     from mnist_svm._io import require_writable
-    from mnist_svm.cli.dataset import INVERTED
-    from mnist_svm.cli.exit_codes import echo_stderr
+    from mnist_svm.cli.dataset import report_notices
     from mnist_svm.cli.progress import progress_counter
     from mnist_svm.datasets.convert import convert, guess_format
     from mnist_svm.datasets.reader import open_dataset
 
-    reader = open_dataset(source, data_dir)
+    reader = open_dataset(source, data_dir, orientation)
     if split is not None:
         reader = reader.select(split)
     output_format = output_format or guess_format(target)
@@ -88,8 +94,8 @@ def convert_command(
         require_writable(target)
     with progress_counter("Converting", "images") as report_progress:
         parts = convert(reader, target, output_format, progress=report_progress)
-    if any(part.inverted for part in parts):
-        echo_stderr(f"{source}: {INVERTED}")
+    notices = dict.fromkeys(notice for part in parts for notice in part.notices)
+    report_notices(source, notices, inverted=any(part.inverted for part in parts))
     if as_json:
         content = [{**asdict(part), "path": str(part.path)} for part in parts]
         click.echo(json.dumps(content, indent=2))

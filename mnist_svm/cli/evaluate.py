@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.command("eval")
 @options.model_option
 @options.data_option
+@options.orientation_option
 @options.data_dir_option
 @click.option(
     "--plot", metavar="FILE.png", help="Draw the confusion matrix (needs the extra [plot])."
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 def evaluate_command(
     model: str | None,
     sources: tuple[options.DataSource, ...],
+    orientation: str | None,
     data_dir: str | None,
     plot: str | None,
     errors: str | None,
@@ -85,11 +87,13 @@ def evaluate_command(
     path = find_model(model)
     recognizer = Recognizer.load(path, n_jobs=jobs)
     info = recognizer.model.info
-    test = read_datasets([options.DataSource(each.name) for each in sources], "test", data_dir)
+    unweighted = [options.DataSource(each.name) for each in sources]
+    test = read_datasets(unweighted, "test", data_dir, orientation, info)
     n = len(test.labels)
     _warn_if_trained_on(info, test)
     if learning_curve:
-        compute_curve = _prepare_learning_curve(info, test, sources, data_dir, jobs)
+        train = read_datasets(sources, "train", data_dir, orientation, info)
+        compute_curve = _prepare_learning_curve(info, train, test, jobs)
     echo_stderr(
         f"Evaluating {options.describe_model(path)} on the {n:,} test images of {test.name}"
     )
@@ -168,18 +172,13 @@ def _warn_if_trained_on(info: ModelInfo, test: Dataset) -> None:
 
 
 def _prepare_learning_curve(
-    info: ModelInfo,
-    test: Dataset,
-    sources: Sequence[options.DataSource],
-    data_dir: str | None,
-    jobs: int,
+    info: ModelInfo, train: Dataset, test: Dataset, jobs: int
 ) -> Callable[[], tuple[LearningPoint, ...]]:
     """Return the function that computes the curve; raise now if the model cannot be retrained."""
     from mnist_svm.evaluation.learning_curve import learning_curve, require_different_images
     from mnist_svm.training.train import TrainingConfig
 
     config = TrainingConfig.from_info(info)
-    train = read_datasets(sources, "train", data_dir)
     require_different_images(train, test)
     return lambda: run_with_progress(
         "Learning curve", lambda: learning_curve(config, train, test, n_jobs=jobs)
@@ -194,7 +193,9 @@ def _write_errors(path: str, test: Dataset, readings: Readings) -> None:
     true, predicted = test.labels, readings.labels
     (wrong,) = np.nonzero(predicted != true)
     wrong = wrong[np.lexsort((predicted[wrong], true[wrong]))]
-    captions = [f"{true[i]} read as {predicted[i]}" for i in wrong]
+    names = {label: str(label) for label in np.unique(np.concatenate([true, predicted])).tolist()}
+    names |= test.class_names
+    captions = [f"{names[true[i]]} read as {names[predicted[i]]}" for i in wrong]
     title = f"{len(wrong):,} of {len(true):,} images misread"
     with atomic_write(path) as file:
         draw_contact_sheet(test.images[wrong], captions, title=title).save(file, format="PNG")

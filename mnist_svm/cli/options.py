@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from mnist_svm.cli.cluster import dask_option
+from mnist_svm.datasets.orientation import ORIENTATIONS
 from mnist_svm.models.locate import DEFAULT_NAME, SHIPPED
 from mnist_svm.models.recipes import RECIPES
 
@@ -94,6 +95,13 @@ split_option = click.option(
     help="Which part to use, if the data set is split.",
 )
 
+orientation_option = click.option(
+    "--orientation",
+    type=click.Choice(list(ORIENTATIONS)),
+    show_default="upright; files of EMNIST are transposed",
+    help="How the images of the data set lie, to turn them upright.",
+)
+
 model_option = click.option(
     "-m",
     "--model",
@@ -154,7 +162,7 @@ def recipe_options(verb: str) -> Decorator:
         show_default=True,
         help=f"The pipeline to {verb}.",
     )
-    return _combine(recipe_option, data_option, data_dir_option)
+    return _combine(recipe_option, data_option, orientation_option, data_dir_option)
 
 
 def _combine(*options: Decorator) -> Decorator:

@@ -17,6 +17,7 @@ from mnist_svm.cli.options import (
     data_dir_option,
     json_option,
     model_option,
+    orientation_option,
     reject_option,
     split_option,
 )
@@ -50,6 +51,7 @@ MAX_TILES = 500
     help="Read the images of a data set instead: see `mnist-svm convert --help`.",
 )
 @split_option
+@orientation_option
 @data_dir_option
 @click.option(
     "--submission",
@@ -79,6 +81,7 @@ def predict_command(
     images: tuple[str, ...],
     data: str | None,
     split: Split | None,
+    orientation: str | None,
     data_dir: str | None,
     submission: str | None,
     model: str | None,
@@ -134,7 +137,8 @@ def predict_command(
         if data is None:
             readings = recognizer.read(images, thumbnail=THUMBNAIL_SIDE if show else None)
         else:
-            readings = _read_dataset(recognizer, data, split or "test", data_dir, report)
+            part = split or "test"
+            readings = _read_dataset(recognizer, data, part, data_dir, orientation, report)
         for count, reading in enumerate(readings, start=1):
             report_problem(ctx, reading)
             if submission is not None:
@@ -147,7 +151,7 @@ def predict_command(
                 tiles.append(_tile(reading, reject_below, names))
             report(count, 0)
     if submission is not None:
-        _write_submission(submission, labels)
+        _write_submission(submission, labels, names)
     if as_json:
         click.echo(json.dumps(results, indent=2))
     if show:
@@ -180,13 +184,17 @@ def _read_dataset(
     data: str,
     split: Split,
     data_dir: str | None,
+    orientation: str | None,
     report: Callable[[int, int], None],
 ) -> Iterator[DigitReading]:
     """Yield readings of the images of a data set, named NAME:1, NAME:2, ..."""
-    from mnist_svm.datasets.load import load_images
+    from mnist_svm.cli.dataset import report_notices
+    from mnist_svm.datasets.reader import open_dataset
     from mnist_svm.recognition.results import DigitReading
 
-    images = load_images(data, split=split, data_dir=data_dir, progress=report)
+    content = open_dataset(data, data_dir, orientation).read(split, report)
+    report_notices(data, content.notices, inverted=content.inverted)
+    images = content.images
     readings = recognizer.classify(images, progress=report)
     for index, image in enumerate(images):
         reading = DigitReading(f"{data}:{index + 1}", image=image)
@@ -225,10 +233,16 @@ def _tile(reading: DigitReading, reject_below: float, names: Names) -> Tile:
     return Tile(name, reading.thumbnail, reading.image, answer, remark)
 
 
-def _write_submission(path: str, labels: list[int]) -> None:
-    lines = ["ImageId,Label", *(f"{index},{label}" for index, label in enumerate(labels, start=1))]
+def _write_submission(path: str, labels: list[int], names: Names) -> None:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["ImageId", "Label"])
+    writer.writerows((i, names.get(label, label)) for i, label in enumerate(labels, start=1))
     with atomic_write(path) as file:
-        file.write(("\n".join(lines) + "\n").encode())
+        file.write(text.getvalue().encode())
     echo_stderr(f"Wrote {len(labels):,} answers to {path}")
 
 

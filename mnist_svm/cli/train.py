@@ -100,6 +100,7 @@ def _parse_value(text: str) -> Value:
 def train_command(
     recipe_name: str,
     sources: tuple[DataSource, ...],
+    orientation: str | None,
     data_dir: str | None,
     output: str,
     c: float | None,
@@ -159,7 +160,7 @@ def train_command(
     kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
     echo_stderr(f"Reading {join_names(sources)}")
-    dataset = read_datasets(sources, "train", data_dir)
+    dataset = read_datasets(sources, "train", data_dir, orientation)
     n_images, folder = _subset_size(dataset, limit), Path(f"{output}.work")
     model = _fit(config, dataset, n_images, copies, jobs, dask, folder)
     save_model(output, model)

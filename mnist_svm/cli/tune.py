@@ -72,6 +72,7 @@ def tune_command(
     ctx: click.Context,
     recipe_name: str,
     sources: tuple[DataSource, ...],
+    orientation: str | None,
     data_dir: str | None,
     trials: int,
     timeout: float | None,
@@ -122,12 +123,13 @@ def tune_command(
     from mnist_svm.cli.trial_table import SearchReporter
 
     echo_stderr(f"Reading {join_names(sources)}")
-    dataset = read_datasets(sources, "train", data_dir)
+    dataset = read_datasets(sources, "train", data_dir, orientation)
     try:
         protocol = make_protocol(dataset, folds=folds, limit=limit, random_state=random_state)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    train_options = ("--data-dir", data_dir) if data_dir else ()
+    stated = {"--orientation": orientation, "--data-dir": data_dir}
+    train_options = tuple(x for name, value in stated.items() if value for x in (name, value))
     options = SearchOptions(trials, timeout, storage, jobs, train_options)
     recipe = RECIPES[recipe_name]
     reporter = SearchReporter(recipe, dataset, options)

@@ -14,6 +14,7 @@ from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, write_idx
 from mnist_svm.datasets.formats.npz import write_npz
+from mnist_svm.datasets.idx_files import write_class_names
 from mnist_svm.datasets.reader import DatasetReader
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
 from mnist_svm.exceptions import FormatError
@@ -29,6 +30,7 @@ class ConvertedPart:
     """One part of a data set, "train", "test" or "all", as written to a file or folder.
 
     `images` is their number; they are `inverted` if they are negatives of those in the source.
+    `notices` say what was assumed or mended, see `mnist_svm.datasets.types.LabelledImages`.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class ConvertedPart:
     images: int
     labelled: bool
     inverted: bool
+    notices: tuple[str, ...] = ()
 
 
 def guess_format(target: FilePath) -> OutputFormat:
@@ -88,14 +91,15 @@ def convert(
             path = _write_idx_files(target, _as_split(part), content, reader.name)
         else:
             path = target if is_one_file else target / f"{_as_split(part)}.csv"
-            write_csv(path, content.images, content.labels)
+            write_csv(path, content.images, content.labels, content.class_names)
         converted.append(_describe(path, part, content))
     return converted
 
 
 def _describe(path: Path, part: str, content: LabelledImages) -> ConvertedPart:
     labelled = content.labels is not None
-    return ConvertedPart(path, part, len(content.images), labelled, content.inverted)
+    n = len(content.images)
+    return ConvertedPart(path, part, n, labelled, content.inverted, content.notices)
 
 
 def _as_split(part: str) -> Split:
@@ -113,6 +117,8 @@ def _write_idx_files(folder: Path, split: Split, content: LabelledImages, name: 
             )
             raise FormatError(msg)
         write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", content.labels.astype(np.uint8))
+        if content.class_names:
+            write_class_names(folder, content.class_names)
     write_idx(images_path, content.images)
     return images_path
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from mnist_svm._io import atomic_write
 from mnist_svm.datasets.class_names import list_names
 from mnist_svm.datasets.formats.idx import (
     BYTES_PER_BLOCK,
@@ -23,6 +24,7 @@ from mnist_svm.datasets.formats.idx import (
     read_images,
     read_images_and_labels,
 )
+from mnist_svm.datasets.known_files import describe_known
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import FormatError
 
@@ -32,6 +34,10 @@ _NAME = re.compile(
     r"(?P<kind>image|label)s?[-_. ](?:idx[1-3]?(?:[-_. ](?:ubyte|int))?|ubyte)(?:\.gz)?",
     re.IGNORECASE,
 )
+
+
+# File of the names of the classes, which IDX has no place for.
+NAMES_FILE = "classes.tsv"
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def open_idx_file(path: Path) -> Part:
 
 
 def _part(files: IdxFiles, notices: tuple[str, ...] = ()) -> Part:
-    return Part(partial(_read, files, notices), names=dict)
+    return Part(partial(_read, files, notices))
 
 
 def _left_out(folder: Path, others: Sequence[str]) -> tuple[str, ...]:
@@ -167,7 +173,29 @@ def _read(files: IdxFiles, notices: tuple[str, ...], progress: Progress) -> Labe
         for other in others:
             _require_equal(first, other)
     progress(len(images), len(images))
-    return LabelledImages(images, labels, notices=notices)
+    content = LabelledImages(images, labels, _read_class_names(files.images[0]), notices=notices)
+    return describe_known(content, files.images[0])
+
+
+def write_class_names(folder: Path, names: Mapping[int, str]) -> None:
+    """Write the file of class names beside IDX files: lines of label and name."""
+    lines = [f"{label}\t{name}\n" for label, name in sorted(names.items())]
+    with atomic_write(folder / NAMES_FILE) as file:
+        file.write("".join(lines).encode())
+
+
+def _read_class_names(images: Path) -> dict[int, str]:
+    """Read the class names beside a file of images, if there are any."""
+    path = images.with_name(NAMES_FILE)
+    if not path.is_file():
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        pairs = [line.split("\t", 1) for line in lines]
+        return {int(label): name for label, name in pairs}
+    except ValueError as error:
+        msg = f"{path}: expected lines of a label, a tab and the name of its class"
+        raise FormatError(msg) from error
 
 
 def _require_equal(path: Path, other: Path) -> None:

@@ -17,6 +17,7 @@ def load_dataset(
     *,
     split: Split = "train",
     data_dir: FilePath | None = None,
+    orientation: str | None = None,
     progress: Progress = no_progress,
 ) -> Dataset:
     """Load one split of a data set.
@@ -35,6 +36,10 @@ def load_dataset(
         Folder of the catalog's data sets. The default is the environment variable
         ``MNIST_SVM_DATA``; or ``data`` if it has the data set, as in a clone of the repository; or
         the user's cache folder, to which the data set is downloaded when first used.
+    orientation : str, optional
+        How the images of a file or folder lie: "upright", "transposed" (stored by columns),
+        "mirrored", "flipped", "upside-down", "turned-left", "turned-right" or "anti-transposed".
+        By default upright, but transposed in files of EMNIST.
     progress : callable, optional
         Called with (n_images_done, n_images); the latter is 0 if unknown.
 
@@ -56,7 +61,7 @@ def load_dataset(
     OSError
         If a file cannot be opened or read.
     """
-    reader = open_dataset(source, data_dir)
+    reader = open_dataset(source, data_dir, orientation)
     content = reader.read(split, progress)
     if content.labels is None:
         msg = (
@@ -89,7 +94,8 @@ def load_images(
     *,
     split: Split = "test",
     data_dir: FilePath | None = None,
+    orientation: str | None = None,
     progress: Progress = no_progress,
 ) -> Images:
     """Load the images of one split of a data set, with or without labels; see `load_dataset`."""
-    return open_dataset(source, data_dir).read(split, progress).images
+    return open_dataset(source, data_dir, orientation).read(split, progress).images

@@ -20,10 +20,19 @@ from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, open_payload
+from mnist_svm.datasets.formats.jsonl import (
+    find_listed_parts,
+    is_json,
+    is_listing_csv,
+    open_json,
+    open_listing_csv,
+)
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
 from mnist_svm.datasets.nested import find_nested_parts
+from mnist_svm.datasets.known_files import describe_known
+from mnist_svm.datasets.orientation import UPRIGHT, turn_upright
 from mnist_svm.datasets.types import (
     FilePath,
     LabelledImages,
@@ -68,11 +77,13 @@ class DatasetReader:
         return self.select(split).parts[split].read(progress)
 
 
-def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetReader:
+def open_dataset(
+    source: FilePath, data_dir: FilePath | None = None, orientation: str | None = None
+) -> DatasetReader:
     """Detect the format and the parts of a data set.
 
     Images with dark ink on a bright background are inverted when they are read, and images with
-    no other values than 0 and 1 are scaled to 0 and 255. `source` and `data_dir` are as in
+    no other values than 0 and 1 are scaled to 0 and 255. The parameters are as in
     `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its first bytes,
     not from its name. Raises DataMissingError if there is no data set of this name or at this path.
     """
@@ -93,15 +104,16 @@ def open_dataset(source: FilePath, data_dir: FilePath | None = None) -> DatasetR
     settled = {}
     for key, part in parts.items():
         others = [other for other in parts.values() if other is not part]
-        settled[key] = Part(partial(_read_settled, part, others, name))
+        settled[key] = Part(partial(_read_settled, part, others, name, orientation))
     return DatasetReader(name, settled)
 
 
 def _read_settled(
-    part: Part, others: Sequence[Part], name: str, progress: Progress
+    part: Part, others: Sequence[Part], name: str, orientation: str | None, progress: Progress
 ) -> LabelledImages:
-    """Read a part; its labels are those of all parts, and its images in MNIST form."""
-    content = _in_mnist_form(part.read(progress), name, progress)
+    """Read a part; its labels are those of all parts, and its images upright, in MNIST form."""
+    content = _turn_upright(part.read(progress), orientation)
+    content = _in_mnist_form(content, name, progress)
     if not content.class_names or content.labels is None:
         return content
     all_names = [content.class_names, *(other.class_names() for other in others)]
@@ -109,6 +121,16 @@ def _read_settled(
     # Labels that are numbers have no names.
     own = {label: label for label in np.unique(content.labels).tolist()} | new_labels[0]
     return replace(content, labels=recode(content.labels, own), class_names=class_names)
+
+
+def _turn_upright(content: LabelledImages, orientation: str | None) -> LabelledImages:
+    """Turn images upright that lie as the user says, or else as the reader found."""
+    images = turn_upright(content.images, orientation or content.orientation)
+    notices = content.notices
+    if content.orientation != UPRIGHT:
+        taken = "turned upright" if orientation is None else f"taken as {orientation}"
+        notices = (*notices[:-1], f"{notices[-1]}; the images are {taken}")
+    return replace(content, images=images, notices=notices, orientation=UPRIGHT)
 
 
 def _in_mnist_form(content: LabelledImages, name: str, progress: Progress) -> LabelledImages:
@@ -130,11 +152,16 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
     if idx_files := find_idx_parts(folder):
         return idx_files
     if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
-        return {part: Part(partial(read_csv, path)) for part, path in csv_files.items()}
+        return {part: _open_csv(path) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
         return {part: Part(partial(read_parquet, paths)) for part, paths in parquet_files.items()}
+    # A list says more of pictures in folders than the names of these.
+    if labelled_parts := find_listed_parts(folder, labelled=True):
+        return labelled_parts
     if picture_parts := find_picture_parts(folder):
         return picture_parts
+    if listed_parts := find_listed_parts(folder):
+        return listed_parts
     if depth < MAX_DEPTH and (
         nested := find_nested_parts(folder, partial(_open_path, depth=depth + 1))
     ):
@@ -164,7 +191,19 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
         return {"all": Part(partial(read_parquet, [path]))}
     if head.startswith(b"\0\0"):
         return {"all": open_idx_file(path)}
-    return {"all": Part(partial(read_csv, path))}
+    if is_json(path):
+        return {"all": open_json(path)}
+    return {"all": _open_csv(path)}
+
+
+def _open_csv(path: Path) -> Part:
+    """Return the part in a CSV file of pixels, or of paths of pictures."""
+    is_listing = path.is_file() and is_listing_csv(path)
+    return open_listing_csv(path) if is_listing else Part(partial(_read_known_csv, path))
+
+
+def _read_known_csv(path: Path, progress: Progress) -> LabelledImages:
+    return describe_known(read_csv(path, progress), path)
 
 
 def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from mnist_svm._types import Float64Array, Images, IntArray, Labels
+from mnist_svm.datasets.orientation import UPRIGHT
 from mnist_svm.exceptions import FormatError
 
 FilePath = str | os.PathLike[str]
@@ -37,6 +38,7 @@ class LabelledImages:
     sha256 : checksums of the IDX payloads of images and labels, if the reader computed them
     notices : what was assumed or mended while reading; each a clause to follow the name of the
         data set, such as "has its labels in the last column"
+    orientation : how the images lie, a key of `mnist_svm.datasets.orientation.ORIENTATIONS`
     """
 
     images: Images
@@ -45,6 +47,7 @@ class LabelledImages:
     inverted: bool = False
     sha256: tuple[str, str] | None = None
     notices: tuple[str, ...] = ()
+    orientation: str = UPRIGHT
 
 
 @dataclass(frozen=True)

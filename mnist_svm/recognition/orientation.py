@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
 from mnist_svm._types import Images, Labels
+from mnist_svm.datasets.orientation import (
+    DESCRIPTIONS,
+    ORIENTATIONS,
+    UPRIGHT,
+    UPSIDE_DOWN,
+    turn_upright,
+)
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.recognition.recognizer import Recognizer
 
@@ -25,36 +30,6 @@ MIN_ACCURACY, MIN_RATIO, MIN_GAIN = 0.6, 1.4, 8
 
 # Upside down, these digits are digits too: a 6 and a 9 may as well have each other's label.
 SYMMETRIC = frozenset({0, 1, 6, 8, 9})
-
-UPRIGHT, UPSIDE_DOWN = "upright", "upside-down"
-
-# How images may lie, with what turns them upright: rows are axis 1, columns axis 2.
-ORIENTATIONS: Mapping[str, Callable[[Images], Images]] = MappingProxyType(
-    {
-        UPRIGHT: lambda images: images,
-        "transposed": lambda images: images.transpose(0, 2, 1),
-        "mirrored": lambda images: images[:, :, ::-1],
-        "flipped": lambda images: images[:, ::-1],
-        UPSIDE_DOWN: lambda images: images[:, ::-1, ::-1],
-        "turned-left": lambda images: np.rot90(images, -1, axes=(1, 2)),
-        "turned-right": lambda images: np.rot90(images, 1, axes=(1, 2)),
-        "anti-transposed": lambda images: images[:, ::-1, ::-1].transpose(0, 2, 1),
-    }
-)
-
-# The same in words, after "the images are".
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        UPRIGHT: "upright",
-        "transposed": "transposed (stored column by column)",
-        "mirrored": "mirrored, left and right exchanged",
-        "flipped": "mirrored, top and bottom exchanged",
-        UPSIDE_DOWN: "upside down",
-        "turned-left": "turned to the left by 90 degrees",
-        "turned-right": "turned to the right by 90 degrees",
-        "anti-transposed": "mirrored at the diagonal from the lower left to the upper right",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -78,22 +53,6 @@ class Orientation:
     def description(self) -> str:
         """The orientation in words, after "the images are"."""
         return DESCRIPTIONS[self.name]
-
-
-def turn_upright(images: Images, orientation: str) -> Images:
-    """Turn images upright that lie in an orientation.
-
-    Parameters
-    ----------
-    images : uint8 ndarray of shape (n, 28, 28)
-    orientation : key of `ORIENTATIONS`
-
-    Returns
-    -------
-    uint8 ndarray of shape (n, 28, 28)
-        In row-major order; without a copy if they are upright.
-    """
-    return np.ascontiguousarray(ORIENTATIONS[orientation](images))
 
 
 def find_orientation(recognizer: Recognizer, images: Images, labels: Labels) -> Orientation:

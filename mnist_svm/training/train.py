@@ -194,7 +194,7 @@ def describe_fit(
         parameters=config.parameters,
         changes=dict(config.changes),
         classes=tuple(classes),
-        class_names=tuple(names[label] for label in classes) if names else None,
+        class_names=tuple(names.get(x, str(x)) for x in classes) if names else None,
         n_svms=len(svcs),
         n_support_vectors=sum(len(svc.support_) for svc in svcs),
         training=TrainingRecord(

@@ -46,8 +46,8 @@ def parted(tmp_path_factory, train_set, test_set):
 
 @pytest.fixture
 def word_classes(tmp_path, train_set):
-    """Return a folder of ones and sevens, with words as class names."""
-    for digit, word in ((1, "one"), (7, "seven")):
+    """Return a folder of ones and sevens, with words as class names that mean no digits."""
+    for digit, word in ((1, "bar"), (7, "hook")):
         folder = tmp_path / "words" / word
         folder.mkdir(parents=True)
         for index in np.flatnonzero(train_set.labels == digit)[:100]:
@@ -200,10 +200,39 @@ def test_class_names_are_printed(run, tmp_path, word_classes):
     model = tmp_path / "words.joblib"
     assert run("train", "--data", word_classes, "-o", model).exit_code == 0
     picture = ROOT / "images_test" / "7.png"
-    assert run("predict", picture, "--model", model).stdout.split("\t")[1] == "seven"
+    assert run("predict", picture, "--model", model).stdout.split("\t")[1] == "hook"
     (reading,) = json.loads(run("predict", picture, "--model", model, "--json").stdout)
-    assert (reading["label"], reading["name"]) == (1, "seven")
-    assert "one seven" in run("info", model).stdout
+    assert (reading["label"], reading["name"]) == (1, "hook")
+    assert "bar hook" in run("info", model).stdout
+
+
+def test_a_submission_has_class_names(run, tmp_path, word_classes):
+    model, out = tmp_path / "words.joblib", tmp_path / "answers.csv"
+    assert run("train", "--data", word_classes, "-o", model).exit_code == 0
+    run("predict", "--data", word_classes, "-m", model, "--submission", out)
+    answers = [line.split(",")[1] for line in out.read_text().splitlines()[1:]]
+    assert set(answers) == {"bar", "hook"}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_conversion_preserves_class_names(run, tmp_path, word_classes, target):
+    name, *options = target
+    assert run("convert", word_classes, tmp_path / name, *options).exit_code == 0
+    written, source = load_dataset(tmp_path / name), load_dataset(word_classes)
+    assert written.class_names == source.class_names == {0: "bar", 1: "hook"}
+    assert [*written.sha256.values()] == [*source.sha256.values()]
+
+
+def test_names_with_slashes_and_leading_dots_are_folders(run, tmp_path, train_set):
+    names = {0: "T-shirt/top", 1: "..", 2: "50%", 3: "_"}
+    np.savez(
+        tmp_path / "set.npz",
+        images=train_set.images[:40],
+        labels=np.arange(40) % 4,
+        class_names=np.array(list(names.values())),
+    )
+    run("convert", tmp_path / "set.npz", tmp_path / "out", "--to", "images")
+    assert set(load_dataset(tmp_path / "out").class_names.values()) == set(names.values())
 
 
 @pytest.mark.parametrize(

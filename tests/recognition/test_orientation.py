@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 from mnist_svm import FormatError, Recognizer
+from mnist_svm.datasets.orientation import DESCRIPTIONS, ORIENTATIONS, UPRIGHT, turn_upright
 from mnist_svm.recognition.orientation import (
-    DESCRIPTIONS,
     MIN_GAIN,
-    ORIENTATIONS,
     SAMPLE_SIZE,
-    UPRIGHT,
     find_orientation,
-    turn_upright,
 )
 
 LAID = {

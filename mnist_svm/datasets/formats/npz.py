@@ -32,6 +32,9 @@ ARRAY_NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "all": (("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")),
 }
 
+# Name of the array of class names, one for each label from 0.
+NAMES = "class_names"
+
 # Largest header of an array to read, in bytes.
 MAX_HEADER = 1 << 14
 
@@ -92,11 +95,30 @@ def read_npz(
             raise shape_error(source, values.shape)
         images = to_mnist_images(values, source=source)
         labels = None
+        class_names: dict[int, str] = {}
         if labels_name in members:
             values = _read_array(archive, members[labels_name], name)
-            labels = to_labels(values, f"{name}: {labels_name}", len(images))
+            source = f"{name}: {labels_name}"
+            if values.dtype.kind == "U" and values.ndim == 1:
+                words, values = np.unique(values, return_inverse=True)
+                class_names = dict(enumerate(words.tolist()))
+            elif NAMES in members:
+                class_names = _read_names(_read_array(archive, members[NAMES], name), name)
+            labels = to_labels(values, source, len(images))
+            if class_names and not set(np.unique(labels).tolist()) <= class_names.keys():
+                last = len(class_names) - 1
+                msg = f"{source}: expected labels that {NAMES} has names for, 0 to {last}"
+                raise FormatError(msg)
     progress(len(images), len(images))
-    return LabelledImages(images, labels)
+    return LabelledImages(images, labels, class_names)
+
+
+def _read_names(values: Array, name: str) -> dict[int, str]:
+    """Return the name of each label, from an array of strings with one for each from 0."""
+    if values.dtype.kind != "U" or values.ndim != 1:
+        msg = f"{name}: {NAMES}: expected strings, found {values.dtype} of shape {values.shape}"
+        raise FormatError(msg)
+    return dict(enumerate(values.tolist()))
 
 
 def write_npz(path: FilePath, parts: Mapping[str, LabelledImages]) -> None:
@@ -108,6 +130,9 @@ def write_npz(path: FilePath, parts: Mapping[str, LabelledImages]) -> None:
         if content.labels is not None:
             fits_byte = content.labels.max() <= np.iinfo(np.uint8).max
             arrays[labels_name] = content.labels.astype(np.uint8 if fits_byte else np.int64)
+        if content.class_names:
+            labels = range(1 + max(content.class_names))
+            arrays[NAMES] = np.array([content.class_names.get(x, str(x)) for x in labels])
     with atomic_write(path) as file:
         np.savez_compressed(file, **cast("Any", arrays))
 
