@@ -8,7 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from mnist_svm.datasets.class_names import list_names
-from mnist_svm.datasets.formats.folder import SPLIT_FOLDERS
+from mnist_svm.datasets.formats.folder import (
+    HIDDEN_PREFIXES,
+    SPLIT_FOLDERS,
+    SYSTEM_FOLDERS,
+    VALIDATION_FOLDERS,
+)
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import DataMissingError, FormatError
 from mnist_svm.pictures.formats import SUFFIXES
@@ -22,8 +27,6 @@ _OTHER_SUFFIXES = frozenset(
     | {".py", ".ipynb", ".m", ".yaml", ".yml", ".toml", ".pt"}
 )
 _OTHER_NAMES = frozenset({"license", "licence", "readme", "copying", "makefile", "thumbs.db"})
-
-VALIDATION_FOLDERS = frozenset({"val", "valid", "validation", "dev"})
 
 OpenPath = Callable[[Path], Mapping[str, Part]]
 
@@ -71,8 +74,8 @@ def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
 
 def _is_visible(path: Path) -> bool:
     """Whether a file may be a data set: no hidden file, no picture, no text that goes with one."""
-    name = path.name.lower()
-    if name.startswith((".", "@", "__")) or name in _OTHER_NAMES:
+    name = path.name.casefold()
+    if name.startswith(HIDDEN_PREFIXES) or name in SYSTEM_FOLDERS or name in _OTHER_NAMES:
         return False
     suffix = path.suffix.lower()
     return path.is_dir() or (suffix not in _OTHER_SUFFIXES and suffix not in SUFFIXES)
@@ -83,9 +86,9 @@ def _join_splits(found: Mapping[Path, Mapping[str, Part]]) -> dict[str, Part]:
     splits: dict[str, Part] = {}
     n_validation = 0
     for path, parts in found.items():
-        name = path.name
+        name = path.name.casefold()
         split = next((key for key, names in SPLIT_FOLDERS.items() if name in names), None)
-        if name.lower() in VALIDATION_FOLDERS:
+        if name in VALIDATION_FOLDERS:
             n_validation += 1
         elif split is None or split in splits or len(parts) != 1:
             return {}
