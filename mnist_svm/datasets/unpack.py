@@ -22,6 +22,7 @@ from typing import IO, Any, cast
 
 from mnist_svm.datasets.arrays import MAX_QUOTE
 from mnist_svm.datasets.formats.idx import BYTES_PER_BLOCK
+from mnist_svm.datasets.formats.zstd import ZSTD_SIGNATURE, open_zstd
 from mnist_svm.exceptions import FormatError, MissingExtraError, sanitize
 
 MAX_MEMBERS = 1_000_000
@@ -33,7 +34,6 @@ MAX_RATIO, MIN_BOMB = 200, 256 << 20
 MAX_DIRECTORY, MAX_TAR_HEADER = 128 << 20, 1 << 20
 
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _UNSUPPORTED = {b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR"}
 _TAR_BLOCK = 512
 
@@ -72,7 +72,7 @@ def is_archive(path: Path) -> bool:
         with _damage_is_format_error(path), _open_stream(path) as stream:
             return _is_tar_header(stream.read(_TAR_BLOCK))
     except FormatError:
-        if head == _ZSTD:
+        if head == ZSTD_SIGNATURE:
             raise
         # The readers of other files have their own message for damaged gzip.
         return False
@@ -314,8 +314,8 @@ def _open_stream(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, decompressed if it is compressed with gzip, bzip2, xz or Zstandard."""
     with path.open("rb") as file:
         head = file.peek(6)
-        if head.startswith(_ZSTD):
-            with _open_zstd(path, file) as stream:
+        if head.startswith(ZSTD_SIGNATURE):
+            with open_zstd(file, str(path)) as stream:
                 yield stream
         elif head.startswith(b"\x1f\x8b"):
             with gzip.open(file) as stream:
@@ -328,13 +328,3 @@ def _open_stream(path: Path) -> Iterator[IO[bytes]]:
                 yield cast("IO[bytes]", stream)
         else:
             yield file
-
-
-@contextmanager
-def _open_zstd(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
-    from mnist_svm._optional import require_extra
-
-    need = f"{path}: reading Zstandard needs pyarrow"
-    pa = require_extra("pyarrow", need, "parquet")
-    with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as stream:
-        yield stream

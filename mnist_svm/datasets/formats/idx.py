@@ -24,6 +24,7 @@ from mnist_svm._io import atomic_write
 from mnist_svm._types import Array, Images, Labels
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.datasets.arrays import to_labels
+from mnist_svm.datasets.formats.zstd import ZSTD_SIGNATURE, open_zstd
 from mnist_svm.datasets.types import FilePath, Split
 from mnist_svm.exceptions import FormatError
 from mnist_svm.pictures.images import to_mnist_images
@@ -183,12 +184,18 @@ def encode_header(array: Array) -> bytes:
 
 @contextmanager
 def open_payload(path: FilePath) -> Iterator[BinaryIO]:
-    """Open a file for reading, and decompress it if it is gzip.
+    """Open a file for reading, and decompress it if it is gzip or Zstandard.
 
-    Reading in the ``with`` block raises FormatError if the gzip stream is damaged or truncated.
+    Reading in the ``with`` block raises FormatError if the stream is damaged or truncated. Raises
+    MissingExtraError if Zstandard needs a package that is not installed.
     """
     with Path(path).open("rb") as file:
-        is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
+        head = file.peek(4)
+        if head.startswith(ZSTD_SIGNATURE):
+            with open_zstd(file, os.fspath(path)) as stream:
+                yield cast("BinaryIO", stream)
+            return
+        is_gzip = head.startswith(b"\x1f\x8b")
         try:
             yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_gzip else file
         except EOFError as error:
