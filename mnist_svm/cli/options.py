@@ -98,8 +98,9 @@ split_option = click.option(
 orientation_option = click.option(
     "--orientation",
     type=click.Choice(list(ORIENTATIONS)),
-    show_default="upright; files of EMNIST are transposed",
-    help="How the images of the data set lie, to turn them upright.",
+    metavar="HOW",
+    show_default="transposed for files of EMNIST, else upright",
+    help=f"How the images lie, to turn them upright: {', '.join(ORIENTATIONS)}.",
 )
 
 model_option = click.option(
