@@ -28,10 +28,10 @@ from mnist_svm.datasets.formats.jsonl import (
     open_listing_csv,
 )
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
-from mnist_svm.datasets.formats.parquet import find_parquet_parts, read_parquet
+from mnist_svm.datasets.formats.parquet_files import find_parquet_parts, open_parquet
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
-from mnist_svm.datasets.nested import find_nested_parts
 from mnist_svm.datasets.known_files import describe_known
+from mnist_svm.datasets.nested import find_nested_parts
 from mnist_svm.datasets.orientation import UPRIGHT, turn_upright
 from mnist_svm.datasets.types import (
     FilePath,
@@ -154,7 +154,7 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
     if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
         return {part: _open_csv(path) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
-        return {part: Part(partial(read_parquet, paths)) for part, paths in parquet_files.items()}
+        return parquet_files
     # A list says more of pictures in folders than the names of these.
     if labelled_parts := find_listed_parts(folder, labelled=True):
         return labelled_parts
@@ -188,7 +188,7 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
         parts = find_npz_parts(path)
         return {part: Part(partial(read_npz, path, *names)) for part, names in parts.items()}
     if head == b"PAR1":
-        return {"all": Part(partial(read_parquet, [path]))}
+        return {"all": open_parquet(path)}
     if head.startswith(b"\0\0"):
         return {"all": open_idx_file(path)}
     if is_json(path):

@@ -473,12 +473,6 @@ def test_a_missing_label_is_refused(tmp_path, sample):
         load_dataset(tmp_path / "holes.parquet")
 
 
-def test_labels_that_are_not_numbers_are_refused(tmp_path, sample):
-    as_hub(tmp_path / "words.parquet", sample, label=["seven"] * N)
-    with pytest.raises(FormatError, match="expected numbers in the column label, found words"):
-        load_dataset(tmp_path / "words.parquet")
-
-
 def test_the_error_for_an_invalid_pixel_has_its_row(tmp_path, sample):
     rows = sample.images.reshape(N, 784).astype(np.int16)
     rows[41, 5] = 256

@@ -1,8 +1,8 @@
 """Images as Parquet files, the format of data hubs (extra: [parquet]).
 
-Rows have either an encoded picture, in a column of bytes or of ``{bytes, path}``, and a label; or
-one column per pixel, and a label. A split may consist of several files, named
-``train-00000-of-00002.parquet`` and so on.
+Rows have an encoded picture, in a column of bytes or of ``{bytes, path}``; or a list of 784 pixels,
+also as 28 lists of 28; or one column per pixel. A column has the label. `parquet_files` knows how
+files are named.
 """
 
 from __future__ import annotations
@@ -10,112 +10,144 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnist_svm._optional import require_extra
-from mnist_svm._types import Array, Images, Labels
-from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
-from mnist_svm.datasets.arrays import (
-    MAX_QUOTE,
-    ROWS_PER_BLOCK,
-    GrowableArray,
-    to_integers,
-    to_labels,
+from mnist_svm._types import Array, Labels
+from mnist_svm.constants import N_PIXELS
+from mnist_svm.datasets.arrays import MAX_QUOTE, ROWS_PER_BLOCK, GrowableArray, to_labels
+from mnist_svm.datasets.columns import list_columns
+from mnist_svm.datasets.formats.idx import MAX_BYTES
+from mnist_svm.datasets.formats.parquet_columns import Found, find_columns, label_names
+from mnist_svm.datasets.picture_set import PictureSet
+from mnist_svm.datasets.rows import (
+    Cells,
+    InvalidPixelError,
+    PixelRows,
+    declared_names,
+    label_problem,
+    quote,
 )
-from mnist_svm.datasets.columns import LABEL_NAMES
-from mnist_svm.datasets.picture_set import read_picture
 from mnist_svm.datasets.types import LabelledImages, Progress, no_progress
 from mnist_svm.exceptions import FormatError, sanitize
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-def find_parquet_parts(folder: Path) -> dict[str, list[Path]]:
-    """Return the Parquet files of each split, from a folder or one of its sub-folders."""
-    for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-        files = {split: sorted(place.glob(f"{split}*.parquet")) for split in ("train", "test")}
-        if any(files.values()):
-            return {split: paths for split, paths in files.items() if paths}
-    return {}
+# Label of images that have none, in data sets of a hub.
+NO_LABEL = -1
 
 
-def read_parquet(paths: Sequence[Path], progress: Progress = no_progress) -> LabelledImages:
+def read_parquet(
+    paths: Sequence[Path],
+    progress: Progress = no_progress,
+    *,
+    class_names: Sequence[str] = (),
+    notices: tuple[str, ...] = (),
+) -> LabelledImages:
     """Read images, and their labels if present, from the files of one part.
 
-    Raises MissingExtraError without pyarrow, and FormatError if a file is damaged, has other
-    columns, or a row is not a valid image.
+    Parameters
+    ----------
+    paths : sequence of Path
+    progress : callable, optional
+    class_names : sequence of str, default=()
+        Names of the classes 0, 1, ... where the files' schema has none.
+    notices : tuple of str, default=()
+        Notices of the caller.
+
+    Raises
+    ------
+    MissingExtraError
+        Without pyarrow.
+    FormatError
+        If a file is damaged or has other columns, or a row is not a valid image.
     """
+    source = os.fspath(paths[0])
+    labels = _Labels(class_names)
+    pictures: PictureSet | None = None
+    rows = PixelRows()
+    found: Found | None = None
+    for path in paths:
+        with _open(path) as file:
+            here = find_columns(file, str(path))
+            if found is not None and (here.kind, here.label) != (found.kind, found.label):
+                msg = f"{path}: has other columns than the other files of its split"
+                raise FormatError(msg)
+            found = here
+            labels.declare(label_names(file.schema_arrow, found.label))
+            if pictures is None:
+                pictures = PictureSet(labels.class_names)
+            first = 1
+            for batch in _batches(file, found):
+                if found.kind == "pictures":
+                    _add_pictures(batch.column(found.pixels[0]), pictures, str(path), first)
+                else:
+                    _add_pixels(batch, found, rows, str(path), first)
+                if found.label is not None:
+                    labels.append(batch.column(found.label), found.label, str(path), first)
+                first += len(batch)
+                progress(len(pictures) + len(rows), 0)
+    if found is None or pictures is None or not len(pictures) + len(rows):
+        msg = f"{source}: no images in it"
+        raise FormatError(msg)
+    more: tuple[str, ...] = ()
+    if found.kind == "pictures":
+        images, more = pictures.finish(progress)
+    else:
+        images = rows.finish(source)
+    values, names, label_notices = labels.finish(source)
+    notices += found.notices + more + label_notices
+    return LabelledImages(images, values, names, notices=notices)
+
+
+def read_class_names(paths: Sequence[Path], class_names: Sequence[str] = ()) -> Mapping[int, str]:
+    """Return the class names of a part, from its schema or its column of labels alone."""
+    labels = _Labels(class_names)
+    for path in paths:
+        with _open(path) as file:
+            found = find_columns(file, str(path))
+            if found.label is None:
+                return {}
+            labels.declare(label_names(file.schema_arrow, found.label))
+            first = 1
+            only_labels = found._replace(pixels=[])
+            for batch in _batches(file, only_labels):
+                labels.append(batch.column(found.label), found.label, str(path), first)
+                first += len(batch)
+    return labels.finish(os.fspath(paths[0]))[1]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; damage found in the ``with`` block raises FormatError."""
     parquet = require_extra("pyarrow.parquet", "reading Parquet needs pyarrow", "parquet")
     import pyarrow as pa
 
-    images, labels = GrowableArray(N_PIXELS, np.uint8), GrowableArray(None, np.int64)
-    for path in paths:
-        with path.open("rb") as file:
-            try:
-                source = parquet.ParquetFile(file, memory_map=False)
-                for image_block, label_block in _read_blocks(source, str(path)):
-                    images.append(image_block.reshape(len(image_block), -1))
-                    if label_block is not None:
-                        labels.append(label_block)
-                    progress(len(images), 0)
-            # pyarrow raises OSError for invalid content.
-            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                msg = f"{path}: damaged Parquet file ({sanitize(str(error), MAX_QUOTE)})"
-                raise FormatError(msg) from error
-    if not len(images):
-        msg = f"{os.fspath(paths[0])}: no images in it"
+    with path.open("rb") as file:
+        try:
+            yield parquet.ParquetFile(file, memory_map=False)
+        # pyarrow raises OSError for invalid content.
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            msg = f"{path}: damaged Parquet file ({sanitize(str(error), MAX_QUOTE)})"
+            raise FormatError(msg) from error
+
+
+def _batches(file: Any, found: Found) -> Iterator[pa.RecordBatch]:
+    """Yield some rows at a time of the columns to be read."""
+    columns = found.pixels + ([] if found.label is None else [found.label])
+    n_bytes = file.metadata.num_rows * N_PIXELS
+    if n_bytes > MAX_BYTES:
+        msg = f"{found.source}: declares {n_bytes:,} pixels, over the limit of {MAX_BYTES:,}"
         raise FormatError(msg)
-    if len(labels) not in (0, len(images)):
-        msg = f"{os.fspath(paths[0])}: has other columns than the other files of its split"
-        raise FormatError(msg)
-    pixels = images.to_array().reshape(-1, *IMAGE_SHAPE)
-    return LabelledImages(pixels, labels.to_array() if len(labels) else None)
+    yield from file.iter_batches(ROWS_PER_BLOCK, columns=columns, use_threads=False)
 
 
-def _read_blocks(source: Any, name: str) -> Iterator[tuple[Images, Labels | None]]:
-    """Yield images and labels, some rows at a time."""
-    schema: pa.Schema = source.schema_arrow
-    label = [column for column in schema.names if column.lower() in LABEL_NAMES]
-    pictures = [column for column in schema.names if _has_pictures(schema.field(column).type)]
-    pixels = [column for column in schema.names if column not in label]
-    if len(label) > 1 or not (len(pictures) == 1 or len(pixels) == N_PIXELS):
-        found = sanitize(", ".join(schema.names), MAX_QUOTE) or "none"
-        msg = (
-            f"{name}: expected a column of pictures or {N_PIXELS} of pixels, and a label column; "
-            f"found the columns {found}"
-        )
-        raise FormatError(msg)
-    columns = (pictures or pixels) + label
-    first = 1
-    for batch in source.iter_batches(ROWS_PER_BLOCK, columns=columns, use_threads=False):
-        if pictures:
-            images = _decode_pictures(batch.column(pictures[0]), name, first)
-        else:
-            values = [_to_numbers(batch.column(column), name, column) for column in pixels]
-            # Fractions of 0 to 1 could be told from others by the whole file only.
-            images = to_integers(np.column_stack(values), name, np.uint8, WHITE, first)
-        labels = None
-        if label:
-            numbers = _to_numbers(batch.column(label[0]), name, label[0])
-            labels = to_labels(numbers, f"{name}: {label[0]}", len(images), first=first)
-        yield images, labels
-        first += len(images)
-
-
-def _has_pictures(column_type: pa.DataType) -> bool:
-    from pyarrow import types
-
-    if types.is_struct(column_type):
-        return any(field.name == "bytes" and _has_pictures(field.type) for field in column_type)
-    return bool(types.is_binary(column_type) or types.is_large_binary(column_type))
-
-
-def _decode_pictures(column: pa.Array, name: str, first: int) -> Images:
-    images = np.empty((len(column), *IMAGE_SHAPE), np.uint8)
+def _add_pictures(column: pa.Array, pictures: PictureSet, name: str, first: int) -> None:
     for index, value in enumerate(column):
         row = f"{name}: row {first + index:,}"
         data = value.as_py()
@@ -124,8 +156,145 @@ def _decode_pictures(column: pa.Array, name: str, first: int) -> Images:
         if not data:
             msg = f"{row}: no picture in it"
             raise FormatError(msg)
-        images[index] = read_picture(io.BytesIO(data), row)
-    return images
+        pictures.add(io.BytesIO(data), row)
+
+
+def _add_pixels(
+    batch: pa.RecordBatch, found: Found, rows: PixelRows, name: str, first: int
+) -> None:
+    if found.kind == "lists":
+        values = _flatten(batch.column(found.pixels[0]), name, found.pixels[0], first)
+    else:
+        columns = [_to_numbers(batch.column(column), name, column) for column in found.pixels]
+        values = np.column_stack(columns)
+    if values.dtype.kind not in "buif":
+        msg = f"{name}: expected pixels that are numbers, found {sanitize(str(values.dtype))}"
+        raise FormatError(msg)
+    try:
+        rows.append(values)
+    except InvalidPixelError as error:
+        column = "" if found.kind == "lists" else f"column {quote(found.pixels[error.column])}, "
+        msg = (
+            f"{name}: image {first + error.row:,}: {column}pixel {error.column}: expected "
+            f"{error.expected}, found {values[error.row, error.column]:g}"
+        )
+        raise FormatError(msg) from error
+
+
+def _flatten(column: pa.Array, name: str, column_name: str, first: int) -> Array:
+    """Return lists of 784 numbers, or of 28 lists of 28, as an array of shape (n, 784)."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    n_rows, per_row = len(column), 1
+    while _is_list(column.type):
+        if isinstance(column, pa.ExtensionArray):
+            column = column.storage
+        lengths = compute.list_value_length(column).to_numpy(zero_copy_only=False)
+        wrong = lengths != (lengths[0] if len(lengths) else 0)
+        length = 0 if not len(lengths) or not lengths[0] > 0 else int(lengths[0])
+        if column.null_count or wrong.any() or (n_rows and N_PIXELS % (per_row * length or 1)):
+            row = first + int(wrong.argmax()) // per_row
+            msg = (
+                f"{name}: row {row:,}: expected a list of {N_PIXELS} pixels, or 28 lists of 28, in "
+                f"the column {quote(column_name)}, found lists of other lengths"
+            )
+            raise FormatError(msg)
+        per_row *= length
+        column = column.flatten()
+    if n_rows and per_row != N_PIXELS:
+        msg = (
+            f"{name}: row {first:,}: expected a list of {N_PIXELS} pixels, or 28 lists of 28, in "
+            f"the column {quote(column_name)}, found {per_row:,}"
+        )
+        raise FormatError(msg)
+    return _to_numbers(column, name, column_name).reshape(n_rows, N_PIXELS)
+
+
+def _is_list(column_type: pa.DataType) -> bool:
+    from mnist_svm.datasets.formats.parquet_columns import is_list
+
+    return is_list(column_type)
+
+
+class _Labels:
+    """Collects the labels of a part: numbers, or words."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = list(class_names)
+        self._numbers, self._words = GrowableArray(None, np.int64), Cells()
+        self._is_declared = False
+
+    def declare(self, names: Sequence[str]) -> None:
+        """Set the names that a schema gives to the labels 0, 1, ..."""
+        if names and self._is_declared and list(names) != self.class_names:
+            msg = f"the class names {list_columns(names)} differ from those of the other files"
+            raise FormatError(msg)
+        if names:
+            self.class_names, self._is_declared = list(names), True
+
+    def append(self, column: pa.Array, column_name: str, name: str, first: int) -> None:
+        """Add a column of numbers, of strings, or of categories."""
+        from pyarrow import types
+
+        if types.is_dictionary(column.type):
+            if _is_text(column.type.value_type):
+                self._words.declare(x.strip() for x in column.dictionary.to_pylist() if x)
+            column = column.dictionary_decode()
+        if not _is_text(column.type):
+            numbers = _to_numbers(column, name, column_name)
+            source = f"{name}: {column_name}"
+            is_missing = numbers == NO_LABEL if numbers.dtype.kind == "i" else np.zeros(1, bool)
+            if is_missing.all() and len(numbers):
+                self._numbers.append(numbers)
+            else:
+                self._numbers.append(to_labels(numbers, source, len(numbers), first=first))
+            return
+        _require_values(column, name, column_name)
+        texts = [text.strip() for text in column.to_pylist()]
+        for text in self._words.append(texts, range(first, first + len(texts))):
+            if problem := label_problem(text):
+                msg = (
+                    f"{name}: row {self._words.first_lines[text]:,}: expected {problem} in the "
+                    f"column {quote(column_name)}, found {quote(text)}"
+                )
+                raise FormatError(msg)
+
+    def finish(self, source: str) -> tuple[Labels | None, Mapping[int, str], tuple[str, ...]]:
+        """Return labels, class names and notices."""
+        if len(self._numbers) and len(self._words):
+            msg = f"{source}: labels are numbers in some files of its split, and words in others"
+            raise FormatError(msg)
+        if len(self._words):
+            return *self._words.to_labels(source), ()
+        if not len(self._numbers):
+            return None, {}, ()
+        labels: Labels = self._numbers.to_array()
+        if labels.min() == NO_LABEL:
+            if labels.max() > NO_LABEL:
+                msg = f"{source}: some labels are -1, which stands for none"
+                raise FormatError(msg)
+            return None, {}, ("has the label -1 throughout, which stands for none",)
+        names = declared_names(self.class_names)
+        if self.class_names and labels.max() >= len(self.class_names):
+            msg = (
+                f"{source}: expected labels from 0 to {len(self.class_names) - 1}, for which there "
+                f"are class names, found {labels.max()}"
+            )
+            raise FormatError(msg)
+        return labels, names, ()
+
+
+def _is_text(column_type: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(column_type) or types.is_large_string(column_type))
+
+
+def _require_values(column: pa.Array, name: str, column_name: str) -> None:
+    if column.null_count:
+        msg = f"{name}: a value is missing in the column {sanitize(column_name, MAX_QUOTE)}"
+        raise FormatError(msg)
 
 
 def _to_numbers(column: pa.Array, name: str, column_name: str) -> Array:
@@ -133,14 +302,12 @@ def _to_numbers(column: pa.Array, name: str, column_name: str) -> Array:
     import pyarrow as pa
     from pyarrow import types
 
-    if column.null_count:
-        msg = f"{name}: a value is missing in the column {sanitize(column_name, MAX_QUOTE)}"
-        raise FormatError(msg)
+    _require_values(column, name, column_name)
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if types.is_string(column.type) or types.is_large_string(column.type):
+    if _is_text(column.type) or types.is_decimal(column.type):
         try:
-            column = column.cast(pa.int64())
+            column = column.cast(pa.float64())
         except pa.ArrowInvalid as error:
             quoted = sanitize(column_name, MAX_QUOTE)
             msg = f"{name}: expected numbers in the column {quoted}, found words"
