@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import zipfile
 
 import pytest
 
@@ -153,11 +154,16 @@ def test_the_command_for_forms_runs(run, monkeypatch, tmp_path):
     assert (tmp_path / "review.html").read_text().startswith("<!doctype html>")
 
 
-def test_kaggle_s_files_become_kaggle_s_answers(run, monkeypatch, tmp_path, train_set, test_set):
+def test_kaggle_s_archive_becomes_kaggle_s_answers(run, monkeypatch, tmp_path, train_set, test_set):
     write_csv(tmp_path / "train.csv", train_set.images[:1000], train_set.labels[:1000])
     write_csv(tmp_path / "test.csv", test_set.images[:50], None)
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n2,0\n")
+    with zipfile.ZipFile(tmp_path / "digit-recognizer.zip", "w") as archive:
+        for path in sorted(tmp_path.glob("*.csv")):
+            archive.write(path, path.name)
+            path.unlink()
     monkeypatch.chdir(tmp_path)
-    for command in block_after("From Kaggle's files to a submission").splitlines():
+    for command in block_after("From Kaggle's archive").splitlines():
         name, *arguments = shlex.split(command)
         assert name == "mnist-svm"
         assert run(*arguments).exit_code == 0

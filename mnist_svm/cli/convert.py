@@ -48,29 +48,37 @@ def convert_command(
 
     \b
       a name           of the catalog, see `mnist-svm fetch --help`
-      a folder         of IDX files with the names of MNIST's;
+      a folder         of IDX files with the names of MNIST's, EMNIST's or QMNIST's;
                        of train.csv and test.csv, or ...train.csv and ...test.csv;
-                       of Parquet files named train... and test...;
-                       or of pictures in one sub-folder per class,
-                       optionally below train/ and test/
+                       of Parquet or Arrow files, as data hubs and pandas write them;
+                       of pictures in one sub-folder per class,
+                       optionally below train/ and test/;
+                       of photos with boxes of digits in COCO's or YOLO's form
+      an archive       of such a folder, or of one file: .zip, .tar, .tar.gz ...
       a CSV file       as Kaggle's: label, pixel0 ... pixel783; the column names and
-                       the labels may be missing
-      a NumPy archive  as Keras's: x_train, y_train, x_test, y_test; or images, labels;
-                       with values of 0 to 255, or of 0 to 1
-      a Parquet file   with a column of pictures, or one column per pixel
+                       the labels may be missing; or of paths of pictures and labels
+      a JSON file      of paths of pictures and labels, also as lines (.jsonl)
+      a NumPy archive  as Keras's: x_train, y_train, x_test, y_test; or images, labels
+      a MATLAB file    of images and labels, of version 7 or earlier
+      a Parquet file   with a column of pictures or of lists, or one per pixel
       an IDX file      of images; the file of labels is in the same folder
+
+    A CSV, JSON or IDX file may be compressed (.gz, .zst). Values are 0 to 255, or 0 to 1.
+
+    Pictures are brought to MNIST form as `mnist-svm predict` does. Arrays are looked at as a set:
+    dark ink on a bright background is inverted, a frame around the images is removed, and images
+    on grey are treated like pictures; stderr says so. `mnist-svm inspect` shows what was read.
 
     DST is a folder of IDX files, a CSV file or (--to csv) a folder of CSV files, a NumPy archive,
     or (--to images) a new folder of PNG pictures. A data set without splits is one part, which
-    --data uses for training and for testing; as IDX files its split is train. Pictures of 28 x 28
-    stay as they are; others are normalized as `mnist-svm predict` does. Images with dark ink on a
-    bright background are inverted.
+    --data uses for training and for testing; as IDX files its split is train. Names of classes are
+    written too.
 
     \b
     Examples:
       mnist-svm convert mnist mnist.npz
       mnist-svm convert mnist train.csv --split train
-      mnist-svm convert kaggle/ idx/
+      mnist-svm convert digit-recognizer.zip idx/
       mnist-svm convert mnist.npz pictures/ --to images
     """
     from mnist_svm._io import require_writable

@@ -22,14 +22,15 @@ def load_dataset(
 ) -> Dataset:
     """Load one split of a data set.
 
-    Images with dark ink on a bright background are inverted.
+    Pictures are brought to MNIST form as ``mnist-svm predict`` does. Arrays are looked at as a set:
+    dark ink on a bright background is inverted, a frame removed, and images on grey are treated
+    like pictures. What was assumed or mended is in the result's `notices`.
 
     Parameters
     ----------
     source : str or os.PathLike, default="mnist"
-        A name in the catalog; a folder of IDX files with the names of MNIST's, of ``train.csv``
-        and ``test.csv``, of Parquet files, or of pictures in one sub-folder per class, optionally
-        below ``train`` and ``test``; or a CSV, NumPy, Parquet or IDX file.
+        A name in the catalog; or a folder, an archive or a file in one of the formats that
+        ``mnist-svm convert --help`` lists.
     split : {"train", "test"}, default="train"
         A data set without splits is loaded whole.
     data_dir : str or os.PathLike, optional

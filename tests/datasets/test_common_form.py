@@ -109,7 +109,7 @@ def test_a_set_of_other_objects_stays_to_the_byte(digits):
 def test_a_mixture_of_other_objects_would_be_a_guess(digits):
     images = filled(digits)
     images[:120] = 255 - images[:120]
-    with pytest.raises(FormatError, match="expected one background in all images, found .* dark"):
+    with pytest.raises(FormatError, match="expected one background in all images"):
         to_common_form(images, "set")
 
 

@@ -52,9 +52,9 @@ LAYOUTS = {
         ("train-images-idx3-ubyte", "train-labels.idx1-ubyte/train-labels-idx1-ubyte"),
         ("t10k-images.idx3-ubyte/t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
     ],
-    "EMNIST": [
-        ("emnist-digits-train-images-idx3-ubyte", "emnist-digits-train-labels-idx1-ubyte"),
-        ("emnist-digits-test-images-idx3-ubyte.gz", "emnist-digits-test-labels-idx1-ubyte.gz"),
+    "a prefix": [
+        ("my-digits-train-images-idx3-ubyte", "my-digits-train-labels-idx1-ubyte"),
+        ("my-digits-test-images-idx3-ubyte.gz", "my-digits-test-labels-idx1-ubyte.gz"),
     ],
     "underscores": [
         ("train_images.idx", "train_labels.idx"),

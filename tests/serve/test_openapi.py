@@ -17,7 +17,7 @@ from tests.support.serving import Server, eventually, serving
 pytestmark = pytest.mark.fuzz
 
 # Requests per reading route, both with valid and with invalid data.
-EXAMPLES = 500
+EXAMPLES = 200
 
 # Digits, damaged digits, and arbitrary bytes, because a schema cannot describe a picture.
 WHOLE = st.sampled_from([path.read_bytes() for path in DIGITS])

@@ -58,7 +58,7 @@ def pixel_names(rng: Rng) -> list[str]:
     return choose(rng, names, names, squares)
 
 
-def column_order(rng: Rng, n_before: int = 0) -> np.ndarray:
+def column_order(rng: Rng) -> np.ndarray:
     """Return an order of 784 columns: by number, by name, or shuffled."""
     kind = choose(rng, "number", "number", "name", "shuffled")
     if kind == "number":
@@ -107,9 +107,11 @@ def label_texts(rng: Rng, labels: np.ndarray, *, words: bool) -> np.ndarray:
     formats: list[Callable[[int], str]] = [str, lambda x: f"{x}.0", lambda x: f"{x:.18e}"]
     if words:
         formats.append(names_of_digits(rng).__getitem__)
-    return np.array([choose(rng, str, *formats[:1])(x) for x in labels.tolist()], object) if (
-        rng.random() < 0.5
-    ) else np.array([*map(formats[rng.integers(len(formats))], labels.tolist())], object)
+    return (
+        np.array([choose(rng, str, *formats[:1])(x) for x in labels.tolist()], object)
+        if (rng.random() < 0.5)
+        else np.array([*map(formats[rng.integers(len(formats))], labels.tolist())], object)
+    )
 
 
 def csv_bytes(rng: Rng, header: list[list[str]], table: list[list[str]]) -> bytes:
@@ -169,6 +171,7 @@ def write_parquet_file(rng: Rng, path: Path, images: np.ndarray, labels: np.ndar
 
 
 def with_labels(rng: Rng, columns: dict[str, object], labels: np.ndarray) -> dict[str, object]:
+    names = names_of_digits(rng)
     stored = choose(
         rng,
         labels,
@@ -176,7 +179,7 @@ def with_labels(rng: Rng, columns: dict[str, object], labels: np.ndarray) -> dic
         labels.astype(float),
         labels.astype(str),
         pa.array(labels.astype(str)).dictionary_encode(),
-        [names_of_digits(rng)[label] for label in labels.tolist()],
+        [names[label] for label in labels.tolist()],
     )
     name = choose(rng, "label", "Label", "class", "digit")
     return {name: stored, **columns} if rng.random() < 0.5 else {**columns, name: stored}
@@ -195,17 +198,21 @@ def encode(rng: Rng, image: np.ndarray) -> bytes:
 
 
 def write_npz_file(rng: Rng, path: Path, parts: dict[str, Labelled]) -> None:
-    names = {"train": "train", "test": "test"}
     arrays = {}
+    names = names_of_digits(rng)
     for part, (images, labels) in parts.items():
         values = with_polarity(rng, images)
         values = choose(rng, values, values, values / np.float32(255), values.astype(np.int32))
         shape = choose(rng, (-1, 28, 28), (-1, 784), (-1, 28, 28, 1), (-1, 1, 28, 28))
         stored = choose(
-            rng, labels, labels.astype(np.uint8), labels[:, None], labels.astype(float),
-            np.array([names_of_digits(rng)[label] for label in labels.tolist()]),
+            rng,
+            labels,
+            labels.astype(np.uint8),
+            labels[:, None],
+            labels.astype(float),
+            np.array([names[label] for label in labels.tolist()]),
         )
-        x, y = ("images", "labels") if part == "all" else (f"x_{names[part]}", f"y_{names[part]}")
+        x, y = ("images", "labels") if part == "all" else (f"x_{part}", f"y_{part}")
         arrays |= {x: values.reshape(shape), y: stored}
     save = choose(rng, np.savez, np.savez_compressed)
     with path.open("wb") as file:
