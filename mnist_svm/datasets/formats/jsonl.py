@@ -30,7 +30,8 @@ MAX_RECORD = 8 << 20
 # Characters read at first for a record of an array; then twice as many.
 FIRST_READ = 1 << 16
 
-SUFFIXES = (".jsonl", ".ndjson", ".json")
+LINES_SUFFIXES = (".jsonl", ".ndjson")
+SUFFIXES = (*LINES_SUFFIXES, ".json")
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
 
 
@@ -46,7 +47,7 @@ def find_listed_parts(folder: Path, *, labelled: bool = False) -> dict[str, Part
     Notes
     -----
     They are called ``train.jsonl`` and ``test.jsonl``, with any start and one of `SUFFIXES`; or
-    ``metadata.jsonl`` or ``metadata.csv``. Raises FormatError if two files may be one part.
+    ``metadata.jsonl`` or ``metadata.csv``; or there is one file of JSON Lines. Raises FormatError if two files may be one part.
     """
     files = _find_lists(folder)
     if labelled and not any(map(_starts_with_label, files.values())):
@@ -77,9 +78,7 @@ def _find_lists(folder: Path) -> dict[str, Path]:
         files = sorted(
             path
             for path in folder.iterdir()
-            if not path.name.startswith(".")
-            and path.name.lower().removesuffix(".gz").endswith(tuple(split + x for x in SUFFIXES))
-            and is_json(path)
+            if _has_suffix(path, tuple(split + suffix for suffix in SUFFIXES))
         )
         if len(files) > 1:
             names = " and ".join(path.name for path in files)
@@ -88,7 +87,16 @@ def _find_lists(folder: Path) -> dict[str, Path]:
         if files:
             lists[split] = files[0]
     metadata = [path for name in METADATA_NAMES if (path := folder / name).is_file()]
-    return lists or ({"all": metadata[0]} if metadata else {})
+    others = [path for path in sorted(folder.iterdir()) if _has_suffix(path, LINES_SUFFIXES)]
+    if not lists and (metadata or len(others) == 1):
+        return {"all": (metadata or others)[0]}
+    return lists
+
+
+def _has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether the name of a file, which may be compressed, ends in one of the suffixes."""
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith(suffixes) and not name.startswith(".") and is_json(path)
 
 
 def is_json(path: Path) -> bool:
