@@ -27,6 +27,7 @@ from mnist_svm.datasets.formats.jsonl import (
     open_json,
     open_listing_csv,
 )
+from mnist_svm.datasets.formats.matlab import find_mat_parts, is_mat_file
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet_files import find_parquet_parts, open_parquet
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
@@ -183,11 +184,13 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
                 raise FormatError(msg)
             return open_archive(path, partial(_open_folder, depth=depth + 1))
         with open_payload(path) as stream:
-            head = stream.read(4)
-    if head == b"PK\x03\x04":
+            head = stream.read(128)
+    if is_mat_file(head):
+        return find_mat_parts(path)
+    if head.startswith(b"PK\x03\x04"):
         parts = find_npz_parts(path)
         return {part: Part(partial(read_npz, path, *names)) for part, names in parts.items()}
-    if head == b"PAR1":
+    if head.startswith(b"PAR1"):
         return {"all": open_parquet(path)}
     if head.startswith(b"\0\0"):
         return {"all": open_idx_file(path)}
