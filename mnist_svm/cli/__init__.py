@@ -12,6 +12,7 @@ from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.export import export_command
 from mnist_svm.cli.fetch import fetch_command
 from mnist_svm.cli.info import info_command
+from mnist_svm.cli.inspect import inspect_command
 from mnist_svm.cli.predict import predict_command
 from mnist_svm.cli.read import read_command
 from mnist_svm.cli.recipes import recipes_command
@@ -45,6 +46,7 @@ def cli() -> None:
 
 for command in (
     fetch_command,
+    inspect_command,
     convert_command,
     recipes_command,
     train_command,

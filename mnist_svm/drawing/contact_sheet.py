@@ -17,19 +17,21 @@ CAPTION_HEIGHT = 22
 FONT_SIZE = 16
 
 
-def draw_contact_sheet(images: Images, captions: Sequence[str], *, title: str) -> Image.Image:
+def draw_contact_sheet(
+    images: Images, captions: Sequence[str], *, title: str, columns: int | None = None
+) -> Image.Image:
     """Arrange images on an RGB page, row by row, below a title of one line.
 
     The images, uint8 of shape (n_images, height, width) with bright ink, are drawn dark on light,
     with red captions below.
-    The page is about as wide as high for many images, at most ten in a row for a few. Raises
-    ValueError if the numbers of images and captions differ.
+    The page has `columns` images in a row; by default it is about as wide as high for many images,
+    at most ten in a row for a few. Raises ValueError if the numbers of images and captions differ.
     """
     n, height, width = images.shape
     if len(captions) != n:
         msg = f"{n} images, but {len(captions)} captions"
         raise ValueError(msg)
-    columns = min(max(n, 1), max(10, math.ceil(math.sqrt(1.3 * n))))
+    columns = columns or min(max(n, 1), max(10, math.ceil(math.sqrt(1.3 * n))))
     rows = math.ceil(n / columns)
     width, height = SCALE * width, SCALE * height
     cell_width, cell_height = width + GAP, height + CAPTION_HEIGHT + GAP
