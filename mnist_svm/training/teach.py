@@ -21,7 +21,9 @@ from sklearn.base import clone
 from mnist_svm._types import Array, Images, IntArray, Labels
 from mnist_svm.constants import IMAGE_SHAPE
 from mnist_svm.datasets.load import load_dataset
+from mnist_svm.datasets.orientation import ORIENTATIONS, UPRIGHT, turn_upright
 from mnist_svm.datasets.types import Dataset, FilePath, Progress, no_progress
+from mnist_svm.datasets.verify import payload_sha256
 from mnist_svm.exceptions import FormatError
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.estimators import to_estimator
@@ -137,15 +139,25 @@ def load_training_images(
     datasets = []
     for each in sets:
         dataset = load_dataset(each.name, data_dir=data_dir, progress=progress)
-        if dict(dataset.sha256) != dict(each.sha256):
-            msg = f"{each.name}: not the images that the model was trained on"
-            raise FormatError(msg)
-        datasets.append(dataset)
+        datasets.append(_as_trained_on(dataset, each))
     joined = Dataset.concatenate(datasets, [each.weight for each in sets])
     n_images = sum(each.n_images for each in sets)
     rows = select_rows(joined, n_images, info.training.random_state)
     weights = None if joined.weights is None else joined.weights[rows]
     return Dataset(joined.name, joined.images[rows], joined.labels[rows], {}, weights=weights)
+
+
+def _as_trained_on(dataset: Dataset, trained: TrainingSet) -> Dataset:
+    """Return a data set as a model was trained on it, turned if it was; or raise FormatError."""
+    of_images = next(stem for stem in dataset.sha256 if "images" in stem)
+    for orientation in ORIENTATIONS:
+        images = turn_upright(dataset.images, orientation)
+        is_turned = orientation != UPRIGHT
+        sha256 = {**dataset.sha256, **({of_images: payload_sha256(images)} if is_turned else {})}
+        if sha256 == dict(trained.sha256):
+            return replace(dataset, images=images, sha256=sha256)
+    msg = f"{dataset.name}: not the images that the model was trained on"
+    raise FormatError(msg)
 
 
 def teach(

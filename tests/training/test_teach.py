@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_svm import FormatError, Recognizer, load_model
+from mnist_svm import FormatError, Recognizer, load_dataset, load_model, train_model
+from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.exceptions import DataMissingError
 from mnist_svm.training.teach import MAX_LEFT_OUT, load_corrections, load_training_images, teach
@@ -102,6 +103,14 @@ def test_the_training_images_are_those_of_the_model(small_model, train_set):
     rows = select_rows(train_set, 6000, small_model.info.training.random_state)
     assert np.array_equal(loaded.images, train_set.images[rows])
     assert np.array_equal(loaded.labels, train_set.labels[rows])
+
+
+def test_images_that_were_turned_for_the_training_are_turned_again(tmp_path, train_set):
+    path = tmp_path / "train.csv"
+    write_csv(path, train_set.images[:400].transpose(0, 2, 1), train_set.labels[:400])
+    model = train_model("poly4", load_dataset(path, orientation="transposed"))
+    loaded = load_training_images(model.info, "corrections", DATA)
+    assert np.array_equal(loaded.images, train_set.images[:400])
 
 
 def test_other_training_images_of_the_same_name_are_refused(small_model, tmp_path, train_set):
