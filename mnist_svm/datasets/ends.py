@@ -9,12 +9,13 @@ from mnist_svm.constants import N_PIXELS, WHITE
 from mnist_svm.datasets.rows import Cells, label_problem
 from mnist_svm.exceptions import FormatError
 
-# A corner pixel is as near to its neighbour as that is to the next one in this share of the
-# images, at least, and a label in less: by the share of the images in which the next one is near.
-MIN_ALIKE, MAX_ALIKE = 0.95, 0.8
+# A corner pixel is as near to its neighbour as this is to the next one, in at least this share of
+# the images that have the next one near (less what chance explains), and a label in fewer.
+MIN_ALIKE, MAX_ALIKE = 0.9, 0.5
 
-# The same where the corner has one level in all images, which labels of two classes do not have.
-MIN_FLAT, MAX_FLAT = 0.99, 0.97
+# Where the corner has one level in nearly all images, a pixel has it in this share at least. Labels
+# of two classes do not.
+MIN_FLAT, MIN_SAME = 0.99, 0.97
 
 # Ten images may be one of each digit; more with labels 0, 1, 2, ... are rows that are numbered.
 MAX_SERIES = 10
@@ -92,10 +93,10 @@ def _fits(values: Float64Array, beside: Images, next_to_it: Images) -> bool | No
     # Comparisons with nan are false.
     share = float(np.mean(np.abs(values - beside) <= tolerance))
     if base >= MIN_FLAT:
-        return share >= MAX_FLAT
-    if MAX_ALIKE * base <= share < MIN_ALIKE * base:
-        return None
-    return share >= MIN_ALIKE * base
+        return share >= MIN_SAME
+    if share < MAX_ALIKE * base:
+        return False
+    return True if share >= MIN_ALIKE * base - len(values) ** -0.5 else None
 
 
 def _require_label(cells: Cells, column: int, source: str) -> None:
