@@ -17,6 +17,8 @@ from mnist_svm.datasets.catalog import CATALOG
 from mnist_svm.datasets.class_names import recode, settle_classes
 from mnist_svm.datasets.common_form import to_common_form
 from mnist_svm.datasets.downloaded import read_catalog
+from mnist_svm.datasets.foreign import require_not_foreign
+from mnist_svm.datasets.formats.coco import find_coco_parts, is_coco, open_coco
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, open_payload
@@ -30,6 +32,7 @@ from mnist_svm.datasets.formats.jsonl import (
 from mnist_svm.datasets.formats.matlab import find_mat_parts, is_mat_file
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet_files import find_parquet_parts, open_parquet
+from mnist_svm.datasets.formats.yolo import find_yolo_parts
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
 from mnist_svm.datasets.known_files import describe_known
 from mnist_svm.datasets.nested import find_nested_parts
@@ -156,6 +159,8 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
         return {part: _open_csv(path) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
         return parquet_files
+    if box_parts := find_coco_parts(folder) or find_yolo_parts(folder):
+        return box_parts
     # A list says more of pictures in folders than the names of these.
     if labelled_parts := find_listed_parts(folder, labelled=True):
         return labelled_parts
@@ -169,7 +174,8 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
         return nested
     msg = (
         f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
-        "train.csv, train*.parquet, or pictures in one sub-folder per class"
+        "train.csv, train*.parquet, or pictures in one sub-folder per class; "
+        "see mnist-svm convert --help"
     )
     raise DataMissingError(msg)
 
@@ -178,13 +184,14 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
     head = b""
     # A pipe cannot be read twice.
     if path.is_file():
+        with open_payload(path) as stream:
+            head = stream.read(128)
+        require_not_foreign(path, head)
         if is_archive(path) and not has_arrays(path):
             if depth >= MAX_DEPTH:
                 msg = f"{path}: archives in archives, or too many folders: unpack it"
                 raise FormatError(msg)
             return open_archive(path, partial(_open_folder, depth=depth + 1))
-        with open_payload(path) as stream:
-            head = stream.read(128)
     if is_mat_file(head):
         return find_mat_parts(path)
     if head.startswith(b"PK\x03\x04"):
@@ -194,6 +201,8 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
         return {"all": open_parquet(path)}
     if head.startswith(b"\0\0"):
         return {"all": open_idx_file(path)}
+    if is_coco(path):
+        return {"all": open_coco(path)}
     if is_json(path):
         return {"all": open_json(path)}
     return {"all": _open_csv(path)}
