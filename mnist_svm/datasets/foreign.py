@@ -37,7 +37,7 @@ _ZIP_MEMBERS: tuple[tuple[str, str, str], ...] = (
 
 
 def require_not_foreign(path: Path, head: bytes) -> None:
-    """Raise FormatError if a file, which begins with `head`, is of a known kind that is not read."""
+    """Raise FormatError if a file that begins with `head` is of a known kind that is not read."""
     if head.startswith(_PICKLES):
         # Reading one would run what is in it.
         raise _error(path, "a Python pickle, which is a program and not only data", _TO_NPZ)
