@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from mnist_svm.exceptions import FormatError
 
 # Start of a line that is a comment.
 COMMENT = b"#"
+
+# A first line by which spreadsheet programs state the separator, which the other lines show.
+_SPREADSHEET_HINT = re.compile(rb"sep=[^\n]\n", re.IGNORECASE)
 
 # In the order in which they are tried: commas may be in the numbers of the others.
 _SEPARATORS = (";", "\t", "|", ",")
@@ -41,7 +45,7 @@ def find_table(
     Returns None, and adds to `comments`, if there are only comments. Raises FormatError, with
     `name`, if the columns are not those of images.
     """
-    while block.startswith(COMMENT):
+    while block.startswith(COMMENT) or _SPREADSHEET_HINT.match(block):
         line, _, block = block.partition(b"\n")
         if len(line) > N_PIXELS:
             comments.lines.append((first, line.lstrip(b"# \t").decode("utf-8", "replace")))

@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from mnist_svm._types import Array, Labels
 from mnist_svm.constants import N_PIXELS
 from mnist_svm.datasets.arrays import MAX_QUOTE, ROWS_PER_BLOCK, GrowableArray, to_labels
 from mnist_svm.datasets.columns import list_columns
+from mnist_svm.datasets.formats.arrow_file import SIGNATURES as ARROW_SIGNATURES
+from mnist_svm.datasets.formats.arrow_file import ArrowFile
 from mnist_svm.datasets.formats.idx import MAX_BYTES
 from mnist_svm.datasets.formats.parquet_columns import Found, find_columns, label_names
 from mnist_svm.datasets.picture_set import PictureSet
@@ -68,41 +71,56 @@ def read_parquet(
         If a file is damaged or has other columns, or a row is not a valid image.
     """
     source = os.fspath(paths[0])
-    labels = _Labels(class_names)
-    pictures: PictureSet | None = None
-    rows = PixelRows()
-    found: Found | None = None
+    part = _PartReader(class_names)
     for path in paths:
         with _open(path) as file:
-            here = find_columns(file, str(path))
-            if found is not None and (here.kind, here.label) != (found.kind, found.label):
-                msg = f"{path}: has other columns than the other files of its split"
-                raise FormatError(msg)
-            found = here
-            labels.declare(label_names(file.schema_arrow, found.label))
-            if pictures is None:
-                pictures = PictureSet(labels.class_names)
-            first = 1
-            for batch in _batches(file, found):
-                if found.kind == "pictures":
-                    _add_pictures(batch.column(found.pixels[0]), pictures, str(path), first)
-                else:
-                    _add_pixels(batch, found, rows, str(path), first)
-                if found.label is not None:
-                    labels.append(batch.column(found.label), found.label, str(path), first)
-                first += len(batch)
-                progress(len(pictures) + len(rows), 0)
-    if found is None or pictures is None or not len(pictures) + len(rows):
-        msg = f"{source}: no images in it"
-        raise FormatError(msg)
-    more: tuple[str, ...] = ()
-    if found.kind == "pictures":
-        images, more = pictures.finish(progress)
-    else:
-        images = rows.finish(source)
-    values, names, label_notices = labels.finish(source)
-    notices += found.notices + more + label_notices
-    return LabelledImages(images, values, names, notices=notices)
+            part.add(file, path, progress)
+    content = part.finish(source, progress)
+    return replace(content, notices=notices + content.notices)
+
+
+class _PartReader:
+    """Collects the images and labels of the files of one part."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._labels = _Labels(class_names)
+        self._rows = PixelRows()
+        self._pictures: PictureSet | None = None
+        self._found: Found | None = None
+
+    def add(self, file: Any, path: Path, progress: Progress) -> None:
+        """Add the rows of an open file; raise FormatError if its columns are not the same."""
+        found, name = find_columns(file, str(path)), str(path)
+        if self._found and (found.kind, found.label) != (self._found.kind, self._found.label):
+            msg = f"{path}: has other columns than the other files of its split"
+            raise FormatError(msg)
+        self._found = found
+        self._labels.declare(label_names(file.schema_arrow, found.label), name)
+        if self._pictures is None:
+            self._pictures = PictureSet(self._labels.class_names)
+        first = 1
+        for batch in _batches(file, found):
+            if found.kind == "pictures":
+                _add_pictures(batch.column(found.pixels[0]), self._pictures, name, first)
+            else:
+                _add_pixels(batch, found, self._rows, name, first)
+            if found.label is not None:
+                self._labels.append(batch.column(found.label), found.label, name, first)
+            first += len(batch)
+            progress(len(self._pictures) + len(self._rows), 0)
+
+    def finish(self, source: str, progress: Progress) -> LabelledImages:
+        """Return all images; add no more after this."""
+        if not self._found or not (self._pictures or len(self._rows)):
+            msg = f"{source}: no images in it"
+            raise FormatError(msg)
+        notices: tuple[str, ...] = ()
+        if self._pictures:
+            images, notices = self._pictures.finish(progress)
+        else:
+            images = self._rows.finish(source)
+        labels, names, more = self._labels.finish(source)
+        return LabelledImages(images, labels, names, notices=self._found.notices + notices + more)
 
 
 def read_class_names(paths: Sequence[Path], class_names: Sequence[str] = ()) -> Mapping[int, str]:
@@ -113,7 +131,7 @@ def read_class_names(paths: Sequence[Path], class_names: Sequence[str] = ()) -> 
             found = find_columns(file, str(path))
             if found.label is None:
                 return {}
-            labels.declare(label_names(file.schema_arrow, found.label))
+            labels.declare(label_names(file.schema_arrow, found.label), str(path))
             first = 1
             only_labels = found._replace(pixels=[])
             for batch in _batches(file, only_labels):
@@ -124,16 +142,18 @@ def read_class_names(paths: Sequence[Path], class_names: Sequence[str] = ()) -> 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; damage found in the ``with`` block raises FormatError."""
+    """Open a Parquet or Arrow file; damage found in the ``with`` block raises FormatError."""
     parquet = require_extra("pyarrow.parquet", "reading Parquet needs pyarrow", "parquet")
     import pyarrow as pa
 
     with path.open("rb") as file:
+        is_arrow = file.peek(6).startswith(ARROW_SIGNATURES)
+        kind = "Arrow" if is_arrow else "Parquet"
         try:
-            yield parquet.ParquetFile(file, memory_map=False)
+            yield ArrowFile(file) if is_arrow else parquet.ParquetFile(file, memory_map=False)
         # pyarrow raises OSError for invalid content.
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            msg = f"{path}: damaged Parquet file ({sanitize(str(error), MAX_QUOTE)})"
+            msg = f"{path}: damaged {kind} file ({sanitize(str(error), MAX_QUOTE)})"
             raise FormatError(msg) from error
 
 
@@ -225,10 +245,11 @@ class _Labels:
         self._numbers, self._words = GrowableArray(None, np.int64), Cells()
         self._is_declared = False
 
-    def declare(self, names: Sequence[str]) -> None:
+    def declare(self, names: Sequence[str], source: str) -> None:
         """Set the names that a schema gives to the labels 0, 1, ..."""
         if names and self._is_declared and list(names) != self.class_names:
-            msg = f"the class names {list_columns(names)} differ from those of the other files"
+            listed = list_columns(names)
+            msg = f"{source}: the class names {listed} differ from those of the other files"
             raise FormatError(msg)
         if names:
             self.class_names, self._is_declared = list(names), True
