@@ -18,6 +18,7 @@ from mnist_svm.datasets.class_names import recode, settle_classes
 from mnist_svm.datasets.common_form import to_common_form
 from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.foreign import require_not_foreign
+from mnist_svm.datasets.formats.arrow_file import SIGNATURES as ARROW_SIGNATURES
 from mnist_svm.datasets.formats.coco import find_coco_parts, is_coco, open_coco
 from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.folder import find_picture_parts
@@ -32,6 +33,7 @@ from mnist_svm.datasets.formats.jsonl import (
 from mnist_svm.datasets.formats.matlab import find_mat_parts, is_mat_file
 from mnist_svm.datasets.formats.npz import find_npz_parts, read_npz
 from mnist_svm.datasets.formats.parquet_files import find_parquet_parts, open_parquet
+from mnist_svm.datasets.formats.saved import find_saved_parts
 from mnist_svm.datasets.formats.yolo import find_yolo_parts
 from mnist_svm.datasets.idx_files import find_idx_parts, open_idx_file
 from mnist_svm.datasets.known_files import describe_known
@@ -159,6 +161,8 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
         return {part: _open_csv(path) for part, path in csv_files.items()}
     if parquet_files := find_parquet_parts(folder):
         return parquet_files
+    if saved_parts := find_saved_parts(folder):
+        return saved_parts
     if box_parts := find_coco_parts(folder) or find_yolo_parts(folder):
         return box_parts
     # A list says more of pictures in folders than the names of these.
@@ -197,7 +201,7 @@ def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
     if head.startswith(b"PK\x03\x04"):
         parts = find_npz_parts(path)
         return {part: Part(partial(read_npz, path, *names)) for part, names in parts.items()}
-    if head.startswith(b"PAR1"):
+    if head.startswith((b"PAR1", *ARROW_SIGNATURES)):
         return {"all": open_parquet(path)}
     if head.startswith(b"\0\0"):
         return {"all": open_idx_file(path)}
