@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,16 @@ class LabelReadings:
         """Fraction of the labels that are read, 0 to 1."""
         return float(self.correct.mean())
 
+    def select(self, chosen: BoolArray) -> LabelReadings:
+        """Return the readings of some of the images."""
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            labels=self.labels[chosen],
+            read=self.read[chosen],
+            confidence=self.confidence[chosen],
+        )
+
     def matrix(self, counted: BoolArray | slice = slice(None)) -> IntArray:
         """Number of images by label (rows) and reading (columns), of all or of some images."""
         k = len(self.names)
@@ -112,6 +122,16 @@ def knows_classes(recognizer: Recognizer, labels: Labels, class_names: Mapping[i
     return bool(shared >= MIN_KNOWN * len(labels) > 0)
 
 
+def labels_of_model(
+    recognizer: Recognizer, labels: Labels, class_names: Mapping[int, str]
+) -> Labels:
+    """Replace each label by the model's of the same name, or by -1 if it has none."""
+    numbers = {name: label for label, name in _model_names(recognizer).items()}
+    names = class_names_of(labels, class_names)
+    present, inverse = np.unique(labels, return_inverse=True)
+    return np.array([numbers.get(names[x], -1) for x in present.tolist()], np.int64)[inverse]
+
+
 def read_labels(
     recognizer: Recognizer,
     images: Images,
@@ -151,7 +171,7 @@ def read_labels(
         read[block], confidence[block] = readings.labels, readings.confidence
         progress(min(block.stop, len(rows)), len(rows))
     own, known = class_names_of(labels[rows], class_names), _model_names(recognizer)
-    return _compare(rows, (labels[rows], own), (read, known), confidence)
+    return compare_readings(rows, (labels[rows], own), (read, known), confidence)
 
 
 def read_out_of_fold(dataset: Dataset, *, n_jobs: int = -1) -> LabelReadings:
@@ -179,7 +199,7 @@ def read_out_of_fold(dataset: Dataset, *, n_jobs: int = -1) -> LabelReadings:
             read[held_out], confidence[held_out] = readings.labels, readings.confidence
     names = class_names_of(dataset.labels, dataset.class_names)
     rows = np.arange(len(folds))
-    return _compare(rows, (dataset.labels, names), (read, names), confidence)
+    return compare_readings(rows, (dataset.labels, names), (read, names), confidence)
 
 
 def _halves(labels: Labels) -> IntArray:
@@ -196,13 +216,16 @@ def _model_names(recognizer: Recognizer) -> dict[int, str]:
     return {label: names.get(label, str(label)) for label in recognizer.classes.tolist()}
 
 
-def _compare(
+def compare_readings(
     rows: IntArray,
     labels: tuple[Labels, Mapping[int, str]],
     read: tuple[Labels, Mapping[int, str]],
     confidence: Float64Array,
 ) -> LabelReadings:
-    """Number the classes of labels and of readings by name; each has names for its numbers."""
+    """Compare labels with readings, each with the names of its numbers, by name.
+
+    `rows` are the positions of the images in their part.
+    """
     names = order_names({*labels[1].values(), *read[1].values()})
     positions = {name: position for position, name in enumerate(names)}
 

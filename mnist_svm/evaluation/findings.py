@@ -60,6 +60,8 @@ MAX_IMBALANCE = 10
 FEW_OF_CLASS = 10
 # Numbers that a set of classes has, so that numbers between them are expected.
 MIN_CLASSES = 5
+# Images of a set that may have numbers of rows for labels.
+MIN_OF_INDEX = 20
 # Difference of the fractions in MNIST form between train and test.
 MAX_FORM_DIFFERENCE = 0.5
 
@@ -129,8 +131,9 @@ def _blank_images(part: PartFacts) -> Iterator[Finding]:
     if not blank.any():
         return
     of_class = _classes_mostly(part, blank)
-    for name in of_class:
-        message = f"the {part.counts[name]:,} images of class {name} are blank; remove the class"
+    if of_class:
+        n = sum(part.counts[name] for name in of_class)
+        message = f"the {n:,} images of {_list_classes(of_class)} are blank; remove them"
         yield Finding("blank-class", "fault", part.name, message)
     count = int(blank.sum()) - sum(part.counts[name] for name in of_class)
     if count > 0:
@@ -226,6 +229,13 @@ def _class_sizes(part: PartFacts) -> Iterator[Finding]:
         message = f"every label is {next(iter(counts))}; check which column or file is the label"
         yield Finding("one-label", "fault", part.name, message)
         return
+    if len(counts) > part.n / 2 and part.n >= MIN_OF_INDEX:
+        message = (
+            f"{part.n:,} images have {len(counts):,} classes: labels may be numbers of rows; check "
+            "which column is the label"
+        )
+        yield Finding("label-is-index", "fault", part.name, message)
+        return
     largest, smallest = (choose(counts, key=lambda x: counts[x]) for choose in (max, min))
     if counts[largest] >= MAX_IMBALANCE * counts[smallest]:
         message = (
@@ -286,9 +296,10 @@ def _copies_labelled_otherwise(parts: Sequence[PartFacts]) -> Iterator[Finding]:
     if not labelled:
         return
     names = sorted({name for part in labelled for name in part.names})
+    positions = {name: position for position, name in enumerate(names)}
     digests, codes = [], []
     for part in labelled:
-        ranks = np.array([names.index(name) for name in part.names])
+        ranks = np.array([positions[name] for name in part.names])
         inked = ~part.measures.blank
         digests.append(part.measures.digest[inked])
         codes.append(ranks[part.labels][inked])

@@ -18,6 +18,8 @@ from mnist_svm._types import Float64Array, Images
 from mnist_svm.constants import WHITE
 from mnist_svm.datasets.types import Dataset
 from mnist_svm.evaluation.charts import chart_svg, draw_coverage, draw_learning, draw_reliability
+from mnist_svm.evaluation.findings import find_faults
+from mnist_svm.evaluation.inspection import describe_evaluated
 from mnist_svm.evaluation.learning_curve import LearningPoint
 from mnist_svm.evaluation.measures import (
     N_CONFUSIONS,
@@ -109,6 +111,7 @@ def render_report(run: EvaluationRun) -> str:
         confusions=evaluation.confusions()[:N_CONFUSIONS],
         charts=_charts(evaluation, run.learning_curve),
         misread=misread,
+        findings=find_faults([describe_evaluated(dataset, readings)]),
         model_rows=_model_rows(run.info),
         interval=wilson_interval,
         version=version("mnist-svm"),

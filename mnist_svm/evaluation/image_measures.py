@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mnist_svm._types import Array, BoolArray, Float32Array, Images, IntArray
 from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.datasets.types import Progress, no_progress
-from mnist_svm.pictures.mnist_form import extents
+from mnist_svm.pictures.mnist_form import MAX_BACKGROUND, extents
 
 IMAGES_PER_BLOCK = 2048
 
@@ -28,9 +28,6 @@ MIN_CONTRAST = 0.08
 
 # Least difference of ink from the ground, as a fraction of the image's greatest.
 MIN_INK = 0.125
-
-# Least level, of 255, of a grey ground: that of scans and JPEG files is darker.
-GREY_GROUND = 32
 
 # Roughness of noise: unrelated neighbours differ by 1.1 standard deviations, those in strokes by
 # less than 0.5.
@@ -110,7 +107,7 @@ class ImageMeasures:
     def on_grey(self) -> BoolArray:
         """Whether the background is neither black nor, below dark ink, white."""
         level = np.where(self.dark_ink, WHITE - self.ground, self.ground)
-        return (level > GREY_GROUND) & ~self.blank & ~self.noise & ~self.framed
+        return (level > MAX_BACKGROUND) & ~self.blank & ~self.noise & ~self.framed
 
     @cached_property
     def sound(self) -> BoolArray:

@@ -12,11 +12,13 @@ import numpy as np
 
 from mnist_svm._types import Images, IntArray, Labels
 from mnist_svm.datasets.orientation import UPRIGHT
-from mnist_svm.datasets.types import LabelledImages, Progress
+from mnist_svm.datasets.types import Dataset, LabelledImages, Progress
 from mnist_svm.evaluation.doubts import (
     LabelReadings,
     class_names_of,
+    compare_readings,
     knows_classes,
+    labels_of_model,
     order_names,
     read_labels,
 )
@@ -25,6 +27,7 @@ from mnist_svm.exceptions import FormatError
 from mnist_svm.pictures.mnist_form import are_mnist_form
 from mnist_svm.recognition.orientation import Orientation, find_orientation
 from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.recognition.results import Readings
 
 # Images of a part that are compared with MNIST's form, evenly spaced.
 FORM_SAMPLE = 2000
@@ -112,6 +115,13 @@ class PartFacts:
         upright = self.orientation is not None and self.orientation.name == UPRIGHT
         if self.readings is None or not upright or not {*self.readings.names} <= DIGITS:
             return False
+        return self.is_plausible
+
+    @cached_property
+    def is_plausible(self) -> bool:
+        """Whether the images are of the model's classes, whatever their labels."""
+        if self.readings is None:
+            return False
         confident = float(np.median(self.readings.confidence)) >= MIN_MEDIAN_CONFIDENCE
         return confident or self.readings.accuracy >= MIN_ACCURACY
 
@@ -167,9 +177,6 @@ def inspect_part(
     """
     with show("Measuring") as progress:
         measures = measure_images(content.images, progress)
-    sample = content.images[_spread(np.arange(len(content.images)), FORM_SAMPLE)]
-    in_form = are_mnist_form(sample).mean()
-    labels, names = _number_classes(content.labels, content.class_names)
     rows = np.flatnonzero(measures.sound)
     orientation = readings = None
     reason = _reason_not_to_read(content, recognizer, rows)
@@ -181,6 +188,46 @@ def inspect_part(
                 )
         except FormatError as error:
             reason = str(error)
+    return _combine(name, content, measures, orientation, readings, reason)
+
+
+def describe_evaluated(dataset: Dataset, results: Readings) -> PartFacts:
+    """Return the facts of a test set that is read already, all of it and as it lies."""
+    measures = measure_images(dataset.images)
+    content = LabelledImages(
+        dataset.images,
+        dataset.labels,
+        dataset.class_names,
+        inverted=dataset.inverted,
+        notices=dataset.notices,
+    )
+    known = {
+        label: dataset.class_names.get(label, str(label)) for label in results.classes.tolist()
+    }
+    every = compare_readings(
+        np.arange(len(results.labels)),
+        (dataset.labels, class_names_of(dataset.labels, dataset.class_names)),
+        (results.labels, known),
+        results.confidence,
+    )
+    readings = every.select(measures.sound)
+    if len(readings.rows) < MIN_READ:
+        return _combine("test", content, measures, None, None, "too few images are sound")
+    accuracy = readings.accuracy
+    upright = Orientation(UPRIGHT, accuracy, accuracy, len(readings.rows))
+    return _combine("test", content, measures, upright, readings, None)
+
+
+def _combine(
+    name: str,
+    content: LabelledImages,
+    measures: ImageMeasures,
+    orientation: Orientation | None,
+    readings: LabelReadings | None,
+    reason: str | None,
+) -> PartFacts:
+    sample = content.images[_spread(np.arange(len(content.images)), FORM_SAMPLE)]
+    labels, names = _number_classes(content.labels, content.class_names)
     return PartFacts(
         name=name,
         n=len(content.images),
@@ -189,7 +236,7 @@ def inspect_part(
         labels=labels,
         names=names,
         measures=measures,
-        in_mnist_form=float(in_form),
+        in_mnist_form=float(are_mnist_form(sample).mean()),
         orientation=orientation,
         readings=readings,
         not_read=reason,
@@ -204,7 +251,8 @@ def _number_classes(
         return None, ()
     occurring = class_names_of(labels, class_names)
     names = order_names({*occurring.values(), *class_names.values()})
-    ranks = {label: names.index(name) for label, name in occurring.items()}
+    positions = {name: position for position, name in enumerate(names)}
+    ranks = {label: positions[name] for label, name in occurring.items()}
     present, inverse = np.unique(labels, return_inverse=True)
     return np.array([ranks[label] for label in present.tolist()], np.intp)[inverse], names
 
@@ -242,5 +290,6 @@ def _read(
     Raises FormatError if most of them have dark ink.
     """
     sample = _spread(rows, ORIENTATION_SAMPLE)
-    found = find_orientation(recognizer, images[sample], labels[sample])
+    of_model = labels_of_model(recognizer, labels[sample], class_names)
+    found = find_orientation(recognizer, images[sample], of_model)
     return found, read_labels(recognizer, images, labels, class_names, rows, found.name, progress)

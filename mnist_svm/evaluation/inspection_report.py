@@ -20,10 +20,10 @@ from mnist_svm.exceptions import sanitize
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Columns of the text, and classes that have a line each.
+# Columns of the text, and classes that have a line each, or lines that all of them have.
 WIDTH, MAX_CLASS_LINES = 100, 12
 
-# Images of each class on a sheet, in a row; of classes that are drawn.
+# Images of each class on a sheet, in a row; classes that are drawn or listed, at most.
 N_OF_CLASS, MAX_CLASSES = 10, 100
 # Greatest lengths of a caption, and of the name of the data set in the title, in pixels.
 MAX_CAPTION, MAX_NAME = 90, 500
@@ -117,9 +117,9 @@ class Inspection:
         if len(names) > MAX_CLASS_LINES:
             listed = ", ".join(
                 f"{name} " + " + ".join(f"{part.counts.get(name, 0):,}" for part in self.parts)
-                for name in names
+                for name in names[:MAX_CLASSES]
             )
-            lines += ["", *textwrap.wrap(f"Classes: {listed}", WIDTH, max_lines=12)]
+            lines += ["", *textwrap.wrap(f"Classes: {listed}", WIDTH, max_lines=MAX_CLASS_LINES)]
         return lines
 
     def _doubt_lines(self) -> Iterator[str]:

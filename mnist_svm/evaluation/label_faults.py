@@ -22,8 +22,14 @@ MIN_PURITY = 0.6
 MIN_OTHER = 0.3
 # Fraction of a class that is read right, below which its images are not those of the class.
 MIN_RIGHT = 0.5
-# Fraction of all classes that a rule must hold for.
-MIN_OF_CLASSES = 0.8
+# Fraction of all classes that a rule must hold for, and number of classes that one needs.
+MIN_OF_CLASSES, MIN_CLASSES = 0.8, 5
+# Fraction in MNIST form from which images are prepared like MNIST's, and accuracy from which they
+# need not be.
+MIN_IN_FORM, MIN_RIGHT_WITHOUT = 0.5, 0.9
+# Images of a run that is judged on its own, and number of runs at most; accuracy of one with wrong
+# labels, and of the others.
+RUN, MAX_RUNS, MAX_RIGHT_IN_RUN, MIN_RIGHT_ELSEWHERE = 50, 50, 0.4, 0.85
 # Confidence of a reading that speaks against a label, and fraction of such images from which labels
 # are wrong: of MNIST's test images, 0.2 % are read so.
 SURE, MAX_DOUBTED = 0.95, 0.015
@@ -43,7 +49,7 @@ def find_label_faults(part: PartFacts) -> Iterator[LabelFault]:
             f"stored, {found.accuracy:.0%} upright; read them with --orientation {found.name}"
         )
         yield "orientation", "fault", message
-    if not part.shows_digits and readings.accuracy < MIN_RIGHT:
+    if not part.is_plausible and readings.accuracy < MIN_RIGHT:
         median = float(np.median(readings.confidence))
         message = (
             f"the model reads {readings.accuracy:.0%} right, with a median confidence of "
@@ -51,17 +57,54 @@ def find_label_faults(part: PartFacts) -> Iterator[LabelFault]:
         )
         yield "not-read", "remark", message
         return
-    yield from _find_systematic_faults(readings)
+    off = _find_run_of_wrong_labels(readings)
+    if off is not None:
+        yield _describe_run(readings, off)
+        readings = readings.select(~off)
+    yield from _find_systematic_faults(readings, is_in_form=part.in_mnist_form >= MIN_IN_FORM)
 
 
-def _find_systematic_faults(readings: LabelReadings) -> Iterator[LabelFault]:
+def _find_run_of_wrong_labels(readings: LabelReadings) -> BoolArray | None:
+    """Find consecutive images with labels at random among others that are read right, or None.
+
+    A line that is missing in a file of labels moves all labels behind it.
+    """
+    n_runs = min(len(readings.rows) // RUN, MAX_RUNS)
+    if n_runs < 2:
+        return None
+    runs = np.array_split(np.arange(len(readings.rows)), n_runs)
+    right = np.array([readings.correct[run].mean() for run in runs])
+    wrong = right < MAX_RIGHT_IN_RUN
+    # Of a set that is sorted, a run has few classes: then a class is wrong, not a run.
+    varied = [len(np.unique(readings.labels[run])) >= MIN_CLASSES for run in runs]
+    if not wrong.any() or wrong.all() or not np.all(varied):
+        return None
+    if np.median(right[~wrong]) < MIN_RIGHT_ELSEWHERE:
+        return None
+    off = np.zeros(len(readings.rows), np.bool_)
+    # A run at either end may have labels of both kinds.
+    for index in np.flatnonzero(right < MIN_RIGHT_ELSEWHERE):
+        off[runs[index]] = True
+    return off
+
+
+def _describe_run(readings: LabelReadings, off: BoolArray) -> LabelFault:
+    rows = readings.rows[off]
+    right, other = readings.correct[off].mean(), readings.correct[~off].mean()
+    message = (
+        f"of images {rows[0]:,} to {rows[-1]:,}, about, {right:.0%} of the labels are read, of the "
+        f"others {other:.0%}: a label or an image may be missing or twice there"
+    )
+    return "misaligned-labels", "fault", message
+
+
+def _find_systematic_faults(readings: LabelReadings, *, is_in_form: bool) -> Iterator[LabelFault]:
     matrix = readings.matrix()
     counts = matrix.sum(axis=1)
     judged = np.flatnonzero(counts >= MIN_OF_CLASS)
     if len(judged) < 2:
         return
     shares = matrix[judged] / counts[judged, None]
-    right = dict(zip(judged.tolist(), matrix[judged, judged] / counts[judged], strict=True))
     read_as = {
         row: int(share.argmax())
         for row, share in zip(judged.tolist(), shares, strict=True)
@@ -72,20 +115,34 @@ def _find_systematic_faults(readings: LabelReadings) -> Iterator[LabelFault]:
     for fault, rows in _explain_moves(readings.names, moved, len(judged)):
         explained |= rows
         yield fault
-    unread = [row for row, share in right.items() if share < MIN_RIGHT and row not in read_as]
-    if len(unread) > (1 - MIN_OF_CLASSES) * len(judged) and len(unread) > 1:
+    left = [row for row in judged.tolist() if row not in explained]
+    unread = [row for row in left if row not in read_as]
+    if len(judged) >= MIN_CLASSES and len(unread) >= MIN_OF_CLASSES * len(judged):
         message = (
             f"labels and images do not belong together: {readings.accuracy:.0%} of the labels are "
-            f"read, and {len(unread)} of {len(judged)} classes show all kinds of digits; check the "
-            "order of images and of labels"
+            "read, and each class shows all kinds of digits; check the order of images and of "
+            "labels"
         )
         yield "labels-at-random", "fault", message
-        return
-    left = [row for row in right if row not in explained]
+    elif not is_in_form and not explained and readings.accuracy < MIN_RIGHT_WITHOUT:
+        message = (
+            f"the model reads {readings.accuracy:.0%} right, because the images have not MNIST's "
+            "form, bright digits of 20 x 20 pixels, centred on black; pass them as picture files, "
+            "which are normalized"
+        )
+        yield "poorly-read", "warning", message
+    else:
+        yield from _find_doubtful_labels(readings, matrix, left)
+
+
+def _find_doubtful_labels(
+    readings: LabelReadings, matrix: IntArray, rows: Sequence[int]
+) -> Iterator[LabelFault]:
+    """Yield the doubtful ones of some classes, and single labels of the others."""
     sure = readings.matrix(readings.confidence >= SURE)
-    doubtful = dict(_find_doubtful_classes(readings.names, matrix, sure, left))
+    doubtful = dict(_find_doubtful_classes(readings.names, matrix, sure, rows))
     yield from doubtful.values()
-    sane = ~np.isin(readings.labels, [*explained, *doubtful])
+    sane = np.isin(readings.labels, [row for row in rows if row not in doubtful])
     yield from _find_wrong_labels(readings, sane)
 
 
@@ -133,7 +190,7 @@ def _describe_permutation(names: tuple[str, ...], moved: dict[int, int]) -> Labe
         "fault",
         f"labels stand for other classes: {listed}; recode them",
     )
-    if not all(name.isdecimal() for name in names):
+    if not all(name.lstrip("-").isdecimal() for name in names):
         return permuted
     steps = [(int(names[row]) - int(names[column])) % 10 for row, column in moved.items()]
     step = max(set(steps), key=steps.count)

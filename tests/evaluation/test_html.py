@@ -112,6 +112,16 @@ class Addresses(HTMLParser):
 
 
 @pytest.mark.browser
+def test_faults_of_the_test_set_are_told(evaluation_run: EvaluationRun, html: str):
+    assert "No faults found in the test images" in html
+    dataset = evaluation_run.dataset
+    images = dataset.images.copy()
+    images[dataset.labels == 3] = 0
+    blank = replace(evaluation_run, dataset=replace(dataset, images=images))
+    count = np.count_nonzero(dataset.labels == 3)
+    assert f"<b>fault</b> the {count} images of class 3 are blank" in render_report(blank)
+
+
 def test_summary_matches_evaluation(show, html, evaluation_run, evaluation):
     page = show(html)
     names, figures = page.texts(".summary dt"), page.texts(".summary strong")

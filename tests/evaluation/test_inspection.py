@@ -221,6 +221,10 @@ def letters(count):
     return np.stack(out)
 
 
+# Bright at the lower edge, dark above.
+LIGHT = np.repeat(np.linspace(-100, 95, 28).clip(0), 28).reshape(28, 28).astype(np.uint8)
+
+
 def one_column_on(images):
     """Read from the second pixel on, as where the last column was read first."""
     return np.roll(images.reshape(len(images), -1), 1, axis=1).reshape(images.shape)
@@ -285,6 +289,14 @@ FAULTS = {
     "too large": (of_images(resized(29)), "too-large"),
     "two digits": (of_some(every(10), pairs), "several-digits"),
     "letters as 7": (of_some(lambda y: y == 7, lambda x: letters(len(x))), "unreadable-class"),
+    "labels from -1": (of_labels(lambda y: y - 1), "shifted-labels"),
+    "labels misaligned": (of_labels(lambda y: np.roll(y, 1)), "labels-at-random"),
+    "a label is missing": (
+        of_labels(lambda y: np.append(np.delete(y, 290), 0)),
+        "misaligned-labels",
+    ),
+    "numbers of rows": (of_labels(lambda y: np.arange(len(y))), "label-is-index"),
+    "uneven light": (of_images(lambda x: np.maximum(x, LIGHT)), "poorly-read"),
     "one column on": (of_images(one_column_on), "shifted-images"),
     "label read as a pixel": (label_last, "label-in-pixels"),
     "sorted": (sort_by_label, "sorted"),
@@ -301,6 +313,7 @@ ALSO = {
     "100 to 1": {"few-images"},
     "a few images": {"class-not-in-test"},
     "label read as a pixel": {"one-label", "shifted-images"},
+    "numbers of rows": {"class-not-in-test", "sorted"},
 }
 
 
