@@ -1,13 +1,13 @@
-"""How images may lie: turned by quarters and mirrored."""
+"""How images may lie: turned by quarters and mirrored. Does not import NumPy, for `--help`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mnist_svm._types import Images
+if TYPE_CHECKING:
+    from mnist_svm._types import Images
 
 UPRIGHT, TRANSPOSED, UPSIDE_DOWN = "upright", "transposed", "upside-down"
 
@@ -19,8 +19,8 @@ ORIENTATIONS: Mapping[str, Callable[[Images], Images]] = MappingProxyType(
         "mirrored": lambda images: images[:, :, ::-1],
         "flipped": lambda images: images[:, ::-1],
         UPSIDE_DOWN: lambda images: images[:, ::-1, ::-1],
-        "turned-left": lambda images: np.rot90(images, -1, axes=(1, 2)),
-        "turned-right": lambda images: np.rot90(images, 1, axes=(1, 2)),
+        "turned-left": lambda images: images[:, ::-1].transpose(0, 2, 1),
+        "turned-right": lambda images: images[:, :, ::-1].transpose(0, 2, 1),
         "anti-transposed": lambda images: images[:, ::-1, ::-1].transpose(0, 2, 1),
     }
 )
@@ -61,4 +61,4 @@ def turn_upright(images: Images, orientation: str) -> Images:
     if orientation not in ORIENTATIONS:
         msg = f"orientation: expected one of {', '.join(ORIENTATIONS)}, found {orientation!r}"
         raise ValueError(msg)
-    return np.ascontiguousarray(ORIENTATIONS[orientation](images))
+    return images if orientation == UPRIGHT else ORIENTATIONS[orientation](images).copy()

@@ -369,7 +369,7 @@ def test_a_csv_file_without_an_image_is_refused(tmp_path, content):
 
 
 def test_a_picture_is_not_a_data_set(tmp_path):
-    with pytest.raises(FormatError, match=r"7.png: not a CSV file, and not another known format"):
+    with pytest.raises(FormatError, match=r"7.png: .*but a single picture; for one, use mnist-svm predict"):
         load_dataset(ROOT / "images_test" / "7.png")
 
 
