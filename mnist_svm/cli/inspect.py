@@ -78,7 +78,7 @@ def inspect_command(
     from mnist_svm.evaluation.findings import find_faults
     from mnist_svm.evaluation.inspection import inspect_part
     from mnist_svm.evaluation.inspection_report import Inspection, choose_for_sheet, draw_sheet
-    from mnist_svm.evaluation.source import describe_source
+    from mnist_svm.evaluation.source import describe_form
     from mnist_svm.recognition.recognizer import Recognizer
 
     if sheet:
@@ -97,14 +97,14 @@ def inspect_command(
         found = inspect_part(name, content, recognizer, show)
         found, read_as[name] = _read_again(found, content, recognizer, doubts is not None)
         facts.append(found)
-        doubted[name] = found.readings.doubts(doubts or N_DOUBTS) if found.readings else []
+        doubted[name] = found.doubts(doubts or N_DOUBTS)
         if sheet:
             chosen = choose_for_sheet(found, content, doubted[name])
             images += chosen[0]
             captions += chosen[1]
     inspection = Inspection(
         data=data,
-        source=describe_source(data),
+        form=describe_form(data),
         model=options.describe_model(path),
         parts=facts,
         findings=find_faults(facts),

@@ -5,6 +5,7 @@ Pillow and the modules of `mnist_svm.pictures` are imported only to read picture
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import BinaryIO
 
@@ -14,7 +15,7 @@ from mnist_svm._types import GreyImage, Images
 from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
 from mnist_svm.datasets.arrays import GrowableArray
 from mnist_svm.datasets.class_names import number_meant
-from mnist_svm.datasets.types import Progress, no_progress
+from mnist_svm.datasets.types import PictureSources, Progress, no_progress
 from mnist_svm.exceptions import FormatError, PictureError
 
 # Grey level, of 255, from which a pixel is ink, and median share of ink in the boxes around the
@@ -40,9 +41,16 @@ class PictureSet:
         # Index and name of each picture of 28 x 28, which is looked at when all are there.
         self._small: list[tuple[int, str]] = []
         self._blank: list[str] = []
+        self._names: list[str] = []
+        self._sizes: Counter[tuple[int, int]] = Counter()
 
     def __len__(self) -> int:
         return len(self._images)
+
+    @property
+    def sources(self) -> PictureSources:
+        """The pictures that were added."""
+        return PictureSources(self._names, self._sizes)
 
     def add(self, file: BinaryIO, name: str) -> None:
         """Decode and add a picture; raise FormatError, with `name`, if it cannot be decoded."""
@@ -57,6 +65,8 @@ class PictureSet:
 
     def add_grey(self, grey: GreyImage, name: str) -> None:
         """Add a picture, uint8 of shape (height, width), 0 black to 255 white."""
+        self._names.append(name)
+        self._sizes[grey.shape[0], grey.shape[1]] += 1
         if grey.shape == IMAGE_SHAPE:
             self._small.append((len(self._images), name))
             image = grey

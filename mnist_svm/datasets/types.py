@@ -26,6 +26,20 @@ def no_progress(n_done: int, n_total: int) -> None:
 
 
 @dataclass(frozen=True)
+class PictureSources:
+    """The pictures that images were made of.
+
+    Attributes
+    ----------
+    names : name of each, such as its path
+    sizes : number of pictures of each size (height, width), in pixels
+    """
+
+    names: Sequence[str]
+    sizes: Mapping[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
 class LabelledImages:
     """Images and their labels, as read from any format.
 
@@ -39,6 +53,7 @@ class LabelledImages:
     notices : what was assumed or mended while reading; each a clause to follow the name of the
         data set, such as "has its labels in the last column"
     orientation : how the images lie, a key of `mnist_svm.datasets.orientation.ORIENTATIONS`
+    pictures : the pictures that the images were made of; None of arrays
     """
 
     images: Images
@@ -48,6 +63,7 @@ class LabelledImages:
     sha256: tuple[str, str] | None = None
     notices: tuple[str, ...] = ()
     orientation: str = UPRIGHT
+    pictures: PictureSources | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,11 +33,13 @@ class Doubt:
     Attributes
     ----------
     index : position in its part, from 0
+    file : name of its picture; "" of an array
     label, read : names of the label and of what is read
     confidence : probability of what is read, 0 to 1
     """
 
     index: int
+    file: str
     label: str
     read: str
     confidence: float
@@ -87,13 +89,17 @@ class LabelReadings:
         pairs = self.labels[counted] * k + self.read[counted]
         return np.bincount(pairs, minlength=k * k).reshape(k, k)
 
-    def doubts(self, n: int) -> list[Doubt]:
-        """Return the n images that are read otherwise with the highest confidence, in order."""
+    def doubts(self, n: int, names: Sequence[str] = ()) -> list[Doubt]:
+        """Return the n images that are read otherwise with the highest confidence, in order.
+
+        `names` are those of the pictures of all images of the part, if it has pictures.
+        """
         wrong = np.flatnonzero(~self.correct)
         wrong = wrong[np.argsort(-self.confidence[wrong], kind="stable")][:n]
         return [
             Doubt(
                 int(self.rows[i]),
+                names[self.rows[i]] if names else "",
                 self.names[self.labels[i]],
                 self.names[self.read[i]],
                 float(self.confidence[i]),

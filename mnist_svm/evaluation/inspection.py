@@ -12,8 +12,9 @@ import numpy as np
 
 from mnist_svm._types import Images, IntArray, Labels
 from mnist_svm.datasets.orientation import UPRIGHT
-from mnist_svm.datasets.types import Dataset, LabelledImages, Progress
+from mnist_svm.datasets.types import Dataset, LabelledImages, PictureSources, Progress
 from mnist_svm.evaluation.doubts import (
+    Doubt,
     LabelReadings,
     class_names_of,
     compare_readings,
@@ -68,6 +69,7 @@ class PartFacts:
     readings : what the model reads, of the images that are neither blank, inverted nor framed, once
         turned upright; None if the classes are not those of the model
     not_read : reason why there are no readings, or None
+    pictures : the pictures that the images were made of; None of arrays
     """
 
     name: str
@@ -81,6 +83,7 @@ class PartFacts:
     orientation: Orientation | None
     readings: LabelReadings | None
     not_read: str | None
+    pictures: PictureSources | None
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -102,6 +105,17 @@ class PartFacts:
             "noise": measures.noise,
         }
         return {name: int(np.count_nonzero(flags)) for name, flags in faults.items()}
+
+    @property
+    def sizes(self) -> Mapping[tuple[int, int], int]:
+        """Number of pictures of each size (height, width); empty of arrays."""
+        return self.pictures.sizes if self.pictures else {}
+
+    def doubts(self, n: int) -> list[Doubt]:
+        """Return the n labels that the model contradicts with the highest confidence, in order."""
+        if self.readings is None:
+            return []
+        return self.readings.doubts(n, self.pictures.names if self.pictures else ())
 
     @property
     def n_copies(self) -> int:
@@ -135,6 +149,10 @@ class PartFacts:
             "notices": list(self.notices),
             "inverted": self.inverted,
             "classes": self.counts,
+            "picture_sizes": [
+                {"height": height, "width": width, "pictures": n}
+                for (height, width), n in sorted(self.sizes.items(), key=lambda item: -item[1])
+            ],
             "lowest": int(levels[0]),
             "highest": int(levels[-1]),
             "grey_levels": len(levels),
@@ -240,6 +258,7 @@ def _combine(
         orientation=orientation,
         readings=readings,
         not_read=reason,
+        pictures=content.pictures,
     )
 
 

@@ -14,7 +14,6 @@ from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.evaluation.doubts import Doubt, order_names
 from mnist_svm.evaluation.findings import Finding
 from mnist_svm.evaluation.inspection import PartFacts
-from mnist_svm.evaluation.source import SourceFacts
 from mnist_svm.exceptions import sanitize
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Inspection:
     Attributes
     ----------
     data : name or path
-    source : where it comes from
+    form : what kind of file or folder it is
     model : what the model is called that read it
     parts : facts of each part
     findings : the faults, the gravest first
@@ -45,7 +44,7 @@ class Inspection:
     """
 
     data: str
-    source: SourceFacts
+    form: str
     model: str
     parts: Sequence[PartFacts]
     findings: Sequence[Finding]
@@ -61,7 +60,7 @@ class Inspection:
         """Return everything as JSON types."""
         return {
             "data": self.data,
-            "source": self.source.to_dict(),
+            "form": self.form,
             "model": self.model,
             "parts": [
                 {**part.to_dict(), "read_as": self.read_as.get(part.name)} for part in self.parts
@@ -76,9 +75,7 @@ class Inspection:
 
     def to_text(self) -> str:
         """Return everything as text, about one screen for ten classes."""
-        lines = [f"{self.data}: {self.source.form}"]
-        if self.source.sizes:
-            lines.append(f"Pictures of {self.source.sizes_text()}, width x height")
+        lines = [f"{self.data}: {self.form}"]
         for part in self.parts:
             where = "" if part.name == "all" else f"{part.name} "
             lines += [f"Read as: {where}{notice}" for notice in part.notices]
@@ -105,6 +102,8 @@ class Inspection:
                 (f"  {name}", *(f"{part.counts.get(name, 0):,}" for part in self.parts))
                 for name in names
             ]
+        if any(part.sizes for part in self.parts):
+            rows.append(("pictures", *(_describe_sizes(part.sizes) for part in self.parts)))
         cells = [dict(_facts(part, self.read_as.get(part.name, ""))) for part in self.parts]
         rows += [(key, *(cell[key] for cell in cells)) for key in cells[0]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -128,8 +127,17 @@ class Inspection:
             for doubt in doubts:
                 yield (
                     f"  {start:<6}{doubt.index:>6}  label {doubt.label}, read as {doubt.read}, "
-                    f"confidence {doubt.confidence:.4f}"
+                    f"confidence {doubt.confidence:.4f}  {doubt.file}".rstrip()
                 )
+
+
+def _describe_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
+    """Return the sizes of pictures, width by height, in a few words."""
+    if not sizes:
+        return ""
+    heights, widths = zip(*sizes, strict=True)
+    low, high = f"{min(widths)} x {min(heights)}", f"{max(widths)} x {max(heights)}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _facts(part: PartFacts, read_as: str) -> Iterator[tuple[str, str]]:

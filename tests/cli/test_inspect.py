@@ -120,14 +120,14 @@ def test_what_the_reader_mends_is_said_first(run, csv_set):
 def test_pictures_are_described_with_their_sizes(inspect, tmp_path, test_set):
     folder = tmp_path / "pictures"
     write_folder(folder, test_set.images[:200], test_set.labels[:200])
-    for path in sorted(folder.glob("*/*.png"))[::2]:
+    for path in sorted(folder.glob("*/*.png"), key=lambda path: path.name)[::2]:
         image = Image.fromarray(255 - np.asarray(Image.open(path)))
         image.resize((56, 60), Image.Resampling.BICUBIC).save(path)
     content = inspect(folder)
-    assert content["source"]["form"] == "folder of 200 .png files"
-    sizes = {(x["height"], x["width"]): x["pictures"] for x in content["source"]["picture_sizes"]}
-    assert sizes == {(60, 56): 100, (28, 28): 100}
+    assert content["form"] == "folder of 200 .png files"
     (part,) = content["parts"]
+    sizes = {(x["height"], x["width"]): x["pictures"] for x in part["picture_sizes"]}
+    assert sizes == {(60, 56): 100, (28, 28): 100}
     assert part["part"] == "all"
     assert part["accuracy"] > 0.97
 
@@ -147,6 +147,16 @@ def test_doubts_are_listed_as_text(run, csv_set):
     result = run("inspect", csv_set(lambda x, y: (x, np.where(np.arange(len(y)) == 7, 9 - y, y))))
     (line,) = [x for x in result.stdout.splitlines() if x.split()[:2] == ["test", "7"]]
     assert "label 0, read as 9, confidence 0." in line
+
+
+def test_a_doubtful_picture_has_its_name(inspect, tmp_path, test_set):
+    labels = test_set.labels[:100].copy()
+    assert labels[0] == 7
+    labels[0] = 4
+    write_folder(tmp_path / "set", test_set.images[:100], labels)
+    (doubt,) = inspect(tmp_path / "set")["doubts"]
+    assert doubt["file"] == str(tmp_path / "set" / "4" / "00.png")
+    assert (doubt["label"], doubt["read"]) == ("4", "7")
 
 
 @pytest.mark.slow

@@ -113,7 +113,13 @@ def read_boxes(
         n = "a box" if len(narrow) == 1 else f"{len(narrow):,} boxes"
         said += (f"has {n} of less than {MIN_SIDE} pixels, left out; the first is {narrow[0]}",)
     names = dict(class_names)
-    return LabelledImages(images, np.array(labels, np.int64), names, notices=said + more)
+    return LabelledImages(
+        images,
+        np.array(labels, np.int64),
+        names,
+        notices=said + more,
+        pictures=pictures.sources,
+    )
 
 
 def _decode(photo: Photo) -> GreyImage:

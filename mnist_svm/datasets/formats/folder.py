@@ -90,6 +90,7 @@ def read_folder(
         np.array([label for _, label in files], dtype=np.int64),
         dict(enumerate(classes)),
         notices=notices + more_notices,
+        pictures=pictures.sources,
     )
 
 

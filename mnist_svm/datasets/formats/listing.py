@@ -23,7 +23,7 @@ from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS
 from mnist_svm.datasets.arrays import MAX_QUOTE
 from mnist_svm.datasets.picture_set import PictureSet
 from mnist_svm.datasets.rows import Cells, InvalidPixelError, PixelRows, label_problem
-from mnist_svm.datasets.types import LabelledImages, Part, Progress
+from mnist_svm.datasets.types import LabelledImages, Part, PictureSources, Progress
 from mnist_svm.exceptions import FormatError, sanitize
 
 # Names of the picture and of the label in a record, in lower case, the preferred ones first.
@@ -82,8 +82,8 @@ def _read(
 ) -> LabelledImages:
     """Read the labels of all records, and then the pictures."""
     labels, class_names, n = _read_labels(path, records)
-    images, notices = _read_images(path, records, class_names.values(), n, progress)
-    return LabelledImages(images, labels, class_names, notices=notices)
+    images, notices, sources = _read_images(path, records, class_names.values(), n, progress)
+    return LabelledImages(images, labels, class_names, notices=notices, pictures=sources)
 
 
 def _read_labels(
@@ -135,7 +135,7 @@ def _read_images(
     class_names: Iterable[str],
     n_total: int,
     progress: Progress,
-) -> tuple[Images, tuple[str, ...]]:
+) -> tuple[Images, tuple[str, ...], PictureSources | None]:
     pictures, rows, keys = PictureSet(tuple(class_names)), PixelRows(), None
     for n_done, (where, record) in enumerate(records(), start=1):
         source = f"{path}: {where}"
@@ -150,8 +150,8 @@ def _read_images(
             raise FormatError(msg)
         progress(n_done, n_total)
     if len(rows):
-        return rows.finish(str(path)), ()
-    return pictures.finish(progress)
+        return rows.finish(str(path)), (), None
+    return *pictures.finish(progress), pictures.sources
 
 
 def _add_pixels(rows: PixelRows, value: list[Any], source: str) -> None:

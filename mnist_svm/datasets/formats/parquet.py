@@ -120,7 +120,13 @@ class _PartReader:
         else:
             images = self._rows.finish(source)
         labels, names, more = self._labels.finish(source)
-        return LabelledImages(images, labels, names, notices=self._found.notices + notices + more)
+        return LabelledImages(
+            images,
+            labels,
+            names,
+            notices=self._found.notices + notices + more,
+            pictures=self._pictures.sources if self._pictures else None,
+        )
 
 
 def read_class_names(paths: Sequence[Path], class_names: Sequence[str] = ()) -> Mapping[int, str]:
