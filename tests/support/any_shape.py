@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
+from scipy.io import savemat
 
 from mnist_svm import write_idx
 
@@ -249,6 +250,43 @@ def write_pictures(rng: Rng, folder: Path, images: np.ndarray, labels: np.ndarra
         Image.fromarray(images[0]).save(hidden / "x.png")
 
 
+def write_mat_file(rng: Rng, path: Path, parts: dict[str, Labelled]) -> None:
+    arrays = {}
+    for part, (images, labels) in parts.items():
+        values = with_polarity(rng, images)
+        values = choose(rng, values, values, values / 255, values.astype(np.float64))
+        flat = values.reshape(-1, 784)
+        stored = choose(rng, flat, flat, flat.T, values, np.moveaxis(values, 0, 2))
+        x, y = choose(rng, ("X", "y"), ("images", "labels"), ("data", "label"))
+        spell = choose(rng, "{0}_{1}", "{1}{0}", "{0}.{1}") if part != "all" else "{1}"
+        names = [spell.format(part, name) for name in (x, y)]
+        labels = choose(rng, labels[:, None], labels[None].astype(float))
+        if "." in spell:
+            arrays[part] = {name.partition(".")[2]: a for name, a in zip(names, (stored, labels))}
+        else:
+            arrays |= dict(zip(names, (stored, labels), strict=True))
+    with path.open("wb") as file:
+        savemat(file, arrays, do_compression=bool(rng.random() < 0.5))
+
+
+def write_saved(rng: Rng, folder: Path, parts: dict[str, Labelled]) -> None:
+    """Write data sets as the library of a data hub saves them."""
+    for part, (images, labels) in parts.items():
+        place = folder / ("" if part == "all" else part)
+        place.mkdir(exist_ok=True)
+        pictures = [{"bytes": encode(rng, x), "path": None} for x in with_polarity(rng, images)]
+        table = pa.table({"image": pictures, "label": labels})
+        with pa.ipc.new_stream(str(place / "data-00000-of-00001.arrow"), table.schema) as writer:
+            writer.write_table(table, max_chunksize=int(rng.integers(1, 9)))
+        names = choose(rng, [str(digit) for digit in range(10)], WORDS)
+        info = {"features": {"label": {"names": names, "_type": "ClassLabel"}}}
+        (place / "dataset_info.json").write_text(json.dumps(info))
+        state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}
+        (place / "state.json").write_text(json.dumps(state))
+    if "all" not in parts:
+        (folder / "dataset_dict.json").write_text(json.dumps({"splits": list(parts)}))
+
+
 def write_lines(rng: Rng, folder: Path, part: str, images: np.ndarray, labels: np.ndarray) -> None:
     names = names_of_digits(rng)
     as_name = rng.random() < 0.3
@@ -276,11 +314,17 @@ def write_any(rng: Rng, folder: Path, images: np.ndarray, labels: np.ndarray):
         if cut
         else {"all": all_of_them}
     )
-    form = choose(rng, "csv", "csv", "parquet", "parquet", "npz", "idx", "pictures", "lines")
+    others = ("npz", "idx", "pictures", "lines", "mat", "saved")
+    form = choose(rng, "csv", "csv", "parquet", "parquet", *others)
     source = folder
     if form == "npz":
         source = folder / choose(rng, "set.npz", "data", "mnist.zip")
         write_npz_file(rng, source, parts)
+    elif form == "mat":
+        source = folder / choose(rng, "set.mat", "data")
+        write_mat_file(rng, source, parts)
+    elif form == "saved":
+        write_saved(rng, folder, parts)
     elif form == "idx":
         write_idx_files(rng, folder, parts)
         parts = {"train" if part == "all" else part: content for part, content in parts.items()}

@@ -30,6 +30,11 @@ _IMAGE_WORDS = frozenset({"x", "images", "image", "imgs", "data", "digits", "fea
 _LABEL_WORDS = frozenset({"y", "labels", "label", "target", "targets", "gnd", "class", "classes"})
 _SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 
+# Two words without anything between them: xtrain, traindata.
+_KINDS = "|".join(sorted(_IMAGE_WORDS | _LABEL_WORDS))
+_SPLITS = "|".join(_SPLIT_WORDS)
+_JOINED = re.compile(rf"({_KINDS})({_SPLITS})|({_SPLITS})({_KINDS})")
+
 # Sides of square images: those of the course, USPS and MNIST.
 _SIDES = (28, 20, 16)
 # The course's: scaling has left values somewhat out of 0 to 1, and 10 is the label of 0.
@@ -78,7 +83,7 @@ def _words(name: str) -> list[str]:
     """Return the words of a name: trainX, X_train and dataset.train.images have two or three."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     words = re.findall(r"[a-z]+|\d+", spaced.lower())
-    split = re.fullmatch(r"(x|y)(train|test)|(train|test)(x|y|data|labels?)", "".join(words))
+    split = _JOINED.fullmatch(name.lower())
     return [word for word in split.groups() if word] if split else words
 
 
@@ -136,7 +141,8 @@ def _read(pair: _Pair, path: Path, progress: Progress) -> LabelledImages:
     elif pair.images.ndim == 2:
         notices += ("has images whose pixels are taken row by row",)
     if images.shape[1] == IMAGE_SIDE:
-        levels = to_mnist_images(images, source=source)
+        # Arrays from the file are read-only, and images are inverted in place later.
+        levels = np.require(to_mnist_images(images, source=source), requirements="W")
         progress(len(levels), len(levels))
     else:
         is_transposed = orientation == TRANSPOSED
