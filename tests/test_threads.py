@@ -75,7 +75,7 @@ def test_decoding_does_not_change_the_filters_of_warnings(monkeypatch):
     assert_unchanged(before)
 
 
-@pytest.mark.parametrize("n", [400, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [400, pytest.param(8_000, marks=pytest.mark.slow)])
 def test_decoding_in_threads_gives_the_same_and_changes_nothing(n, monkeypatch):
     # Large sizes below the limit would only take time.
     monkeypatch.setattr(decode, "__kwdefaults__", {"thumbnail": None, "max_pixels": 1 << 17})

@@ -223,7 +223,7 @@ SAMPLE = mnist_sample()
 
 @pytest.mark.fuzz
 @settings(
-    deadline=None, max_examples=2500, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(mutations=MUTATIONS, layer=st.sampled_from(["plain", "inside gzip", "gzip itself"]))
 def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path, mutations, layer):

@@ -273,8 +273,7 @@ print((peak - before) / 2**20, svc.support_vectors_.nbytes / 2**20, svc.kkt_viol
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("mapped", ["", "r"])
-@pytest.mark.parametrize("memory", [64, 256])
+@pytest.mark.parametrize(("memory", "mapped"), [(64, "r"), (256, "")])
 def test_working_memory_bounds_the_memory_of_a_fit(train_set, tmp_path, memory, mapped):
     # A tenth of the labels is wrong, so that working sets are large. X has 72 MiB in float64.
     rng = np.random.default_rng(0)
