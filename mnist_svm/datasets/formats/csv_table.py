@@ -25,6 +25,9 @@ from mnist_svm.datasets.rows import (
 from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.exceptions import FormatError
 
+# Pieces that were no whole numbers, one after the other, until no more are tried as such.
+MAX_FAILED = 8
+
 
 class _Numbers(dict[str, float]):
     """The numbers that texts mean, nan for those that mean none.
@@ -76,6 +79,7 @@ class CsvTable:
         self._pixels = self._columns.pixels[1:] if ends else self._columns.pixels
         self._skipped = {*range(self._width)} - {*self._with_texts, *self._pixels}
         self._rows = PixelRows()
+        self._n_failed = 0
         self._numbers = _Numbers(decimal_comma=self._separator != ",")
 
     def __len__(self) -> int:
@@ -84,10 +88,9 @@ class CsvTable:
     def add(self, first: int, block: bytes) -> None:
         """Add lines, the first of which has this number; FormatError if one is not valid."""
         for piece in split_pieces(block, BYTES_PER_PIECE):
-            values = parse_whole_numbers(piece, self._width, self._separator, self._skipped)
             n_lines = piece.count(b"\n")
             numbers = range(first, first + n_lines)
-            if values is None or not self._add_numbers(values, numbers):
+            if not self._add_quickly(piece, numbers):
                 self._add_lines(numbers, piece)
             first += n_lines
 
@@ -103,6 +106,16 @@ class CsvTable:
             return LabelledImages(images, None, notices=notices)
         labels, names = self._cells[0].to_labels(self._name)
         return LabelledImages(images, labels, names, notices=notices)
+
+    def _add_quickly(self, piece: bytes, numbers: Sequence[int]) -> bool:
+        """Add lines of whole numbers only; return False if they are not clearly that."""
+        # A file that has another notation has it throughout.
+        if self._n_failed == MAX_FAILED:
+            return False
+        values = parse_whole_numbers(piece, self._width, self._separator, self._skipped)
+        is_added = values is not None and self._add_numbers(values, numbers)
+        self._n_failed = 0 if is_added else self._n_failed + 1
+        return is_added
 
     def _add_numbers(self, values: Array, numbers: Sequence[int]) -> bool:
         """Add rows of all columns; return False if a pixel is invalid."""
