@@ -33,6 +33,9 @@ def _exit_immediately() -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.flush()
+    # Not imported here: there are no folders without it.
+    if archives := sys.modules.get("mnist_svm.datasets.archives"):
+        archives.remove_unpacked()
     os._exit(INTERRUPTED)
 
 

@@ -20,6 +20,8 @@ from mnist_svm.exceptions import MnistSvmError
 
 OpenPath = Callable[[Path], Mapping[str, Part]]
 
+_unpacked: weakref.WeakSet[_Unpacked] = weakref.WeakSet()
+
 
 def open_archive(path: Path, open_folder: OpenPath) -> dict[str, Part]:
     """Unpack an archive, and return the parts of the data set in it.
@@ -50,12 +52,19 @@ def open_archive(path: Path, open_folder: OpenPath) -> dict[str, Part]:
     return {key: unpacked.keep(part) for key, part in parts.items()}
 
 
+def remove_unpacked() -> None:
+    """Remove all temporary folders now, for a process that ends without its cleaning."""
+    for unpacked in list(_unpacked):
+        unpacked.remove()
+
+
 class _Unpacked:
     """A temporary folder with the content of an archive, removed with the last reference."""
 
     def __init__(self, archive: Path) -> None:
         self._archive = str(archive)
         self.folder = Path(tempfile.mkdtemp(prefix="mnist-svm-"))
+        _unpacked.add(self)
         self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def keep(self, part: Part) -> Part:
@@ -74,7 +83,11 @@ class _Unpacked:
     def _read(self, part: Part, progress: Progress) -> LabelledImages:
         with self.named_errors():
             content = part.read(progress)
-        return replace(content, notices=tuple(map(self._rename, content.notices)))
+        notices = tuple(map(self._rename, content.notices))
+        pictures = content.pictures
+        if pictures is not None:
+            pictures = replace(pictures, names=list(map(self._rename, pictures.names)))
+        return replace(content, notices=notices, pictures=pictures)
 
     def _names(self, names: Callable[[], Mapping[int, str]]) -> Mapping[int, str]:
         with self.named_errors():

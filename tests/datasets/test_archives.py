@@ -197,6 +197,29 @@ assert os.listdir(tempfile.gettempdir())
     assert not list(temporary.iterdir())
 
 
+def test_the_temporary_folder_is_removed_after_an_interrupt(tmp_path, digits, temporary):
+    write_folder(tmp_path / "pictures", digits.images, digits.labels)
+    as_zip(tmp_path / "a.zip", tmp_path / "pictures")
+    script = f"""
+import os, tempfile
+from mnist_svm import __main__, cli
+from mnist_svm.datasets.reader import open_dataset
+
+def interrupted(prog_name):
+    global reader
+    reader = open_dataset({str(tmp_path / "a.zip")!r})
+    assert os.listdir(tempfile.gettempdir())
+    raise SystemExit(130)
+
+cli.cli = interrupted
+__main__.main()
+"""
+    environment = {"TMPDIR": str(temporary), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment)
+    assert done.returncode == 130
+    assert not list(temporary.iterdir())
+
+
 # Wrong archives.
 
 
@@ -207,6 +230,13 @@ def test_errors_name_the_archive_in_place_of_the_temporary_folder(tmp_path, digi
     with pytest.raises(FormatError, match=r"a.zip/7/bad.png: .*not a picture") as error:
         load_dataset(tmp_path / "a.zip")
     assert str(error.value).startswith(f"{tmp_path}/a.zip/")
+
+
+def test_pictures_have_the_archive_in_their_names(tmp_path, digits):
+    write_folder(tmp_path / "pictures", digits.images, digits.labels)
+    as_zip(tmp_path / "a.zip", tmp_path / "pictures")
+    pictures = open_dataset(tmp_path / "a.zip").read("train").pictures
+    assert pictures.names[0] == f"{tmp_path}/a.zip/{digits.labels[0]}/00.png"
 
 
 def test_an_archive_without_a_data_set_is_refused(tmp_path):
