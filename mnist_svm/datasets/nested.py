@@ -1,8 +1,9 @@
-"""Data sets in the sub-folders of a folder, or in its only file."""
+"""Data sets in the sub-folders of a folder, in its only file, or in its files train and test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ OpenPath = Callable[[Path], Mapping[str, Part]]
 
 
 def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
-    """Return the parts of the data set in the sub-folders of a folder, or in its only file.
+    """Return the parts of the data set in the sub-folders or files of a folder.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
     Returns
     -------
     dict of Part
-        The data sets of sub-folders called "train" and "test" are the parts of one. Empty if there
-        is no data set.
+        The data sets of sub-folders, or else of files, called "train" and "test" are the parts of
+        one. Empty if there is no data set, or several files of which no name says what they are.
 
     Raises
     ------
@@ -69,7 +70,9 @@ def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
     if found:
         return dict(*found.values())
     files = [path for path in visible if not path.is_dir()]
-    return dict(open_path(files[0])) if len(files) == 1 else {}
+    if len(files) == 1:
+        return dict(open_path(files[0]))
+    return _join_splits({path: open_path(path) for path in _split_files(files)})
 
 
 def _is_visible(path: Path) -> bool:
@@ -81,14 +84,28 @@ def _is_visible(path: Path) -> bool:
     return path.is_dir() or (suffix not in _OTHER_SUFFIXES and suffix not in SUFFIXES)
 
 
+def _split_files(files: Sequence[Path]) -> list[Path]:
+    """Return the files with the name of a split; none if two have the same."""
+    named = [path for path in files if _split_of(path) in SPLIT_FOLDERS]
+    return named if len(set(map(_split_of, named))) == len(named) else []
+
+
+def _split_of(path: Path) -> str | None:
+    """Return the split that the name of a folder, or a word in that of a file, means."""
+    name = path.name.casefold()
+    words = {name} if path.is_dir() else set(re.split(r"[^a-z]+", name))
+    if words & VALIDATION_FOLDERS:
+        return "validation"
+    return next((split for split, names in SPLIT_FOLDERS.items() if words & names), None)
+
+
 def _join_splits(found: Mapping[Path, Mapping[str, Part]]) -> dict[str, Part]:
     """Return the parts that data sets in "train" and "test" are; empty if there are others."""
     splits: dict[str, Part] = {}
     n_validation = 0
     for path, parts in found.items():
-        name = path.name.casefold()
-        split = next((key for key, names in SPLIT_FOLDERS.items() if name in names), None)
-        if name in VALIDATION_FOLDERS:
+        split = _split_of(path)
+        if split == "validation":
             n_validation += 1
         elif split is None or split in splits or len(parts) != 1:
             return {}

@@ -174,6 +174,25 @@ def test_data_sets_in_folders_called_train_and_test_are_its_parts(tmp_path, digi
     assert len(load_dataset(tmp_path / "data", split="test").labels) == 9
 
 
+def test_files_of_any_form_called_train_and_test_are_its_parts(tmp_path, digits):
+    """As a program for Kaggle's competitions downloads single files."""
+    for name, n in (("train", N), ("test", 9)):
+        write_csv(tmp_path / "x.csv", digits.images[:n], digits.labels[:n])
+        (tmp_path / "data").mkdir(exist_ok=True)
+        with zipfile.ZipFile(tmp_path / "data" / f"{name}.csv.zip", "w") as archive:
+            archive.write(tmp_path / "x.csv", f"{name}.csv")
+    (tmp_path / "data" / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    assert len(load_dataset(tmp_path / "data").labels) == N
+    assert len(load_dataset(tmp_path / "data", split="test").labels) == 9
+
+
+def test_several_files_of_one_split_are_no_data_set(tmp_path, digits):
+    for name in ("train_a", "train_b"):
+        np.savez(tmp_path / f"{name}.npz", images=digits.images, labels=digits.labels)
+    with pytest.raises(DataMissingError, match="no data set in this folder"):
+        load_dataset(tmp_path)
+
+
 def test_the_temporary_folder_is_removed_with_the_reader(tmp_path, digits, temporary):
     write_folder(tmp_path / "pictures", digits.images, digits.labels)
     as_zip(tmp_path / "a.zip", tmp_path / "pictures")

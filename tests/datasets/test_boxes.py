@@ -180,6 +180,12 @@ def test_a_file_of_coco_is_read_by_itself(tmp_path, pages, name):
     assert load_dataset(tmp_path / name).labels.tolist() == pages.labels
 
 
+def test_the_keys_of_coco_may_be_in_any_order(tmp_path, pages):
+    content = {"version": "1.0", "year": 2024} | coco(pages, pages.write(tmp_path))
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    assert load_dataset(tmp_path).labels.tolist() == pages.labels
+
+
 def test_files_of_boxes_beside_the_photos_are_read(tmp_path, pages):
     write_yolo(tmp_path, tmp_path, pages)
     (tmp_path / "classes.txt").write_text("\n".join("0123456789"))

@@ -22,6 +22,8 @@ MAX_SIZE = 64 << 20
 _FIRST_KEY = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*\{\s*\"(?:info|licenses|images|annotations|categories|type)\"\s*:\s*[\[{\"]"
 )
+# Or one of these is among the first.
+_LIST_KEY = re.compile(rb"\"(?:images|annotations|categories)\"\s*:\s*\[\s*\{")
 _WORD = re.compile(r"[a-z]+")
 
 # Places of the photos, from the folder of the file.
@@ -34,7 +36,8 @@ def is_coco(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         head = file.read(4096)
-    return _FIRST_KEY.match(head) is not None
+    is_object = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    return is_object and (_FIRST_KEY.match(head) or _LIST_KEY.search(head)) is not None
 
 
 def open_coco(path: Path, notices: tuple[str, ...] = ()) -> Part:
