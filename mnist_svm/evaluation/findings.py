@@ -45,8 +45,9 @@ class Finding:
         return f"{self.severity:<8} {where}{self.message} [{self.key}]"
 
 
-# Fraction of the images from which a fault of single images is one of the set.
-MIN_SHARE = 0.01
+# Fraction of the images from which a fault of single images is one of the set; and the same, of
+# objects that are no digits, for backgrounds that are not dark: a coat may fill the image.
+MIN_SHARE, MIN_SHARE_OF_OBJECTS = 0.01, 0.15
 # Fraction of copies from which they are more than a remark: within a part, and between parts.
 MIN_COPIES, MIN_ACROSS = 0.01, 0.005
 # Longest and shortest digits, in pixels: those of EMNIST are 24 long.
@@ -101,7 +102,7 @@ def _share(count: int, n: int) -> str:
 
 def _polarity(part: PartFacts) -> Iterator[Finding]:
     count, n = part.n_faulty["dark_ink"], part.n
-    if count < MIN_SHARE * n:
+    if count < _least_share(part) * n:
         return
     if n - count < MIN_SHARE * n:
         message = f"{_share(count, n)} have dark ink on a bright background; subtract from 255"
@@ -114,6 +115,10 @@ def _polarity(part: PartFacts) -> Iterator[Finding]:
     yield Finding("mixed-polarity", "fault", part.name, message)
 
 
+def _least_share(part: PartFacts) -> float:
+    return MIN_SHARE if part.shows_digits else MIN_SHARE_OF_OBJECTS
+
+
 def _damaged_images(part: PartFacts) -> Iterator[Finding]:
     kinds = {
         "grey_ground": ("grey-ground", "have a grey background; subtract it, so that it is 0"),
@@ -122,7 +127,7 @@ def _damaged_images(part: PartFacts) -> Iterator[Finding]:
     }
     for fault, (key, remedy) in kinds.items():
         count = part.n_faulty[fault]
-        if count >= MIN_SHARE * part.n:
+        if count >= (MIN_SHARE if fault == "noise" else _least_share(part)) * part.n:
             yield Finding(key, "fault", part.name, f"{_share(count, part.n)} {remedy}")
 
 
