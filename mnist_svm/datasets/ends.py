@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_svm._types import Array, Float64Array, Images, Labels
+from mnist_svm._types import Float64Array, Images, Labels
 from mnist_svm.constants import N_PIXELS, WHITE
 from mnist_svm.datasets.rows import Cells, label_problem
 from mnist_svm.exceptions import FormatError
@@ -17,8 +17,8 @@ MIN_ALIKE, MAX_ALIKE = 0.9, 0.5
 # of two classes do not.
 MIN_FLAT, MIN_SAME = 0.99, 0.97
 
-# Ten images may be one of each digit; more with labels 0, 1, 2, ... are rows that are numbered.
-MAX_SERIES = 10
+# Ten images may be one of each digit; values that are different in more rows number or name them.
+MAX_DIFFERENT = 10
 
 ROWS_PER_BLOCK = 2048
 
@@ -100,17 +100,14 @@ def _fits(values: Float64Array, beside: Images, next_to_it: Images) -> bool | No
 
 
 def _require_label(cells: Cells, column: int, source: str) -> None:
-    """Raise FormatError if a value is no label, or the column numbers the rows."""
+    """Raise FormatError if a value is no label, or the column numbers or names the rows."""
     for text, line in cells.first_lines.items():
         if problem := label_problem(text):
             msg = f"{source}: line {line}, column {column}: expected {problem}, found '{text}'"
             raise FormatError(msg)
-    n = len(cells)
-    if n > MAX_SERIES and len(cells.texts) == n:
-        start: Array = cells.to_numbers()
-        if (np.diff(start) == 1).all():
-            end = "first" if column == 1 else "last"
-            raise _unclear(source, f"the {end} numbers the rows; remove it")
+    if len(cells) > MAX_DIFFERENT and len(cells.texts) == len(cells):
+        end = "first" if column == 1 else "last"
+        raise _unclear(source, f"the {end} is different in each row; remove it if it numbers them")
 
 
 def _require_pixels(cells: Cells, values: Float64Array, column: int, source: str) -> None:

@@ -331,6 +331,10 @@ UNCLEAR_SETS = {
         LabelledImages(s.images, framed(s).images[:, 0, 0]),
         LABEL_LAST,
     ),
+    "rows that have names": lambda s: (
+        LabelledImages(s.images, np.array([f"image_{i}" for i in range(N)])),
+        LABEL_FIRST,
+    ),
     "rows that are numbered": lambda s: (LabelledImages(s.images, np.arange(N)), LABEL_FIRST),
 }
 
