@@ -21,6 +21,7 @@ from mnist_svm.datasets.foreign import require_not_foreign
 from mnist_svm.datasets.formats.arrow_file import SIGNATURES as ARROW_SIGNATURES
 from mnist_svm.datasets.formats.coco import find_coco_parts, is_coco, open_coco
 from mnist_svm.datasets.formats.csv import read_csv
+from mnist_svm.datasets.formats.flat_folder import find_flat_parts
 from mnist_svm.datasets.formats.folder import find_picture_parts
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, open_payload
 from mnist_svm.datasets.formats.jsonl import (
@@ -176,6 +177,8 @@ def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
         nested := find_nested_parts(folder, partial(_open_path, depth=depth + 1))
     ):
         return nested
+    if flat_parts := find_flat_parts(folder):
+        return flat_parts
     msg = (
         f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
         "train.csv, train*.parquet, or pictures in one sub-folder per class; "

@@ -59,7 +59,7 @@ def test_without_training_images_the_support_vectors_teach(
     ("name", "content", "message"),
     [
         (None, b"", "no data set in this folder"),
-        ("cat/a.png", None, "expected one sub-folder per label, of 0, 1, 2"),
+        ("12/a.png", None, "expected one sub-folder per label, of 0, 1, 2"),
         ("3/a.png", b"not a picture", "3/a.png: "),
     ],
 )

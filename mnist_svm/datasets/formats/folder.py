@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from mnist_svm._types import Images, Labels
+from mnist_svm.datasets.class_names import number_meant
 from mnist_svm.datasets.types import FilePath, LabelledImages, Part, Progress, no_progress
 from mnist_svm.exceptions import FormatError
 
@@ -48,8 +49,7 @@ def find_picture_parts(folder: Path) -> dict[str, Part]:
                 msg = f"{folder}: which of {found[split].name} and {path.name}? Pass the folder"
                 raise FormatError(msg)
             found[split] = place
-    # Pictures directly in "train" and "test" have no class.
-    if not found and any(_split_of(path) is None for path in _find_classes(folder).values()):
+    if not found and _are_classes(_find_classes(folder)):
         found = {"all": folder}
     notices = tuple(f"has the folder {name}, which is left out" for name in left_out)
     return {
@@ -75,7 +75,7 @@ def read_folder(
     files = [
         (path, label)
         for label, class_folder in enumerate(classes.values())
-        for path in _find_pictures(class_folder)
+        for path in find_pictures(class_folder)
     ]
     # The file names of `write_folder` count, so this restores the order of its images.
     files.sort(key=lambda file: (file[0].name, file[1]))
@@ -92,6 +92,16 @@ def read_folder(
         notices=notices + more_notices,
         pictures=pictures.sources,
     )
+
+
+def _are_classes(folders: Mapping[str, Path]) -> bool:
+    """Whether folders with pictures are classes.
+
+    Pictures directly in "train" and "test" have no class, and neither do those in a single folder
+    whose name is no number.
+    """
+    is_one_word = len(folders) == 1 and number_meant(next(iter(folders))) is None
+    return not is_one_word and any(_split_of(path) is None for path in folders.values())
 
 
 def _split_of(folder: Path) -> str | None:
@@ -123,7 +133,7 @@ def _sub_folders(folder: Path) -> list[Path]:
 
 def _find_classes(folder: Path) -> dict[str, Path]:
     """Return the sub-folders with pictures by the name of the class."""
-    return {unquote(path.name): path for path in _sub_folders(folder) if any(_find_pictures(path))}
+    return {unquote(path.name): path for path in _sub_folders(folder) if any(find_pictures(path))}
 
 
 def _class_names(folder: Path) -> dict[int, str]:
@@ -170,7 +180,8 @@ def quote_name(name: str) -> str:
     )
 
 
-def _find_pictures(folder: Path) -> Iterator[Path]:
+def find_pictures(folder: Path) -> Iterator[Path]:
+    """Yield the picture files directly in a folder, but hidden ones."""
     from mnist_svm.pictures.formats import SUFFIXES
 
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,8 @@ def find_listed_parts(folder: Path, *, labelled: bool = False) -> dict[str, Part
     Notes
     -----
     They are called ``train.jsonl`` and ``test.jsonl``, with any start and one of `SUFFIXES`; or
-    ``metadata.jsonl`` or ``metadata.csv``; or there is one file of JSON Lines. Raises FormatError if two files may be one part.
+    ``metadata.jsonl`` or ``metadata.csv``; or there is one file of JSON Lines. Raises FormatError
+    if two files may be one part.
     """
     files = _find_lists(folder)
     if labelled and not any(map(_starts_with_label, files.values())):
@@ -73,30 +75,29 @@ def _open_list(path: Path) -> Part:
 
 
 def _find_lists(folder: Path) -> dict[str, Path]:
+    # A folder may have a million pictures, for which paths would take long.
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if _plain(entry.name).endswith(SUFFIXES))
     lists: dict[str, Path] = {}
     for split in ("train", "test"):
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if _has_suffix(path, tuple(split + suffix for suffix in SUFFIXES))
-        )
+        files = [x for x in names if _plain(x).rpartition(".")[0].endswith(split)]
+        files = [name for name in files if is_json(folder / name)]
         if len(files) > 1:
-            names = " and ".join(path.name for path in files)
-            msg = f"{folder}: which of {names}? Pass the file itself"
+            msg = f"{folder}: which of {' and '.join(files)}? Pass the file itself"
             raise FormatError(msg)
         if files:
-            lists[split] = files[0]
+            lists[split] = folder / files[0]
     metadata = [path for name in METADATA_NAMES if (path := folder / name).is_file()]
-    others = [path for path in sorted(folder.iterdir()) if _has_suffix(path, LINES_SUFFIXES)]
+    lines = [folder / name for name in names if _plain(name).endswith(LINES_SUFFIXES)]
+    others = [path for path in lines if is_json(path)]
     if not lists and (metadata or len(others) == 1):
         return {"all": (metadata or others)[0]}
     return lists
 
 
-def _has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether the name of a file, which may be compressed, ends in one of the suffixes."""
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith(suffixes) and not name.startswith(".") and is_json(path)
+def _plain(name: str) -> str:
+    """Return the name of a file in lower case, without the suffix of gzip; "" if it is hidden."""
+    return "" if name.startswith(".") else name.lower().removesuffix(".gz")
 
 
 def is_json(path: Path) -> bool:
