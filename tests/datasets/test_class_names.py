@@ -134,3 +134,11 @@ def test_another_folder_beside_digits_is_a_class_and_changes_no_label(tmp_path, 
     dataset = load_dataset(tmp_path)
     np.testing.assert_array_equal(dataset.labels[:100], labels)
     assert dataset.class_names == {10: "unsorted"}
+
+
+def test_pictures_outside_of_the_classes_are_told(tmp_path, test_set):
+    write_folder(tmp_path, test_set.images[:100], test_set.labels[:100])
+    Image.fromarray(test_set.images[0]).save(tmp_path / "stray.png")
+    dataset = load_dataset(tmp_path)
+    assert len(dataset.labels) == 100
+    assert dataset.notices == ("leaves out pictures that are in no sub-folder: 1",)

@@ -85,6 +85,8 @@ def read_folder(
             pictures.add(file, str(path))
         progress(n_done, len(files))
     images, more_notices = pictures.finish(progress)
+    if n_outside := sum(1 for _ in find_pictures(Path(folder))):
+        notices += (f"leaves out pictures that are in no sub-folder: {n_outside:,}",)
     return LabelledImages(
         images,
         np.array([label for _, label in files], dtype=np.int64),
