@@ -141,17 +141,22 @@ def _split_of(match: re.Match[str]) -> str:
 
 def _list_files(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
     """Yield the files with names of IDX files, also from folders of the file's own name."""
-    for path in sorted(folder.iterdir()):
-        match = _NAME.fullmatch(path.name)
-        if match is None:
-            continue
+    for path, match in _matching(folder):
         if not path.is_dir():
             yield path, match
             continue
-        for nested in sorted(path.iterdir()):
-            inner = _NAME.fullmatch(nested.name)
-            if inner is not None and _same_file(match, inner) and not nested.is_dir():
+        for nested, inner in _matching(path):
+            if _same_file(match, inner) and not nested.is_dir():
                 yield nested, inner
+
+
+def _matching(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+    """Yield what has the name of an IDX file, in the order of the names."""
+    # A folder may have a million pictures, for which paths would take long.
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries)
+    for match in filter(None, map(_NAME.fullmatch, names)):
+        yield folder / match[0], match
 
 
 def _same_file(one: re.Match[str], other: re.Match[str] | None) -> bool:

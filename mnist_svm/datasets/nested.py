@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -53,8 +54,7 @@ def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
     FormatError
         If several sub-folders have a data set; or as `open_path`.
     """
-    visible = [path for path in sorted(folder.iterdir()) if _is_visible(path)]
-    folders = [path for path in visible if path.is_dir()]
+    folders, files = _list_visible(folder)
     found: dict[Path, Mapping[str, Part]] = {}
     for path in folders[:MAX_FOLDERS]:
         try:
@@ -69,19 +69,28 @@ def find_nested_parts(folder: Path, open_path: OpenPath) -> dict[str, Part]:
         raise FormatError(msg)
     if found:
         return dict(*found.values())
-    files = [path for path in visible if not path.is_dir()]
     if len(files) == 1:
         return dict(open_path(files[0]))
     return _join_splits({path: open_path(path) for path in _split_files(files)})
 
 
-def _is_visible(path: Path) -> bool:
+def _list_visible(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders and the files that may be data sets, in the order of their names."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    visible = [(folder / name, is_dir) for name, is_dir in found if _is_visible(name, is_dir)]
+    return [path for path, is_dir in visible if is_dir], [
+        path for path, is_dir in visible if not is_dir
+    ]
+
+
+def _is_visible(name: str, is_dir: bool) -> bool:
     """Whether a file may be a data set: no hidden file, no picture, no text that goes with one."""
-    name = path.name.casefold()
+    name = name.casefold()
     if name.startswith(HIDDEN_PREFIXES) or name in SYSTEM_FOLDERS or name in _OTHER_NAMES:
         return False
-    suffix = path.suffix.lower()
-    return path.is_dir() or (suffix not in _OTHER_SUFFIXES and suffix not in SUFFIXES)
+    suffix = f".{name.rpartition('.')[2]}"
+    return is_dir or (suffix not in _OTHER_SUFFIXES and suffix not in SUFFIXES)
 
 
 def _split_files(files: Sequence[Path]) -> list[Path]:

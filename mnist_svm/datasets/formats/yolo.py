@@ -7,6 +7,7 @@ corners of an outline, of which the bounding box is taken. ``data.yaml`` has the
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -74,15 +75,20 @@ def _candidates(folder: Path) -> Iterator[tuple[str, _Folders]]:
     """Yield the name of a split, or "", and the folders that may have it."""
     images, labels = folder / "images", folder / "labels"
     if not labels.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.is_dir() and (path / "labels").is_dir():
+        for path in _folders_in(folder):
+            if (path / "labels").is_dir():
                 yield path.name, _Folders(path / "images", path / "labels")
         yield "", _Folders(folder, folder)
         return
     yield "", _Folders(images, labels)
-    for path in sorted(labels.iterdir()):
-        if path.is_dir():
-            yield path.name, _Folders(images / path.name, path)
+    for path in _folders_in(labels):
+        yield path.name, _Folders(images / path.name, path)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    # A folder may have a million pictures, for which paths would take long.
+    with os.scandir(folder) as entries:
+        return [folder / name for name in sorted(x.name for x in entries if x.is_dir())]
 
 
 def _split_of(name: str) -> str:
@@ -113,23 +119,29 @@ def _is_number(text: str) -> bool:
 
 def _box_files(folders: _Folders, photos: Mapping[str, Path]) -> list[Path]:
     """Return the files of boxes; if they are beside the photos, only those with the name of one."""
-    return sorted(
-        path
-        for path in folders.boxes.iterdir()
-        if path.suffix.lower() == ".txt"
-        and not path.name.startswith(".")
-        and path.name.lower() not in _OTHER_TEXTS
-        and (folders.boxes != folders.photos or path.stem in photos)
-    )
+    return [
+        folders.boxes / name
+        for name in _names_in(folders.boxes)
+        if name.lower().endswith(".txt")
+        and not name.startswith(".")
+        and name.lower() not in _OTHER_TEXTS
+        and (folders.boxes != folders.photos or name[:-4] in photos)
+    ]
 
 
 def _photos_in(folder: Path) -> dict[str, Path]:
     """Return the pictures in a folder by their names without suffix."""
+    parts = (name.rpartition(".") for name in _names_in(folder))
     return {
-        path.stem: path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        stem: folder / f"{stem}.{suffix}"
+        for stem, _, suffix in parts
+        if f".{suffix.lower()}" in SUFFIXES and not stem.startswith(".")
     }
+
+
+def _names_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
 
 
 def _read(
