@@ -6,7 +6,7 @@ its box, the box is widened, because a digit is found by the paper around it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,8 +72,7 @@ def read_boxes(
     Parameters
     ----------
     photos : iterable of Photo
-        Photos that are missing or cannot be decoded, and boxes out of them, are errors; boxes that
-        are narrower than a digit are left out.
+        Boxes that are narrower than a digit are left out.
     source : str
         What error messages call the data set.
     class_names : mapping of int to str
@@ -86,7 +85,7 @@ def read_boxes(
     Raises
     ------
     FormatError
-        With the file and the place of the box.
+        If a photo cannot be decoded, or a box is out of it; with the place of the box.
     """
     with_boxes = [photo for photo in photos if photo.boxes]
     n_boxes = sum(len(photo.boxes) for photo in with_boxes)
@@ -108,18 +107,21 @@ def read_boxes(
         msg = f"{source}: no boxes of digits in it"
         raise FormatError(msg)
     images, more = pictures.finish(progress)
-    said = tuple(notices)
-    if narrow:
-        n = "a box" if len(narrow) == 1 else f"{len(narrow):,} boxes"
-        said += (f"has {n} of less than {MIN_SIDE} pixels, left out; the first is {narrow[0]}",)
-    names = dict(class_names)
     return LabelledImages(
         images,
         np.array(labels, np.int64),
-        names,
-        notices=said + more,
+        dict(class_names),
+        notices=(*notices, *_notice(narrow), *more),
         pictures=pictures.sources,
     )
+
+
+def _notice(narrow: Sequence[str]) -> tuple[str, ...]:
+    """Say where boxes are that were left out."""
+    if not narrow:
+        return ()
+    n = "a box" if len(narrow) == 1 else f"{len(narrow):,} boxes"
+    return (f"has {n} of less than {MIN_SIDE} pixels, left out; the first is {narrow[0]}",)
 
 
 def _decode(photo: Photo) -> GreyImage:
