@@ -136,7 +136,9 @@ def csv_lines(
     """Yield the lines of a CSV file."""
     yield separator.join(["label", *(f"pixel{i}" for i in range(784))]) + "\n"
     for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
-        yield separator.join([str(label), *(cells[value] for value in row)]) + "\n"
+        # Labels are whole in any notation of the pixels.
+        text = f'"{label}"' if cells[0].startswith('"') else str(label)
+        yield separator.join([text, *(cells[value] for value in row)]) + "\n"
 
 
 def write_parquet(path: Path, rows: np.ndarray, labels: np.ndarray) -> None:
