@@ -6,7 +6,7 @@ its box, the box is widened, because a digit is found by the paper around it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,18 +91,13 @@ def read_boxes(
     n_boxes = sum(len(photo.boxes) for photo in with_boxes)
     pictures, labels = PictureSet(tuple(class_names.values())), []
     narrow: list[str] = []
-    n_done = 0
-    for photo in with_boxes:
-        grey = _decode(photo)
-        for box in photo.boxes:
-            corners = _to_pixels(box, photo, grey)
-            if min(corners[2] - corners[0], corners[3] - corners[1]) < MIN_SIDE:
-                narrow.append(box.where)
-            else:
-                pictures.add_grey(_cut_out(grey, corners), f"{box.where} ({photo.path.name})")
-                labels.append(box.label)
-            n_done += 1
-            progress(n_done, n_boxes)
+    for n_done, (box, name, digit) in enumerate(_cut_all(with_boxes), start=1):
+        if digit is None:
+            narrow.append(box.where)
+        else:
+            pictures.add_grey(digit, f"{box.where} ({name})")
+            labels.append(box.label)
+        progress(n_done, n_boxes)
     if not labels:
         msg = f"{source}: no boxes of digits in it"
         raise FormatError(msg)
@@ -114,6 +109,16 @@ def read_boxes(
         notices=(*notices, *_notice(narrow), *more),
         pictures=pictures.sources,
     )
+
+
+def _cut_all(photos: Iterable[Photo]) -> Iterator[tuple[DigitBox, str, GreyImage | None]]:
+    """Yield each box, the name of its photo, and the pixels in it; None if it is too narrow."""
+    for photo in photos:
+        grey = _decode(photo)
+        for box in photo.boxes:
+            left, top, right, bottom = corners = _to_pixels(box, photo, grey)
+            is_narrow = min(right - left, bottom - top) < MIN_SIDE
+            yield box, photo.path.name, None if is_narrow else _cut_out(grey, corners)
 
 
 def _notice(narrow: Sequence[str]) -> tuple[str, ...]:
