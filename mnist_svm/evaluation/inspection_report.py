@@ -24,6 +24,8 @@ WIDTH, MAX_CLASS_LINES = 100, 12
 
 # Images of each class on a sheet, in a row; classes that are drawn or listed, at most.
 N_OF_CLASS, MAX_CLASSES = 10, 100
+# Doubtful images of a part that are drawn, at most: larger sheets do not open everywhere.
+MAX_DOUBTS = 500
 # Greatest lengths of a caption, and of the name of the data set in the title, in pixels.
 MAX_CAPTION, MAX_NAME = 90, 500
 
@@ -80,6 +82,8 @@ class Inspection:
             where = "" if part.name == "all" else f"{part.name} "
             lines += [f"Read as: {where}{notice}" for notice in part.notices]
         lines += ["", *self._table()]
+        for reason in dict.fromkeys(part.not_read for part in self.parts if part.not_read):
+            lines += ["", f"Labels are not compared with what the model reads: {reason}"]
         if any(self.doubts.values()):
             lines += ["", f"Labels that {self.model} doubts most", *self._doubt_lines()]
         lines.append("")
@@ -177,7 +181,7 @@ def choose_for_sheet(
         chosen = rows[np.linspace(0, len(rows) - 1, min(N_OF_CLASS, len(rows))).astype(np.intp)]
         images += [content.images[row] for row in chosen] + [blank] * (N_OF_CLASS - len(chosen))
         captions += [names[code]] * len(chosen) + [""] * (N_OF_CLASS - len(chosen))
-    for doubt in doubts:
+    for doubt in doubts[:MAX_DOUBTS]:
         images.append(content.images[doubt.index])
         captions.append(f"{doubt.label} / {doubt.read}")
     fill = -len(images) % N_OF_CLASS

@@ -202,12 +202,14 @@ def test_a_set_without_labels_is_described(inspect, tmp_path, test_set):
     assert keys(content) == {"no-labels"}
 
 
-def test_idx_files_of_letters_are_not_compared_with_digits(inspect, tmp_path, test_set):
+def test_idx_files_of_letters_are_not_compared_with_digits(run, inspect, tmp_path, test_set):
     labels = (test_set.labels[:200] + 11).astype(np.uint8)
     write_idx(tmp_path / "train-images-idx3-ubyte.gz", test_set.images[:200])
     write_idx(tmp_path / "train-labels-idx1-ubyte.gz", labels)
     (part,) = inspect(tmp_path)["parts"]
     assert part["not_read"] == "the classes are not those of the model"
+    reason = "Labels are not compared with what the model reads: the classes are not those of the"
+    assert reason in run("inspect", tmp_path).stdout
 
 
 def test_another_model_is_asked(inspect, csv_set, small_model_file):
