@@ -170,6 +170,15 @@ def test_kaggle_s_archive_becomes_kaggle_s_answers(run, monkeypatch, tmp_path, t
     assert len((tmp_path / "submission.csv").read_text().splitlines()) == 51
 
 
+@pytest.mark.parametrize("source", ["images_test", pytest.param("mnist", marks=pytest.mark.slow)])
+def test_the_inspection_shown_is_what_is_printed(run, monkeypatch, source):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MNIST_SVM_DATA", "data")
+    command = f"$ mnist-svm inspect {source}\n"
+    shown = README[README.index(command) + len(command) :].partition("```")[0]
+    assert run("inspect", source).stdout == shown
+
+
 @pytest.mark.parametrize("marker", ["main", "tests", "serve"])
 def test_ci_finds_its_commands(marker):
     block = block_after(f"<!-- ci: {marker} -->")

@@ -227,19 +227,19 @@ def _read_known_csv(path: Path, progress: Progress) -> LabelledImages:
 
 def _find_files(folder: Path, patterns: Mapping[Split, str]) -> dict[str, Path]:
     """Find one file per split that matches its pattern, compressed or not."""
+    # A compressed file comes before its plain twin.
+    by_name: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".gz").removesuffix(".zst")
+        if name not in by_name or name != path.name:
+            by_name[name] = path
     files: dict[str, Path] = {}
     for split, pattern in patterns.items():
-        names = {path.name.removesuffix(".gz") for path in folder.glob(f"{pattern}*")}
         exact = pattern.lstrip("*")
-        matches = [exact] if exact in names else fnmatch.filter(names, pattern)
+        matches = [exact] if exact in by_name else fnmatch.filter(by_name, pattern)
         if len(matches) > 1:
             msg = f"{folder}: which of {' and '.join(sorted(matches))}? Pass the file itself"
             raise FormatError(msg)
-        if matches and (path := _find_compressed_or_plain(folder / matches[0])):
-            files[split] = path
+        if matches:
+            files[split] = by_name[matches[0]]
     return files
-
-
-def _find_compressed_or_plain(path: Path) -> Path | None:
-    compressed = path.with_name(f"{path.name}.gz")
-    return compressed if compressed.exists() else path if path.exists() else None

@@ -281,7 +281,8 @@ def _list_classes(names: Sequence[str]) -> str:
 
 def _order(part: PartFacts) -> Iterator[Finding]:
     labels = part.labels
-    if labels is None or len(labels) < 2 or labels[0] == labels[-1]:
+    # Names of files have an order anyway.
+    if part.pictures or labels is None or len(labels) < 2 or labels[0] == labels[-1]:
         return
     steps = np.flatnonzero(np.diff(labels))
     if len(steps) == len(np.unique(labels)) - 1:

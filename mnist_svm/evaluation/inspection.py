@@ -45,7 +45,7 @@ MIN_MEDIAN_CONFIDENCE = 0.85
 MIN_ACCURACY = 0.6
 
 # Fewer images are not judged by what is read.
-MIN_READ = 20
+MIN_READ = 1
 
 # Opens a progress line for what is done: takes its name, and yields a progress callback.
 ShowProgress = Callable[[str], AbstractContextManager[Progress]]
