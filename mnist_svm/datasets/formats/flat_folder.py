@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,13 +34,14 @@ def _read(folder: Path, progress: Progress) -> LabelledImages:
             pictures.add(file, str(path))
         progress(n_done, len(files))
     images, notices = pictures.finish(progress)
+    content = LabelledImages(images, None, notices=notices, pictures=pictures.sources)
     if labels is None:
-        return LabelledImages(images, None, notices=notices)
+        return content
     notice = (
-        f"has no sub-folders; the names of its files are taken to begin with the label: "
+        "has no sub-folders; the names of its files are taken to begin with the label: "
         f"{files[0].name} is a {labels[0]}"
     )
-    return LabelledImages(images, np.array(labels, np.int64), notices=(notice, *notices))
+    return replace(content, labels=np.array(labels, np.int64), notices=(notice, *notices))
 
 
 def _labels_of(files: list[Path]) -> list[int] | None:
