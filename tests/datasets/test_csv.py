@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 
 from mnist_svm import Dataset, load_dataset
 from mnist_svm.datasets import ends
@@ -22,7 +22,7 @@ from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.csv_numbers import parse_whole_numbers
 from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.exceptions import FormatError, MissingExtraError
-from tests.support.mutation import MUTATIONS, mutated
+from tests.support.mutation import MUTATIONS, fuzzed, mutated
 
 N = 62
 NAMES = [f"pixel{i}" for i in range(784)]
@@ -527,9 +527,6 @@ print((peak() - before) * 1024 - found.images.nbytes - found.labels.nbytes)
 
 # Damaged files.
 
-fuzzed = settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 MUTATED_FORMS = (
     "all quoted",
     "semicolons",

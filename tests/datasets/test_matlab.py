@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import loadmat, savemat
@@ -16,8 +15,8 @@ from scipy.io import loadmat, savemat
 from mnist_svm import Dataset, Recognizer, load_dataset
 from mnist_svm.datasets.formats.mat_file import MAX_BYTES, read_mat
 from mnist_svm.datasets.load import load_images
-from mnist_svm.exceptions import DataMissingError, FormatError
-from tests.support.mutation import MUTATIONS, mutated
+from mnist_svm.exceptions import FormatError
+from tests.support.mutation import MUTATIONS, assert_read_or_refused, fuzzed, mutated
 
 N = 60
 
@@ -231,21 +230,9 @@ def small(tmp_path_factory) -> list[bytes]:
 
 
 @pytest.mark.fuzz
-@settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@fuzzed
 @given(mutations=MUTATIONS, index=st.integers(0, 5))
 def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path, small, mutations, index):
     path = tmp_path / "mutated"
     path.write_bytes(mutated(small[index], mutations))
-    start, refused = time.process_time(), None
-    try:
-        images = load_images(path)
-    except (FormatError, DataMissingError) as error:
-        refused = str(error)
-    if refused is None:
-        assert images.shape[1:] == (28, 28)
-    else:
-        assert str(path) in refused
-        assert "\n" not in refused
-    assert time.process_time() - start < 20
+    assert_read_or_refused(path)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
@@ -22,7 +22,7 @@ from mnist_svm.datasets.formats.parquet_files import find_parquet_parts
 from mnist_svm.datasets.load import load_images
 from mnist_svm.datasets.types import LabelledImages, no_progress
 from mnist_svm.exceptions import DataMissingError, FormatError
-from tests.support.mutation import MUTATIONS, mutated
+from tests.support.mutation import MUTATIONS, fuzzed, mutated
 
 N = 62
 NAMES = [f"pixel{i}" for i in range(784)]
@@ -378,9 +378,6 @@ def test_other_tables_are_refused(tmp_path, sample, make, message):
 
 # Damaged files.
 
-fuzzed = settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 MUTATED_FORMS = ("lists of lists", "a tensor", "fractions", "categories of words", "ClassLabel")
 _CONTENTS: dict[str, bytes] = {}
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from mnist_svm.datasets.load import load_images
+from mnist_svm.exceptions import DataMissingError, FormatError
+
+# Settings of a test of a thousand damaged files.
+fuzzed = settings(
+    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 # Of each mutation: where (as a part of the length), what is done there, and new bytes.
 MUTATIONS = st.lists(
@@ -23,3 +34,17 @@ def mutated(content: bytes, mutations) -> bytes:
         middle = new if what in ("replace", "insert") else b""
         content = content[:at] + middle + content[at + rest :]
     return content
+
+
+def assert_read_or_refused(path: Path) -> None:
+    """Check that the images of a file are read, or refused with its name on one line."""
+    refused = None
+    try:
+        images = load_images(path)
+    except (FormatError, DataMissingError) as error:
+        refused = str(error)
+    if refused is None:
+        assert images.shape[1:] == (28, 28)
+    else:
+        assert str(path) in refused
+        assert "\n" not in refused
