@@ -22,6 +22,10 @@ from mnist_svm.exceptions import FormatError, PictureError
 # objects from which these are no strokes: it is 0.42 for MNIST and over 0.7 for clothes.
 INK, MIN_SOLID = 64, 0.6
 
+# Share of pictures of one polarity from which those that may be of either are taken to have it, and
+# the number of pictures that tell.
+MIN_AGREEING, MIN_PICTURES = 0.9, 10
+
 
 class PictureSet:
     """Collects pictures one at a time, and returns them in MNIST form.
@@ -41,6 +45,9 @@ class PictureSet:
         # Index and name of each picture of 28 x 28, which is looked at when all are there.
         self._small: list[tuple[int, str]] = []
         self._blank: list[str] = []
+        # Whether ink is dark in each picture, and images of the other polarity, of those in doubt.
+        self._is_dark: dict[int, bool] = {}
+        self._others: dict[int, GreyImage] = {}
         self._names: list[str] = []
         self._sizes: Counter[tuple[int, int]] = Counter()
 
@@ -71,7 +78,7 @@ class PictureSet:
             self._small.append((len(self._images), name))
             image = grey
         else:
-            image = self._normalize(grey, name)
+            image = self._normalize(grey, name, len(self._images))
         self._images.append(image.reshape(1, -1))
 
     def finish(self, progress: Progress = no_progress) -> tuple[Images, tuple[str, ...]]:
@@ -85,27 +92,53 @@ class PictureSet:
             notices = ("has pictures of 28 x 28 that are no digits; they are taken as they are",)
         else:
             for n_done, (index, name) in enumerate(self._small, start=1):
-                images[index] = self._normalize(images[index], name)
+                images[index] = self._normalize(images[index], name, index)
                 progress(n_done, len(self._small))
+            notices = self._agree_on_polarity(images)
         if self._blank:
             n = len(self._blank)
             which = self._blank[0] if n == 1 else f"{n:,} pictures, the first is {self._blank[0]}"
             notices += (f"has no ink in {which}; left blank",)
         return images, notices
 
-    def _normalize(self, grey: GreyImage, name: str) -> GreyImage:
+    def _normalize(self, grey: GreyImage, name: str, index: int) -> GreyImage:
         """Normalize a picture, uint8 of any shape; one without ink becomes a blank image."""
-        from mnist_svm.pictures.normalize import normalize
+        from mnist_svm.pictures.normalize import normalize_polarities
         from mnist_svm.pictures.polarity import BlankPictureError
 
         try:
-            return normalize(grey)
+            (is_dark, images), *others = normalize_polarities(grey).items()
         except BlankPictureError:
             self._blank.append(name)
             return np.zeros(IMAGE_SHAPE, np.uint8)
         except PictureError as error:
             msg = f"{name}: {error}"
             raise FormatError(msg) from error
+        self._is_dark[index] = is_dark
+        if others:
+            self._others[index] = others[0][1][0]
+        return images[0]
+
+    def _agree_on_polarity(self, images: Images) -> tuple[str, ...]:
+        """Give pictures that may be of either polarity that of nearly all, in place.
+
+        `mnist-svm predict` asks a classifier, which a set that it does not know yet has not.
+        """
+        share = sum(self._is_dark.values()) / max(len(self._is_dark), 1)
+        majority = share >= 1 / 2
+        if len(self._is_dark) < MIN_PICTURES or max(share, 1 - share) < MIN_AGREEING:
+            return ()
+        strays = [index for index in self._others if self._is_dark[index] != majority]
+        for index in strays:
+            images[index] = self._others[index]
+        if not strays:
+            return ()
+        level = "dark" if majority else "bright"
+        which = f"{len(strays):,} pictures, the first is {self._names[strays[0]]}"
+        notice = (
+            f"has {level} ink in nearly all pictures, and so in those that do not tell: {which}"
+        )
+        return (notice,)
 
 
 def read_picture(file: BinaryIO, name: str) -> Images:

@@ -46,14 +46,25 @@ def normalize_candidates(grey: GreyImage, *, are_several: AreSeveral | None = No
         If the picture is blank, shows several digits, or is of another shape or type;
         `mnist_svm.pictures.decode.decode` converts all others.
     """
+    polarities = normalize_polarities(grey, are_several=are_several)
+    return np.stack([image for images in polarities.values() for image in images])
+
+
+def normalize_polarities(
+    grey: GreyImage, *, are_several: AreSeveral | None = None
+) -> dict[bool, list[GreyImage]]:
+    """Return the images of `normalize_candidates`, keyed by whether the ink is dark.
+
+    The most plausible polarity is first; there is another one only in doubt.
+    """
     if grey.dtype != np.uint8 or grey.ndim != 2:
         msg = f"expected uint8 of shape (height, width), found {grey.dtype} {grey.shape}: decode it"
         raise PictureError(msg)
     if is_mnist_form(grey):
-        return grey[np.newaxis]
+        return {False: [grey]}
     if grey.shape == IMAGE_SHAPE and is_mnist_form(negative := WHITE - grey):
-        return negative[np.newaxis]
+        return {True: [negative]}
     # Most of the time of the first reading would be the import of scipy.ndimage.
     from mnist_svm.pictures.render import find_digits
 
-    return np.stack(find_digits(grey, are_several))
+    return find_digits(grey, are_several)

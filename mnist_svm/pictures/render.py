@@ -41,17 +41,19 @@ MIN_COVERAGE = 0.3
 MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.7, 3.6
 
 
-def find_digits(grey: GreyImage, are_several: AreSeveral | None = None) -> list[GreyImage]:
-    """Draw the digit on a picture that is not in MNIST form; see `normalize_candidates`."""
-    images: list[GreyImage] = []
+def find_digits(
+    grey: GreyImage, are_several: AreSeveral | None = None
+) -> dict[bool, list[GreyImage]]:
+    """Draw the digit on a picture that is not in MNIST form; see `normalize_polarities`."""
+    images: dict[bool, list[GreyImage]] = {}
     blank: BlankPictureError | None = None
     for k, is_dark in enumerate(plausible_polarities(grey)):
         try:
             if max(grey.shape) <= TINY_SIDE:
-                images.append(_normalize_tiny(grey, is_dark))
+                images[is_dark] = [_normalize_tiny(grey, is_dark)]
             else:
                 # Several digits are looked for in the most plausible polarity, as on a page.
-                images += _normalize_ink(grey, is_dark, None if k else are_several)
+                images[is_dark] = _normalize_ink(grey, is_dark, None if k else are_several)
         except BlankPictureError as error:
             blank = error
     if not images and blank is not None:

@@ -12,8 +12,9 @@ from PIL import Image
 from mnist_svm import FormatError, Recognizer, load_dataset
 from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.datasets.picture_set import PictureSet
+from mnist_svm.pictures.normalize import normalize
 
-N = 200
+N = 80
 
 
 def paper(image: np.ndarray, side: int, ground: int = 230, ink: int = 60) -> np.ndarray:
@@ -54,6 +55,25 @@ def test_a_data_set_of_pictures_is_read_as_predict_reads_its_files(test_set, tmp
     one_by_one = [reading.label for reading in recognizer.read(files)]
     assert right >= np.count_nonzero(one_by_one == dataset.labels) - 1
     assert right >= 0.97 * N
+
+
+def tight(image: np.ndarray) -> np.ndarray:
+    """A bilevel picture that is cropped to the digit, so that its border tells little."""
+    rows, columns = np.nonzero(image > 127)
+    box = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] > 127
+    return np.kron(box * np.uint8(255), np.ones((3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("level", ["bright", "dark"])
+def test_pictures_that_do_not_tell_their_polarity_have_that_of_the_others(test_set, level):
+    crops = [tight(image) for image in test_set.images[:N]]
+    grounds = [crop if level == "bright" else 255 - crop for crop in crops]
+    images, notices = collect(grounds)
+    labels = Recognizer.load().classify(images).labels
+    alone = [normalize(ground) for ground in grounds]
+    n_alone = np.count_nonzero(Recognizer.load().classify(alone).labels == test_set.labels[:N])
+    assert np.count_nonzero(labels == test_set.labels[:N]) >= max(n_alone, 0.98 * N)
+    assert any(f"has {level} ink in nearly all pictures" in notice for notice in notices)
 
 
 def test_images_in_mnist_form_stay_to_the_byte_among_others(test_set, tmp_path):
