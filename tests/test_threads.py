@@ -18,7 +18,6 @@ from sklearn.exceptions import ConvergenceWarning
 from mnist_svm import RECIPES, KernelSVC, Recognizer, load_model
 from mnist_svm._io import atomic_folder, atomic_write
 from mnist_svm._optional import silence_loggers
-from mnist_svm.datasets.formats.csv import read_csv, write_csv
 from mnist_svm.exceptions import MissingExtraError, PictureError
 from mnist_svm.parallel.workers import require_dask
 from mnist_svm.pictures import decode as picture
@@ -119,15 +118,6 @@ def test_a_study_changes_neither_warnings_nor_the_level_of_optuna(monkeypatch):
         "create_study",
         lambda: Study(None, "search", SPACES["poly4"], first, 0),
     )
-    assert_unchanged(before)
-
-
-def test_reading_a_csv_file_does_not_change_the_filters_of_warnings(monkeypatch, tmp_path):
-    images = np.arange(5 * 784).astype(np.uint8).reshape(5, 28, 28)
-    write_csv(tmp_path / "five.csv", images, np.arange(5))
-    before = process_state()
-    for read in overlap(monkeypatch, np, "loadtxt", lambda: read_csv(tmp_path / "five.csv")):
-        np.testing.assert_array_equal(read.images, images)
     assert_unchanged(before)
 
 

@@ -88,7 +88,7 @@ def inspect_command(
         reader = reader.select(split)
     path = find_model(model)
     recognizer = Recognizer.load(path, n_jobs=jobs)
-    facts, doubted, read_as, images, captions = [], {}, {}, [], []
+    facts, doubted, read_as, on_sheet = [], {}, {}, []
     # "all" or "train" before "test".
     for name in sorted(reader.parts, key="test".__eq__):
         with progress_counter(f"Reading {data}", "images") as report_progress:
@@ -99,9 +99,7 @@ def inspect_command(
         facts.append(found)
         doubted[name] = found.doubts(doubts or N_DOUBTS)
         if sheet:
-            chosen = choose_for_sheet(found, content, doubted[name])
-            images += chosen[0]
-            captions += chosen[1]
+            on_sheet += choose_for_sheet(found, content, doubted[name])
     inspection = Inspection(
         data=data,
         form=describe_form(data),
@@ -117,7 +115,7 @@ def inspect_command(
         click.echo(inspection.to_text())
     if sheet:
         with atomic_write(sheet) as file:
-            draw_sheet(images, captions, data).save(file, format="PNG")
+            draw_sheet(on_sheet, data).save(file, format="PNG")
         echo_stderr(f"Drew {sheet}")
 
 

