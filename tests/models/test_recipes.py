@@ -17,13 +17,14 @@ from mnist_svm.svm.fitted import fitted_svcs
 from tests.support.model_files import joblib_bytes
 from tests.support.paths import DATA, DIGITS, ROOT
 
-# Averages of several SVMs on virtual copies take half a minute each.
+# Averages of several SVMs on virtual copies take long, and need fewer images.
 SLOW_RECIPES = [pytest.param(name, marks=pytest.mark.slow) for name in ("virtual", "best")]
 
 
 @pytest.fixture(scope="module", params=["poly4", "gradient", *SLOW_RECIPES])
 def trained(request, train_set):
-    return train_model(RECIPES[request.param], train_set, limit=1500)
+    limit = 500 if request.param in ("virtual", "best") else 1500
+    return train_model(RECIPES[request.param], train_set, limit=limit)
 
 
 @pytest.fixture(scope="module")
