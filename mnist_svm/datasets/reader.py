@@ -14,7 +14,7 @@ import numpy as np
 from mnist_svm.constants import WHITE
 from mnist_svm.datasets.archives import open_archive
 from mnist_svm.datasets.catalog import CATALOG
-from mnist_svm.datasets.class_names import recode, settle_classes
+from mnist_svm.datasets.class_names import list_names, recode, settle_classes
 from mnist_svm.datasets.common_form import to_common_form
 from mnist_svm.datasets.downloaded import read_catalog
 from mnist_svm.datasets.foreign import require_not_foreign
@@ -127,7 +127,16 @@ def _read_settled(
     new_labels, class_names = settle_classes(all_names)
     # Labels that are numbers have no names.
     own = {label: label for label in np.unique(content.labels).tolist()} | new_labels[0]
-    return replace(content, labels=recode(content.labels, own), class_names=class_names)
+    notices = content.notices
+    if class_names and len(class_names) < len(set().union(*(x.values() for x in new_labels))):
+        listed = list_names(f"{name} is {label}" for label, name in class_names.items())
+        notices += (f"has classes that are no numbers beside numbers; as labels, {listed}",)
+    return replace(
+        content,
+        labels=recode(content.labels, own),
+        class_names=class_names,
+        notices=notices,
+    )
 
 
 def _turn_upright(content: LabelledImages, orientation: str | None) -> LabelledImages:

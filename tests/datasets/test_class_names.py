@@ -134,6 +134,9 @@ def test_another_folder_beside_digits_is_a_class_and_changes_no_label(tmp_path, 
     dataset = load_dataset(tmp_path)
     np.testing.assert_array_equal(dataset.labels[:100], labels)
     assert dataset.class_names == {10: "unsorted"}
+    assert dataset.notices == (
+        "has classes that are no numbers beside numbers; as labels, unsorted is 10",
+    )
 
 
 def test_pictures_outside_of_the_classes_are_told(tmp_path, test_set):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mnist_svm import FormatError, load_dataset
+from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.datasets.load import load_images
 from tests.support.any_shape import WORDS
 
@@ -58,6 +59,13 @@ def test_folders_of_splits_may_be_flat(tmp_path, test_set):
         write(tmp_path / split, test_set, lambda i, label: f"{label}_{i:03}")
     for split in ("train", "test"):
         assert len(load_dataset(tmp_path, split=split).labels) == 30
+
+
+def test_a_test_set_without_labels_may_be_flat_beside_classes(tmp_path, test_set):
+    write_folder(tmp_path / "train", test_set.images[:60], test_set.labels[:60])
+    write(tmp_path / "test", test_set, lambda i, label: f"{i:04}")
+    assert len(load_dataset(tmp_path).labels) == 60
+    assert len(load_images(tmp_path, split="test")) == 30
 
 
 def test_several_flat_folders_are_several_data_sets(tmp_path, test_set):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from mnist_svm.datasets.class_names import number_meant
-from mnist_svm.datasets.formats.folder import find_pictures
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 
 # Start of the name of a picture that is its label: "7_0012", "7-a", "seven_3", or all of it.
@@ -19,7 +19,12 @@ _LABEL = re.compile(r"(\d|[^\W\d_]{3,})(?:[_\-. ].*)?")
 
 def find_flat_parts(folder: Path) -> dict[str, Part]:
     """Return the part "all" of the pictures directly in a folder; empty if there are none."""
-    return {"all": Part(partial(_read, folder), dict)} if any(find_pictures(folder)) else {}
+    return {"all": open_flat_folder(folder)} if any(find_pictures(folder)) else {}
+
+
+def open_flat_folder(folder: Path) -> Part:
+    """Return the part that the pictures directly in a folder are."""
+    return Part(partial(_read, folder), dict)
 
 
 def _read(folder: Path, progress: Progress) -> LabelledImages:
@@ -53,3 +58,14 @@ def _labels_of(files: list[Path]) -> list[int] | None:
     labels = [number_meant(match[1]) for match in matches if match]
     digits = [label for label in labels if label is not None and label <= 9]
     return digits if len(digits) == len(files) and len(set(digits)) > 1 else None
+
+
+def find_pictures(folder: Path) -> Iterator[Path]:
+    """Yield the picture files directly in a folder, but hidden ones."""
+    from mnist_svm.pictures.formats import SUFFIXES
+
+    return (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )

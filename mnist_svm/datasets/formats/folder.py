@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -16,6 +16,7 @@ import numpy as np
 
 from mnist_svm._types import Images, Labels
 from mnist_svm.datasets.class_names import number_meant
+from mnist_svm.datasets.formats.flat_folder import find_pictures, open_flat_folder
 from mnist_svm.datasets.types import FilePath, LabelledImages, Part, Progress, no_progress
 from mnist_svm.exceptions import FormatError
 
@@ -35,9 +36,11 @@ HIDDEN_PREFIXES = (".", "_", "@", "#")
 def find_picture_parts(folder: Path) -> dict[str, Part]:
     """Find pictures in one sub-folder per class: the parts "train" and "test", or "all".
 
-    A split may lie in a folder of its own name once more. Empty if there are no pictures.
+    A split may lie in a folder of its own name once more; or one of both have no classes. Empty if
+    there are no pictures.
     """
     found: dict[str, Path] = {}
+    flat: dict[str, Path] = {}
     left_out: list[str] = []
     sub_folders = _sub_folders(folder)
     for path in sub_folders:
@@ -49,13 +52,19 @@ def find_picture_parts(folder: Path) -> dict[str, Part]:
                 msg = f"{folder}: which of {found[split].name} and {path.name}? Pass the folder"
                 raise FormatError(msg)
             found[split] = place
+        elif split and any(find_pictures(path)):
+            flat[split] = path
     if not found and _are_classes(_find_classes(folder)):
         found = {"all": folder}
     notices = tuple(f"has the folder {name}, which is left out" for name in left_out)
-    return {
+    parts = {
         split: Part(partial(read_folder, path, notices=notices), partial(_class_names, path))
         for split, path in found.items()
     }
+    if not parts or "all" in parts:
+        return parts
+    # Pictures side by side in the other split, which mostly have no labels.
+    return {split: open_flat_folder(path) for split, path in flat.items()} | parts
 
 
 def read_folder(
@@ -179,15 +188,4 @@ def quote_name(name: str) -> str:
     hidden = name[:1] if name.startswith(HIDDEN_PREFIXES) else ""
     return quote(hidden, safe="").replace(".", "%2E").replace("_", "%5F") + re.sub(
         r'[%/\\:*?"<>|\x00-\x1f]', lambda match: quote(match[0], safe=""), name[len(hidden) :]
-    )
-
-
-def find_pictures(folder: Path) -> Iterator[Path]:
-    """Yield the picture files directly in a folder, but hidden ones."""
-    from mnist_svm.pictures.formats import SUFFIXES
-
-    return (
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
