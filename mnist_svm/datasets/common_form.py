@@ -83,7 +83,7 @@ def to_common_form(images: Images, source: str, progress: Progress = no_progress
         If the background is not the same in all images, and they are not digits in MNIST form, so
         that a guess would be needed.
     """
-    notices = _remove_frame(images)
+    notices = remove_frame(images)
     grounds = corner_levels(images)
     dark, bright = grounds <= MAX_BACKGROUND, grounds >= WHITE - MAX_BACKGROUND
     if dark.all():
@@ -170,8 +170,11 @@ def _normalize(
     return notice, f"has no digit in {which}; they are left blank"
 
 
-def _remove_frame(images: Images) -> tuple[str, ...]:
-    """Replace a frame around nearly all images by the background that it surrounds, in place."""
+def remove_frame(images: Images) -> tuple[str, ...]:
+    """Replace a frame around nearly all images by the background that it surrounds, in place.
+
+    Returns a notice if there was one.
+    """
     examined = images[np.linspace(0, len(images) - 1, min(N_EXAMINED, len(images))).astype(int)]
     _, is_uniform = _ring(examined, 0, FRAME_OUTLIERS)
     for width in range(MAX_FRAME, 0, -1):

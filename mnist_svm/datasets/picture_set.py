@@ -150,15 +150,17 @@ def read_picture(file: BinaryIO, name: str) -> Images:
 
 def _are_solid(images: Images) -> bool:
     """Whether images, of either polarity, show solid objects instead of strokes."""
-    from mnist_svm.datasets.common_form import corner_levels
+    from mnist_svm.datasets.common_form import corner_levels, remove_frame
     from mnist_svm.pictures.mnist_form import extents
 
+    images = images.copy()
+    remove_frame(images)
     grounds = corner_levels(images)
-    if not len(images) or INK <= np.median(grounds) <= WHITE - INK:
+    if INK <= np.median(grounds) <= WHITE - INK:
         return False
     ink = np.abs(images - grounds[:, None, None]) > INK
     rows, columns = ink.any(axis=2), ink.any(axis=1)
     areas = extents(rows) * extents(columns)
     (visible,) = np.nonzero(areas)
     shares = ink[visible].sum(axis=(1, 2)) / areas[visible]
-    return bool(len(visible)) and float(np.median(shares)) >= MIN_SOLID
+    return len(visible) > 0 and float(np.median(shares)) >= MIN_SOLID

@@ -68,6 +68,15 @@ def test_a_test_set_without_labels_may_be_flat_beside_classes(tmp_path, test_set
     assert len(load_images(tmp_path, split="test")) == 30
 
 
+def test_splits_in_folders_of_their_own_names_are_read(tmp_path, test_set):
+    """Kaggle's MNIST as pictures: trainingSet/trainingSet/0 and testSet/testSet."""
+    images, labels = test_set.images[:60], test_set.labels[:60]
+    write_folder(tmp_path / "trainingSet" / "trainingSet", images, labels)
+    write(tmp_path / "testSet" / "testSet", test_set, lambda i, label: f"img_{i}")
+    np.testing.assert_array_equal(load_dataset(tmp_path).labels, labels)
+    assert len(load_images(tmp_path, split="test")) == 30
+
+
 def test_several_flat_folders_are_several_data_sets(tmp_path, test_set):
     for person in ("anna", "bert"):
         write(tmp_path / "people" / person / "scans", test_set, lambda i, label: f"{label}_{i}")

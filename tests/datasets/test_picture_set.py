@@ -25,7 +25,14 @@ def paper(image: np.ndarray, side: int, ground: int = 230, ink: int = 60) -> np.
     return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
 
 
+def framed(image: np.ndarray) -> np.ndarray:
+    boxed = np.zeros_like(image)
+    boxed[2:-2, 2:-2] = 255 - image[2:-2, 2:-2]
+    return boxed
+
+
 CROPS = {
+    "of 28 x 28 in a thick frame": lambda i, image: framed(image),
     "of 28 x 28 on dark paper": lambda i, image: paper(image, 28, 115, 20),
     "of 28 x 28 on white paper": lambda i, image: paper(image, 28),
     "of 28 x 28, faint": lambda i, image: paper(image, 28, 200, 120),

@@ -52,8 +52,8 @@ def find_picture_parts(folder: Path) -> dict[str, Part]:
                 msg = f"{folder}: which of {found[split].name} and {path.name}? Pass the folder"
                 raise FormatError(msg)
             found[split] = place
-        elif split and any(find_pictures(path)):
-            flat[split] = path
+        elif split and (place := _with_pictures(path)):
+            flat[split] = place
     if not found and _are_classes(_find_classes(folder)):
         found = {"all": folder}
     notices = tuple(f"has the folder {name}, which is left out" for name in left_out)
@@ -125,10 +125,24 @@ def _split_of(folder: Path) -> str | None:
 
 def _with_classes(folder: Path) -> Path | None:
     """Return the folder that has the classes: this one, or the only one in it."""
-    if _find_classes(folder):
-        return folder
+    for place in _this_or_the_only_one_in(folder):
+        # The folder of a split may be in one of the same name.
+        if any(_split_of(path) is None for path in _find_classes(place).values()):
+            return place
+    return None
+
+
+def _with_pictures(folder: Path) -> Path | None:
+    """Return the folder that has pictures directly: this one, or the only one in it."""
+    for place in _this_or_the_only_one_in(folder):
+        if any(find_pictures(place)):
+            return place
+    return None
+
+
+def _this_or_the_only_one_in(folder: Path) -> list[Path]:
     inner = _sub_folders(folder)
-    return inner[0] if len(inner) == 1 and _find_classes(inner[0]) else None
+    return [folder, *inner] if len(inner) == 1 else [folder]
 
 
 def _sub_folders(folder: Path) -> list[Path]:
