@@ -206,10 +206,11 @@ def _place_and_size(part: PartFacts) -> Iterator[Finding]:
         )
         yield Finding("off-centre", "warning", part.name, message)
     elif spread <= ALIKE and np.abs(typical).max() >= MAX_SHIFT:
-        down, right = typical
+        # Without the sign of a negative zero.
+        down, right = np.round(typical, 1) + 0.0
         message = (
-            f"all images are shifted, by {down:+.1f} rows and {right:+.1f} columns from MNIST's "
-            "place; pixel columns may have been read from the wrong one on"
+            f"all images are shifted, by {down:.1f} rows down and {right:.1f} columns to the right "
+            "from MNIST's place; pixel columns may have been read from the wrong one on"
         )
         yield Finding("shifted-images", "warning", part.name, message)
 

@@ -43,6 +43,8 @@ def describe_form(source: str) -> str:
         return f"files named {path.name}..."
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = next((KINDS[suffix] for suffix in suffixes if suffix in KINDS), "file")
+    if kind == "file" and "idx" in path.name.lower():
+        kind = "IDX file"
     return f"{kind}, {path.stat().st_size / 1e6:,.1f} MB"
 
 
