@@ -51,8 +51,8 @@ def convert_command(
       a folder         of IDX files with the names of MNIST's, EMNIST's or QMNIST's;
                        of train.csv and test.csv, or ...train.csv and ...test.csv;
                        of Parquet or Arrow files, as data hubs and pandas write them;
-                       of pictures in one sub-folder per class,
-                       optionally below train/ and test/;
+                       of pictures in one sub-folder per class, optionally below
+                       train/ and test/; or side by side, as 7_001.png;
                        of photos with boxes of digits in COCO's or YOLO's form
       an archive       of such a folder, or of one file: .zip, .tar, .tar.gz ...
       a CSV file       as Kaggle's: label, pixel0 ... pixel783; the column names and

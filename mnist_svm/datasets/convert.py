@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +15,11 @@ from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES, write_idx
 from mnist_svm.datasets.formats.npz import write_npz
 from mnist_svm.datasets.idx_files import write_class_names
+from mnist_svm.datasets.picture_set import show_other_objects
 from mnist_svm.datasets.reader import DatasetReader
 from mnist_svm.datasets.types import FilePath, LabelledImages, Progress, Split, no_progress
 from mnist_svm.exceptions import FormatError
+from mnist_svm.pictures.mnist_form import are_mnist_form
 
 OutputFormat = Literal["idx", "csv", "npz", "images"]
 
@@ -140,4 +142,16 @@ def _write_pictures(
             content.class_names,
             progress=progress,
         )
-        yield _describe(target / sub_folder, part, content)
+        yield _describe(target / sub_folder, part, _with_notice_of_form(content))
+
+
+def _with_notice_of_form(content: LabelledImages) -> LabelledImages:
+    """Add a notice if pictures of the images will be normalized when they are read."""
+    n, n_other = len(content.images), int((~are_mnist_form(content.images)).sum())
+    if not n_other or show_other_objects(content.images, [*content.class_names.values()]):
+        return content
+    notice = (
+        f"has {n_other:,} of {n:,} images that are not in MNIST form; as pictures they are "
+        "normalized when they are read"
+    )
+    return replace(content, notices=(*content.notices, notice))

@@ -40,7 +40,7 @@ class PictureSet:
     """
 
     def __init__(self, class_names: Collection[str] = ()) -> None:
-        self._has_words = bool(class_names) and all(number_meant(x) is None for x in class_names)
+        self._class_names = class_names
         self._images = GrowableArray(N_PIXELS, np.uint8)
         # Index and name of each picture of 28 x 28, which is looked at when all are there.
         self._small: list[tuple[int, str]] = []
@@ -88,7 +88,7 @@ class PictureSet:
         """
         images: Images = self._images.to_array().reshape(-1, *IMAGE_SHAPE)
         notices: tuple[str, ...] = ()
-        if len(self._small) == len(images) > 1 and (self._has_words or _are_solid(images)):
+        if len(self._small) == len(images) and show_other_objects(images, self._class_names):
             notices = ("has pictures of 28 x 28 that are no digits; they are taken as they are",)
         else:
             for n_done, (index, name) in enumerate(self._small, start=1):
@@ -148,8 +148,18 @@ def read_picture(file: BinaryIO, name: str) -> Images:
     return np.asarray(pictures.finish()[0][0])
 
 
+def show_other_objects(images: Images, class_names: Collection[str]) -> bool:
+    """Whether images of 28 x 28, of either polarity, show other objects than digits.
+
+    They do if the names of their classes, where they are known, are words, or if most show solid
+    objects instead of strokes.
+    """
+    if class_names and all(number_meant(name) is None for name in class_names):
+        return True
+    return len(images) > 1 and _are_solid(images)
+
+
 def _are_solid(images: Images) -> bool:
-    """Whether images, of either polarity, show solid objects instead of strokes."""
     from mnist_svm.datasets.common_form import corner_levels, remove_frame
     from mnist_svm.pictures.mnist_form import extents
 

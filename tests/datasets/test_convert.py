@@ -223,6 +223,14 @@ def test_conversion_preserves_class_names(run, tmp_path, word_classes, target):
     assert [*written.sha256.values()] == [*source.sha256.values()]
 
 
+def test_images_that_pictures_do_not_keep_are_told(run, tmp_path, train_set):
+    images = train_set.images[:40].copy()
+    images[:7] = np.roll(images[:7], 4, axis=2)
+    np.savez(tmp_path / "set.npz", images=images, labels=train_set.labels[:40])
+    result = run("convert", tmp_path / "set.npz", tmp_path / "out", "--to", "images")
+    assert "has 7 of 40 images that are not in MNIST form; as pictures they are" in result.stderr
+
+
 def test_names_with_slashes_and_leading_dots_are_folders(run, tmp_path, train_set):
     names = {0: "T-shirt/top", 1: "..", 2: "50%", 3: "_"}
     np.savez(
