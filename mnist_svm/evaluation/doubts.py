@@ -12,6 +12,7 @@ from mnist_svm.datasets.orientation import UPRIGHT, turn_upright
 from mnist_svm.datasets.types import Dataset, LabelledImages, Progress, no_progress
 from mnist_svm.datasets.verify import payload_sha256
 from mnist_svm.models.info import ModelInfo
+from mnist_svm.recognition.classes import as_spelled_by, names_of_labels, names_of_model
 from mnist_svm.recognition.recognizer import Recognizer
 
 # Images that are turned upright and read together.
@@ -108,11 +109,6 @@ class LabelReadings:
         ]
 
 
-def class_names_of(labels: Labels, class_names: Mapping[int, str]) -> dict[int, str]:
-    """Return the name of each label that occurs: its class name, or its number."""
-    return {label: class_names.get(label, str(label)) for label in np.unique(labels).tolist()}
-
-
 def order_names(names: set[str]) -> tuple[str, ...]:
     """Sort names of classes: numbers in order, then words."""
     numbers = {name for name in names if name.isdecimal()}
@@ -121,19 +117,18 @@ def order_names(names: set[str]) -> tuple[str, ...]:
 
 def knows_classes(recognizer: Recognizer, labels: Labels, class_names: Mapping[int, str]) -> bool:
     """Whether a model has the classes of at least `MIN_KNOWN` of the images, by name."""
-    names = class_names_of(labels, class_names)
-    known = _model_names(recognizer).values()
-    values, counts = np.unique(labels, return_counts=True)
-    shared = sum(n for label, n in zip(values.tolist(), counts.tolist()) if names[label] in known)
-    return bool(shared >= MIN_KNOWN * len(labels) > 0)
+    of_model = labels_of_model(recognizer, labels, class_names)
+    n_known = int(np.count_nonzero(of_model >= 0))
+    return n_known >= MIN_KNOWN * len(labels) > 0
 
 
 def labels_of_model(
     recognizer: Recognizer, labels: Labels, class_names: Mapping[int, str]
 ) -> Labels:
     """Replace each label by the model's of the same name, or by -1 if it has none."""
-    numbers = {name: label for label, name in _model_names(recognizer).items()}
-    names = class_names_of(labels, class_names)
+    known = names_of_model(recognizer.model.info)
+    numbers = {name: label for label, name in known.items()}
+    names = as_spelled_by(names_of_labels(labels, class_names), known)
     present, inverse = np.unique(labels, return_inverse=True)
     return np.array([numbers.get(names[x], -1) for x in present.tolist()], np.int64)[inverse]
 
@@ -176,7 +171,8 @@ def read_labels(
         readings = recognizer.classify(upright, range="0-255")
         read[block], confidence[block] = readings.labels, readings.confidence
         progress(min(block.stop, len(rows)), len(rows))
-    own, known = class_names_of(labels[rows], class_names), _model_names(recognizer)
+    known = names_of_model(recognizer.model.info)
+    own = as_spelled_by(names_of_labels(labels[rows], class_names), known)
     return compare_readings(rows, (labels[rows], own), (read, known), confidence)
 
 
@@ -203,7 +199,7 @@ def read_out_of_fold(dataset: Dataset, *, n_jobs: int = -1) -> LabelReadings:
             held_out = folds == fold
             readings = recognizer.classify(dataset.images[held_out], range="0-255")
             read[held_out], confidence[held_out] = readings.labels, readings.confidence
-    names = class_names_of(dataset.labels, dataset.class_names)
+    names = names_of_labels(dataset.labels, dataset.class_names)
     rows = np.arange(len(folds))
     return compare_readings(rows, (dataset.labels, names), (read, names), confidence)
 
@@ -215,11 +211,6 @@ def _halves(labels: Labels) -> IntArray:
         of_class = np.flatnonzero(labels == label)
         folds[of_class[len(of_class) // N_FOLDS :]] = 1
     return folds
-
-
-def _model_names(recognizer: Recognizer) -> dict[int, str]:
-    names = recognizer.class_names
-    return {label: names.get(label, str(label)) for label in recognizer.classes.tolist()}
 
 
 def compare_readings(

@@ -16,7 +16,6 @@ from mnist_svm.datasets.types import Dataset, LabelledImages, PictureSources, Pr
 from mnist_svm.evaluation.doubts import (
     Doubt,
     LabelReadings,
-    class_names_of,
     compare_readings,
     knows_classes,
     labels_of_model,
@@ -26,6 +25,7 @@ from mnist_svm.evaluation.doubts import (
 from mnist_svm.evaluation.image_measures import ImageMeasures, measure_images
 from mnist_svm.exceptions import FormatError
 from mnist_svm.pictures.mnist_form import are_mnist_form
+from mnist_svm.recognition.classes import names_of_labels
 from mnist_svm.recognition.orientation import Orientation, find_orientation
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.recognition.results import Readings
@@ -224,7 +224,7 @@ def describe_evaluated(dataset: Dataset, results: Readings) -> PartFacts:
     }
     every = compare_readings(
         np.arange(len(results.labels)),
-        (dataset.labels, class_names_of(dataset.labels, dataset.class_names)),
+        (dataset.labels, names_of_labels(dataset.labels, dataset.class_names)),
         (results.labels, known),
         results.confidence,
     )
@@ -268,7 +268,7 @@ def _number_classes(
     """Return the rank of each label among the names of classes, and these names."""
     if labels is None:
         return None, ()
-    occurring = class_names_of(labels, class_names)
+    occurring = names_of_labels(labels, class_names)
     names = order_names({*occurring.values(), *class_names.values()})
     positions = {name: position for position, name in enumerate(names)}
     ranks = {label: positions[name] for label, name in occurring.items()}
