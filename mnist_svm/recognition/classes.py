@@ -68,7 +68,8 @@ def names_of_labels(labels: Labels, class_names: Mapping[int, str]) -> dict[int,
 
 def names_of_model(info: ModelInfo) -> dict[int, str]:
     """Return the name of each label of a model: its class name, or its number."""
-    return dict(zip(info.classes, info.class_names or map(str, info.classes), strict=True))
+    names = zip(info.classes, info.class_names or (), strict=False)
+    return {label: str(label) for label in info.classes} | dict(names)
 
 
 def as_spelled_by(names: Mapping[int, str], known: Mapping[int, str]) -> dict[int, str]:
