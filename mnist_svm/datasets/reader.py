@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -89,8 +89,7 @@ def open_dataset(
 ) -> DatasetReader:
     """Detect the format and the parts of a data set.
 
-    Images with dark ink on a bright background are inverted when they are read, and images with
-    no other values than 0 and 1 are scaled to 0 and 255. The parameters are as in
+    The parts are read upright, in one form and with one list of classes. The parameters are as in
     `mnist_svm.datasets.load.load_dataset`. The format of a file is detected from its first bytes,
     not from its name. Raises DataMissingError if there is no data set of this name or at this path.
     """
@@ -165,35 +164,40 @@ def _open_path(path: Path, depth: int = 0) -> Mapping[str, Part]:
 
 
 def _open_folder(folder: Path, depth: int) -> Mapping[str, Part]:
-    if idx_files := find_idx_parts(folder):
-        return idx_files
-    if csv_files := _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES}):
-        return {part: _open_csv(path) for part, path in csv_files.items()}
-    if parquet_files := find_parquet_parts(folder):
-        return parquet_files
-    if saved_parts := find_saved_parts(folder):
-        return saved_parts
-    if box_parts := find_coco_parts(folder) or find_yolo_parts(folder):
-        return box_parts
-    # A list says more of pictures in folders than the names of these.
-    if labelled_parts := find_listed_parts(folder, labelled=True):
-        return labelled_parts
-    if picture_parts := find_picture_parts(folder):
-        return picture_parts
-    if listed_parts := find_listed_parts(folder):
-        return listed_parts
-    if depth < MAX_DEPTH and (
-        nested := find_nested_parts(folder, partial(_open_path, depth=depth + 1))
-    ):
-        return nested
-    if flat_parts := find_flat_parts(folder):
-        return flat_parts
+    finders: tuple[Callable[[Path], Mapping[str, Part]], ...] = (
+        find_idx_parts,
+        _find_csv_parts,
+        find_parquet_parts,
+        find_saved_parts,
+        find_coco_parts,
+        find_yolo_parts,
+        # A list says more of pictures in folders than the names of these.
+        partial(find_listed_parts, labelled=True),
+        find_picture_parts,
+        find_listed_parts,
+        partial(_find_nested_parts, depth=depth + 1),
+        find_flat_parts,
+    )
+    for find in finders:
+        if parts := find(folder):
+            return parts
     msg = (
         f"{folder}: no data set in this folder; expected train-images-idx3-ubyte.gz and so on, "
         "train.csv, train*.parquet, or pictures in one sub-folder per class; "
         "see mnist-svm convert --help"
     )
     raise DataMissingError(msg)
+
+
+def _find_csv_parts(folder: Path) -> dict[str, Part]:
+    files = _find_files(folder, {split: f"*{split}.csv" for split in FILE_PREFIXES})
+    return {split: _open_csv(path) for split, path in files.items()}
+
+
+def _find_nested_parts(folder: Path, depth: int) -> dict[str, Part]:
+    if depth > MAX_DEPTH:
+        return {}
+    return find_nested_parts(folder, partial(_open_path, depth=depth))
 
 
 def _open_file(path: Path, depth: int) -> Mapping[str, Part]:
