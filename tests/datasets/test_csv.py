@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from mnist_svm import Dataset, load_dataset
 from mnist_svm.datasets import ends
@@ -540,10 +541,9 @@ MUTATED_FORMS = (
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("form", MUTATED_FORMS)
-@fuzzed
-@given(mutations=MUTATIONS)
-@example(mutations=[(0.5, "insert", b'"')])
+@settings(fuzzed, max_examples=3000)
+@given(mutations=MUTATIONS, form=st.sampled_from(MUTATED_FORMS))
+@example(mutations=[(0.5, "insert", b'"')], form="all quoted")
 def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path, sample, form, mutations):
     few = LabelledImages(sample.images[:5], sample.labels[:5])
     path = write(tmp_path / "mutated", mutated(content_of(form, few), mutations))
