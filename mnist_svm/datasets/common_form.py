@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm._types import Images, IntArray
+from mnist_svm._types import BoolArray, Images, IntArray
 from mnist_svm.constants import WHITE
 from mnist_svm.datasets.types import Progress, no_progress
 from mnist_svm.exceptions import FormatError, PictureError
-from mnist_svm.pictures.mnist_form import MAX_BACKGROUND, are_mnist_form
-
-INVERTED = "has dark ink on a bright background; the images are inverted"
+from mnist_svm.pictures.mnist_form import MAX_BACKGROUND, are_mnist_form, ring_pixels
 
 # Images of which the form is examined, spread over the set.
 N_EXAMINED = 2000
@@ -37,8 +34,6 @@ MAX_FRAME, MIN_FRAME_STEP, MAX_FRAME_RANGE = 4, 48, 24
 # Shares of outliers at both ends of the pixels of a frame, and of the background that it surrounds,
 # which ink may cover.
 FRAME_OUTLIERS, GROUND_OUTLIERS = 0.05, 0.25
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,7 @@ def _are_digits_in_form(images: Images, dark: BoolArray, bright: BoolArray) -> b
     (known,) = np.nonzero(dark | bright)
     if 2 * len(known) < len(images):
         return False
-    known = known[np.linspace(0, len(known) - 1, min(N_EXAMINED, len(known))).astype(np.intp)]
+    known = known[_spread(len(known))]
     examined = images[known]
     negative = bright[known]
     examined[negative] = WHITE - examined[negative]
@@ -170,12 +165,17 @@ def _normalize(
     return notice, f"has no digit in {which}; they are left blank"
 
 
+def _spread(n: int) -> IntArray:
+    """Return the indices of at most `N_EXAMINED` of n images, evenly spaced."""
+    return np.linspace(0, n - 1, min(N_EXAMINED, n)).astype(np.intp)
+
+
 def remove_frame(images: Images) -> tuple[str, ...]:
     """Replace a frame around nearly all images by the background that it surrounds, in place.
 
     Returns a notice if there was one.
     """
-    examined = images[np.linspace(0, len(images) - 1, min(N_EXAMINED, len(images))).astype(int)]
+    examined = images[_spread(len(images))]
     _, is_uniform = _ring(examined, 0, FRAME_OUTLIERS)
     for width in range(MAX_FRAME, 0, -1):
         grounds, is_ground = _ring(examined, width, GROUND_OUTLIERS)
@@ -191,9 +191,7 @@ def remove_frame(images: Images) -> tuple[str, ...]:
 
 def _ring(images: Images, depth: int, outliers: float) -> tuple[IntArray, BoolArray]:
     """Return the median of the pixels at a distance from the border, and if they are uniform."""
-    inner = images[:, depth : images.shape[1] - depth, depth : images.shape[2] - depth]
-    rings = np.concatenate([inner[:, 0], inner[:, -1], inner[:, 1:-1, 0], inner[:, 1:-1, -1]], 1)
-    ordered = np.sort(rings, axis=1).astype(np.intp)
+    ordered = np.sort(ring_pixels(images, depth), axis=1).astype(np.intp)
     cut = int(outliers * ordered.shape[1])
     is_uniform = ordered[:, -1 - cut] - ordered[:, cut] <= MAX_FRAME_RANGE
     return ordered[:, ordered.shape[1] // 2], is_uniform

@@ -6,6 +6,7 @@ import numpy as np
 
 from mnist_svm._types import Float64Array, Images, Labels
 from mnist_svm.constants import N_PIXELS, WHITE
+from mnist_svm.datasets.arrays import ROWS_PER_BLOCK
 from mnist_svm.datasets.rows import Cells, label_problem
 from mnist_svm.exceptions import FormatError
 
@@ -19,8 +20,6 @@ MIN_FLAT, MIN_SAME = 0.99, 0.97
 
 # Ten images may be one of each digit; values that are different in more rows number or name them.
 MAX_DIFFERENT = 10
-
-ROWS_PER_BLOCK = 2048
 
 
 def place_labels(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from mnist_svm._types import Images
 from mnist_svm.datasets.formats.idx import FILE_PREFIXES
 from mnist_svm.datasets.reader import open_dataset
 from mnist_svm.datasets.types import Dataset, FilePath, Progress, Split, no_progress
-from mnist_svm.datasets.verify import payload_sha256
+from mnist_svm.datasets.verify import content_sha256
 from mnist_svm.exceptions import FormatError
 
 
@@ -70,11 +68,7 @@ def load_dataset(
             "to classify images without labels: mnist-svm predict --data"
         )
         raise FormatError(msg)
-    sha256 = content.sha256
-    if sha256 is None:
-        fits_byte = content.labels.max() <= np.iinfo(np.uint8).max
-        stored_labels = content.labels.astype(np.uint8 if fits_byte else np.int32)
-        sha256 = payload_sha256(content.images), payload_sha256(stored_labels)
+    sha256 = content.sha256 or content_sha256(content.images, content.labels)
     prefix = f"{FILE_PREFIXES[split]}-" if split in reader.parts else ""
     return Dataset(
         name=reader.name,

@@ -10,12 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from mnist_svm.datasets.class_names import list_names
-from mnist_svm.datasets.formats.folder import (
-    HIDDEN_PREFIXES,
-    SPLIT_FOLDERS,
-    SYSTEM_FOLDERS,
-    VALIDATION_FOLDERS,
-)
+from mnist_svm.datasets.formats.folder import HIDDEN_PREFIXES, SYSTEM_FOLDERS
+from mnist_svm.datasets.splits import split_meant
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import DataMissingError, FormatError
 from mnist_svm.pictures.formats import SUFFIXES
@@ -95,17 +91,14 @@ def _is_visible(name: str, is_dir: bool) -> bool:
 
 def _split_files(files: Sequence[Path]) -> list[Path]:
     """Return the files with the name of a split; none if two have the same."""
-    named = [path for path in files if _split_of(path) in SPLIT_FOLDERS]
+    named = [path for path in files if _split_of(path) in ("train", "test")]
     return named if len(set(map(_split_of, named))) == len(named) else []
 
 
 def _split_of(path: Path) -> str | None:
     """Return the split that the name of a folder, or a word in that of a file, means."""
     name = path.name.casefold()
-    words = {name} if path.is_dir() else set(re.split(r"[^a-z]+", name))
-    if words & VALIDATION_FOLDERS:
-        return "validation"
-    return next((split for split, names in SPLIT_FOLDERS.items() if words & names), None)
+    return split_meant(*([name] if path.is_dir() else re.split(r"[^a-z]+", name)))
 
 
 def _join_splits(found: Mapping[Path, Mapping[str, Part]]) -> dict[str, Part]:

@@ -11,9 +11,7 @@ from mnist_svm._types import Array, BoolArray, Float64Array, Images, Labels
 from mnist_svm.constants import IMAGE_SHAPE, N_PIXELS, WHITE
 from mnist_svm.datasets.arrays import MAX_LABEL, MAX_QUOTE, GrowableArray
 from mnist_svm.exceptions import FormatError, sanitize
-
-# Images of 0-1 whose maximum is lower would be blank: they were scaled twice.
-MIN_MAXIMUM = 0.01
+from mnist_svm.pictures.images import MIN_MAXIMUM
 
 # Whole numbers that were computed are as near as this to them.
 TOLERANCE = 1e-6

@@ -31,6 +31,13 @@ def payload_sha256(array: Array) -> str:
     return digest.hexdigest()
 
 
+def content_sha256(images: Array, labels: Array) -> tuple[str, str]:
+    """Compute the SHA-256 of the IDX files of images and of labels, int32 if over 255."""
+    fits_byte = labels.max() <= np.iinfo(np.uint8).max
+    stored_labels = labels.astype(np.uint8 if fits_byte else np.int32)
+    return payload_sha256(images), payload_sha256(stored_labels)
+
+
 def find_fault(path: Path, file: RemoteFile) -> str | None:
     """Compare a file on disk with its catalog entry; return what is wrong, or None.
 

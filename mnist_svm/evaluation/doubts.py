@@ -10,7 +10,7 @@ import numpy as np
 from mnist_svm._types import BoolArray, Float64Array, Images, IntArray, Labels
 from mnist_svm.datasets.orientation import UPRIGHT, turn_upright
 from mnist_svm.datasets.types import Dataset, LabelledImages, Progress, no_progress
-from mnist_svm.datasets.verify import payload_sha256
+from mnist_svm.datasets.verify import content_sha256
 from mnist_svm.models.info import ModelInfo
 from mnist_svm.recognition.classes import as_spelled_by, names_of_labels, names_of_model
 from mnist_svm.recognition.recognizer import Recognizer
@@ -238,9 +238,5 @@ def was_trained_on(info: ModelInfo, content: LabelledImages) -> bool:
     labels, n = content.labels, len(content.images)
     if labels is None or all(each.size != n for each in info.training.sets):
         return False
-    sha256 = content.sha256
-    if sha256 is None:
-        fits_byte = labels.max() <= np.iinfo(np.uint8).max
-        stored = labels.astype(np.uint8 if fits_byte else np.int32)
-        sha256 = payload_sha256(content.images), payload_sha256(stored)
+    sha256 = content.sha256 or content_sha256(content.images, labels)
     return info.training.includes(dict(zip(("images", "labels"), sha256, strict=True)))

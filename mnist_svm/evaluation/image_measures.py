@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mnist_svm._types import Array, BoolArray, Float32Array, Images, IntArray
 from mnist_svm.constants import IMAGE_SIDE, WHITE
 from mnist_svm.datasets.types import Progress, no_progress
-from mnist_svm.pictures.mnist_form import MAX_BACKGROUND, extents
+from mnist_svm.pictures.mnist_form import MAX_BACKGROUND, extents, ring_pixels
 
 IMAGES_PER_BLOCK = 2048
 
@@ -161,7 +161,7 @@ def _measure_block(images: Images) -> dict[str, Array]:
     bright = images > MIDDLE
     mostly_bright = 2 * bright.sum(axis=(1, 2)) > IMAGE_SIDE**2
     framed = _find_frames(bright)
-    border = np.sort(_ring(images, 0), axis=1)
+    border = np.sort(ring_pixels(images, 0), axis=1)
     n_ink = int(MAX_BORDER_INK * border.shape[1])
     dark_ink = mostly_bright & ~framed & (border[:, n_ink] > MIDDLE)
     ground = np.where(dark_ink, border[:, -n_ink - 1], border[:, n_ink])
@@ -189,17 +189,9 @@ def _measure_block(images: Images) -> dict[str, Array]:
     }
 
 
-def _ring(images: Array, depth: int) -> Array:
-    """Pixels of each image at a distance from the border: shape (n, m)."""
-    inner = images[:, depth : IMAGE_SIDE - depth, depth : IMAGE_SIDE - depth]
-    return np.concatenate(
-        [inner[:, 0], inner[:, -1], inner[:, 1:-1, 0], inner[:, 1:-1, -1]], axis=1
-    )
-
-
 def _find_frames(bright: BoolArray) -> BoolArray:
     """Whether one of the outer rings of each image is bright, and a ring inside of it is not."""
-    rings = np.stack([_ring(bright, depth).mean(axis=1) for depth in range(MAX_FRAME + 1)])
+    rings = np.stack([ring_pixels(bright, depth).mean(axis=1) for depth in range(MAX_FRAME + 1)])
     is_frame, is_inside = rings >= MIN_RING, rings <= MAX_INSIDE
     followed = [is_frame[depth] & is_inside[depth + 1 :].any(axis=0) for depth in range(MAX_FRAME)]
     return np.asarray(np.logical_or.reduce(followed))

@@ -8,9 +8,8 @@ pixels, and placed in 28 x 28 with the centre of mass at pixel (14, 14), to the 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_svm._types import GreyImage, Images
+from mnist_svm._types import Array, BoolArray, GreyImage, Images, IntegerArray
 from mnist_svm.constants import IMAGE_SHAPE, IMAGE_SIDE, N_PIXELS
 from mnist_svm.pictures.boxes import border_pixels, bounding_box
 
@@ -25,9 +24,6 @@ MAX_BACKGROUND, MAX_OUTSIDE, MIN_MAXIMUM = 16, 32, 128
 MIN_SIDE, MAX_SIDE, MAX_OFFSET = DIGIT_SIDE - 6, DIGIT_SIDE + 2, 1
 
 _INDICES = np.arange(IMAGE_SIDE)
-_BORDER = np.zeros(IMAGE_SHAPE, dtype=bool)
-_BORDER[[0, -1]] = _BORDER[:, [0, -1]] = True
-_BORDER_PIXELS = np.flatnonzero(_BORDER)
 
 
 def is_mnist_form(grey: GreyImage) -> bool:
@@ -49,10 +45,10 @@ def is_mnist_form(grey: GreyImage) -> bool:
     return all(abs(_INDICES @ along / along.sum() - CENTRE) <= MAX_OFFSET for along in sums)
 
 
-def are_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
+def are_mnist_form(images: Images) -> BoolArray:
     """Whether each image has the form of MNIST's, as `is_mnist_form`; bool of shape (n,)."""
     flat = images.reshape(len(images), N_PIXELS)
-    valid = np.median(flat[:, _BORDER_PIXELS], axis=1) <= MAX_BACKGROUND
+    valid = np.median(ring_pixels(images, 0), axis=1) <= MAX_BACKGROUND
     valid &= flat.max(axis=1, initial=0) >= MIN_MAXIMUM
     ink = images > MAX_OUTSIDE
     sides = np.stack([extents(np.asarray(ink.any(axis=axis))) for axis in (1, 2)])
@@ -65,7 +61,15 @@ def are_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
     return np.asarray(valid)
 
 
-def extents(occupied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def ring_pixels(images: Array, depth: int) -> Array:
+    """Return the pixels of each image at a distance from the border: shape (n, m)."""
+    _, height, width = images.shape
+    inner = images[:, depth : height - depth, depth : width - depth]
+    sides = [inner[:, 0], inner[:, -1], inner[:, 1:-1, 0], inner[:, 1:-1, -1]]
+    return np.concatenate(sides, axis=1)
+
+
+def extents(occupied: BoolArray) -> IntegerArray:
     """Return the length from the first to the last true element of each row; int of shape (n,)."""
     first = occupied.argmax(axis=1)
     last = occupied.shape[1] - occupied[:, ::-1].argmax(axis=1)

@@ -9,6 +9,7 @@ from PIL import Image
 from mnist_svm import load_dataset, save_model, train_model
 from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.formats.folder import write_folder
+from tests.support.any_shape import WORDS
 
 N = 200
 
@@ -66,11 +67,8 @@ def test_predict_and_convert_turn_images(run, tmp_path, digits):
     assert right > 0.98 * N
 
 
-NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-
-
 @pytest.mark.parametrize(
-    "names", [NAMES, [f"digit_{digit}" for digit in range(10)], ["null", *NAMES[1:]]]
+    "names", [WORDS, [f"digit_{digit}" for digit in range(10)], ["null", *WORDS[1:]]]
 )
 def test_names_that_mean_digits_are_those_of_the_model(run, tmp_path, digits, names):
     write_folder(tmp_path / "set", *digits, dict(enumerate(names)))

@@ -9,8 +9,7 @@ from PIL import Image
 from mnist_svm import load_dataset
 from mnist_svm.datasets.class_names import number_meant, settle_classes
 from mnist_svm.datasets.formats.folder import write_folder
-
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+from tests.support.any_shape import WORDS
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ from mnist_svm.datasets.formats.csv import read_csv
 from mnist_svm.datasets.formats.csv_numbers import parse_whole_numbers
 from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.exceptions import FormatError, MissingExtraError
+from tests.support.any_shape import WORDS
 from tests.support.mutation import MUTATIONS, fuzzed, mutated
 
 N = 62
 NAMES = [f"pixel{i}" for i in range(784)]
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 @pytest.fixture(scope="session")

@@ -402,7 +402,7 @@ def test_the_cache_folder_is_where_the_system_wants_it(monkeypatch, platform, va
 
 
 def test_the_checksums_of_verified_files_are_not_computed_again(monkeypatch):
-    monkeypatch.delattr("mnist_svm.datasets.load.payload_sha256")
+    monkeypatch.delattr("mnist_svm.datasets.load.content_sha256")
     checksums = load_dataset("mnist", split="test", data_dir=DATA).sha256
     assert checksums == {file.stem: file.sha256 for file in MNIST.splits["test"]}
 

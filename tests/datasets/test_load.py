@@ -26,6 +26,7 @@ from mnist_svm.datasets.load import load_images
 from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.exceptions import DataMissingError, FormatError, MissingExtraError
 from mnist_svm.pictures.normalize import normalize
+from tests.support.any_shape import png
 from tests.support.mutation import MUTATIONS, assert_read_or_refused, fuzzed, mutated
 from tests.support.paths import DATA, ROOT
 
@@ -36,12 +37,6 @@ N = 300
 def sample(test_set: Dataset) -> LabelledImages:
     """Return a few MNIST digits, to be written in every format."""
     return LabelledImages(test_set.images[:N], test_set.labels[:N])
-
-
-def png(image: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, "PNG")
-    return out.getvalue()
 
 
 def as_hub(path: Path, sample: LabelledImages, **others: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import io
 import json
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from pyarrow import parquet
 
 from mnist_svm import Dataset, load_dataset
@@ -22,11 +20,11 @@ from mnist_svm.datasets.formats.parquet_files import find_parquet_parts
 from mnist_svm.datasets.load import load_images
 from mnist_svm.datasets.types import LabelledImages, no_progress
 from mnist_svm.exceptions import DataMissingError, FormatError
+from tests.support.any_shape import WORDS, png
 from tests.support.mutation import MUTATIONS, fuzzed, mutated
 
 N = 62
 NAMES = [f"pixel{i}" for i in range(784)]
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +35,6 @@ def sample(test_set: Dataset) -> LabelledImages:
 def assert_is_sample(found: Dataset | LabelledImages, sample: LabelledImages) -> None:
     np.testing.assert_array_equal(found.images, sample.images)
     np.testing.assert_array_equal(found.labels, sample.labels)
-
-
-def png(image: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, "PNG")
-    return out.getvalue()
 
 
 def pngs(sample: LabelledImages) -> list[dict]:

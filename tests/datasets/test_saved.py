@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from mnist_svm import Dataset, load_dataset
 from mnist_svm.exceptions import FormatError
+from tests.support.any_shape import png
 from tests.support.mutation import MUTATIONS, assert_read_or_refused, fuzzed, mutated
 
 N = 30
@@ -24,12 +23,6 @@ DIGITS = [str(digit) for digit in range(10)]
 @pytest.fixture(scope="module")
 def digits(test_set: Dataset) -> Dataset:
     return Dataset("digits", test_set.images[:N], test_set.labels[:N], {})
-
-
-def png(image: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, "PNG")
-    return out.getvalue()
 
 
 def table_of(dataset: Dataset) -> pa.Table:

@@ -18,12 +18,18 @@ from pyarrow import parquet
 from scipy.io import savemat
 
 from mnist_svm import write_idx
+from tests.support.hostile import encode_image
 
 Rng = np.random.Generator
 Labelled = tuple[np.ndarray, np.ndarray]
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 GERMAN = ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"]
+
+
+def png(image: np.ndarray) -> bytes:
+    """Encode an image as a PNG file."""
+    return encode_image(Image.fromarray(image), "PNG")
 
 
 def choose(rng: Rng, *options):
@@ -187,12 +193,10 @@ def with_labels(rng: Rng, columns: dict[str, object], labels: np.ndarray) -> dic
 
 
 def encode(rng: Rng, image: np.ndarray) -> bytes:
-    out = io.BytesIO()
     picture = Image.fromarray(image)
     if rng.random() < 0.2:
         picture = picture.convert("RGB")
-    picture.save(out, choose(rng, "PNG", "PNG", "BMP", "TIFF"))
-    return out.getvalue()
+    return encode_image(picture, choose(rng, "PNG", "PNG", "BMP", "TIFF"))
 
 
 # --- Other files --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from mnist_svm.datasets.arrays import MAX_LABEL, MAX_QUOTE
 from mnist_svm.datasets.formats.boxes import DigitBox, Photo, read_boxes
-from mnist_svm.datasets.formats.folder import SPLIT_FOLDERS, VALIDATION_FOLDERS
+from mnist_svm.datasets.splits import split_meant
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import FormatError, sanitize
 
@@ -77,10 +77,7 @@ def find_coco_parts(folder: Path) -> dict[str, Part]:
 
 
 def _split_of(path: Path) -> str:
-    words = set(_WORD.findall(path.name.lower()))
-    if words & VALIDATION_FOLDERS:
-        return "validation"
-    return next((split for split, names in SPLIT_FOLDERS.items() if words & names), "all")
+    return split_meant(*_WORD.findall(path.name.lower())) or "all"
 
 
 def _read(path: Path, notices: tuple[str, ...], progress: Progress) -> LabelledImages:

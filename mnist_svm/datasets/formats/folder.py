@@ -17,16 +17,9 @@ import numpy as np
 from mnist_svm._types import Images, Labels
 from mnist_svm.datasets.class_names import number_meant
 from mnist_svm.datasets.formats.flat_folder import find_pictures, open_flat_folder
+from mnist_svm.datasets.splits import split_meant
 from mnist_svm.datasets.types import FilePath, LabelledImages, Part, Progress, no_progress
 from mnist_svm.exceptions import FormatError
-
-# Names of the folders of each split, in lower case.
-SPLIT_FOLDERS: Mapping[str, frozenset[str]] = {
-    "train": frozenset({"train", "training", "trainingset", "train_images", "training_set"}),
-    "test": frozenset({"test", "testing", "testset", "test_images", "testing_set", "test_set"}),
-}
-# Folders of a third split, which is for choosing parameters.
-VALIDATION_FOLDERS = frozenset({"val", "valid", "validation", "dev"})
 
 # Folders that systems and programs make, in lower case, and starts of the names of hidden ones.
 SYSTEM_FOLDERS = frozenset({"lost+found", "thumbs", "$recycle.bin", "system volume information"})
@@ -44,7 +37,7 @@ def find_picture_parts(folder: Path) -> dict[str, Part]:
     left_out: list[str] = []
     sub_folders = _sub_folders(folder)
     for path in sub_folders:
-        split = _split_of(path)
+        split = split_meant(path.name)
         if split == "validation" and _find_classes(path):
             left_out.append(path.name)
         elif split and (place := _with_classes(path)):
@@ -112,22 +105,14 @@ def _are_classes(folders: Mapping[str, Path]) -> bool:
     whose name is no number.
     """
     is_one_word = len(folders) == 1 and number_meant(next(iter(folders))) is None
-    return not is_one_word and any(_split_of(path) is None for path in folders.values())
-
-
-def _split_of(folder: Path) -> str | None:
-    """Return the split that the name of a folder means."""
-    name = folder.name.casefold()
-    if name in VALIDATION_FOLDERS:
-        return "validation"
-    return next((split for split, names in SPLIT_FOLDERS.items() if name in names), None)
+    return not is_one_word and any(split_meant(path.name) is None for path in folders.values())
 
 
 def _with_classes(folder: Path) -> Path | None:
     """Return the folder that has the classes: this one, or the only one in it."""
     for place in _this_or_the_only_one_in(folder):
         # The folder of a split may be in one of the same name.
-        if any(_split_of(path) is None for path in _find_classes(place).values()):
+        if any(split_meant(path.name) is None for path in _find_classes(place).values()):
             return place
     return None
 

@@ -11,6 +11,7 @@ from mnist_svm.datasets.columns import (
     classify_columns,
     find_label,
     is_index,
+    is_label,
     list_columns,
     plain_name,
 )
@@ -95,6 +96,14 @@ def class_label_names(feature: Any) -> list[str]:
         keys = [str(index) for index in range(len(names))]
         names = [names[key] for key in keys] if set(keys) == {*names} else []
     return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def names_in_info(features: Any) -> list[str]:
+    """Return the class names that the description of a data set declares; empty if none."""
+    if not isinstance(features, Mapping):
+        return []
+    named = (class_label_names(feature) for key, feature in features.items() if is_label(key))
+    return next((names for names in named if names), [])
 
 
 def is_list(column_type: pa.DataType) -> bool:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_svm.datasets.class_names import list_names
-from mnist_svm.datasets.columns import is_label
 from mnist_svm.datasets.formats.parquet import read_class_names, read_parquet
-from mnist_svm.datasets.formats.parquet_columns import class_label_names
+from mnist_svm.datasets.formats.parquet_columns import names_in_info
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import FormatError
 
@@ -155,8 +154,6 @@ def _read_info(folders: Sequence[Path]) -> list[str]:
             msg = f"{path}: not valid JSON ({error})"
             raise FormatError(msg) from error
         features = info.get("features") if isinstance(info, Mapping) else None
-        if isinstance(features, Mapping):
-            named = {key: class_label_names(features[key]) for key in features if is_label(key)}
-            if names := next((names for names in named.values() if names), None):
-                return names
+        if names := names_in_info(features):
+            return names
     return []

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_svm.datasets.arrays import MAX_QUOTE
-from mnist_svm.datasets.columns import is_label
 from mnist_svm.datasets.formats.parquet import read_class_names, read_parquet
-from mnist_svm.datasets.formats.parquet_columns import class_label_names
+from mnist_svm.datasets.formats.parquet_columns import names_in_info
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import FormatError, sanitize
 
@@ -56,11 +55,7 @@ def _part(folder: Path, notices: tuple[str, ...]) -> Part:
 def _names(folder: Path) -> list[str]:
     """Return the class names that the description declares; empty if there are none."""
     path = folder / "dataset_info.json"
-    features = _read_json(path).get("features") if path.is_file() else None
-    if not isinstance(features, dict):
-        return []
-    named = (class_label_names(feature) for key, feature in features.items() if is_label(key))
-    return next((names for names in named if names), [])
+    return names_in_info(_read_json(path).get("features")) if path.is_file() else []
 
 
 def _data_files(folder: Path) -> list[Path]:

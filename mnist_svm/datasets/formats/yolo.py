@@ -15,8 +15,8 @@ from pathlib import Path
 
 from mnist_svm.datasets.arrays import MAX_QUOTE
 from mnist_svm.datasets.formats.boxes import DigitBox, Photo, read_boxes
-from mnist_svm.datasets.formats.folder import SPLIT_FOLDERS, VALIDATION_FOLDERS
 from mnist_svm.datasets.formats.yolo_names import read_names
+from mnist_svm.datasets.splits import split_meant
 from mnist_svm.datasets.types import LabelledImages, Part, Progress
 from mnist_svm.exceptions import FormatError, sanitize
 from mnist_svm.pictures.formats import SUFFIXES
@@ -50,7 +50,7 @@ def find_yolo_parts(folder: Path) -> dict[str, Part]:
     found: dict[str, _Folders] = {}
     left_out: list[str] = []
     for name, folders in _candidates(folder):
-        split = _split_of(name)
+        split = split_meant(name.rstrip("0123456789")) or "all"
         if not folders.photos.is_dir() or not _has_boxes(folders):
             continue
         if split == "validation":
@@ -89,13 +89,6 @@ def _folders_in(folder: Path) -> list[Path]:
     # A folder may have a million pictures, for which paths would take long.
     with os.scandir(folder) as entries:
         return [folder / name for name in sorted(x.name for x in entries if x.is_dir())]
-
-
-def _split_of(name: str) -> str:
-    name = name.casefold().rstrip("0123456789")
-    if name in VALIDATION_FOLDERS:
-        return "validation"
-    return next((split for split, names in SPLIT_FOLDERS.items() if name in names), "all")
 
 
 def _has_boxes(folders: _Folders) -> bool:
