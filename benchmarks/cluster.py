@@ -119,7 +119,7 @@ def _augmented_features(train: Dataset, n: int, copies: int) -> tuple[np.ndarray
 def _svc() -> CoupledSVC:
     """The SVM that `mnist-svm train --virtual-copies` fits."""
     svc: CoupledSVC = RECIPES["gradient"].pipeline(calibrate=False)[-1]
-    return svc.set_params(working_memory=2048)
+    return svc.set_params(cache_size=2048)
 
 
 @contextmanager

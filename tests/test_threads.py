@@ -23,7 +23,7 @@ from mnist_svm.parallel.workers import require_dask
 from mnist_svm.pictures import decode as picture
 from mnist_svm.pictures.decode import decode
 from mnist_svm.pictures.formats import SEGMENT_MARKERS
-from mnist_svm.svm._solver import optimum
+from mnist_svm.svm._solver import libsvm
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.tuning import search
 from mnist_svm.tuning.search import TrialTrainer
@@ -88,14 +88,22 @@ def test_decoding_in_threads_gives_the_same_and_changes_nothing(n, monkeypatch):
 
 def test_a_fit_does_not_change_the_filters_of_warnings(monkeypatch, digits):
     before = process_state()
-    overlap(monkeypatch, WorkingSetSolver, "solve", lambda: KernelSVC(n_jobs=1).fit(*digits))
+    overlap(
+        monkeypatch,
+        WorkingSetSolver,
+        "solve",
+        lambda: KernelSVC(n_jobs=1, solver="working_sets").fit(*digits),
+    )
     assert_unchanged(before)
 
 
 def test_verbose_fits_print_their_own_lines_only(monkeypatch, digits, capfd):
     before = process_state()
     fits = overlap(
-        monkeypatch, WorkingSetSolver, "solve", lambda: KernelSVC(verbose=True).fit(*digits)
+        monkeypatch,
+        WorkingSetSolver,
+        "solve",
+        lambda: KernelSVC(verbose=True, solver="working_sets").fit(*digits),
     )
     assert len(capfd.readouterr().err.splitlines()) == sum(len(svc.fit_log_) for svc in fits)
     assert_unchanged(before)
@@ -186,15 +194,13 @@ def test_warnings_as_errors_make_an_error_or_change_nothing(monkeypatch):
     assert n_errors > 0
 
 
-def test_each_fit_in_threads_warns_if_it_does_not_converge(monkeypatch, digits):
+def test_each_fit_in_threads_warns_if_it_does_not_converge(digits):
     X, y = digits
-    monkeypatch.setattr(optimum, "MAX_ITER", 10)
-    monkeypatch.setattr(optimum, "MAX_ITER_PER_SAMPLE", 0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        expected = fit_bits(KernelSVC().fit(X, y))
+        expected = fit_bits(KernelSVC(max_iter=10).fit(X, y))
         assert len(caught) == 1
-        results = in_threads(lambda index: fit_bits(KernelSVC().fit(X, y)))
+        results = in_threads(lambda index: fit_bits(KernelSVC(max_iter=10).fit(X, y)))
     assert results == [expected] * len(results)
     assert [warning.category for warning in caught] == [ConvergenceWarning] * 9
     assert "pairs did not converge" in str(caught[0].message)
@@ -214,13 +220,11 @@ def test_the_command_line_does_not_print_warnings_of_pillow(finish, small_model_
 
 
 def test_without_scikit_learns_hook_a_fit_warns_and_is_the_same(monkeypatch, digits):
-    monkeypatch.setattr(optimum, "MAX_ITER", 10)
-    monkeypatch.setattr(optimum, "MAX_ITER_PER_SAMPLE", 0)
     with pytest.warns(ConvergenceWarning, match="did not converge"):
-        expected = fit_bits(KernelSVC().fit(*digits))
-    monkeypatch.delattr(optimum._QuietSVC, "_warn_from_fit_status")
+        expected = fit_bits(KernelSVC(max_iter=10).fit(*digits))
+    monkeypatch.delattr(libsvm._QuietSVC, "_warn_from_fit_status")
     with pytest.warns(ConvergenceWarning, match="Solver terminated early"):
-        assert fit_bits(KernelSVC().fit(*digits)) == expected
+        assert fit_bits(KernelSVC(max_iter=10).fit(*digits)) == expected
 
 
 @pytest.mark.parametrize("missing", ["module", "function"])

@@ -61,7 +61,6 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
         "class_weight": [NoneType, str, dict],
         "decision_function_shape": str,
         "break_ties": bool,
-        "working_memory": float,
         "random_state": _SEED,
     },
     "union": {},
@@ -116,10 +115,13 @@ def _parse(data: Any, numbers: Iterator[int]) -> Step:
     if kind not in PARAMETERS or number > MAX_STEPS:
         msg = f"it has a step of type {kind[:40]!r}" if number <= MAX_STEPS else "it has no end"
         raise InvalidStepError(msg)
-    _require(_conforms(data["parameters"], PARAMETERS[kind]), f"parameters of its {kind}")
+    parameters = dict(data["parameters"])
+    # Of earlier files.
+    parameters.pop("working_memory", None)
+    _require(_conforms(parameters, PARAMETERS[kind]), f"parameters of its {kind}")
     _require(_conforms(data["attributes"], ATTRIBUTES.get(kind, {})), f"attributes of its {kind}")
     steps = tuple(_parse(part, numbers) for part in data["steps"])
-    return Step(kind, data["name"], data["parameters"], data["attributes"], steps)
+    return Step(kind, data["name"], parameters, data["attributes"], steps)
 
 
 def _conforms(value: Any, expected: Expected) -> bool:

@@ -45,8 +45,17 @@ OTHERS: dict[str, type[Any]] = {
 }
 TYPES = {cls: name for name, cls in {**TRANSFORMERS, **OTHERS}.items()}
 
-# Parameters that are not part of a model.
-RUN_PARAMETERS = ("n_jobs", "verbose", "checkpoint")
+# Parameters that are not part of a model: they say how to fit it.
+RUN_PARAMETERS = (
+    "n_jobs",
+    "verbose",
+    "checkpoint",
+    "cache_size",
+    "max_iter",
+    "probability",
+    "shrinking",
+    "solver",
+)
 
 
 def to_step(estimator: Any, name: str = "") -> Step:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
+from functools import cached_property
 from itertools import chain, islice
 from threading import Lock, local
 from typing import Any, Protocol
@@ -14,6 +17,9 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 
 # A function with its positional and keyword arguments, as from `joblib.delayed`.
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+# Tasks that are started before the first result is wanted, for each thread.
+TASKS_AHEAD = 2
 
 
 def delayed(function: Callable[..., Any]) -> Callable[..., Task]:
@@ -143,12 +149,13 @@ class _Threads:
     def __init__(self, n_jobs: int | None, stack: ExitStack) -> None:
         self._n_jobs = n_jobs
         self._stack = stack
-        self._parallel: Any = None
+        self._executor: ThreadPoolExecutor | None = None
 
-    @property
+    @cached_property
     def n_jobs(self) -> int:
         if self._n_jobs == 1:
             return 1
+        # Imported for several tasks only: it takes longer than one reading.
         from joblib import effective_n_jobs, parallel_config
 
         with parallel_config("threading"):
@@ -168,20 +175,38 @@ class _Threads:
     def __call__(self, tasks: Iterable[Task]) -> Iterator[Any]:
         tasks = iter(tasks)
         first = list(islice(tasks, 2))
-        if self._n_jobs == 1 or len(first) < 2:
+        n_jobs = self.n_jobs if len(first) == 2 else 1
+        if n_jobs == 1:
             return (function(*args, **kwargs) for function, args, kwargs in chain(first, tasks))
-        if self._parallel is None:
-            # Imported for several tasks only: it takes longer than one reading.
-            from joblib import Parallel
+        if self._executor is None:
+            executor = ThreadPoolExecutor(n_jobs, initializer=_mark_as_task)
+            self._executor = self._stack.enter_context(_cancelled_at_exit(executor))
+        return _in_order(self._executor, n_jobs, chain(first, tasks))
 
-            parallel = Parallel(self._n_jobs, backend="threading", return_as="generator")
-            self._parallel = self._stack.enter_context(parallel)
-        # Tasks inherit NumPy's handling of errors and the stages of the log. joblib iterates over
-        # them in several threads.
-        context = copy_context()
-        return iter(
-            self._parallel(
-                (context.copy().run, (function, *args), kwargs)
-                for function, args, kwargs in chain(first, tasks)
-            )
-        )
+
+SERIAL: Workers = _Threads(1, ExitStack())
+
+
+def _mark_as_task() -> None:
+    _state.in_task = True
+
+
+@contextmanager
+def _cancelled_at_exit(executor: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _in_order(executor: ThreadPoolExecutor, n_jobs: int, tasks: Iterator[Task]) -> Iterator[Any]:
+    """Results of tasks in order, a few tasks ahead of the one that is waited for."""
+    # Tasks inherit NumPy's handling of errors and the stages of the log.
+    context = copy_context()
+    futures: deque[Future[Any]] = deque()
+    for function, args, kwargs in tasks:
+        futures.append(executor.submit(context.copy().run, function, *args, **kwargs))
+        if len(futures) > TASKS_AHEAD * n_jobs:
+            yield futures.popleft().result()
+    while futures:
+        yield futures.popleft().result()

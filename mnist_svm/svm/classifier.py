@@ -10,35 +10,54 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from mnist_svm._types import Array, Float64Array
 from mnist_svm.parallel.threads import threads
-from mnist_svm.parallel.workers import workers_for
-from mnist_svm.svm._solver.checkpoint import resume
-from mnist_svm.svm._solver.columns import column_statistics
-from mnist_svm.svm._solver.samples import Samples, project_samples
-from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.svm.convergence import report_no_convergence
-from mnist_svm.svm.decisions import DecisionFunctions, sum_pairs
-from mnist_svm.svm.kernels import Kernel, kernel_dtype
-from mnist_svm.svm.log import log_to, logger
+from mnist_svm.svm.data import dense_rows, is_dense_enough
+from mnist_svm.svm.decisions import DecisionFunctions, sum_pairs, values_from_kernel
+from mnist_svm.svm.fitting import fit_pairs
+from mnist_svm.svm.kernels import Kernel
+from mnist_svm.svm.log import log_to
+from mnist_svm.svm.optimality import pair_violations
 from mnist_svm.svm.pairwise import class_scores, count_votes
+from mnist_svm.svm.solution import Solution
 from mnist_svm.svm.validation import check_parameters, check_weights, sort_by_class
 
-MIB = 1 << 20
+# Rows of sparse data whose kernel values are computed at a time.
+SPARSE_ROWS_PER_BLOCK = 256
+
+
+def _has_probabilities(svc: Any) -> bool:
+    if not svc.probability:
+        msg = "predict_proba is only available with probability=True"
+        raise AttributeError(msg)
+    return True
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """C-support vector classification with a kernel: exact, and fast on many samples.
 
-    One-vs-one like `sklearn.svm.SVC`, with the same optimum, attributes and predictions, for dense
-    data. `mnist_svm.svm._solver.working_set` describes the solver. Kernel values are computed in
-    float32, or in float64 for up to 5,000 samples.
+    One-vs-one like `sklearn.svm.SVC`, with the same optimum, attributes and predictions. Kernel
+    values are computed in float32, or in float64 for up to 5,000 samples.
+
+    There are three solvers, and `solver` chooses. For few samples it is libsvm, as in `SVC`. Else a
+    first solution on some hundred samples of each class tells how many support vectors to expect.
+    A pair of classes with many, as in noisy data, is solved on all of its samples, block by block
+    (`mnist_svm.svm._solver.blocks`); with few, on small working sets, which grow until all other
+    samples satisfy the optimality conditions (`mnist_svm.svm._solver.working_set`). Both take half
+    the time if Numba is installed: ``pip install 'mnist-svm[fast]'``.
 
     Within ``joblib.parallel_config("dask")``, the workers of a Dask cluster do the fit; see
     `mnist_svm.parallel.workers`.
@@ -47,8 +66,11 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     C : float, default=1.0
         Cost of a margin violation, positive.
-    kernel : {"linear", "poly", "rbf"}, default="rbf"
-        ``<x, z>``, ``(gamma <x, z> + coef0) ** degree`` or ``exp(-gamma ||x - z||**2)``.
+    kernel : {"linear", "poly", "rbf", "sigmoid", "precomputed"} or callable, default="rbf"
+        ``<x, z>``, ``(gamma <x, z> + coef0) ** degree``, ``exp(-gamma ||x - z||**2)`` or
+        ``tanh(gamma <x, z> + coef0)``. With "precomputed", `fit` takes kernel values of shape
+        (n_samples, n_samples), and other methods those with the training samples. A function takes
+        two lists of samples, of n and m, and returns kernel values of shape (n, m).
     degree : int, default=3
         Degree of ``poly``, at least 0.
     gamma : {"scale", "auto"} or float, default="scale"
@@ -56,8 +78,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with the variance weighted by sample_weight (`sklearn.svm.SVC` ignores the weights here).
         "auto" is 1 / n_features.
     coef0 : float, default=0.0
-        Constant of ``poly``. If negative, the kernel may not be positive definite, and the fit is
-        slower, because changes of the margins have no bound.
+        Constant of ``poly`` and ``sigmoid``. If negative for ``poly``, the kernel may not be
+        positive definite, as ``sigmoid`` is not, and the fit is slower, because changes of the
+        margins have no bound.
+    shrinking : bool, default=True
+        Whether libsvm leaves out samples that it expects to stay at their bounds. It does not
+        affect the result, nor the other solvers.
+    probability : bool, default=False
+        Whether `fit` also calibrates probabilities, on held-out samples: `predict_proba`. It takes
+        about twice the time. For dense data and named kernels.
     tol : float, default=1e-3
         Tolerance of the optimality conditions, in units of the margin.
     class_weight : dict, "balanced" or None, default=None
@@ -69,9 +98,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     break_ties : bool, default=False
         Whether `predict` breaks ties of votes by the sums of decision values, instead of taking
         the first class. Requires "ovr".
-    working_memory : float, default=1024
+    cache_size : float, default=1024
         MiB that a fit may use in addition to ``X``, the result and a few numbers per sample and
         class; on a cluster, per worker thread as well. Less memory makes it slower, not wrong.
+    max_iter : int, default=-1
+        Largest number of iterations for each pair of classes, in each round; -1 is 10 million.
+    solver : {"auto", "libsvm", "blocks", "working_sets"}, default="auto"
+        See above. "blocks" solves all pairs on all of their samples, "working_sets" none. Kernels
+        that are "precomputed" or functions, and sparse data of more than 4,096 columns, are always
+        solved by libsvm.
     n_jobs : int or None, default=-1
         Number of threads, as in joblib. It does not affect the result.
     checkpoint : str or None, default=None
@@ -91,7 +126,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels, ascending.
     support_ : int32 ndarray of shape (n_SV,)
         Rows of the support vectors in ``X``, sorted by class.
-    support_vectors_ : ndarray of shape (n_SV, n_features), of the dtype of ``X``
+    support_vectors_ : ndarray or CSR matrix of shape (n_SV, n_features), of the dtype of ``X``
+        Empty for kernels that are "precomputed" or functions.
     n_support_ : int32 ndarray of shape (k,)
         Number of support vectors of each class.
     dual_coef_ : float64 ndarray of shape (k - 1, n_SV)
@@ -100,14 +136,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     intercept_ : float64 ndarray of shape (k (k - 1) / 2,)
         Intercepts of the pairs (0, 1), (0, 2), ..., (1, 2), ...
     n_iter_ : int32 ndarray of shape (k (k - 1) / 2,)
-        Iterations of libsvm for each pair, over all rounds.
+        Iterations for each pair, over all rounds.
     class_weight_ : float64 ndarray of shape (k,)
     gamma_ : float
         The kernel's coefficient.
     kkt_violation_ : float
         Upper bound of the violation of the optimality conditions, over all samples and pairs.
     fit_log_ : list of dict
-        One per round, with the fields of `mnist_svm.svm._solver.working_set.Round`.
+        One per round, with the fields of `mnist_svm.svm._solver.working_set.Round`. "decision" says
+        which solver was chosen, and why.
     shape_fit_ : (int, int)
         Shape of ``X`` in `fit`.
     n_features_in_ : int
@@ -116,7 +153,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     See Also
     --------
-    sklearn.svm.SVC : Has more kernels, and accepts sparse data.
+    sklearn.svm.SVC : The same, by libsvm alone.
 
     Examples
     --------
@@ -130,7 +167,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     classes_: Array
     support_: npt.NDArray[np.int32]
-    support_vectors_: Array
+    support_vectors_: Any
     n_support_: npt.NDArray[np.int32]
     dual_coef_: Float64Array
     intercept_: Float64Array
@@ -141,20 +178,26 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     fit_log_: list[dict[str, Any]]
     shape_fit_: tuple[int, int]
     _prepared: DecisionFunctions | None = None
+    _calibrated: Any
+    _training_data: Any
 
     def __init__(
         self,
         *,
         C: float = 1.0,
-        kernel: str = "rbf",
+        kernel: Any = "rbf",
         degree: int = 3,
         gamma: float | str = "scale",
         coef0: float = 0.0,
+        shrinking: bool = True,
+        probability: bool = False,
         tol: float = 1e-3,
         class_weight: Mapping[Any, float] | str | None = None,
         decision_function_shape: str = "ovr",
         break_ties: bool = False,
-        working_memory: float = 1024,
+        cache_size: float = 1024,
+        max_iter: int = -1,
+        solver: str = "auto",
         n_jobs: int | None = -1,
         checkpoint: str | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -165,11 +208,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.degree = degree
         self.gamma = gamma
         self.coef0 = coef0
+        self.shrinking = shrinking
+        self.probability = probability
         self.tol = tol
         self.class_weight = class_weight
         self.decision_function_shape = decision_function_shape
         self.break_ties = break_ties
-        self.working_memory = working_memory
+        self.cache_size = cache_size
+        self.max_iter = max_iter
+        self.solver = solver
         self.n_jobs = n_jobs
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -182,8 +229,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or a memory map
-            Any real numbers. Neither copied nor converted as a whole.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a memory map
+            Any real numbers. Neither copied nor converted as a whole, but for libsvm.
         y : array-like of shape (n_samples,)
             Labels of any type.
         sample_weight : array-like of shape (n_samples,), optional
@@ -207,37 +254,95 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         ConvergenceWarning
-            If libsvm did not converge for a pair; see `kkt_violation_`.
+            If a pair did not converge; see `kkt_violation_`.
         """
         check_parameters(self)
-        self.__dict__.pop("_prepared", None)
-        rows, labels = validate_data(self, X, y, dtype="numeric")
-        check_classification_targets(labels)
+        self._forget()
+        if self.probability:
+            return self._fit_with_probabilities(X, y, sample_weight)
+        data, labels = self._validate_training_data(X, y)
+        # Other types are always classes; the check takes as long as fitting some hundred samples.
+        if labels.dtype.kind in "fcO":
+            check_classification_targets(labels)
         weights = check_weights(sample_weight, len(labels))
         classes, codes = np.unique(labels, return_inverse=True)
-        self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        self.class_weight_ = np.ones(len(classes))
+        if self.class_weight is not None:
+            self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
         box = self.C * np.asarray(self.class_weight_[codes], np.float64)
         if weights is not None:
             box *= weights
         self.classes_, order, starts = sort_by_class(labels, box > 0)
-        memory = int(self.working_memory * MIB)
-        random_state = check_random_state(self.random_state)
-        printing = log_to(_print) if self.verbose else nullcontext()
-        with workers_for(self.n_jobs) as workers, printing:
-            columns = column_statistics(rows, weights, workers.local)
-            kernel = self._make_kernel(self._compute_gamma(rows.shape[1], columns.variance))
-            input_transform = columns.input_transform(kernel, kernel_dtype(len(rows)))
-            samples = Samples(rows, order, starts, input_transform, workers.local)
-            projected = project_samples(samples, workers.local, random_state, memory // 3)
-            solver = WorkingSetSolver(
-                samples, box[samples.order], tol=self.tol, workers=workers, memory=memory // 2
-            )
-            save = resume(self.checkpoint, self.get_params(), solver, random_state)
-            solver.solve(random_state, projected, logger.info, save)
+        values = np.asarray(self.kernel(data, data)) if callable(self.kernel) else data
+        with log_to(_print) if self.verbose else nullcontext():
+            kernel, solution = fit_pairs(self, values, order, starts, box, weights)
         self.gamma_ = kernel.gamma
-        self.shape_fit_ = rows.shape
-        self._store(rows, solver)
+        self.shape_fit_ = values.shape
+        self._store(data, solution)
+        if solution.n_failed:
+            self._report_no_convergence(solution, data, codes, box)
         return self
+
+    def _forget(self) -> None:
+        """Forget what is not part of the attributes of a fit."""
+        for name in ("_prepared", "_calibrated", "_training_data"):
+            self.__dict__.pop(name, None)
+
+    def _validate_training_data(self, X: Any, y: Any) -> tuple[Any, Array]:
+        if callable(self.kernel):
+            check_consistent_length(X, y)
+            return X, column_or_1d(y, warn=True)
+        if self.kernel == "precomputed" and sparse.issparse(X):
+            msg = "kernel values must be dense, got a sparse matrix"
+            raise TypeError(msg)
+        data, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
+        if self.kernel == "precomputed" and data.shape[0] != data.shape[1]:
+            msg = f"Precomputed matrix must be a square matrix; got {data.shape[0]}x{data.shape[1]}"
+            raise ValueError(msg)
+        return data, labels
+
+    def _fit_with_probabilities(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        from mnist_svm.svm.calibration import Calibrated
+        from mnist_svm.svm.coupled import CoupledSVC
+
+        if callable(self.kernel) or self.kernel == "precomputed" or sparse.issparse(X):
+            msg = (
+                "probability=True is for dense data and named kernels; for others, use "
+                "sklearn.calibration.CalibratedClassifierCV"
+            )
+            raise ValueError(msg)
+        svc = CoupledSVC(**{**self.get_params(), "probability": False})
+        calibrated = Calibrated(svc).fit(X, y, sample_weight=sample_weight)
+        parameters = self.get_params()
+        for name, value in vars(calibrated.estimator_).items():
+            if name not in parameters:
+                setattr(self, name, value)
+        self._calibrated = calibrated
+        return self
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
+        """Probabilities of the classes, calibrated on held-out samples.
+
+        The highest one is nearly always, but not necessarily, that of the class that `predict`
+        gives, which counts votes. `sklearn.svm.SVC` fits a sigmoid to each pair instead.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
+            See `mnist_svm.svm.calibration.Calibrated`.
+        """
+        check_is_fitted(self)
+        return np.asarray(self._calibrated.predict_proba(X))
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: npt.ArrayLike) -> Float64Array:
+        """Logarithms of `predict_proba`."""
+        return np.asarray(np.log(self.predict_proba(X)))
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Predict the label of each sample.
@@ -307,44 +412,41 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         parts = [of_class @ points for of_class, points in zip(coef, vectors, strict=True)]
         return sum_pairs([part.T for part in parts]).T
 
-    def _compute_gamma(self, n_features: int, variance: float) -> float:
-        if self.gamma == "scale":
-            return 1 / (n_features * variance) if variance > 0 else 1.0
-        return 1 / n_features if self.gamma == "auto" else float(self.gamma)
+    def _store(self, data: Any, solution: Solution) -> None:
+        """Set the fitted attributes, in the layout of libsvm."""
+        self.support_ = solution.support
+        self.n_support_ = solution.n_support
+        if callable(self.kernel):
+            self._training_data = data
+            self.support_vectors_ = np.empty((0, 0))
+        elif self.kernel == "precomputed":
+            self.support_vectors_ = np.empty((0, 0))
+        else:
+            self.support_vectors_ = data[self.support_]
+        self.dual_coef_ = solution.dual_coef
+        self.intercept_ = solution.intercept
+        self.n_iter_ = solution.n_iter
+        self.kkt_violation_ = solution.violation
+        self.fit_log_ = [asdict(entry) for entry in solution.log]
 
-    def _make_kernel(self, gamma: float) -> Kernel:
-        return Kernel(self.kernel, gamma, int(self.degree), float(self.coef0))
-
-    def _store(self, X: Array, solver: WorkingSetSolver) -> None:
-        """Set the fitted attributes from the solution, in the layout of libsvm."""
-        k = len(self.classes_)
-        order, classes = solver.samples.order, solver.samples.classes
-        support = np.unique(np.concatenate([pair.support for pair in solver.pairs]))
-        support = support[np.lexsort([order[support], classes[support]])]
-        position = np.empty(len(order), np.intp)
-        position[support] = np.arange(len(support))
-        self.n_support_ = np.bincount(classes[support], minlength=k).astype(np.int32)
-        self.support_ = order[support].astype(np.int32)
-        self.support_vectors_ = np.asarray(X[self.support_])
-        # scikit-learn flips the sign of a single pair: positive is for the second class.
-        sign = -1 if k == 2 else 1
-        self.dual_coef_ = np.zeros((k - 1, len(support)))
-        for pair in solver.pairs:
-            is_first = classes[pair.support] == pair.first
-            row = np.where(is_first, pair.second - 1, pair.first)
-            self.dual_coef_[row, position[pair.support]] = sign * pair.coef[pair.coef != 0]
-        self.intercept_ = sign * np.array([pair.bias for pair in solver.pairs])
-        self.n_iter_ = np.array([pair.iterations for pair in solver.pairs], np.int32)
-        self.kkt_violation_ = solver.violation
-        self.fit_log_ = [asdict(entry) for entry in solver.log]
-        n_failed = sum(pair.violation > self.tol for pair in solver.pairs)
-        if n_failed:
-            msg = (
-                f"{n_failed} of {len(solver.pairs)} pairs did not converge: the optimality "
-                f"conditions are violated by up to {solver.violation:.2g}, tol={self.tol:g}. "
-                "Scale the features, or lower C."
+    def _report_no_convergence(
+        self, solution: Solution, data: Any, codes: Array, box: Float64Array
+    ) -> None:
+        """Warn, with the violation of the optimality conditions, which libsvm does not tell."""
+        n_failed = solution.n_failed
+        if np.isnan(solution.violation):
+            classes = np.unique(codes[box > 0])
+            violations = pair_violations(
+                solution, self._pair_values(data), np.searchsorted(classes, codes), box
             )
-            report_no_convergence(msg)
+            self.kkt_violation_ = float(violations.max())
+            n_failed = int(np.count_nonzero(violations > self.tol))
+        msg = (
+            f"{n_failed} of {len(self.n_iter_)} pairs did not converge: the optimality conditions "
+            f"are violated by up to {self.kkt_violation_:.2g}, tol={self.tol:g}. "
+            "Scale the features, lower C, or raise max_iter."
+        )
+        report_no_convergence(msg)
 
     def prepare(self) -> Self:
         """Precompute what all predictions share, and keep it in memory.
@@ -362,6 +464,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._prepared = self._decision_functions()
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self.kernel != "precomputed"
+        tags.input_tags.pairwise = self.kernel == "precomputed"
+        return tags
+
     def __getstate__(self) -> Any:
         state = super().__getstate__()
         return {key: state[key] for key in state if key not in ("_prepared", "checkpoint")}
@@ -371,24 +479,54 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         # Not in the state: the path may not exist on this computer.
         self.checkpoint = None
 
+    @property
+    def _takes_kernel_values(self) -> bool:
+        return callable(self.kernel) or self.kernel == "precomputed"
+
     def _decision_functions(self) -> DecisionFunctions:
+        vectors = self.support_vectors_
         return DecisionFunctions(
-            self._make_kernel(self.gamma_),
-            self.support_vectors_,
+            Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0)),
+            vectors.toarray() if sparse.issparse(vectors) else vectors,
             self.n_support_,
             self.dual_coef_,
             self.shape_fit_[0],
         )
 
-    def _pair_values(self, X: npt.ArrayLike) -> Float64Array:
+    def _pair_values(self, X: Any) -> Float64Array:
         """Decision values of all pairs, of shape (n_samples, k (k - 1) / 2)."""
-        rows: Array = validate_data(self, X, dtype="numeric", reset=False)
+        if callable(self.kernel):
+            values = np.asarray(self.kernel(X, self._training_data))[:, self.support_]
+            return self._values_from_kernel(values)
+        data = validate_data(self, X, dtype="numeric", accept_sparse="csr", reset=False)
+        if self.kernel == "precomputed":
+            return self._values_from_kernel(data[:, self.support_])
+        if not is_dense_enough(self.support_vectors_):
+            return self._sparse_pair_values(sparse.csr_matrix(data))
+        rows = dense_rows(data)
         with threads(self.n_jobs) as workers:
             values = (self._prepared or self._decision_functions()).values(rows, workers)
         return values + self.intercept_
 
+    def _values_from_kernel(self, values: Array) -> Float64Array:
+        return values_from_kernel(values, self.n_support_, self.dual_coef_) + self.intercept_
+
+    def _sparse_pair_values(self, rows: Any) -> Float64Array:
+        kernel = Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0))
+        starts = range(0, max(rows.shape[0], 1), SPARSE_ROWS_PER_BLOCK)
+        blocks = (rows[start : start + SPARSE_ROWS_PER_BLOCK] for start in starts)
+        return np.concatenate(
+            [
+                self._values_from_kernel(kernel.sparse_values(block, self.support_vectors_))
+                for block in blocks
+            ]
+        )
+
     def _pair_values_and_novelty(self, X: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
         """`_pair_values`, and the novelty of each sample; see `DecisionFunctions`."""
+        if self._takes_kernel_values or sparse.issparse(self.support_vectors_):
+            msg = "the novelty needs dense data and a named kernel"
+            raise ValueError(msg)
         rows: Array = validate_data(self, X, dtype="numeric", reset=False)
         functions = self._prepared or self._decision_functions()
         with threads(self.n_jobs) as workers:

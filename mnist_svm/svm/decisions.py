@@ -78,6 +78,18 @@ class DecisionFunctions:
         return list(workers(task(self._input_transform, block, self._terms) for block in blocks))
 
 
+def values_from_kernel(
+    values: FloatArray, n_support: IntegerArray, dual_coef: Float64Array
+) -> Float64Array:
+    """Decision values without intercepts, from kernel values of n samples and all support vectors.
+
+    `values` has shape (n, n_SV). Returns a float64 ndarray of shape (n, k (k - 1) / 2).
+    """
+    ends = np.cumsum(n_support)[:-1]
+    parts = zip(np.split(values, ends, axis=1), np.split(dual_coef, ends, axis=1), strict=True)
+    return sum_pairs([of_class @ coef.T for of_class, coef in parts])
+
+
 class _Term(NamedTuple):
     """The part of one class: coefficients, left factor, and ``k(z, z) ** -0.5`` of its vectors."""
 

@@ -19,7 +19,9 @@ from mnist_svm._types import Array, Float64Array, FloatArray, IntArray
 
 T = TypeVar("T")
 
+# Those of the recipes, and all that `KernelSVC` names.
 KERNELS = ("linear", "poly", "rbf")
+SVC_KERNELS = (*KERNELS, "sigmoid", "precomputed")
 
 # Up to this many training samples, kernel values are computed in float64: it costs little there.
 MAX_FLOAT64_SAMPLES = 5000
@@ -29,18 +31,19 @@ MAX_FLOAT64_SAMPLES = 5000
 class Kernel:
     """A kernel and its parameters.
 
-    ==========  =======================================
-    ``linear``  ``<x, z>``
-    ``poly``    ``(gamma <x, z> + coef0) ** degree``
-    ``rbf``     ``exp(-gamma ||x - z||**2)``
-    ==========  =======================================
+    ===========  =======================================
+    ``linear``   ``<x, z>``
+    ``poly``     ``(gamma <x, z> + coef0) ** degree``
+    ``rbf``      ``exp(-gamma ||x - z||**2)``
+    ``sigmoid``  ``tanh(gamma <x, z> + coef0)``
+    ===========  =======================================
 
     Attributes
     ----------
-    name : one of `KERNELS`.
+    name : one of the above.
     gamma : at least 0; not used by ``linear``.
     degree : integer, at least 0; ``poly`` only.
-    coef0 : ``poly`` only.
+    coef0 : ``poly`` and ``sigmoid`` only.
     """
 
     name: str
@@ -54,7 +57,7 @@ class Kernel:
 
         Then ``k(x, x) = ||phi(x)||**2``, and the Cauchy-Schwarz inequality holds.
         """
-        return self.name != "poly" or self.coef0 >= 0
+        return self.name != "sigmoid" and (self.name != "poly" or self.coef0 >= 0)
 
     def left_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
         """The left factor of the matrix product in `values`: extra columns, then the points.
@@ -64,7 +67,7 @@ class Kernel:
         """
         if self.name == "linear":
             return points
-        if self.name == "poly":
+        if self.name != "rbf":
             return _with_columns(points, 1, 1)
         return _with_columns(points, 1, 1, -norms)
 
@@ -72,7 +75,7 @@ class Kernel:
         """The right factor of the matrix product in `values`; see `left_factor`."""
         if self.name == "linear":
             return points
-        if self.name == "poly":
+        if self.name != "rbf":
             return _with_columns(points, 1, self.coef0)
         return _with_columns(points, 2, -norms, 1)
 
@@ -88,7 +91,21 @@ class Kernel:
             # Rounding may leave a squared distance slightly below zero.
             np.minimum(values, 0, out=values)
             np.exp(values, out=values)
+        if self.name == "sigmoid":
+            np.tanh(values, out=values)
         return values
+
+    def sparse_values(self, rows: Any, others: Any) -> Float64Array:
+        """Kernel values of the rows of two CSR matrices, not scaled by gamma: of shape (n, m)."""
+        inner = (rows @ others.T).toarray().astype(np.float64)
+        if self.name == "linear":
+            return np.asarray(inner)
+        if self.name == "rbf":
+            norms, of_others = (np.ravel(x.multiply(x).sum(axis=1)) for x in (rows, others))
+            squares = np.maximum(norms[:, None] + of_others - 2 * inner, 0)
+            return np.asarray(np.exp(-self.gamma * squares))
+        values = self.gamma * inner + self.coef0
+        return np.asarray(np.tanh(values) if self.name == "sigmoid" else values**self.degree)
 
     def weighted_sum(self, weights: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
         """Weighted sums of kernel values, ``weights @ values(left, right)``, of shape (n_sums, m).
@@ -120,10 +137,18 @@ class Kernel:
         inner = norms if inner is None else inner
         if self.name == "poly":
             return np.asarray((inner + self.coef0) ** self.degree)
+        if self.name == "sigmoid":
+            return np.asarray(np.tanh(inner + self.coef0))
         return inner if self.name == "linear" else np.asarray(np.exp(2 * (inner - norms)))
 
     def derivative(self) -> tuple[float, Kernel]:
-        """The derivative by ``<x, z>`` at fixed norms, as a factor and another kernel."""
+        """The derivative by ``<x, z>`` at fixed norms, as a factor and another kernel.
+
+        Raises ValueError for ``sigmoid``, whose derivative is none of these kernels.
+        """
+        if self.name == "sigmoid":
+            msg = "the derivative of the kernel 'sigmoid' is not a kernel"
+            raise ValueError(msg)
         if self.name == "poly":
             return self.degree * self.gamma, replace(self, degree=max(self.degree - 1, 0))
         return (2 * self.gamma, self) if self.name == "rbf" else (1.0, Kernel("poly", degree=0))

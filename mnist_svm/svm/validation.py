@@ -10,7 +10,9 @@ import numpy.typing as npt
 from sklearn.utils.validation import column_or_1d
 
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
-from mnist_svm.svm.kernels import KERNELS
+from mnist_svm.svm.kernels import SVC_KERNELS
+
+SOLVERS = ("auto", "libsvm", "blocks", "working_sets")
 
 # A larger number of MiB is most likely a number of bytes.
 MAX_MIB = 1 << 20
@@ -21,7 +23,8 @@ MAX_FLOAT = float(np.finfo(np.float64).max)
 def check_parameters(svc: Any) -> None:
     """Raise ValueError, with the valid values, if a parameter of a `KernelSVC` is invalid."""
     _check_number(svc, "C", above=0)
-    _check_choice(svc, "kernel", KERNELS)
+    if not callable(svc.kernel):
+        _check_choice(svc, "kernel", SVC_KERNELS)
     if not isinstance(svc.degree, Integral) or svc.degree < 0:
         msg = f"degree must be an integer >= 0, got {svc.degree!r}"
         raise ValueError(msg)
@@ -32,12 +35,13 @@ def check_parameters(svc: Any) -> None:
     _check_number(svc, "coef0", at_least=-MAX_FLOAT, at_most=MAX_FLOAT)
     _check_number(svc, "tol", above=0)
     _check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
-    _check_number(svc, "working_memory", above=0)
-    if svc.working_memory > MAX_MIB:
-        msg = (
-            f"working_memory={svc.working_memory} MiB is more than 1 TiB; "
-            "it is in MiB, not in bytes"
-        )
+    _check_choice(svc, "solver", SOLVERS)
+    if not isinstance(svc.max_iter, Integral) or svc.max_iter < -1 or svc.max_iter == 0:
+        msg = f"max_iter must be a positive integer, or -1 for no limit, got {svc.max_iter!r}"
+        raise ValueError(msg)
+    _check_number(svc, "cache_size", above=0)
+    if svc.cache_size > MAX_MIB:
+        msg = f"cache_size={svc.cache_size} MiB is more than 1 TiB; it is in MiB, not in bytes"
         raise ValueError(msg)
 
 

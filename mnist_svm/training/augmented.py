@@ -228,7 +228,7 @@ def _fit_calibrated(
 ) -> Calibrated:
     """Fit the temperature on held-out images, then the SVM to all samples."""
     mib = min(max(MIB_PER_MILLION * len(samples) / 1e6, MIN_MIB), MAX_MIB)
-    svc.set_params(working_memory=mib)
+    svc.set_params(cache_size=mib)
     y = samples.repeat(samples.y)
 
     def fit(name: str, images: IntArray | None = None) -> CoupledSVC:

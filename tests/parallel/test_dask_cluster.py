@@ -57,7 +57,7 @@ def approximate_rounds(monkeypatch):
 
 
 def make_svc():
-    return KernelSVC(kernel="rbf", gamma=1e-7, C=3.0, random_state=0, working_memory=200)
+    return KernelSVC(kernel="rbf", gamma=1e-7, C=3.0, random_state=0, cache_size=200)
 
 
 @pytest.fixture(scope="module")

@@ -263,7 +263,7 @@ def watch():
         time.sleep(0.002)
 watcher = threading.Thread(target=watch)
 watcher.start()
-svc = KernelSVC(kernel="poly", degree=4, coef0=1, working_memory=float(sys.argv[3]))
+svc = KernelSVC(kernel="poly", degree=4, coef0=1, cache_size=float(sys.argv[3]))
 svc.fit(X, y)
 done = True
 watcher.join()
@@ -274,7 +274,7 @@ print((peak - before) / 2**20, svc.support_vectors_.nbytes / 2**20, svc.kkt_viol
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("memory", "mapped"), [(64, "r"), (256, "")])
-def test_working_memory_bounds_the_memory_of_a_fit(train_set, tmp_path, memory, mapped):
+def test_cache_size_bounds_the_memory_of_a_fit(train_set, tmp_path, memory, mapped):
     # A tenth of the labels is wrong, so that working sets are large. X has 72 MiB in float64.
     rng = np.random.default_rng(0)
     X = Deskew().fit_transform(train_set.X[:12_000]).astype(np.float64)

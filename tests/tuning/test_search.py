@@ -24,7 +24,8 @@ from mnist_svm.cli.trial_table import SearchReporter
 from mnist_svm.exceptions import MissingExtraError, TrackingError
 from mnist_svm.models.parameters import Parameters
 from mnist_svm.models.pipelines import matching_names, settable_parameters
-from mnist_svm.svm._solver import optimum, pair
+from mnist_svm.svm import fitting
+from mnist_svm.svm._solver import libsvm, problem
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.train import TrainingConfig
@@ -257,7 +258,7 @@ def overflowing(points):
             {"MAX_ITER": 1, "MAX_ITER_PER_SAMPLE": 0, "TIGHT_MAX_ITER": 1},
             "pairs did not converge",
         ),
-        ({"gram_matrix": lambda kernel, points, *args, **kwargs: overflowing(points)}, "overflow"),
+        ({"fit_libsvm": lambda data, *args: overflowing(data)}, "overflow"),
     ],
 )
 @pytest.mark.parametrize("recipe", ["poly4", "virtual"])
@@ -265,8 +266,8 @@ def test_a_trial_whose_fit_stops_early_or_overflows_fails(
     train_set, monkeypatch, recipe, changes, reason
 ):
     for name, value in changes.items():
-        monkeypatch.setattr(optimum, name, value)
-        monkeypatch.setattr(pair, name, value, raising=False)
+        for module in (libsvm, problem, fitting):
+            monkeypatch.setattr(module, name, value, raising=False)
     protocol = make_protocol(train_set, limit=300)
     (trial,) = tune(RECIPES[recipe], train_set, protocol, SearchOptions(1, n_jobs=2)).finished
     assert trial.state == "failed"

@@ -18,7 +18,7 @@ from mnist_svm.svm.log import logger
 
 # Fields of a pair that the next round depends on: arrays, and numbers.
 PAIR_ARRAYS = ("members", "coef", "margins")
-PAIR_NUMBERS = ("first", "second", "bias", "iterations", "violation", "stale")
+PAIR_NUMBERS = ("first", "second", "bias", "iterations", "violation", "stale", "is_whole")
 ROUND_FIELDS = tuple(field.name for field in fields(Round))
 
 # Parameters of an estimator that do not affect the result.

@@ -19,9 +19,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_svm._types import Float64Array, FloatArray, IntArray
-from mnist_svm.svm._solver.optimum import gram_bytes, gram_matrix, kkt_violations, solve_dual
-from mnist_svm.svm._solver.parts import MAX_PARTS, solve_in_parts
-from mnist_svm.svm.kernels import Kernel, squared_norms
+from mnist_svm.parallel.threads import SERIAL, Workers
+from mnist_svm.svm._solver.blocks import solve_in_blocks
+from mnist_svm.svm._solver.libsvm import solve_with_libsvm
+from mnist_svm.svm._solver.optimum import (
+    gram_bytes,
+    gram_matrix,
+    kkt_violations,
+    solve_compiled,
+)
+from mnist_svm.svm._solver.problem import BoxProblem, Limits
+from mnist_svm.svm._solver.rows import KernelRows
+from mnist_svm.svm.kernels import Kernel
+
+# Larger problems are solved block by block: a pass over all samples takes too long for an iteration
+# of compiled code, and libsvm, which starts anew each time, takes longer than NumPy on blocks.
+MAX_COMPILED_GRAM = 2048
+MAX_LIBSVM_GRAM = 4096
 
 
 @dataclass
@@ -34,11 +48,12 @@ class Pair:
     coef : float64 ndarray of shape (m,), alpha_i y_i, positive for the first class.
     bias : b.
     margins : float64 ndarray of shape (m,), y_i f(x_i).
-    iterations : of libsvm, in all rounds.
+    iterations : of the solver, in all rounds.
     violation : largest violation of the optimality conditions by the last solution.
     weight_change : norm of the change of w = sum_i coef_i phi(x_i) by the last solution.
     coef_change, bias_change : the last solution minus the one before.
     stale : whether the pair has to be solved again.
+    is_whole : whether all samples of both classes are members.
     """
 
     first: int
@@ -53,6 +68,7 @@ class Pair:
     coef_change: Float64Array = field(default_factory=lambda: np.empty(0))
     bias_change: float = 0.0
     stale: bool = True
+    is_whole: bool = False
 
     @property
     def support(self) -> IntArray:
@@ -63,6 +79,13 @@ class Pair:
     def opponent(self, own: Any) -> Any:
         """The other class of the pair; `own` is a class or an array of classes."""
         return self.first + self.second - own
+
+    def take_all(self, members: IntArray) -> None:
+        """Let all samples of both classes, ascending, be members."""
+        coef = np.zeros(len(members))
+        coef[np.searchsorted(members, self.support)] = self.coef[self.coef != 0]
+        self.members, self.coef, self.margins = members, coef, np.zeros(len(members))
+        self.stale = self.is_whole = True
 
     def update(self, solution: PairSolution) -> None:
         """Store a new solution, and how it differs from the last one."""
@@ -89,32 +112,40 @@ def solve_pair(
     signs: Float64Array,
     box: Float64Array,
     start: Float64Array,
-    *,
-    tol: float,
-    memory: int,
-    max_parts: int = MAX_PARTS,
+    limits: Limits,
+    workers: Workers = SERIAL,
 ) -> PairSolution:
-    """Solve a two-class problem with libsvm: at once if its Gram matrix fits, else in parts.
+    """Solve a two-class problem: at once on its Gram matrix if it is small, else block by block.
 
     `points`, of shape (m, n_features), come from `mnist_svm.svm.kernels.InputTransform`; `signs`
     (+1 and -1), `box` (C_i > 0) and `start`, the coefficients of the last solution, have shape
-    (m,). `tol` is the tolerance of the optimality conditions, `memory` the bytes for Gram matrices.
+    (m,). The workers compute the kernel values of large problems in parallel.
     """
     m, n_features = points.shape
-    if gram_bytes(m, n_features) <= memory:
-        gram = gram_matrix(kernel, points, squared_norms(points))
-        dual = solve_dual(gram, signs, box, tol, tight=points.dtype == np.float64)
-        sums, changes = np.stack([dual.coef, dual.coef - start]) @ gram
-    else:
-        dual, sums, changes = solve_in_parts(
-            kernel, points, signs, box, start, tol=tol, memory=memory, max_parts=max_parts
+    problem = BoxProblem(signs, np.minimum(signs * box, 0), np.maximum(signs * box, 0))
+    largest = MAX_COMPILED_GRAM if limits.use_numba else MAX_LIBSVM_GRAM
+    if m <= largest and gram_bytes(m, n_features) <= limits.memory:
+        gram = gram_matrix(kernel, points)
+        coef, iterations = (solve_compiled if limits.use_numba else solve_with_libsvm)(
+            gram, problem, start, limits
         )
-    margins = signs * (sums + dual.bias)
+        sums, changes = np.stack([coef, coef - start]) @ gram
+        errors = signs - sums
+    else:
+        memory = limits.memory - 3 * points.nbytes
+        rows = KernelRows(
+            kernel, points, memory=memory, workers=workers, use_numba=limits.use_numba
+        )
+        solution = solve_in_blocks(rows, problem, start, limits)
+        coef, errors, iterations = solution.coef, solution.errors, solution.iterations
+        changes = solution.start_errors - errors
+    bias = problem.bias(coef, errors)
+    margins = 1 + signs * (bias - errors)
     return PairSolution(
-        coef=dual.coef,
-        bias=dual.bias,
+        coef=coef,
+        bias=bias,
         margins=margins,
-        violation=float(kkt_violations(dual.coef, box, margins).max(initial=0)),
-        weight_change=sqrt(max(float((dual.coef - start) @ changes), 0.0)),
-        iterations=dual.iterations,
+        violation=float(kkt_violations(coef, box, margins).max(initial=0)),
+        weight_change=sqrt(max(float((coef - start) @ changes), 0.0)),
+        iterations=iterations,
     )

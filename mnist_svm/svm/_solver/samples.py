@@ -71,10 +71,7 @@ class Samples:
         order = np.lexsort([lengths, self.classes])
         self.order, self.norms = rows[order], norms[order]
         squares = self.kernel.diagonal(self.norms)
-        # libsvm stores kernel values in float32.
-        if not (squares <= np.finfo(np.float32).max).all():
-            msg = "kernel values are beyond the range of float32: scale the features"
-            raise ValueError(msg)
+        check_range(squares)
         self.feature_norms = np.sqrt(squares) if self.kernel.is_positive_definite else None
 
     def __len__(self) -> int:
@@ -179,6 +176,13 @@ def project_samples(
     if not kept >= MIN_NORM_KEPT * squared_norms(points).sum(dtype=np.float64):
         return None
     return ProjectedSamples(samples, basis, workers)
+
+
+def check_range(values: FloatArray) -> None:
+    """Raise ValueError if kernel values exceed the range of float32, in which they are stored."""
+    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+        msg = "kernel values are beyond the range of float32: scale the features"
+        raise ValueError(msg)
 
 
 def blocks(index: IntArray, size: int) -> list[IntArray]:

@@ -39,7 +39,7 @@ solver of step 1 and its stopping condition (equation 10).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -48,9 +48,10 @@ import numpy as np
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers, delayed
+from mnist_svm.svm._solver.first_look import expected_share, has_many_support_vectors
 from mnist_svm.svm._solver.optimum import gram_bytes
 from mnist_svm.svm._solver.pair import Pair, PairSolution, solve_pair
-from mnist_svm.svm._solver.parts import MAX_PARTS
+from mnist_svm.svm._solver.problem import Limits
 from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
 from mnist_svm.svm._solver.scan import plan_scan, scan
 
@@ -67,8 +68,8 @@ MIN_GROWTH = 500
 FEW_VIOLATORS_SHARE = 0.05
 MAX_SHRINKING_ROUNDS = 8
 
-# Parts of a pair in an approximate round, if its Gram matrix does not fit in memory.
-MAX_PARTS_APPROXIMATE = 3
+# Blocks of a large pair in an approximate round.
+MAX_BLOCKS_APPROXIMATE = 20
 
 # Working sets are solved to this fraction of tol, which costs little more than tol itself.
 TOL_FRACTION = 0.1
@@ -91,6 +92,7 @@ class Round:
     violators : samples below 1 - tol, counted once for each pair.
     added : violators that joined a working set.
     seconds : from the start of the fit to the end of the round.
+    decision : in the first round, which solver was chosen, by what estimate; else empty.
     """
 
     round: int
@@ -101,12 +103,14 @@ class Round:
     violators: int
     added: int
     seconds: float
+    decision: str = ""
 
     def __str__(self) -> str:
         about = "" if self.exact else "about "
+        decision = f" ({self.decision})" if self.decision else ""
         return (
             f"round {self.round}: working set {self.working_set:,}, "
-            f"{about}{self.violators:,} violators left"
+            f"{about}{self.violators:,} violators left{decision}"
         )
 
 
@@ -118,6 +122,8 @@ class WorkingSetSolver:
     samples : with at least one of each class.
     box : float64 ndarray of shape (n,), C_i of each sample, positive.
     memory : bytes for Gram matrices; scans take a quarter of it.
+    use_numba : whether to use compiled loops.
+    max_iter : of each pair in a round, or None.
 
     Attributes
     ----------
@@ -128,17 +134,31 @@ class WorkingSetSolver:
     margin_bounds : float32 ndarray of shape (n, k), lower bounds of a sample's margin against each
         other class.
     approximate : whether scans are approximate.
+    solver : "working_sets"; "blocks", if all pairs are solved on all samples; or "auto", if those
+        are that will have many support vectors.
     grow_only : whether samples no longer leave the working sets. A round starts in one of three
         states: approximate, exact with leaving samples, exact and growing only.
     """
 
     def __init__(
-        self, samples: Samples, box: Float64Array, *, tol: float, workers: Workers, memory: int
+        self,
+        samples: Samples,
+        box: Float64Array,
+        *,
+        tol: float,
+        workers: Workers,
+        memory: int,
+        use_numba: bool,
+        max_iter: int | None = None,
+        solver: str = "auto",
     ) -> None:
         self.samples = samples
         self.box = box
         self.tol = tol
         self.memory = memory
+        self.use_numba = compile
+        self.max_iter = max_iter
+        self.solver = solver
         self._workers = workers
         workers.share(samples)
         n, k = len(samples), len(samples.class_slices)
@@ -178,7 +198,12 @@ class WorkingSetSolver:
     def _run_round(
         self, random_state: np.random.RandomState, projected: ProjectedSamples | None, start: float
     ) -> Round:
-        changed = self._solve_pairs(MAX_PARTS_APPROXIMATE if self.approximate else MAX_PARTS)
+        max_blocks = MAX_BLOCKS_APPROXIMATE if self.approximate else None
+        changed = self._solve_pairs(max_blocks)
+        decision = ""
+        if not self.log:
+            decision = self._decide()
+            self._solve_pairs(max_blocks)
         if projected and not self.approximate:
             self._tighten_bounds(projected, changed)
         scanned = self._scan(projected if projected and self.approximate else self.samples)
@@ -200,6 +225,7 @@ class WorkingSetSolver:
             violators=n_violators,
             added=added,
             seconds=round(time.perf_counter() - start, 3),
+            decision=decision,
         )
 
     def _end_approximation(self) -> None:
@@ -227,7 +253,23 @@ class WorkingSetSolver:
             zeros = np.zeros(len(members))
             self.pairs.append(Pair(first, second, members, zeros, zeros.copy()))
 
-    def _solve_pairs(self, max_parts: int) -> list[Pair]:
+    def _decide(self) -> str:
+        """Let all samples join the pairs that will have many support vectors; say which and why."""
+        shares = []
+        for pair in self.pairs:
+            samples = [self.samples.class_slices[own] for own in (pair.first, pair.second)]
+            members = np.concatenate([np.arange(s.start, s.stop) for s in samples])
+            shares.append(expected_share(pair.coef, self.box[pair.members], len(members)))
+            many = has_many_support_vectors(shares[-1], len(members))
+            if self.solver == "blocks" or (self.solver == "auto" and many):
+                pair.take_all(members)
+        n_whole = sum(pair.is_whole for pair in self.pairs)
+        return (
+            f"{n_whole} of {len(self.pairs)} pairs on all samples; support vectors expected: "
+            f"{min(shares):.0%} to {max(shares):.0%}"
+        )
+
+    def _solve_pairs(self, max_rounds: int | None) -> list[Pair]:
         """Steps 1 and 2: solve every stale pair, and lower its bounds; return these pairs."""
         stale = sorted((p for p in self.pairs if p.stale), key=lambda p: -len(p.members))
         share = self.memory // self._workers.concurrency_per_process
@@ -239,16 +281,29 @@ class WorkingSetSolver:
         ]
         alone = [([pair], self.memory) for pair in large]
         for pairs, memory in [*alone, (stale[len(large) :], share)]:
-            solutions = self._workers(self._task(pair, memory, max_parts) for pair in pairs)
-            for pair, solution in zip(pairs, solutions, strict=True):
+            limits = Limits(self.tol, memory, self.use_numba, self.max_iter, max_rounds)
+            for pair, solution in zip(pairs, self._solutions(pairs, limits), strict=True):
                 self._store(pair, solution)
         return stale
 
-    def _task(self, pair: Pair, memory: int, max_parts: int) -> Any:
-        signs = np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0)
-        problem = self.samples, pair.members, signs, self.box[pair.members], pair.coef
-        limits = {"tol": TOL_FRACTION * self.tol, "memory": memory, "max_parts": max_parts}
-        return delayed(_solve)(*problem, **limits)
+    def _solutions(self, pairs: list[Pair], limits: Limits) -> Iterator[PairSolution]:
+        """Solve some pairs: in parallel, or one whose kernel values are computed in parallel."""
+        problems = [
+            (
+                self.samples,
+                pair.members,
+                np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0),
+                self.box[pair.members],
+                pair.coef,
+                limits._replace(max_rounds=None)
+                if pair.is_whole
+                else limits._replace(tol=TOL_FRACTION * limits.tol),
+            )
+            for pair in pairs
+        ]
+        if len(pairs) == 1 and self._workers.local is self._workers:
+            return iter([_solve(*problems[0], self._workers)])
+        return self._workers(delayed(_solve)(*problem) for problem in problems)
 
     def _store(self, pair: Pair, solution: PairSolution) -> None:
         pair.update(solution)
@@ -306,6 +361,8 @@ class WorkingSetSolver:
         self, pair: Pair, violators: BoolArray, random_state: np.random.RandomState | None
     ) -> int:
         """Step 4: add random violators, or the worst; drop satisfied samples; return the growth."""
+        if pair.is_whole:
+            return 0
         classes = pair.first, pair.second
         joining = np.concatenate([self._samples_where(violators, pair, own) for own in classes])
         bounds = self.margin_bounds[joining, pair.opponent(self.samples.classes[joining])]
