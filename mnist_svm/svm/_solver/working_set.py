@@ -156,7 +156,7 @@ class WorkingSetSolver:
         self.box = box
         self.tol = tol
         self.memory = memory
-        self.use_numba = compile
+        self.use_numba = use_numba
         self.max_iter = max_iter
         self.solver = solver
         self._workers = workers
