@@ -46,6 +46,13 @@ def variance(data: Any, weights: Float64Array | None) -> float:
             return float(data.var(dtype=np.float64))
         mean = np.average(data.mean(axis=1, dtype=np.float64), weights=weights)
         return float(np.average(((data - mean) ** 2).mean(axis=1), weights=weights))
-    of_rows = (data.sum(axis=1), data.multiply(data).sum(axis=1))
-    sums, squares = (np.average(np.ravel(part), weights=weights) for part in of_rows)
-    return float(squares / data.shape[1] - (sums / data.shape[1]) ** 2)
+    of_rows = (data.sum(axis=1, dtype=np.float64), squares(data).sum(axis=1))
+    sum_, square = (np.average(np.ravel(part), weights=weights) for part in of_rows)
+    return float(square / data.shape[1] - (sum_ / data.shape[1]) ** 2)
+
+
+def squares(data: Any) -> Any:
+    """Squares of the elements of an array or a CSR matrix, in float64: integers would overflow."""
+    if isinstance(data, np.ndarray):
+        return np.square(data, dtype=np.float64)
+    return data.astype(np.float64).power(2)

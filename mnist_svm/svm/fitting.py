@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_random_state
 
 from mnist_svm._types import Float64Array, IntArray
@@ -18,7 +17,7 @@ from mnist_svm.svm._solver.libsvm import fit_libsvm
 from mnist_svm.svm._solver.problem import Limits
 from mnist_svm.svm._solver.samples import Samples, check_range, project_samples
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
-from mnist_svm.svm.data import dense_rows, is_dense_enough, variance
+from mnist_svm.svm.data import dense_rows, is_dense_enough, squares, variance
 from mnist_svm.svm.kernels import Kernel, kernel_dtype
 from mnist_svm.svm.log import logger
 from mnist_svm.svm.solution import Solution, solution_of_libsvm, solution_of_pairs
@@ -151,8 +150,5 @@ def _check_range(data: Any, kernel: Kernel) -> None:
     if kernel.name == "precomputed":
         check_range(data)
     elif kernel.name in ("linear", "poly"):
-        squares = (
-            data.multiply(data) if sparse.issparse(data) else np.square(data, dtype=np.float64)
-        )
-        norms = np.ravel(squares.sum(axis=1)) * (kernel.gamma if kernel.name == "poly" else 1)
+        norms = np.ravel(squares(data).sum(axis=1)) * (kernel.gamma if kernel.name == "poly" else 1)
         check_range(kernel.diagonal(norms))

@@ -97,7 +97,9 @@ class Kernel:
 
     def sparse_values(self, rows: Any, others: Any) -> Float64Array:
         """Kernel values of the rows of two CSR matrices, not scaled by gamma: of shape (n, m)."""
-        inner = (rows @ others.T).toarray().astype(np.float64)
+        # Products of small integers would overflow.
+        rows, others = (matrix.astype(np.float64, copy=False) for matrix in (rows, others))
+        inner = (rows @ others.T).toarray()
         if self.name == "linear":
             return np.asarray(inner)
         if self.name == "rbf":
