@@ -25,8 +25,8 @@ from sklearn.utils.validation import (
 from mnist_svm._types import Array, Float64Array
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.convergence import report_no_convergence
-from mnist_svm.svm.data import dense_rows, is_dense_enough
-from mnist_svm.svm.decisions import DecisionFunctions, sum_pairs, values_from_kernel
+from mnist_svm.svm.data import dense_rows, is_dense_enough, to_dense
+from mnist_svm.svm.decisions import DecisionFunctions, pair_columns, values_from_kernel
 from mnist_svm.svm.fitting import fit_pairs
 from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.log import log_to
@@ -130,7 +130,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Empty for kernels that are "precomputed" or functions.
     n_support_ : int32 ndarray of shape (k,)
         Number of support vectors of each class.
-    dual_coef_ : float64 ndarray of shape (k - 1, n_SV)
+    dual_coef_ : float64 ndarray of shape (k - 1, n_SV), or a CSR matrix if ``X`` was sparse
         Dual coefficients ``alpha_i y_i``: those of a support vector of class c in its pairs with
         class 0, 1, ..., without c. In binary problems y_i is +1 for the second class.
     intercept_ : float64 ndarray of shape (k (k - 1) / 2,)
@@ -169,7 +169,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     support_: npt.NDArray[np.int32]
     support_vectors_: Any
     n_support_: npt.NDArray[np.int32]
-    dual_coef_: Float64Array
+    dual_coef_: Any
     intercept_: Float64Array
     n_iter_: npt.NDArray[np.int32]
     class_weight_: Float64Array
@@ -273,7 +273,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if weights is not None:
             box *= weights
         self.classes_, order, starts = sort_by_class(labels, box > 0)
-        values = np.asarray(self.kernel(data, data)) if callable(self.kernel) else data
+        values = self._call_kernel(data, data) if callable(self.kernel) else data
         with log_to(_print) if self.verbose else nullcontext():
             kernel, solution = fit_pairs(self, values, order, starts, box, weights)
         self.gamma_ = kernel.gamma
@@ -293,7 +293,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check_consistent_length(X, y)
             return X, column_or_1d(y, warn=True)
         if self.kernel == "precomputed" and sparse.issparse(X):
-            msg = "kernel values must be dense, got a sparse matrix"
+            msg = "Sparse precomputed kernels are not supported; use K.toarray()"
             raise TypeError(msg)
         data, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
         if self.kernel == "precomputed" and data.shape[0] != data.shape[1]:
@@ -401,16 +401,23 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return class_scores(values, k) if self.decision_function_shape == "ovr" else values
 
     @property
-    def coef_(self) -> Float64Array:
-        """Weights of the features, of shape (k (k - 1) / 2, n_features): ``linear`` only."""
+    def coef_(self) -> Any:
+        """Weights of the features, of shape (k (k - 1) / 2, n_features): ``linear`` only.
+
+        Read-only, and a CSR matrix if the support vectors are.
+        """
         if self.kernel != "linear":
             msg = f"coef_ is only available for the linear kernel, not for {self.kernel!r}"
             raise AttributeError(msg)
-        ends = np.cumsum(self.n_support_)[:-1]
-        vectors = np.split(self.support_vectors_, ends)
-        coef = np.split(self.dual_coef_, ends, axis=1)
-        parts = [of_class @ points for of_class, points in zip(coef, vectors, strict=True)]
-        return sum_pairs([part.T for part in parts]).T
+        ends = np.cumsum(self.n_support_)
+        slices = [slice(end - n, end) for n, end in zip(self.n_support_, ends, strict=True)]
+        parts = [self.dual_coef_[:, part] @ self.support_vectors_[part] for part in slices]
+        is_sparse = sparse.issparse(self.support_vectors_)
+        rows = sparse.vstack(parts, format="csr") if is_sparse else np.concatenate(parts)
+        first, second = pair_columns(len(parts))
+        coef = rows[first] + rows[second]
+        (coef.data if is_sparse else coef).flags.writeable = False
+        return coef
 
     def _store(self, data: Any, solution: Solution) -> None:
         """Set the fitted attributes, in the layout of libsvm."""
@@ -424,6 +431,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self.support_vectors_ = data[self.support_]
         self.dual_coef_ = solution.dual_coef
+        if sparse.issparse(self.support_vectors_):
+            self.dual_coef_ = type(self.support_vectors_)(solution.dual_coef)
         self.intercept_ = solution.intercept
         self.n_iter_ = solution.n_iter
         self.kkt_violation_ = solution.violation
@@ -484,20 +493,19 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return callable(self.kernel) or self.kernel == "precomputed"
 
     def _decision_functions(self) -> DecisionFunctions:
-        vectors = self.support_vectors_
         return DecisionFunctions(
             Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0)),
-            vectors.toarray() if sparse.issparse(vectors) else vectors,
+            to_dense(self.support_vectors_),
             self.n_support_,
-            self.dual_coef_,
+            to_dense(self.dual_coef_),
             self.shape_fit_[0],
         )
 
     def _pair_values(self, X: Any) -> Float64Array:
         """Decision values of all pairs, of shape (n_samples, k (k - 1) / 2)."""
         if callable(self.kernel):
-            values = np.asarray(self.kernel(X, self._training_data))[:, self.support_]
-            return self._values_from_kernel(values)
+            values = self._call_kernel(X, self._training_data)
+            return self._values_from_kernel(values[:, self.support_])
         data = validate_data(self, X, dtype="numeric", accept_sparse="csr", reset=False)
         if self.kernel == "precomputed":
             return self._values_from_kernel(data[:, self.support_])
@@ -508,8 +516,18 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             values = (self._prepared or self._decision_functions()).values(rows, workers)
         return values + self.intercept_
 
+    def _call_kernel(self, X: Any, others: Any) -> Array:
+        """Values of a kernel that is a function, which may be sparse."""
+        values = to_dense(self.kernel(X, others))
+        n, m = (part.shape[0] if sparse.issparse(part) else len(part) for part in (X, others))
+        if values.shape != (n, m):
+            msg = f"the kernel gave values of shape {values.shape}, expected ({n}, {m})"
+            raise ValueError(msg)
+        return values
+
     def _values_from_kernel(self, values: Array) -> Float64Array:
-        return values_from_kernel(values, self.n_support_, self.dual_coef_) + self.intercept_
+        dual_coef = to_dense(self.dual_coef_)
+        return values_from_kernel(values, self.n_support_, dual_coef) + self.intercept_
 
     def _sparse_pair_values(self, rows: Any) -> Float64Array:
         kernel = Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from mnist_svm._types import Array, Float64Array
 
@@ -22,6 +23,11 @@ def is_dense_enough(data: Any) -> bool:
 def dense_rows(data: Any) -> Any:
     """An array as it is, or a sparse matrix as `DenseRows`."""
     return data if isinstance(data, np.ndarray) else DenseRows(data)
+
+
+def to_dense(values: Any) -> Array:
+    """Values as an array, also if they are a sparse matrix."""
+    return np.asarray(values.toarray() if sparse.issparse(values) else values)
 
 
 class DenseRows:
