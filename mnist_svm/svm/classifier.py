@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -169,7 +170,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     support_: npt.NDArray[np.int32]
     support_vectors_: Any
     n_support_: npt.NDArray[np.int32]
-    dual_coef_: Any
+    dual_coef_: Float64Array | Any
     intercept_: Float64Array
     n_iter_: npt.NDArray[np.int32]
     class_weight_: Float64Array
@@ -178,7 +179,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     fit_log_: list[dict[str, Any]]
     shape_fit_: tuple[int, int]
     _prepared: DecisionFunctions | None = None
-    _calibrated: Any
+    _calibrated: Any = None
     _training_data: Any
 
     def __init__(
@@ -337,6 +338,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             See `mnist_svm.svm.calibration.Calibrated`.
         """
         check_is_fitted(self)
+        if self._calibrated is None:
+            msg = "predict_proba is not available when fitted with probability=False"
+            raise NotFittedError(msg)
         return np.asarray(self._calibrated.predict_proba(X))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
@@ -401,7 +405,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return class_scores(values, k) if self.decision_function_shape == "ovr" else values
 
     @property
-    def coef_(self) -> Any:
+    def coef_(self) -> Float64Array | Any:
         """Weights of the features, of shape (k (k - 1) / 2, n_features): ``linear`` only.
 
         Read-only, and a CSR matrix if the support vectors are.

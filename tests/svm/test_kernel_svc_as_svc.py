@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
 from mnist_svm import KernelSVC
@@ -95,3 +96,20 @@ def test_a_kernel_function_with_a_wrong_shape_is_an_error(digits):
         KernelSVC(kernel=lambda A, B: A).fit(X, y)
     with pytest.raises(ValueError, match=r"shape \(50, 401\), expected \(50, 400\)"):
         KernelSVC(kernel=kernel).fit(X, y).predict(X_test)
+
+
+def test_probabilities_asked_for_after_the_fit_are_not_available(digits):
+    X, y, X_test = digits
+    svc = KernelSVC().fit(X, y)
+    assert not hasattr(svc, "predict_proba")
+    svc.set_params(probability=True)
+    with pytest.raises(NotFittedError, match="fitted with probability=False"):
+        svc.predict_proba(X_test)
+
+
+def test_one_class_is_an_error_that_says_whether_weights_leave_it(digits):
+    X, y, _ = digits
+    with pytest.raises(ValueError, match="greater than one; got 1 class: 7"):
+        KernelSVC().fit(X, np.full(len(y), 7))
+    with pytest.raises(ValueError, match=r"positive weights belong to the same class: 7 \(a w"):
+        KernelSVC().fit(X, y, sample_weight=y == 7)

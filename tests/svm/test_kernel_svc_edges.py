@@ -268,7 +268,7 @@ def test_classes_of_weight_zero_are_ignored(digits):
     [
         (lambda y: np.zeros(len(y)), "all samples have zero or negative weights"),
         (lambda y: -np.ones(len(y)), "all samples have zero or negative weights"),
-        (lambda y: (y == 3).astype(float), r"got 1 class .* weight \(sample_weight"),
+        (lambda y: (y == 3).astype(float), r"belong to the same class: 3 \(a weight is"),
         (lambda y: np.ones(5), "sample_weight has 5 elements, but X has "),
         (lambda y: np.where(y == 3, np.nan, 1), "sample_weight contains NaN or infinity"),
         (lambda y: np.ones((len(y), 2)), "should be a 1d array"),
