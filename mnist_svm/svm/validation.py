@@ -75,12 +75,11 @@ def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntA
         raise ValueError(msg)
     classes, codes = np.unique(labels[rows], return_inverse=True)
     if len(classes) < 2:
-        msg = f"The number of classes has to be greater than one; got 1 class: {classes[0]}"
-        if (labels != classes[0]).any():
-            msg = (
-                "Invalid input - all samples with positive weights belong to the same class: "
-                f"{classes[0]} (a weight is sample_weight times class_weight)"
-            )
+        msg = (
+            "Invalid input - all samples with positive weights belong to the same class: "
+            f"{classes[0]}. The number of classes has to be greater than one. "
+            "A weight is sample_weight times class_weight."
+        )
         raise ValueError(msg)
     starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
     return classes, rows[np.argsort(codes, kind="stable")], starts
