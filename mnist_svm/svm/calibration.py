@@ -30,6 +30,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.base import clone
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -131,7 +132,8 @@ class Calibrated(MetaClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Of shape (n_samples, n_samples) if `estimator` takes kernel values.
         y : array-like of shape (n_samples,)
         sources : array-like of shape (n_samples,), optional
             Which of several sources each sample is from, such as data sets that were joined. Each
@@ -152,7 +154,7 @@ class Calibrated(MetaClassifier):
         ValueError
             If `estimator` rejects ``X``, ``y`` or `fit_params`.
         """
-        rows, labels = validate_data(self, X, y, dtype="numeric")
+        rows, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
         check_classification_targets(labels)
         n, params = len(labels), self._route(fit_params)
         weights = check_weights(params.get("sample_weight"), n)
@@ -163,12 +165,16 @@ class Calibrated(MetaClassifier):
             sources = column_or_1d(sources)
             check_consistent_length(sources, labels)
 
+        pairwise = get_tags(self.estimator).input_tags.pairwise
+
         def fit(index: IntArray) -> Any:
-            part = select_rows(params, index, n)
-            return clone(self.estimator).fit(rows[index], labels[index], **part)
+            part = rows[index][:, index] if pairwise else rows[index]
+            return clone(self.estimator).fit(part, labels[index], **select_rows(params, index, n))
 
         folds = calibration_folds(codes, weights, sources)
-        predictions = [predict_held_out(fold, fit, rows, codes) for fold in folds]
+        predictions = [
+            predict_held_out(fold, fit, rows, codes, pairwise=pairwise) for fold in folds
+        ]
         logger.info("fitting to all %s samples", f"{n:,}")
         fitted = clone(self.estimator).fit(rows, labels, **params)
         self._store(fitted, fit_temperature(codes, folds, predictions, weights))
@@ -191,6 +197,15 @@ class Calibrated(MetaClassifier):
         self.calibration_error_ = temperature.calibration_error
         self.classes_ = fitted.classes_
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        of_estimator = get_tags(self.estimator).input_tags
+        tags.input_tags.sparse, tags.input_tags.pairwise = (
+            of_estimator.sparse,
+            of_estimator.pairwise,
+        )
+        return tags
+
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
         """Predict calibrated probabilities of the classes.
 
@@ -203,7 +218,7 @@ class Calibrated(MetaClassifier):
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False)
+        rows = validate_data(self, X, accept_sparse="csr", reset=False)
         confidences, novelty = predict_with_novelty(self.estimator_, rows)
         if novelty is None:
             return apply_temperature(confidences, self.temperature_)

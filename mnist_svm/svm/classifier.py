@@ -87,7 +87,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         affect the result, nor the other solvers.
     probability : bool, default=False
         Whether `fit` also calibrates probabilities, on held-out samples: `predict_proba`. It takes
-        about twice the time. For dense data and named kernels.
+        about twice the time.
     tol : float, default=1e-3
         Tolerance of the optimality conditions, in units of the margin.
     class_weight : dict, "balanced" or None, default=None
@@ -259,9 +259,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_parameters(self)
         self._forget()
-        if self.probability:
-            return self._fit_with_probabilities(X, y, sample_weight)
         data, labels = self._validate_training_data(X, y)
+        if self.probability:
+            return self._fit_with_probabilities(data, labels, sample_weight)
         # Other types are always classes; the check takes as long as fitting some hundred samples.
         if labels.dtype.kind in "fcO":
             check_classification_targets(labels)
@@ -302,23 +302,20 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(msg)
         return data, labels
 
-    def _fit_with_probabilities(self, X: Any, y: Any, sample_weight: Any) -> Self:
+    def _fit_with_probabilities(self, data: Any, labels: Array, sample_weight: Any) -> Self:
         from mnist_svm.svm.calibration import Calibrated
         from mnist_svm.svm.coupled import CoupledSVC
 
-        if callable(self.kernel) or self.kernel == "precomputed" or sparse.issparse(X):
-            msg = (
-                "probability=True is for dense data and named kernels; for others, use "
-                "sklearn.calibration.CalibratedClassifierCV"
-            )
-            raise ValueError(msg)
-        svc = CoupledSVC(**{**self.get_params(), "probability": False})
-        calibrated = Calibrated(svc).fit(X, y, sample_weight=sample_weight)
         parameters = self.get_params()
-        for name, value in vars(calibrated.estimator_).items():
-            if name not in parameters:
+        svc, values = CoupledSVC(**{**parameters, "probability": False}), data
+        if callable(self.kernel):
+            values = self._call_kernel(data, data)
+            svc.set_params(kernel="precomputed")
+            self._training_data = data
+        self._calibrated = Calibrated(svc).fit(values, labels, sample_weight=sample_weight)
+        for name, value in vars(self._calibrated.estimator_).items():
+            if name not in (*parameters, "n_features_in_"):
                 setattr(self, name, value)
-        self._calibrated = calibrated
         return self
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
@@ -336,12 +333,19 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         float64 ndarray of shape (n_samples, k), 0 to 1, each row adding up to 1
             See `mnist_svm.svm.calibration.Calibrated`.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not match `fit`.
+        NotFittedError
+            If `probability` was not True in `fit`.
         """
         check_is_fitted(self)
         if self._calibrated is None:
             msg = "predict_proba is not available when fitted with probability=False"
             raise NotFittedError(msg)
-        return np.asarray(self._calibrated.predict_proba(X))
+        return np.asarray(self._calibrated.predict_proba(self._validate_for_predict(X)))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: npt.ArrayLike) -> Float64Array:
@@ -505,13 +509,16 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.shape_fit_[0],
         )
 
+    def _validate_for_predict(self, X: Any) -> Any:
+        """Samples as an array or a CSR matrix, or kernel values if `_takes_kernel_values`."""
+        if callable(self.kernel):
+            return self._call_kernel(X, self._training_data)
+        return validate_data(self, X, dtype="numeric", accept_sparse="csr", reset=False)
+
     def _pair_values(self, X: Any) -> Float64Array:
         """Decision values of all pairs, of shape (n_samples, k (k - 1) / 2)."""
-        if callable(self.kernel):
-            values = self._call_kernel(X, self._training_data)
-            return self._values_from_kernel(values[:, self.support_])
-        data = validate_data(self, X, dtype="numeric", accept_sparse="csr", reset=False)
-        if self.kernel == "precomputed":
+        data = self._validate_for_predict(X)
+        if self._takes_kernel_values:
             return self._values_from_kernel(data[:, self.support_])
         if not is_dense_enough(self.support_vectors_):
             return self._sparse_pair_values(sparse.csr_matrix(data))
@@ -546,10 +553,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _pair_values_and_novelty(self, X: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
         """`_pair_values`, and the novelty of each sample; see `DecisionFunctions`."""
-        if self._takes_kernel_values or sparse.issparse(self.support_vectors_):
-            msg = "the novelty needs dense data and a named kernel"
-            raise ValueError(msg)
-        rows: Array = validate_data(self, X, dtype="numeric", reset=False)
+        rows = dense_rows(self._validate_for_predict(X))
         functions = self._prepared or self._decision_functions()
         with threads(self.n_jobs) as workers:
             values, novelty = functions.values_and_novelty(rows, workers)

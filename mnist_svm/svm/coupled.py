@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mnist_svm._types import Array, Float64Array
 from mnist_svm.svm.classifier import KernelSVC
+from mnist_svm.svm.data import MAX_DENSE_COLUMNS, is_dense_enough
 from mnist_svm.svm.pairwise import class_confidences
 
 
@@ -78,11 +79,22 @@ class CoupledSVC(KernelSVC):
         Raises
         ------
         ValueError
-            If ``X`` does not match `fit`.
+            If ``X`` does not match `fit`, or not `has_novelty`.
         """
         check_is_fitted(self)
+        if not self.has_novelty:
+            msg = (
+                "the novelty needs a kernel that is neither precomputed nor a function, and dense "
+                f"data, or sparse data of at most {MAX_DENSE_COLUMNS:,} columns"
+            )
+            raise ValueError(msg)
         values, novelty = self._pair_values_and_novelty(X)
         return self._couple(values), novelty
+
+    @property
+    def has_novelty(self) -> bool:
+        """Whether there is a novelty: not for given kernel values, nor for wide sparse data."""
+        return not self._takes_kernel_values and is_dense_enough(self.support_vectors_)
 
     def _couple(self, values: Float64Array) -> Float64Array:
         # With two classes, positive values are for the second.

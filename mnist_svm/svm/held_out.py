@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from mnist_svm._types import Array, Float64Array, IntArray
 from mnist_svm.svm.log import log_stage, logger
@@ -84,37 +85,43 @@ def _consecutive_parts(codes: IntArray, n_parts: int, sources: Array | None = No
 
 
 def predict_held_out(
-    fold: Fold, fit: Callable[[IntArray], Any], X: Array, codes: IntArray
+    fold: Fold,
+    fit: Callable[[IntArray], Any],
+    X: Any,
+    codes: IntArray,
+    *,
+    pairwise: bool = False,
 ) -> Float64Array:
     """Predict the test part of a fold, and chimeras of it, by a classifier fitted to the rest.
 
     `fit` is called with indices of samples, and returns a classifier fitted to them. `codes` are
-    the class indices of all samples. Returns one row for each sample of the test part, then one for
-    each chimera: the confidences in the k classes, and in a last column the novelty. Without
-    novelty that column is NaN, and there are no chimeras.
+    the class indices of all samples. If `pairwise`, ``X`` has kernel values, of shape (n, n).
+    Returns one row for each sample of the test part, then one for each chimera: the confidences in
+    the k classes, and in a last column the novelty. Without novelty that column is NaN, and there
+    are no chimeras.
     """
     with log_stage(f"calibrating {fold.name}"):
         fitted = fit(fold.train)
     logger.info("calibrating, predicting %s held-out samples", f"{len(fold.test):,}")
-    held_out = X[fold.test]
+    held_out = X[fold.test][:, fold.train] if pairwise else X[fold.test]
     confidences, novelty = predict_with_novelty(fitted, held_out)
     if novelty is None:
-        return np.column_stack([confidences, np.full(len(held_out), np.nan)])
+        return np.column_stack([confidences, np.full(len(fold.test), np.nan)])
     parts: list[Any] = [(confidences, novelty)]
-    if len(chimeras := make_chimeras(held_out, codes[fold.test])):
+    chimeras = make_chimeras(held_out, codes[fold.test])
+    if chimeras.shape[0]:
         parts.append(predict_with_novelty(fitted, chimeras))
     return np.concatenate([np.column_stack(part) for part in parts])
 
 
-def make_chimeras(X: Array, codes: IntArray) -> Array:
+def make_chimeras(X: Any, codes: IntArray) -> Any:
     """Join the first half of the features of samples to the second half of others.
 
     The two are of different classes, chosen at random, and always the same. Features that are
     neighbours should be in neighbouring columns, as in images, so that each half makes sense.
     """
-    first, second = np.random.default_rng(0).integers(len(X), size=(2, MAX_CHIMERAS))
+    first, second = np.random.default_rng(0).integers(len(codes), size=(2, MAX_CHIMERAS))
     different = codes[first] != codes[second]
     half = X.shape[1] // 2
-    chimeras: Array = X[first[different]]
-    chimeras[:, half:] = X[second[different], half:]
-    return chimeras
+    parts = X[first[different], :half], X[second[different], half:]
+    return sparse.hstack(parts, format="csr") if sparse.issparse(X) else np.hstack(parts)

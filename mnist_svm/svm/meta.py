@@ -52,7 +52,9 @@ class MetaClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # typ
 
     def _delegate(self, method: str, X: npt.ArrayLike) -> Any:
         check_is_fitted(self)
-        return getattr(self.estimator_, method)(validate_data(self, X, reset=False))
+        return getattr(self.estimator_, method)(
+            validate_data(self, X, accept_sparse="csr", reset=False)
+        )
 
     def _route(self, fit_params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of `fit` that `estimator` gets, or raise ValueError.

@@ -18,10 +18,10 @@ def predict_with_novelty(fitted: Any, X: Array) -> tuple[Float64Array, Float64Ar
 
     The novelty, float64 of shape (n,), is that of `CoupledSVC.predict_with_novelty`, at the end of
     pipelines and within `VirtualSupportVectors`; averaged classifiers average it. It is None if it
-    depends on any other classifier.
+    depends on any other classifier, or not `CoupledSVC.has_novelty`.
     """
     kind = type(fitted)
-    if kind is CoupledSVC:
+    if kind is CoupledSVC and fitted.has_novelty:
         confidences, novelty = fitted.predict_with_novelty(X)
         return confidences, novelty
     if kind is VirtualSupportVectors:

@@ -5,11 +5,16 @@ Most of it, `test_sklearn_suite` tests as well.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
 from mnist_svm import KernelSVC
@@ -107,9 +112,75 @@ def test_probabilities_asked_for_after_the_fit_are_not_available(digits):
         svc.predict_proba(X_test)
 
 
-def test_one_class_is_an_error_that_says_whether_weights_leave_it(digits):
+@pytest.mark.parametrize("change", [lambda y: (y * 0 + 7, None), lambda y: (y, y == 7)])
+def test_a_single_class_is_an_error_with_its_label(digits, change):
     X, y, _ = digits
-    with pytest.raises(ValueError, match="greater than one; got 1 class: 7"):
-        KernelSVC().fit(X, np.full(len(y), 7))
-    with pytest.raises(ValueError, match=r"positive weights belong to the same class: 7 \(a w"):
-        KernelSVC().fit(X, y, sample_weight=y == 7)
+    with pytest.raises(ValueError, match=r"positive weights belong to the same class: 7\. The"):
+        KernelSVC().fit(X, *change(y))
+
+
+# --- probabilities -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Two topics of made-up words, as counts of 6,000 words; and labels."""
+    rng = np.random.default_rng(0)
+    topics = rng.dirichlet(np.full(6000, 0.02), size=2)
+    mixed = np.array([[0.6, 0.4], [0.4, 0.6]]) @ topics
+    y = np.arange(400) % 2
+    return sparse.csr_matrix([rng.multinomial(60, mixed[label]) for label in y], dtype=float), y
+
+
+def log_loss_of(svc, X, y):
+    probabilities = svc.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    return log_loss(y, probabilities, labels=svc.classes_)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
+def test_probabilities_of_sparse_samples_are_those_of_dense_ones(digits, kernel):
+    X, y, X_test = digits
+    parameters = {"kernel": kernel, "probability": True}
+    of_dense = KernelSVC(**parameters).fit(X, y)
+    of_sparse = KernelSVC(**parameters).fit(sparse.csr_matrix(X), y)
+    expected = of_dense.predict_proba(X_test)
+    for rows in (X_test, sparse.csr_matrix(X_test)):
+        np.testing.assert_allclose(of_sparse.predict_proba(rows), expected, atol=1e-5)
+
+
+def test_wide_sparse_samples_have_probabilities(words):
+    X, y = words
+    ours, peer = (
+        make(kernel="linear", C=0.01).fit(X[:300], y[:300])
+        for make in (
+            lambda **parameters: KernelSVC(probability=True, **parameters),
+            lambda **parameters: CalibratedClassifierCV(SVC(**parameters), ensemble=False),
+        )
+    )
+    assert log_loss_of(ours, X[300:], y[300:]) < 1.1 * log_loss_of(peer, X[300:], y[300:])
+
+
+def test_given_kernel_values_have_probabilities(digits):
+    X, y, _ = digits
+    X_test, y_test = (part[1000:] for part in load_digits(return_X_y=True))
+    precomputed = KernelSVC(kernel="precomputed", probability=True).fit(X @ X.T / 500, y)
+    function = KernelSVC(kernel=lambda A, B: A @ B.T / 500, probability=True).fit(X, y)
+    probabilities = function.predict_proba(X_test)
+    np.testing.assert_array_equal(precomputed.predict_proba(X_test @ X.T / 500), probabilities)
+    np.testing.assert_allclose(np.log(probabilities), function.predict_log_proba(X_test))
+    named = KernelSVC(kernel="linear", C=1 / 500, probability=True).fit(X, y)
+    assert log_loss_of(function, X_test, y_test) < 1.1 * log_loss_of(named, X_test, y_test)
+
+
+def test_names_of_features_are_those_of_the_samples_with_probabilities(digits):
+    X, y, X_test = digits
+    frames = [pd.DataFrame(part, columns=[f"x{i}" for i in range(64)]) for part in (X, X_test)]
+    svc = KernelSVC(probability=True).fit(frames[0], y)
+    assert svc.feature_names_in_.tolist() == frames[0].columns.tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svc.predict(frames[1])
+        svc.predict_proba(frames[1])
+    with pytest.raises(ValueError, match="feature names"):
+        svc.predict_proba(frames[1].iloc[:, ::-1])
