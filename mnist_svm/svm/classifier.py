@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
@@ -38,6 +38,8 @@ from mnist_svm.svm.validation import check_parameters, check_weights, sort_by_cl
 
 # Rows of sparse data whose kernel values are computed at a time.
 SPARSE_ROWS_PER_BLOCK = 256
+
+T = TypeVar("T", bound="KernelSVC")
 
 
 def _has_probabilities(svc: Any) -> bool:
@@ -257,32 +259,39 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If a pair did not converge; see `kkt_violation_`.
         """
-        check_parameters(self)
-        self._forget()
-        data, labels = self._validate_training_data(X, y)
-        if self.probability:
-            return self._fit_with_probabilities(data, labels, sample_weight)
-        # Other types are always classes; the check takes as long as fitting some hundred samples.
-        if labels.dtype.kind in "fcO":
-            check_classification_targets(labels)
-        weights = check_weights(sample_weight, len(labels))
-        classes, codes = np.unique(labels, return_inverse=True)
-        self.class_weight_ = np.ones(len(classes))
-        if self.class_weight is not None:
-            self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
-        box = self.C * np.asarray(self.class_weight_[codes], np.float64)
-        if weights is not None:
-            box *= weights
-        self.classes_, order, starts = sort_by_class(labels, box > 0)
-        values = self._call_kernel(data, data) if callable(self.kernel) else data
-        with log_to(_print) if self.verbose else nullcontext():
-            kernel, solution = fit_pairs(self, values, order, starts, box, weights)
-        self.gamma_ = kernel.gamma
-        self.shape_fit_ = values.shape
-        self._store(data, solution)
-        if solution.n_failed:
-            self._report_no_convergence(solution, data, codes, box)
-        return self
+        return fit_together([self], X, y, sample_weight)[0]
+
+    def path(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        C: Sequence[float],
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> list[Self]:
+        """Fit for several values of C, each from the solution for the next smaller one.
+
+        Takes little longer than the fit for the largest. `checkpoint` is not used.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        C : sequence of float
+            Values of the parameter, in any order.
+
+        Returns
+        -------
+        list of KernelSVC
+            A fitted clone for each value of C, in their order.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        """
+        svcs = {value: clone(self).set_params(C=value) for value in sorted(set(C))}
+        fit_together(list(svcs.values()), X, y, sample_weight)
+        return [svcs[value] for value in C]
 
     def _forget(self) -> None:
         """Forget what is not part of the attributes of a fit."""
@@ -558,6 +567,45 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as workers:
             values, novelty = functions.values_and_novelty(rows, workers)
         return values + self.intercept_, novelty
+
+
+def fit_together(svcs: Sequence[T], X: Any, y: Any, sample_weight: Any) -> Sequence[T]:
+    """Fit estimators that differ in C only, ascending; return them."""
+    for svc in svcs:
+        check_parameters(svc)
+        svc._forget()
+    first = svcs[0]
+    data, labels = first._validate_training_data(X, y)
+    if first.probability:
+        for svc in svcs[1:]:
+            svc._validate_training_data(X, y)
+        return [svc._fit_with_probabilities(data, labels, sample_weight) for svc in svcs]
+    # Other types are always classes; the check takes as long as fitting some hundred samples.
+    if labels.dtype.kind in "fcO":
+        check_classification_targets(labels)
+    weights = check_weights(sample_weight, len(labels))
+    classes, codes = np.unique(labels, return_inverse=True)
+    class_weight = np.ones(len(classes))
+    if first.class_weight is not None:
+        class_weight = compute_class_weight(first.class_weight, classes=classes, y=labels)
+    factors = np.asarray(class_weight[codes], np.float64)
+    if weights is not None:
+        factors *= weights
+    used, order, starts = sort_by_class(labels, factors > 0)
+    boxes = [svc.C * factors for svc in svcs]
+    values = first._call_kernel(data, data) if callable(first.kernel) else data
+    with log_to(_print) if first.verbose else nullcontext():
+        solutions = list(fit_pairs(first, values, order, starts, boxes, weights))
+    for svc, box, (kernel, solution) in zip(svcs, boxes, solutions, strict=True):
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(first, name):
+                setattr(svc, name, getattr(first, name))
+        svc.classes_, svc.class_weight_, svc.gamma_ = used, class_weight, kernel.gamma
+        svc.shape_fit_ = values.shape
+        svc._store(data, solution)
+        if solution.n_failed:
+            svc._report_no_convergence(solution, data, codes, box)
+    return svcs
 
 
 def _print(message: str) -> None:

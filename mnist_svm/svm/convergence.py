@@ -26,7 +26,7 @@ def require_convergence() -> Iterator[None]:
 
 
 def report_no_convergence(message: str) -> None:
-    """Warn the caller of `fit`, which calls a function that calls this one; or raise the error."""
+    """Warn the caller of `fit`, which calls two functions between; or raise the error."""
     if _required.get():
         raise ConvergenceWarning(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)

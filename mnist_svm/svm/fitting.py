@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ def fit_pairs(
     data: Any,
     order: IntArray,
     starts: IntArray,
-    box: Float64Array,
+    boxes: Sequence[Float64Array],
     weights: Float64Array | None,
-) -> tuple[Kernel, Solution]:
-    """Solve all pairs of classes; return the kernel, with its gamma, as well.
+) -> Iterator[tuple[Kernel, Solution]]:
+    """Solve all pairs of classes, and yield the kernel, with its gamma, and the solution.
+
+    For several boxes, each solution starts from the last one.
 
     Parameters
     ----------
@@ -46,8 +49,8 @@ def fit_pairs(
         Kernel values if the kernel is "precomputed" or a function.
     order, starts : intp ndarrays
         From `mnist_svm.svm.validation.sort_by_class`.
-    box : float64 ndarray of shape (n,)
-        C_i of each sample.
+    boxes : list of float64 ndarrays of shape (n,)
+        C_i of each sample. Each array is the one before times a factor above 1.
     weights : float64 ndarray of shape (n,), optional
         Of the samples, for the variance of the data.
     """
@@ -56,7 +59,9 @@ def fit_pairs(
     if solver == "libsvm":
         of_data = 1.0 if is_given or svc.gamma != "scale" else variance(data, weights)
         kernel = _make_kernel(svc, data.shape[1], of_data)
-        return kernel, _fit_with_libsvm(svc, data, order, starts, box, kernel, decision)
+        for box in boxes:
+            yield kernel, _fit_with_libsvm(svc, data, order, starts, box, kernel, decision)
+        return
     rows = dense_rows(data)
     memory = int(svc.cache_size * MIB)
     random_state = check_random_state(svc.random_state)
@@ -68,7 +73,7 @@ def fit_pairs(
         projected = project_samples(samples, workers.local, random_state, memory // 3)
         working_sets = WorkingSetSolver(
             samples,
-            box[samples.order],
+            boxes[0][samples.order],
             tol=svc.tol,
             workers=workers,
             memory=memory // 2,
@@ -76,9 +81,13 @@ def fit_pairs(
             max_iter=svc.max_iter if svc.max_iter > 0 else None,
             solver=solver,
         )
-        save = resume(svc.checkpoint, svc.get_params(), working_sets, random_state)
-        working_sets.solve(random_state, projected, logger.info, save)
-    return kernel, solution_of_pairs(working_sets)
+        path = svc.checkpoint if len(boxes) == 1 else None
+        save = resume(path, svc.get_params(), working_sets, random_state)
+        for number, box in enumerate(boxes):
+            if number:
+                working_sets.change_box(box[samples.order])
+            working_sets.solve(random_state, projected, logger.info, save)
+            yield kernel, solution_of_pairs(working_sets)
 
 
 def _make_kernel(svc: Any, n_features: int, of_data: float) -> Kernel:

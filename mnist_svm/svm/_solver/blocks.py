@@ -52,16 +52,23 @@ class BlockSolution(NamedTuple):
 
 
 def solve_in_blocks(
-    rows: KernelRows, problem: BoxProblem, start: Float64Array, limits: Limits
+    rows: KernelRows,
+    problem: BoxProblem,
+    start: Float64Array,
+    limits: Limits,
+    sums: Float64Array | None = None,
 ) -> BlockSolution:
     """Solve a problem from coefficients within its bounds, of shape (m,).
 
+    `sums` are ``sum_i start_i k(x_i, x_j)`` for all j; None computes them.
     Stops before the tolerance is reached if a limit is, or if rounding prevents progress.
     """
     solve = smo_solver(limits.use_numba)
     coef, max_iter = start.copy(), limits.iterations(len(start))
-    support = np.flatnonzero(coef)
-    start_errors = problem.linear - rows.weighted_sums(support, coef[support])
+    if sums is None:
+        support = np.flatnonzero(coef)
+        sums = rows.weighted_sums(support, coef[support])
+    start_errors = problem.linear - sums
     errors = start_errors.copy()
     block, iterations, n_rounds = _Block(rows), 0, 0
     smallest_gap, last_progress = np.inf, 0

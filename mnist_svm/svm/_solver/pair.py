@@ -54,6 +54,8 @@ class Pair:
     coef_change, bias_change : the last solution minus the one before.
     stale : whether the pair has to be solved again.
     is_whole : whether all samples of both classes are members.
+    sums : sum_j coef_j k(x_j, x_i) of each member i, of shape (m,), if known for these coef.
+    rows : kernel rows of the members, if they are kept for another solution.
     """
 
     first: int
@@ -69,6 +71,8 @@ class Pair:
     bias_change: float = 0.0
     stale: bool = True
     is_whole: bool = False
+    sums: Float64Array | None = None
+    rows: KernelRows | None = None
 
     @property
     def support(self) -> IntArray:
@@ -79,6 +83,21 @@ class Pair:
     def opponent(self, own: Any) -> Any:
         """The other class of the pair; `own` is a class or an array of classes."""
         return self.first + self.second - own
+
+    def raise_box(self, old: Float64Array, new: Float64Array, signs: Float64Array) -> None:
+        """Prepare for bounds C_i that are all larger by one factor; the arrays have shape (m,).
+
+        If most support vectors are at their bounds, all coefficients grow with these. Else they
+        stay, and only those at their bounds will move.
+        """
+        self.weight_change, self.bias_change, self.stale = 0.0, 0.0, True
+        self.sums = signs * self.margins - self.bias
+        bounded = np.abs(self.coef) >= old
+        if 2 * np.count_nonzero(bounded) > len(self.support):
+            factor = float(new[0] / old[0])
+            self.weight_change = (factor - 1) * sqrt(max(float(self.coef @ self.sums), 0.0))
+            self.coef = np.where(bounded, signs * new, factor * self.coef)
+            self.sums *= factor
 
     def take_all(self, members: IntArray) -> None:
         """Let all samples of both classes, ascending, be members."""
@@ -92,7 +111,7 @@ class Pair:
         self.coef_change, self.bias_change = solution.coef - self.coef, solution.bias - self.bias
         self.coef, self.bias, self.margins, self.violation, self.weight_change, n = solution
         self.iterations += n
-        self.stale = False
+        self.stale, self.sums = False, None
 
 
 class PairSolution(NamedTuple):
@@ -113,13 +132,16 @@ def solve_pair(
     box: Float64Array,
     start: Float64Array,
     limits: Limits,
-    workers: Workers = SERIAL,
+    *,
+    sums: Float64Array | None = None,
+    rows: KernelRows | None = None,
 ) -> PairSolution:
     """Solve a two-class problem: at once on its Gram matrix if it is small, else block by block.
 
     `points`, of shape (m, n_features), come from `mnist_svm.svm.kernels.InputTransform`; `signs`
     (+1 and -1), `box` (C_i > 0) and `start`, the coefficients of the last solution, have shape
-    (m,). The workers compute the kernel values of large problems in parallel.
+    (m,). `sums` are ``sum_i start_i k(x_i, x_j)`` for all j, if known, and `rows` the kernel rows
+    of these points, if some are kept.
     """
     m, n_features = points.shape
     problem = BoxProblem(signs, np.minimum(signs * box, 0), np.maximum(signs * box, 0))
@@ -132,11 +154,8 @@ def solve_pair(
         sums, changes = np.stack([coef, coef - start]) @ gram
         errors = signs - sums
     else:
-        memory = limits.memory - 3 * points.nbytes
-        rows = KernelRows(
-            kernel, points, memory=memory, workers=workers, use_numba=limits.use_numba
-        )
-        solution = solve_in_blocks(rows, problem, start, limits)
+        rows = rows or kernel_rows(kernel, points, limits)
+        solution = solve_in_blocks(rows, problem, start, limits, sums)
         coef, errors, iterations = solution.coef, solution.errors, solution.iterations
         changes = solution.start_errors - errors
     bias = problem.bias(coef, errors)
@@ -149,3 +168,11 @@ def solve_pair(
         weight_change=sqrt(max(float((coef - start) @ changes), 0.0)),
         iterations=iterations,
     )
+
+
+def kernel_rows(
+    kernel: Kernel, points: FloatArray, limits: Limits, workers: Workers = SERIAL
+) -> KernelRows:
+    """The kernel rows of points for `solve_pair`, as many as fit in memory beside the points."""
+    memory = limits.memory - 3 * points.nbytes
+    return KernelRows(kernel, points, memory=memory, workers=workers, use_numba=limits.use_numba)

@@ -50,7 +50,7 @@ from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, 
 from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver.first_look import expected_share, has_many_support_vectors
 from mnist_svm.svm._solver.optimum import gram_bytes
-from mnist_svm.svm._solver.pair import Pair, PairSolution, solve_pair
+from mnist_svm.svm._solver.pair import Pair, PairSolution, kernel_rows, solve_pair
 from mnist_svm.svm._solver.problem import Limits
 from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
 from mnist_svm.svm._solver.scan import plan_scan, scan
@@ -71,8 +71,11 @@ MAX_SHRINKING_ROUNDS = 8
 # Blocks of a large pair in an approximate round.
 MAX_BLOCKS_APPROXIMATE = 20
 
-# Working sets are solved to this fraction of tol, which costs little more than tol itself.
+# Working sets are solved to this fraction of tol, which costs little more than tol itself. Samples
+# outside may fall short of the margin by half of tol, so that any two samples together violate the
+# optimality conditions by less than tol, as in libsvm.
 TOL_FRACTION = 0.1
+MARGIN_FRACTION = 0.5
 
 # Samples of alpha 0 whose margin exceeds 1 by less than this stay in the working set.
 MARGIN_BAND = 0.1
@@ -168,6 +171,20 @@ class WorkingSetSolver:
         self.in_working_set[np.arange(n), samples.classes] = True
         self.margin_bounds: Float32Array = np.full((n, k), -np.inf, np.float32)
         self.approximate = self.grow_only = False
+        self._is_decided = False
+
+    def change_box(self, box: Float64Array) -> None:
+        """Continue with bounds that are all larger by one factor: `solve` starts from here."""
+        for pair in self.pairs:
+            members = pair.members
+            pair.raise_box(self.box[members], box[members], self._signs(pair))
+            self._lower_bounds(pair)
+            share = len(pair.support) / len(members)
+            many = has_many_support_vectors(share, len(members))
+            if pair.is_whole and self.solver == "auto" and not many:
+                pair.is_whole = False
+                self._drop_satisfied(pair)
+        self.box, self.log, self.grow_only = box, [], False
 
     def solve(
         self,
@@ -183,7 +200,8 @@ class WorkingSetSolver:
         """
         start = time.perf_counter() - (self.log[-1].seconds if self.log else 0)
         self._workers.share(projected)
-        if not self.log:
+        self._is_decided |= bool(self.log)
+        if not self.pairs:
             self._draw_working_sets(random_state)
             self.approximate = projected is not None
         while True:
@@ -201,7 +219,7 @@ class WorkingSetSolver:
         max_blocks = MAX_BLOCKS_APPROXIMATE if self.approximate else None
         changed = self._solve_pairs(max_blocks)
         decision = ""
-        if not self.log:
+        if not self._is_decided:
             decision = self._decide()
             self._solve_pairs(max_blocks)
         if projected and not self.approximate:
@@ -255,6 +273,7 @@ class WorkingSetSolver:
 
     def _decide(self) -> str:
         """Let all samples join the pairs that will have many support vectors; say which and why."""
+        self._is_decided = True
         shares = []
         for pair in self.pairs:
             samples = [self.samples.class_slices[own] for own in (pair.first, pair.second)]
@@ -288,31 +307,45 @@ class WorkingSetSolver:
 
     def _solutions(self, pairs: list[Pair], limits: Limits) -> Iterator[PairSolution]:
         """Solve some pairs: in parallel, or one whose kernel values are computed in parallel."""
-        problems = [
-            (
-                self.samples,
-                pair.members,
-                np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0),
-                self.box[pair.members],
-                pair.coef,
-                limits._replace(max_rounds=None)
-                if pair.is_whole
-                else limits._replace(tol=TOL_FRACTION * limits.tol),
-            )
-            for pair in pairs
-        ]
         if len(pairs) == 1 and self._workers.local is self._workers:
-            return iter([_solve(*problems[0], self._workers)])
-        return self._workers(delayed(_solve)(*problem) for problem in problems)
+            return iter([self._solve_alone(pairs[0], limits)])
+        return self._workers(
+            delayed(_solve)(self.samples, *self._problem(pair, limits), sums=pair.sums)
+            for pair in pairs
+        )
+
+    def _problem(self, pair: Pair, limits: Limits) -> tuple[Any, ...]:
+        limits = (
+            limits._replace(max_rounds=None)
+            if pair.is_whole
+            else limits._replace(tol=TOL_FRACTION * limits.tol)
+        )
+        return pair.members, self._signs(pair), self.box[pair.members], pair.coef, limits
+
+    def _solve_alone(self, pair: Pair, limits: Limits) -> PairSolution:
+        """Solve a pair whose kernel rows are kept if it is the only one."""
+        points = self.samples.points(pair.members)
+        rows = pair.rows or kernel_rows(self.samples.kernel, points, limits, self._workers)
+        if len(self.pairs) == 1 and pair.is_whole:
+            pair.rows = rows
+        problem = self._problem(pair, limits)[1:]
+        return solve_pair(self.samples.kernel, points, *problem, sums=pair.sums, rows=rows)
+
+    def _signs(self, pair: Pair) -> Float64Array:
+        return np.where(self.samples.classes[pair.members] == pair.first, 1.0, -1.0)
 
     def _store(self, pair: Pair, solution: PairSolution) -> None:
         pair.update(solution)
-        for own in (pair.first, pair.second):
-            samples = self.samples.class_slices[own]
-            self.margin_bounds[samples, pair.opponent(own)] -= self._max_change(pair, samples)
+        self._lower_bounds(pair)
         opponents = pair.opponent(self.samples.classes[pair.members])
         self.in_working_set[pair.members, opponents] = True
         self.margin_bounds[pair.members, opponents] = solution.margins
+
+    def _lower_bounds(self, pair: Pair) -> None:
+        """Step 2: lower the bounds of a pair by the largest possible change of a margin."""
+        for own in (pair.first, pair.second):
+            samples = self.samples.class_slices[own]
+            self.margin_bounds[samples, pair.opponent(own)] -= self._max_change(pair, samples)
 
     def _max_change(self, pair: Pair, samples: slice | IntArray) -> FloatArray | float:
         """Upper bound of the change of margins by the last solution of a pair."""
@@ -322,8 +355,9 @@ class WorkingSetSolver:
         return np.asarray(norms * pair.weight_change + abs(pair.bias_change))
 
     def _is_unproven(self) -> BoolArray:
-        """Where a sample is outside the working set and its margin bound is below 1 - tol."""
-        return ~(self.in_working_set | (self.margin_bounds >= 1 - self.tol))
+        """Where a sample is outside the working set and its margin bound is too far below 1."""
+        lowest = 1 - MARGIN_FRACTION * self.tol
+        return ~(self.in_working_set | (self.margin_bounds >= lowest))
 
     def _scan(self, source: ProjectedSamples | Samples) -> int:
         """Step 3: compute the margins that are not proven; return the number of samples."""
@@ -370,19 +404,25 @@ class WorkingSetSolver:
         if len(joining) > growth:
             ranks = random_state.permutation(len(joining)) if random_state else bounds.argsort()
             joining = joining[ranks[:growth]]
-        staying = np.full(len(pair.members), True)
         if not self.grow_only:
-            staying = (pair.coef != 0) | (pair.margins < 1 + MARGIN_BAND)
-            leaving = pair.members[~staying]
-            self.in_working_set[leaving, pair.opponent(self.samples.classes[leaving])] = False
-        members = np.concatenate([pair.members[staying], joining])
+            self._drop_satisfied(pair)
+        members = np.concatenate([pair.members, joining])
         order = np.argsort(members)
         zeros = np.zeros(len(joining))
         pair.members = members[order]
-        pair.coef = np.concatenate([pair.coef[staying], zeros])[order]
-        pair.margins = np.concatenate([pair.margins[staying], zeros])[order]
+        pair.coef = np.concatenate([pair.coef, zeros])[order]
+        pair.margins = np.concatenate([pair.margins, zeros])[order]
         pair.stale = len(joining) > 0
         return len(joining)
+
+    def _drop_satisfied(self, pair: Pair) -> None:
+        staying = (pair.coef != 0) | (pair.margins < 1 + MARGIN_BAND)
+        leaving = pair.members[~staying]
+        self.in_working_set[leaving, pair.opponent(self.samples.classes[leaving])] = False
+        pair.members, pair.coef = pair.members[staying], pair.coef[staying]
+        pair.margins, pair.rows = pair.margins[staying], None
+        if pair.sums is not None:
+            pair.sums = pair.sums[staying]
 
 
 def _solve(samples: Samples, members: IntArray, *args: Any, **kwargs: Any) -> PairSolution:
