@@ -119,6 +119,25 @@ def test_a_single_class_is_an_error_with_its_label(digits, change):
         KernelSVC().fit(X, *change(y))
 
 
+def test_predictions_follow_dual_coefficients_that_are_changed():
+    # As in scikit-learn's test of a private attribute, with the public one.
+    X = [[-2, -1], [-1, -1], [-1, -2], [1, 1], [1, 2], [2, 1]]
+    svc = KernelSVC(kernel="linear").fit(X, [1, 1, 1, 2, 2, 2])
+    np.testing.assert_allclose(svc.dual_coef_, [[-0.25, 0.25]])
+    assert svc.predict([[-0.1, -0.1]]) == 1
+    svc.dual_coef_ = np.array([[0.0, -1.0]])
+    assert svc.predict([[-0.1, -0.1]]) == 2
+
+
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
+def test_sparse_samples_are_predicted_after_a_fit_to_dense_ones(digits, kernel):
+    X, y, X_test = digits
+    svc = KernelSVC(kernel=kernel).fit(X, y)
+    np.testing.assert_array_equal(
+        svc.decision_function(sparse.lil_array(X_test)), svc.decision_function(X_test)
+    )
+
+
 # --- probabilities -----------------------------------------------------------------------
 
 
