@@ -19,6 +19,8 @@ def kernel_function(name, *, gamma=1.0, degree=3, coef0=0.0):
         return lambda A, B: A @ B.T
     if name == "poly":
         return lambda A, B: (gamma * (A @ B.T) + coef0) ** degree
+    if name == "sigmoid":
+        return lambda A, B: np.tanh(gamma * (A @ B.T) + coef0)
 
     def rbf(A, B):
         squares = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1)[None, :] - 2 * A @ B.T
