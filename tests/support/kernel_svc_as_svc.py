@@ -1,7 +1,6 @@
 """A pytest plugin: `sklearn.svm.SVC` is `KernelSVC`, in all modules that are imported later.
 
 ``--outcomes FILE`` writes the outcome of each test that made one, by the test's name, as JSON.
-Nothing may import this module but pytest.
 """
 
 from __future__ import annotations
@@ -31,12 +30,14 @@ def _record_users(init):
     return recording
 
 
-KernelSVC.__init__ = _record_users(KernelSVC.__init__)
-sklearn.svm.SVC = KernelSVC
-
-
 def pytest_addoption(parser):
     parser.addoption("--outcomes", type=Path)
+
+
+def pytest_configure():
+    # Not on import: collecting doctests imports this module as well.
+    KernelSVC.__init__ = _record_users(KernelSVC.__init__)
+    sklearn.svm.SVC = KernelSVC
 
 
 @pytest.hookimpl(wrapper=True)
