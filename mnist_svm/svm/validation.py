@@ -77,7 +77,7 @@ def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntA
     if len(classes) < 2:
         msg = (
             "Invalid input - all samples with positive weights belong to the same class: "
-            f"{classes[0]}. The number of classes has to be greater than one. "
+            f"{classes[0]}. The number of classes has to be greater than one; got 1 class. "
             "A weight is sample_weight times class_weight."
         )
         raise ValueError(msg)
