@@ -17,10 +17,12 @@ from threadpoolctl import threadpool_info
 
 from mnist_svm import Deskew, KernelSVC
 from mnist_svm.parallel.threads import threads
+from mnist_svm.svm import fitting
 from mnist_svm.svm._solver.columns import column_statistics
 from mnist_svm.svm._solver.samples import Samples
 from mnist_svm.svm._solver.scan import KernelExpansion, scan
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms, trim_trailing_zeros
+from mnist_svm.svm.solution import solution_of_pairs
 from tests.support.paths import ROOT
 from tests.support.svm_oracle import (
     decision_values,
@@ -217,13 +219,16 @@ def test_margin_bounds_lie_below_the_margins(digits, monkeypatch, name, approxim
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 50)
         # One approximate round, so that exact rounds have much left to do.
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_SHRINKING_ROUNDS", 0)
-    stored = []
-    store = KernelSVC._store
+    solvers = []
     monkeypatch.setattr(
-        KernelSVC, "_store", lambda self, *args: (stored.append(args), store(self, *args))[1]
+        fitting,
+        "solution_of_pairs",
+        lambda solver: (solvers.append(solver), solution_of_pairs(solver))[1],
     )
-    svc = KernelSVC(kernel=name, degree=4, coef0=1, decision_function_shape="ovo").fit(X, y)
-    ((_, solver),) = stored
+    svc = KernelSVC(
+        kernel=name, degree=4, coef0=1, decision_function_shape="ovo", solver="working_sets"
+    ).fit(X, y)
+    (solver,) = solvers
     order = solver.samples.order
     assert svc.fit_log_[0]["exact"] != approximate
     kernel = kernel_function(name, gamma=svc.gamma_, degree=4, coef0=1)
