@@ -50,7 +50,7 @@ from mnist_svm.svm.temperature import (
     log_confidences,
     temperature_of,
 )
-from mnist_svm.svm.validation import check_weights
+from mnist_svm.svm.validation import check_square, check_weights
 
 # Temperatures are between exp(-MAX_LOG_TEMPERATURE) and exp(MAX_LOG_TEMPERATURE).
 MAX_LOG_TEMPERATURE = 4.0
@@ -165,7 +165,8 @@ class Calibrated(MetaClassifier):
             sources = column_or_1d(sources)
             check_consistent_length(sources, labels)
 
-        pairwise = get_tags(self.estimator).input_tags.pairwise
+        if pairwise := get_tags(self.estimator).input_tags.pairwise:
+            check_square(rows)
 
         def fit(index: IntArray) -> Any:
             part = rows[index][:, index] if pairwise else rows[index]

@@ -17,6 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
+    check_array,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
@@ -34,7 +35,7 @@ from mnist_svm.svm.log import log_to
 from mnist_svm.svm.optimality import pair_violations
 from mnist_svm.svm.pairwise import class_scores, count_votes
 from mnist_svm.svm.solution import Solution
-from mnist_svm.svm.validation import check_parameters, check_weights, sort_by_class
+from mnist_svm.svm.validation import check_parameters, check_square, check_weights, sort_by_class
 
 # Rows of sparse data whose kernel values are computed at a time.
 SPARSE_ROWS_PER_BLOCK = 256
@@ -306,9 +307,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             msg = "Sparse precomputed kernels are not supported; use K.toarray()"
             raise TypeError(msg)
         data, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
-        if self.kernel == "precomputed" and data.shape[0] != data.shape[1]:
-            msg = f"Precomputed matrix must be a square matrix; got {data.shape[0]}x{data.shape[1]}"
-            raise ValueError(msg)
+        if self.kernel == "precomputed":
+            check_square(data)
         return data, labels
 
     def _fit_with_probabilities(self, data: Any, labels: Array, sample_weight: Any) -> Self:
@@ -321,7 +321,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             values = self._call_kernel(data, data)
             svc.set_params(kernel="precomputed")
             self._training_data = data
-        self._calibrated = Calibrated(svc).fit(values, labels, sample_weight=sample_weight)
+        weights = check_weights(sample_weight, len(labels))
+        self._calibrated = Calibrated(svc).fit(values, labels, sample_weight=weights)
         for name, value in vars(self._calibrated.estimator_).items():
             if name not in (*parameters, "n_features_in_"):
                 setattr(self, name, value)
@@ -538,12 +539,12 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _call_kernel(self, X: Any, others: Any) -> Array:
         """Values of a kernel that is a function, which may be sparse."""
-        values = to_dense(self.kernel(X, others))
+        values = check_array(to_dense(self.kernel(X, others)), input_name="kernel values")
         n, m = (part.shape[0] if sparse.issparse(part) else len(part) for part in (X, others))
         if values.shape != (n, m):
             msg = f"the kernel gave values of shape {values.shape}, expected ({n}, {m})"
             raise ValueError(msg)
-        return values
+        return np.asarray(values)
 
     def _values_from_kernel(self, values: Array) -> Float64Array:
         dual_coef = to_dense(self.dual_coef_)

@@ -62,6 +62,14 @@ def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array |
     return np.asarray(np.maximum(weights, 0))
 
 
+def check_square(values: Any) -> None:
+    """Raise ValueError unless there is a kernel value for each two samples."""
+    n, m = values.shape
+    if n != m:
+        msg = f"Precomputed matrix must be a square matrix; got {n}x{m}"
+        raise ValueError(msg)
+
+
 def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntArray]:
     """Sort the used samples, those of positive weight, by class.
 

@@ -16,8 +16,28 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mnist_svm import KernelSVC
+from mnist_svm import Calibrated, CoupledSVC, KernelSVC
+
+# Folds are other ones if samples are removed or repeated; of SVC, the same checks fail.
+OF_FOLDS = {
+    "check_sample_weight_equivalence_on_dense_data": "folds",
+    "check_sample_weight_equivalence_on_sparse_data": "folds",
+}
+
+
+@parametrize_with_checks(
+    [
+        KernelSVC(kernel="precomputed"),
+        KernelSVC(kernel="sigmoid"),
+        KernelSVC(probability=True),
+        Calibrated(CoupledSVC(kernel="precomputed")),
+    ],
+    expected_failed_checks=lambda svc: OF_FOLDS if getattr(svc, "probability", False) else {},
+)
+def test_scikit_learn_checks_pass(estimator, check):
+    check(estimator)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +109,23 @@ def test_a_kernel_function_may_give_sparse_values(digits, container):
     np.testing.assert_allclose(
         of_function.decision_function(X_test), named.decision_function(X_test), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_kernel_function_with_values_that_are_not_finite_is_an_error(digits, value):
+    X, y, X_test = digits
+
+    def kernel(A, B):
+        values = A @ B.T
+        values[0, -1] = value if A is not B else values[0, -1]
+        return values
+
+    svc = KernelSVC(kernel=kernel).fit(X, y)
+    for method in (svc.predict, svc.decision_function):
+        with pytest.raises(ValueError, match=r"kernel values contains (NaN|infinity)"):
+            method(X_test)
+    with pytest.raises(ValueError, match=r"kernel values contains (NaN|infinity)"):
+        KernelSVC(kernel=lambda A, B: kernel(A, B.copy())).fit(X, y)
 
 
 def test_a_kernel_function_with_a_wrong_shape_is_an_error(digits):
