@@ -43,8 +43,13 @@ SPARSE_ROWS_PER_BLOCK = 256
 T = TypeVar("T", bound="KernelSVC")
 
 
+def _is_calibrated(svc: Any) -> bool:
+    # "deprecated" is the default of scikit-learn's SVC from 1.9 on, and means False.
+    return bool(svc.probability) and svc.probability != "deprecated"
+
+
 def _has_probabilities(svc: Any) -> bool:
-    if not svc.probability:
+    if not _is_calibrated(svc):
         msg = "predict_proba is only available with probability=True"
         raise AttributeError(msg)
     return True
@@ -577,7 +582,7 @@ def fit_together(svcs: Sequence[T], X: Any, y: Any, sample_weight: Any) -> Seque
         svc._forget()
     first = svcs[0]
     data, labels = first._validate_training_data(X, y)
-    if first.probability:
+    if _is_calibrated(first):
         for svc in svcs[1:]:
             svc._validate_training_data(X, y)
         return [svc._fit_with_probabilities(data, labels, sample_weight) for svc in svcs]

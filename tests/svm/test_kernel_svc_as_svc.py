@@ -140,6 +140,16 @@ def test_a_kernel_function_with_a_wrong_shape_is_an_error(digits):
         KernelSVC(kernel=kernel).fit(X, y).predict(X_test)
 
 
+def test_the_parameters_of_an_svc_can_be_passed_on(digits):
+    X, y, X_test = digits
+    peer = SVC(C=3.0, kernel="poly", coef0=1.0)
+    svc = KernelSVC(**peer.get_params())
+    assert not hasattr(svc, "predict_proba")
+    ours, expected = (fitted.fit(X, y).decision_function(X_test) for fitted in (svc, peer))
+    assert not hasattr(svc, "predict_proba")
+    np.testing.assert_allclose(ours, expected, atol=5e-3)
+
+
 def test_probabilities_asked_for_after_the_fit_are_not_available(digits):
     X, y, X_test = digits
     svc = KernelSVC().fit(X, y)
