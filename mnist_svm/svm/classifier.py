@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,6 @@ from mnist_svm.svm.validation import check_parameters, check_square, check_weigh
 
 # Rows of sparse data whose kernel values are computed at a time.
 SPARSE_ROWS_PER_BLOCK = 256
-
-T = TypeVar("T", bound="KernelSVC")
 
 
 def _is_calibrated(svc: Any) -> bool:
@@ -265,7 +263,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If a pair did not converge; see `kkt_violation_`.
         """
-        return fit_together([self], X, y, sample_weight)[0]
+        for _ in self._fit_values(X, y, sample_weight, [self.C]):
+            pass
+        return self
 
     def path(
         self,
@@ -295,9 +295,54 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             As in `fit`.
         """
-        svcs = {value: clone(self).set_params(C=value) for value in sorted(set(C))}
-        fit_together(list(svcs.values()), X, y, sample_weight)
+        ascending = sorted(set(C))
+        svcs = {value: clone(self).set_params(C=value) for value in ascending}
+        for svc in svcs.values():
+            check_parameters(svc)
+        fits = clone(self)._fit_values(X, y, sample_weight, ascending)  # noqa: SLF001 - a clone
+        for svc, attributes in zip(svcs.values(), fits, strict=True):
+            vars(svc).update(attributes)
         return [svcs[value] for value in C]
+
+    def _fit_values(
+        self, X: Any, y: Any, sample_weight: Any, C: Sequence[float]
+    ) -> Iterator[dict[str, Any]]:
+        """Fit for ascending values of C, and yield the attributes of each fit."""
+        check_parameters(self)
+        self._forget()
+        data, labels = self._validate_training_data(X, y)
+        if _is_calibrated(self):
+            for self.C in C:
+                self._fit_with_probabilities(data, labels, sample_weight)
+                yield self._fitted_attributes()
+            return
+        # Other types are always classes; the check takes as long as fitting some hundred samples.
+        if labels.dtype.kind in "fcO":
+            check_classification_targets(labels)
+        weights = check_weights(sample_weight, len(labels))
+        classes, codes = np.unique(labels, return_inverse=True)
+        self.class_weight_ = np.ones(len(classes))
+        if self.class_weight is not None:
+            self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        factors = np.asarray(self.class_weight_[codes], np.float64)
+        if weights is not None:
+            factors *= weights
+        self.classes_, order, starts = sort_by_class(labels, factors > 0)
+        boxes = [value * factors for value in C]
+        values = self._call_kernel(data, data) if callable(self.kernel) else data
+        self.shape_fit_ = values.shape
+        with log_to(_print) if self.verbose else nullcontext():
+            fits = fit_pairs(self, values, order, starts, boxes, weights)
+            for box, (kernel, solution) in zip(boxes, fits, strict=True):
+                self.gamma_ = kernel.gamma
+                self._store(data, solution)
+                if solution.n_failed:
+                    self._report_no_convergence(solution, data, codes, box)
+                yield self._fitted_attributes()
+
+    def _fitted_attributes(self) -> dict[str, Any]:
+        parameters = self.get_params()
+        return {name: value for name, value in vars(self).items() if name not in parameters}
 
     def _forget(self) -> None:
         """Forget what is not part of the attributes of a fit."""
@@ -573,45 +618,6 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with threads(self.n_jobs) as workers:
             values, novelty = functions.values_and_novelty(rows, workers)
         return values + self.intercept_, novelty
-
-
-def fit_together(svcs: Sequence[T], X: Any, y: Any, sample_weight: Any) -> Sequence[T]:
-    """Fit estimators that differ in C only, ascending; return them."""
-    for svc in svcs:
-        check_parameters(svc)
-        svc._forget()
-    first = svcs[0]
-    data, labels = first._validate_training_data(X, y)
-    if _is_calibrated(first):
-        for svc in svcs[1:]:
-            svc._validate_training_data(X, y)
-        return [svc._fit_with_probabilities(data, labels, sample_weight) for svc in svcs]
-    # Other types are always classes; the check takes as long as fitting some hundred samples.
-    if labels.dtype.kind in "fcO":
-        check_classification_targets(labels)
-    weights = check_weights(sample_weight, len(labels))
-    classes, codes = np.unique(labels, return_inverse=True)
-    class_weight = np.ones(len(classes))
-    if first.class_weight is not None:
-        class_weight = compute_class_weight(first.class_weight, classes=classes, y=labels)
-    factors = np.asarray(class_weight[codes], np.float64)
-    if weights is not None:
-        factors *= weights
-    used, order, starts = sort_by_class(labels, factors > 0)
-    boxes = [svc.C * factors for svc in svcs]
-    values = first._call_kernel(data, data) if callable(first.kernel) else data
-    with log_to(_print) if first.verbose else nullcontext():
-        solutions = list(fit_pairs(first, values, order, starts, boxes, weights))
-    for svc, box, (kernel, solution) in zip(svcs, boxes, solutions, strict=True):
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(first, name):
-                setattr(svc, name, getattr(first, name))
-        svc.classes_, svc.class_weight_, svc.gamma_ = used, class_weight, kernel.gamma
-        svc.shape_fit_ = values.shape
-        svc._store(data, solution)
-        if solution.n_failed:
-            svc._report_no_convergence(solution, data, codes, box)
-    return svcs
 
 
 def _print(message: str) -> None:
