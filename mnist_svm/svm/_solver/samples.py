@@ -122,7 +122,7 @@ class ProjectedSamples:
         squares = self.kernel.diagonal(self._norms)
         residual = squares - self.kernel.diagonal(self._norms, squared_norms(self._points))
         # Add the rounding error, so that the norm is not underestimated.
-        rounding = 8 * np.finfo(samples.dtype).eps * squares
+        rounding = 8 * np.finfo(samples.dtype).eps * np.abs(squares)
         self.residual_norms = np.sqrt(np.maximum(residual, 0) + rounding)
 
     def left_factor(self, index: IntArray) -> FloatArray:
