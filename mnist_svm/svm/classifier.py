@@ -152,8 +152,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     fit_log_ : list of dict
         One per round, with the fields of `mnist_svm.svm._solver.working_set.Round`. "decision" says
         which solver was chosen, and why.
-    shape_fit_ : (int, int)
-        Shape of ``X`` in `fit`.
+    shape_fit_ : tuple of int
+        Shape of ``X`` in `fit`; of a list, its length.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If ``X`` had feature names that are all strings.
@@ -183,7 +183,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     gamma_: float
     kkt_violation_: float
     fit_log_: list[dict[str, Any]]
-    shape_fit_: tuple[int, int]
+    shape_fit_: tuple[int, ...]
     _prepared: DecisionFunctions | None = None
     _calibrated: Any = None
     _training_data: Any
@@ -330,7 +330,6 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, order, starts = sort_by_class(labels, factors > 0)
         boxes = [value * factors for value in C]
         values = self._call_kernel(data, data) if callable(self.kernel) else data
-        self.shape_fit_ = values.shape
         with log_to(_print) if self.verbose else nullcontext():
             fits = fit_pairs(self, values, order, starts, boxes, weights)
             for box, (kernel, solution) in zip(boxes, fits, strict=True):
@@ -352,13 +351,16 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _validate_training_data(self, X: Any, y: Any) -> tuple[Any, Array]:
         if callable(self.kernel):
             check_consistent_length(X, y)
-            return X, column_or_1d(y, warn=True)
+            labels = column_or_1d(y, warn=True)
+            self.shape_fit_ = X.shape if hasattr(X, "shape") else (len(labels),)
+            return X, labels
         if self.kernel == "precomputed" and sparse.issparse(X):
             msg = "Sparse precomputed kernels are not supported; use K.toarray()"
             raise TypeError(msg)
         data, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
         if self.kernel == "precomputed":
             check_square(data)
+        self.shape_fit_ = data.shape
         return data, labels
 
     def _fit_with_probabilities(self, data: Any, labels: Array, sample_weight: Any) -> Self:
@@ -374,7 +376,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = check_weights(sample_weight, len(labels))
         self._calibrated = Calibrated(svc).fit(values, labels, sample_weight=weights)
         for name, value in vars(self._calibrated.estimator_).items():
-            if name not in (*parameters, "n_features_in_"):
+            if name not in (*parameters, "n_features_in_", "shape_fit_"):
                 setattr(self, name, value)
         return self
 
