@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+from scipy.sparse import issparse
 
 # Samples whose margins are computed at a time.
 SAMPLES_PER_BLOCK = 4000
@@ -37,9 +38,11 @@ def iterate_pairs(svc):
     ends = np.cumsum(svc.n_support_)
     vectors = [slice(end - n, end) for n, end in zip(svc.n_support_, ends, strict=True)]
     sign = -1 if len(svc.classes_) == 2 else 1
+    # Sparse if the samples were.
+    dual_coef = svc.dual_coef_.toarray() if issparse(svc.dual_coef_) else svc.dual_coef_
     for pair, (a, b) in enumerate(combinations(range(len(vectors)), 2)):
         rows = np.concatenate([svc.support_[vectors[a]], svc.support_[vectors[b]]])
-        coef = np.concatenate([svc.dual_coef_[b - 1, vectors[a]], svc.dual_coef_[a, vectors[b]]])
+        coef = np.concatenate([dual_coef[b - 1, vectors[a]], dual_coef[a, vectors[b]]])
         used = coef != 0
         labels = svc.classes_[a], svc.classes_[b]
         yield labels, rows[used], sign * coef[used], sign * svc.intercept_[pair]
