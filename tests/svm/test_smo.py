@@ -62,7 +62,7 @@ def box_problems(draw):
     return gram, linear, coef, lower, upper
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_the_optimality_conditions_hold(use_numba, problem):
     gram, linear, _, lower, upper = problem
@@ -70,7 +70,7 @@ def test_the_optimality_conditions_hold(use_numba, problem):
     assert gap(gram, linear, coef, lower, upper) <= TOL + 1e-9
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_the_objective_is_that_of_a_general_solver(use_numba, problem):
     gram, linear, start, lower, upper = problem
@@ -93,7 +93,7 @@ def test_the_objective_is_that_of_a_general_solver(use_numba, problem):
     assert objective(gram, linear, coef) <= peer.fun + 1e-3 * (1 + abs(peer.fun))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_coefficients_stay_within_their_bounds(use_numba, problem):
     _, _, _, lower, upper = problem
@@ -103,14 +103,14 @@ def test_coefficients_stay_within_their_bounds(use_numba, problem):
     assert (coef <= np.nextafter(upper, np.inf)).all()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_the_sum_of_the_coefficients_stays(use_numba, problem):
     coef, _, iterations = run(use_numba, *problem)
     assert coef.sum() == pytest.approx(problem[2].sum(), abs=1e-15 * (100 + iterations))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_errors_are_those_of_the_coefficients(use_numba, problem):
     gram, linear, *_ = problem
@@ -118,7 +118,7 @@ def test_errors_are_those_of_the_coefficients(use_numba, problem):
     np.testing.assert_allclose(errors, linear - gram @ coef, rtol=0, atol=1e-8)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems())
 def test_an_optimum_is_left_as_it_is(use_numba, problem):
     gram, linear, _, lower, upper = problem
@@ -128,7 +128,7 @@ def test_an_optimum_is_left_as_it_is(use_numba, problem):
     np.testing.assert_array_equal(again, coef)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=box_problems(), max_iter=st.integers(0, 5))
 def test_iterations_are_limited(use_numba, problem, max_iter):
     gram, linear, _, lower, upper = problem
@@ -169,7 +169,7 @@ def classifications(draw):
     return rbf(points), signs, np.zeros(m), lower, upper
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=classifications())
 def test_the_objective_is_libsvm_s(use_numba, problem):
     gram, signs, _, lower, upper = problem
@@ -207,7 +207,7 @@ def exact_problems(draw):
 
 @needs_numba
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=exact_problems())
 def test_both_implementations_take_the_same_steps(dtype, problem):
     # Of equal samples, both take the first. After some 40 halvings, digits would be lost.
@@ -219,7 +219,7 @@ def test_both_implementations_take_the_same_steps(dtype, problem):
 
 
 @needs_numba
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(problem=classifications())
 def test_both_implementations_find_the_same_coefficients(problem):
     one, other = (run(use_numba, *problem, tol=1e-10) for use_numba in (False, True))
@@ -255,7 +255,7 @@ def test_infinite_bounds_separate(use_numba):
 # --- indefinite matrices ------------------------------------------------------------------------
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), m=st.integers(2, 40))
 def test_indefinite_matrices_end_where_the_conditions_hold(use_numba, seed, m):
     rng = np.random.default_rng(seed)
