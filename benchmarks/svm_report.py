@@ -68,7 +68,8 @@ def ratio(results: Results, peer: str, key: str) -> Ratio | None:
 def format_text(all_results: dict[str, Results], names: Sequence[str], *, quick: bool) -> str:
     """Return the tables in Markdown, with what was measured."""
     peers = names[1:]
-    versions = ", ".join(f"{PACKAGES[peer]} {version(PACKAGES[peer])}" for peer in peers)
+    packages = ["numba", *(PACKAGES[peer] for peer in peers)]
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
     problems = {name: results for name, results in all_results.items() if name != START_UP}
     fits = fit_table(all_results, peers)
     predictions = ratio_table(problems, peers, "predict", "predict")

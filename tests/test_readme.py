@@ -111,7 +111,12 @@ def test_the_tables_of_the_benchmarks_are_shown_as_they_are(name):
 
 
 @pytest.mark.parametrize(
-    ("heading", "name"), [("Everyone's hand", "hands"), ("Numbers off real paper", "numbers")]
+    ("heading", "name"),
+    [
+        ("Everyone's hand", "hands"),
+        ("Numbers off real paper", "numbers"),
+        ("Other data", "svm_suite"),
+    ],
 )
 def test_the_rows_shown_are_among_those_of_the_benchmark(heading, name):
     table = (ROOT / "benchmarks" / f"{name}.md").read_text()

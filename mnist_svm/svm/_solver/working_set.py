@@ -71,10 +71,11 @@ MAX_SHRINKING_ROUNDS = 8
 # Blocks of a large pair in an approximate round.
 MAX_BLOCKS_APPROXIMATE = 20
 
-# Working sets are solved to this fraction of tol, which costs little more than tol itself. Samples
-# outside may fall short of the margin by half of tol, so that any two samples together violate the
-# optimality conditions by less than tol, as in libsvm.
+# Working sets are solved to this fraction of tol, which costs little more than tol itself. Pairs on
+# all samples, and margins outside working sets, leave room for the rounding of float32 kernel values:
+# in libsvm, tol bounds the violation of any two samples together, with kernel values in float64.
 TOL_FRACTION = 0.1
+WHOLE_TOL_FRACTION = 0.5
 MARGIN_FRACTION = 0.5
 
 # Samples of alpha 0 whose margin exceeds 1 by less than this stay in the working set.
@@ -315,11 +316,10 @@ class WorkingSetSolver:
         )
 
     def _problem(self, pair: Pair, limits: Limits) -> tuple[Any, ...]:
-        limits = (
-            limits._replace(max_rounds=None)
-            if pair.is_whole
-            else limits._replace(tol=TOL_FRACTION * limits.tol)
-        )
+        if pair.is_whole:
+            limits = limits._replace(tol=WHOLE_TOL_FRACTION * self.tol, max_rounds=None)
+        else:
+            limits = limits._replace(tol=TOL_FRACTION * self.tol)
         return pair.members, self._signs(pair), self.box[pair.members], pair.coef, limits
 
     def _solve_alone(self, pair: Pair, limits: Limits) -> PairSolution:
