@@ -72,8 +72,8 @@ MAX_SHRINKING_ROUNDS = 8
 MAX_BLOCKS_APPROXIMATE = 20
 
 # Working sets are solved to this fraction of tol, which costs little more than tol itself. Pairs on
-# all samples, and margins outside working sets, leave room for the rounding of float32 kernel values:
-# in libsvm, tol bounds the violation of any two samples together, with kernel values in float64.
+# all samples, and margins outside working sets, leave room for the rounding of float32 kernel
+# values: tol bounds the violation of any two samples together, as in libsvm.
 TOL_FRACTION = 0.1
 WHOLE_TOL_FRACTION = 0.5
 MARGIN_FRACTION = 0.5
