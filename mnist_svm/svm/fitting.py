@@ -26,6 +26,10 @@ from mnist_svm.svm.solution import Solution, solution_of_libsvm, solution_of_pai
 # Up to this many samples, libsvm takes less time than it takes to start threads and the compiler.
 MAX_LIBSVM_SAMPLES = 2000
 
+# Without Numba, libsvm is also faster for many small pairs of classes, if kernel values are cheap.
+MAX_LIBSVM_PAIR = 2000
+MAX_LIBSVM_FEATURES = 32
+
 MIB = 1 << 20
 
 
@@ -55,7 +59,7 @@ def fit_pairs(
         Of the samples, for the variance of the data.
     """
     is_given = callable(svc.kernel) or svc.kernel == "precomputed"
-    solver, decision = _choose(svc.solver, data, len(order), is_given)
+    solver, decision = _choose(svc.solver, data, np.diff(starts), is_given)
     if solver == "libsvm":
         of_data = 1.0 if is_given or svc.gamma != "scale" else variance(data, weights)
         kernel = _make_kernel(svc, data.shape[1], of_data)
@@ -100,7 +104,7 @@ def _make_kernel(svc: Any, n_features: int, of_data: float) -> Kernel:
     return Kernel(name, gamma, int(svc.degree), float(svc.coef0))
 
 
-def _choose(solver: str, data: Any, n: int, is_given: bool) -> tuple[str, str]:
+def _choose(solver: str, data: Any, class_sizes: IntArray, is_given: bool) -> tuple[str, str]:
     """The solver, and why it was chosen, if that is known before a first look at the data.
 
     Raises ValueError if the solver cannot solve the problem.
@@ -116,8 +120,13 @@ def _choose(solver: str, data: Any, n: int, is_given: bool) -> tuple[str, str]:
         raise ValueError(msg)
     if only or solver == "libsvm":
         return "libsvm", f"libsvm: {only or 'as asked for'}"
+    n, n_features = int(class_sizes.sum()), data.shape[1]
     if solver == "auto" and n <= MAX_LIBSVM_SAMPLES:
         return "libsvm", f"libsvm: {n:,} samples, at most {MAX_LIBSVM_SAMPLES:,}"
+    largest_pair = int(np.sort(class_sizes)[-2:].sum())
+    is_small = largest_pair <= MAX_LIBSVM_PAIR and n_features <= MAX_LIBSVM_FEATURES
+    if solver == "auto" and is_small and not is_compiler_installed():
+        return "libsvm", f"libsvm: pairs of at most {largest_pair:,} samples, and no Numba"
     return solver, ""
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mnist_svm import Deskew, KernelSVC
+from mnist_svm.svm import fitting
 from mnist_svm.svm._solver.first_look import expected_share
 from mnist_svm.svm.fitting import MAX_LIBSVM_SAMPLES
 
@@ -156,3 +157,15 @@ def test_wide_sparse_data_are_solved_by_libsvm(digits):
 def test_given_kernel_values_are_solved_by_libsvm(digits):
     X, y = (part[:300] for part in digits)
     assert decision(X @ X.T, y, kernel="precomputed") == "libsvm: kernel values are given"
+
+
+@pytest.mark.parametrize(
+    ("installed", "solver"), [(True, "pairs on all"), (False, "libsvm: pairs")]
+)
+def test_many_small_pairs_are_left_to_libsvm_without_numba(monkeypatch, installed, solver):
+    monkeypatch.setattr(fitting, "is_compiler_installed", lambda: installed)
+    rng = np.random.default_rng(0)
+    y = np.arange(2100) % 4
+    X = rng.normal(size=(2100, 5)) + y[:, None]
+    svc = KernelSVC().fit(X, y)
+    assert solver in svc.fit_log_[0]["decision"]

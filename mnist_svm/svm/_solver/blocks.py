@@ -32,8 +32,9 @@ LARGE_PROBLEM = 8192
 # Share of a block that stays in the next one.
 SHARE_KEPT = 0.75
 
-# A block is solved to this share of the gap of the whole problem.
+# A block is solved to this share of the gap of the whole problem, but not below this share of tol.
 SHARE_OF_GAP = 0.3
+SHARE_OF_TOL = 0.8
 
 # Iterations on a block, for each of its samples.
 MAX_ITER_PER_SAMPLE = 20
@@ -90,7 +91,7 @@ def solve_in_blocks(
             of_block,
             lower,
             upper,
-            max(limits.tol / 2, share * gap),
+            max(SHARE_OF_TOL * limits.tol, share * gap),
             min(max_iter - iterations, MAX_ITER_PER_SAMPLE * len(index)),
         )
         changes = of_block - coef[index]
