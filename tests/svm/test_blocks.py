@@ -199,6 +199,18 @@ def test_few_samples_are_one_block(noisy, monkeypatch, block_sizes):
     assert block_sizes == [500]
 
 
+def test_one_block_of_all_samples_is_solved_again_until_it_has_converged(
+    noisy, use_numba, monkeypatch, block_sizes
+):
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", 500)
+    monkeypatch.setattr(blocks, "MAX_ITER_PER_SAMPLE", 1)
+    solution = solve(noisy, C=100.0, use_numba=use_numba)
+    assert len(block_sizes) > 2
+    assert set(block_sizes) == {500}
+    assert solution.coef.sum() == pytest.approx(0, abs=1e-10)
+    assert solution.violation <= 2 * TOL
+
+
 def test_many_samples_have_larger_blocks(noisy, monkeypatch, block_sizes):
     monkeypatch.setattr(blocks, "LARGE_PROBLEM", 500)
     monkeypatch.setattr(blocks, "LARGE_BLOCK_SIZE", 128)

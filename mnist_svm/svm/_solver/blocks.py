@@ -117,16 +117,15 @@ class _Block:
         `rising` are the errors of all samples that may rise, -inf for the others; `falling` those
         of all that may fall, or inf. They are changed.
         """
-        if len(self._index) < self._size == len(rising):
-            joining = np.arange(len(rising))
-        else:
+        if self._size < len(rising):
             self._drop(int(SHARE_KEPT * self._size))
             rising[self._index], falling[self._index] = -np.inf, np.inf
             half = (self._size - len(self._index)) // 2
             joining = _smallest(-rising, half)
             falling[joining] = np.inf
-            joining = np.concatenate([joining, _smallest(falling, half)])
-        self._join(joining)
+            self._join(np.concatenate([joining, _smallest(falling, half)]))
+        elif not len(self._index):
+            self._join(np.arange(len(rising)))
         return self._index
 
     def _drop(self, n_kept: int) -> None:
