@@ -316,6 +316,16 @@ def test_kernel_svc_meets_the_optimality_conditions(
     assert svc.kkt_violation_ <= 2e-3
 
 
+@pytest.mark.parametrize("cache_size", [0.01, 5, 1000])
+@pytest.mark.parametrize("solver", ["blocks", "working_sets"])
+@pytest.mark.usefixtures("with_or_without_numba")
+def test_any_memory_is_enough(three_digits, solver, cache_size, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", 512)
+    X, y = three_digits
+    svc = KernelSVC(gamma=0.02, C=30.0, solver=solver, cache_size=cache_size).fit(X, y)
+    assert max_kkt_violation(svc, X, y, kernel_function("rbf", gamma=0.02), 30.0) <= 2e-3
+
+
 def test_without_numba_nothing_is_compiled(three_digits, monkeypatch):
     def compiled(function):
         pytest.fail(f"compiled {function.__name__}")

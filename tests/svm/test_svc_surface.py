@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
 from mnist_svm import Deskew, KernelSVC
-from tests.support.svm_oracle import kernel_function, max_kkt_violation
+from tests.support.svm_oracle import dual_objectives, kernel_function, max_kkt_violation
 
 SOLVERS = ["libsvm", "blocks", "working_sets"]
 NAMED = {
@@ -154,6 +156,53 @@ def test_approximate_rounds_take_kernel_values_below_zero(digits, monkeypatch, v
     assert not svc.fit_log_[0]["exact"]
     kernel = kernel_function("sigmoid", **parameters)
     assert max_kkt_violation(svc, X, y, kernel, 1.0) <= 1.1e-3
+
+
+@pytest.fixture(scope="module")
+def tiny_blocks():
+    """Blocks and working sets of a few samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "blocks.BLOCK_SIZE": 32,
+            "rows.MIN_ROWS_KEPT": 4,
+            "pair.MAX_COMPILED_GRAM": 30,
+            "pair.MAX_LIBSVM_GRAM": 30,
+            "working_set.MIN_FIRST_SAMPLES": 6,
+        }.items():
+            patch.setattr(f"mnist_svm.svm._solver.{name}", value)
+        yield patch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", SOLVERS)
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(4, 120),
+    n_classes=st.integers(2, 3),
+    kernel=st.sampled_from(["linear", "poly", "rbf"]),
+    C=st.sampled_from([0.01, 0.2, 2.0]),
+    distance=st.sampled_from([0.0, 0.5, 1.0]),
+    weighted=st.booleans(),
+)
+def test_any_small_data_have_svc_s_optimum(
+    tiny_blocks, use_numba, solver, seed, n, n_classes, kernel, C, distance, weighted
+):
+    tiny_blocks.setattr("mnist_svm.svm.fitting.is_compiler_installed", lambda: use_numba)
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, n_classes, n)
+    y[:n_classes] = np.arange(n_classes)
+    # Some samples occur several times, also with different labels.
+    X = (rng.normal(size=(n, 2)) + distance * y[:, None])[rng.integers(0, n, n)]
+    weights = rng.uniform(0.1, 2, n) if weighted else np.ones(n)
+    parameters = {"kernel": kernel, "gamma": 0.5, "degree": 2, "coef0": 1.0, "C": C}
+    ours = KernelSVC(**parameters, solver=solver, random_state=0).fit(X, y, sample_weight=weights)
+    peer = SVC(**parameters).fit(X, y, sample_weight=weights)
+    formula = kernel_function(kernel, gamma=0.5, degree=2, coef0=1.0)
+    assert max_kkt_violation(ours, X, y, formula, C * weights) <= 2e-3
+    np.testing.assert_allclose(
+        dual_objectives(ours, X, formula), dual_objectives(peer, X, formula), rtol=2e-3
+    )
 
 
 # --- given kernel values ----------------------------------------------------------------------
