@@ -35,7 +35,13 @@ from mnist_svm.svm.log import log_to
 from mnist_svm.svm.optimality import pair_violations
 from mnist_svm.svm.pairwise import class_scores, count_votes
 from mnist_svm.svm.solution import Solution
-from mnist_svm.svm.validation import check_parameters, check_square, check_weights, sort_by_class
+from mnist_svm.svm.validation import (
+    balanced_weights,
+    check_parameters,
+    check_square,
+    check_weights,
+    sort_by_class,
+)
 
 # Rows of sparse data whose kernel values are computed at a time.
 SPARSE_ROWS_PER_BLOCK = 256
@@ -97,9 +103,9 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     tol : float, default=1e-3
         Tolerance of the optimality conditions, in units of the margin.
     class_weight : dict, "balanced" or None, default=None
-        Factor of C for each class. "balanced" is n_samples / (n_classes * n_samples_of_class).
-        As in `sklearn.svm.SVC`, it counts every sample once, whatever its sample_weight; with
-        "balanced", unlike without, a weight of 2 is not the same as a repeated sample.
+        Factor of C for each class. "balanced" is n_samples / (n_classes * n_samples_of_class),
+        where samples count by their sample_weight, as in `sklearn.svm.LinearSVC`: a weight of 2 is
+        the same as a repeated sample. `sklearn.svm.SVC` counts every sample once.
     decision_function_shape : {"ovr", "ovo"}, default="ovr"
         One score per class, or one value per pair of classes. Two classes always have one value.
     break_ties : bool, default=False
@@ -321,8 +327,11 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check_classification_targets(labels)
         weights = check_weights(sample_weight, len(labels))
         classes, codes = np.unique(labels, return_inverse=True)
-        self.class_weight_ = np.ones(len(classes))
-        if self.class_weight is not None:
+        if self.class_weight == "balanced":
+            self.class_weight_ = balanced_weights(codes, weights)
+        elif self.class_weight is None:
+            self.class_weight_ = np.ones(len(classes))
+        else:
             self.class_weight_ = compute_class_weight(self.class_weight, classes=classes, y=labels)
         factors = np.asarray(self.class_weight_[codes], np.float64)
         if weights is not None:

@@ -70,6 +70,18 @@ def check_square(values: Any) -> None:
         raise ValueError(msg)
 
 
+def balanced_weights(codes: IntArray, weights: Float64Array | None) -> Float64Array:
+    """The weight of each class that makes the classes weigh the same; 0 for one of weight 0.
+
+    `codes` are the classes of n samples, and `weights` their weights, at least 0.
+    """
+    totals = np.bincount(codes, weights=weights).astype(np.float64)
+    used = totals > 0
+    balanced = np.zeros(len(totals))
+    balanced[used] = totals.sum() / (np.count_nonzero(used) * totals[used])
+    return balanced
+
+
 def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntArray]:
     """Sort the used samples, those of positive weight, by class.
 

@@ -232,15 +232,33 @@ def test_a_weight_of_two_is_a_sample_twice(digits, solver):
     assert_same_decisions(weighted, repeated, X_test)
 
 
-def test_balanced_classes_are_counted_without_sample_weights_as_svc_does(two_digits):
+def test_balanced_classes_are_counted_by_sample_weights_as_linear_svc_does(two_digits, solver):
     X, y, X_test = two_digits
     X, y = X[:300], y[:300]
     weights = np.where(y == 3, 5.0, 1.0)
-    ours, peer = fit_both(X, y, weights, class_weight="balanced", gamma=0.01, C=0.1)
-    counts = np.bincount(y)[[3, 8]]
-    np.testing.assert_allclose(ours.class_weight_, 300 / (2 * counts))
-    np.testing.assert_allclose(peer.class_weight_, ours.class_weight_)
+    ours = KernelSVC(class_weight="balanced", gamma=0.01, C=0.1, solver=solver)
+    ours.fit(X, y, sample_weight=weights)
+    repeated = clone(ours).fit(X.repeat(weights.astype(int), axis=0), y.repeat(weights.astype(int)))
+    totals = np.bincount(y, weights=weights)[[3, 8]]
+    np.testing.assert_allclose(ours.class_weight_, totals.sum() / (2 * totals))
+    np.testing.assert_allclose(repeated.class_weight_, ours.class_weight_)
+    assert_same_decisions(ours, repeated, X_test)
+
+
+def test_balanced_classes_are_svc_s_without_sample_weights(two_digits):
+    X, y, X_test = two_digits
+    ours, peer = fit_both(X[:300], y[:300], class_weight="balanced", gamma=0.01, C=0.1)
+    np.testing.assert_allclose(ours.class_weight_, peer.class_weight_)
     assert_same_decisions(ours, peer, X_test)
+
+
+def test_a_class_of_weight_zero_does_not_count_as_balanced(digits):
+    X, y, _ = digits
+    weights = (y != 5).astype(float)
+    svc = KernelSVC(class_weight="balanced").fit(X, y, sample_weight=weights)
+    without = KernelSVC(class_weight="balanced").fit(X[y != 5], y[y != 5])
+    np.testing.assert_allclose(np.delete(svc.class_weight_, 5), without.class_weight_)
+    np.testing.assert_array_equal(svc.support_, np.flatnonzero(y != 5)[without.support_])
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0])

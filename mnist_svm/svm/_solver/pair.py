@@ -30,6 +30,7 @@ from mnist_svm.svm._solver.optimum import (
 )
 from mnist_svm.svm._solver.problem import BoxProblem, Limits
 from mnist_svm.svm._solver.rows import KernelRows
+from mnist_svm.svm._solver.smo import LARGE
 from mnist_svm.svm.kernels import Kernel
 
 # Larger problems are solved block by block: a pass over all samples takes too long for an iteration
@@ -144,7 +145,9 @@ def solve_pair(
     of these points, if some are kept.
     """
     m, n_features = points.shape
-    problem = BoxProblem(signs, np.minimum(signs * box, 0), np.maximum(signs * box, 0))
+    # Finite, because compiled code may assume finite numbers.
+    ends = np.clip(signs * box, -LARGE, LARGE)
+    problem = BoxProblem(signs, np.minimum(ends, 0), np.maximum(ends, 0))
     largest = MAX_COMPILED_GRAM if limits.use_numba else MAX_LIBSVM_GRAM
     if m <= largest and gram_bytes(m, n_features) <= limits.memory:
         gram = gram_matrix(kernel, points)

@@ -3,8 +3,8 @@
 Solves a `mnist_svm.svm._solver.problem.BoxProblem` whose kernel values are in memory. Each
 iteration moves one coefficient up and another down by the same amount.
 
-There are two implementations that take the same steps: one of NumPy calls, and one of loops that
-Numba compiles, which is about 20 times as fast for 512 coefficients.
+There are two implementations that choose alike, but for rounding: one of NumPy calls, and one of
+loops that Numba compiles, which is about 20 times as fast for 512 coefficients.
 
 References
 ----------
