@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shlex
 import signal
 import sqlite3
@@ -738,12 +739,18 @@ def test_the_live_table_has_the_best_and_the_running_trials(search, train_set):
 @pytest.mark.slow
 def test_the_live_table_is_cleared_line_by_line(tmp_path):
     storage = ["--storage", f"sqlite:///{tmp_path}/s.db"]
-    screen = seen_on_a_terminal("tune", *SMALL, "--trials", 2, *storage)
+    # Trials that take longer than the table stays as it is.
+    images = ["--limit", 6000, "--data-dir", DATA]
+    screen = seen_on_a_terminal("tune", *images, "--trials", 6, *storage)
     *updates, end = screen.split(CLEAR_LINE)
     heights = [text.count("\n") for text in updates]
-    # The head, the first trial and the running one.
-    running = [n for n, text in zip(heights, updates, strict=True) if "1 of 2 finished" in text]
-    assert set(running) == {3}
+    tables = [text for text in updates if re.search("[1-5] of 6 finished", text)]
+    assert tables
+    for text in tables:
+        # The head, the best trials and the running one.
+        trials = re.findall(r"^ +\d+ +[\d.]+%", text, re.MULTILINE)
+        assert trials
+        assert text.count("\n") == len(trials) + 2
     assert end == f"\x1b[{heights[-1]}A\x1b[J"
 
 
