@@ -305,22 +305,22 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         svcs = {value: clone(self).set_params(C=value) for value in ascending}
         for svc in svcs.values():
             check_parameters(svc)
-        fits = clone(self)._fit_values(X, y, sample_weight, ascending)  # noqa: SLF001 - a clone
-        for svc, attributes in zip(svcs.values(), fits, strict=True):
+        fitted, parameters = clone(self), self.get_params()
+        fits = fitted._fit_values(X, y, sample_weight, ascending)  # noqa: SLF001 - a clone
+        for svc, _ in zip(svcs.values(), fits, strict=True):
+            attributes = {k: value for k, value in vars(fitted).items() if k not in parameters}
             vars(svc).update(attributes)
         return [svcs[value] for value in C]
 
-    def _fit_values(
-        self, X: Any, y: Any, sample_weight: Any, C: Sequence[float]
-    ) -> Iterator[dict[str, Any]]:
-        """Fit for ascending values of C, and yield the attributes of each fit."""
+    def _fit_values(self, X: Any, y: Any, sample_weight: Any, C: Sequence[float]) -> Iterator[None]:
+        """Fit for ascending values of C, and yield after each."""
         check_parameters(self)
         self._forget()
         data, labels = self._validate_training_data(X, y)
         if _is_calibrated(self):
             for self.C in C:
                 self._fit_with_probabilities(data, labels, sample_weight)
-                yield self._fitted_attributes()
+                yield
             return
         # Other types are always classes; the check takes as long as fitting some hundred samples.
         if labels.dtype.kind in "fcO":
@@ -346,11 +346,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 self._store(data, solution)
                 if solution.n_failed:
                     self._report_no_convergence(solution, data, codes, box)
-                yield self._fitted_attributes()
-
-    def _fitted_attributes(self) -> dict[str, Any]:
-        parameters = self.get_params()
-        return {name: value for name, value in vars(self).items() if name not in parameters}
+                yield
 
     def _forget(self) -> None:
         """Forget what is not part of the attributes of a fit."""
@@ -504,11 +500,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_support_ = solution.n_support
         if callable(self.kernel):
             self._training_data = data
-            self.support_vectors_ = np.empty((0, 0))
-        elif self.kernel == "precomputed":
-            self.support_vectors_ = np.empty((0, 0))
-        else:
-            self.support_vectors_ = data[self.support_]
+        given = self._takes_kernel_values
+        self.support_vectors_ = np.empty((0, 0)) if given else data[self.support_]
         self.dual_coef_ = solution.dual_coef
         if sparse.issparse(self.support_vectors_):
             self.dual_coef_ = type(self.support_vectors_)(solution.dual_coef)
@@ -573,7 +566,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _decision_functions(self) -> DecisionFunctions:
         return DecisionFunctions(
-            Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0)),
+            Kernel.of(self, self.gamma_),
             to_dense(self.support_vectors_),
             self.n_support_,
             to_dense(self.dual_coef_),
@@ -612,7 +605,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return values_from_kernel(values, self.n_support_, dual_coef) + self.intercept_
 
     def _sparse_pair_values(self, rows: Any) -> Float64Array:
-        kernel = Kernel(self.kernel, self.gamma_, int(self.degree), float(self.coef0))
+        kernel = Kernel.of(self, self.gamma_)
         starts = range(0, max(rows.shape[0], 1), SPARSE_ROWS_PER_BLOCK)
         blocks = (rows[start : start + SPARSE_ROWS_PER_BLOCK] for start in starts)
         return np.concatenate(

@@ -85,7 +85,7 @@ def pair_decision(svc: KernelSVC, first: int, second: int) -> PairDecision:
     indices = np.flatnonzero(coef)
     pair = low * (2 * k - low - 1) // 2 + high - low - 1
     return PairDecision(
-        Kernel(svc.kernel, svc.gamma_, int(svc.degree), float(svc.coef0)),
+        Kernel.of(svc, svc.gamma_),
         np.asarray(svc.support_vectors_[indices], np.float64),
         sign * coef[indices],
         indices,

@@ -82,7 +82,7 @@ def fit_pairs(
             workers=workers,
             memory=memory // 2,
             use_numba=is_compiler_installed(),
-            max_iter=svc.max_iter if svc.max_iter > 0 else None,
+            max_iter=svc.max_iter,
             solver=solver,
         )
         path = svc.checkpoint if len(boxes) == 1 else None
@@ -100,8 +100,7 @@ def _make_kernel(svc: Any, n_features: int, of_data: float) -> Kernel:
         gamma = 1 / (n_features * of_data) if of_data > 0 else 1.0
     else:
         gamma = 1 / n_features if svc.gamma == "auto" else float(svc.gamma)
-    name = "precomputed" if callable(svc.kernel) else svc.kernel
-    return Kernel(name, gamma, int(svc.degree), float(svc.coef0))
+    return Kernel.of(svc, gamma)
 
 
 def _choose(solver: str, data: Any, class_sizes: IntArray, is_given: bool) -> tuple[str, str]:
@@ -155,10 +154,10 @@ def _fit_with_libsvm(
         "shrinking": svc.shrinking,
         "cache_size": svc.cache_size,
     }
-    limits = Limits(svc.tol, 0, max_iter=svc.max_iter if svc.max_iter > 0 else None)
-    found = fit_libsvm(data, codes[rows], box[rows], parameters, limits)
+    limits = Limits(svc.tol, 0, max_iter=svc.max_iter)
+    fitted = fit_libsvm(data, codes[rows], box[rows], parameters, limits)
     seconds = time.perf_counter() - start
-    solution = solution_of_libsvm(found, rows, svc.tol, seconds, decision)
+    solution = solution_of_libsvm(fitted, rows, svc.tol, seconds, decision)
     logger.info(solution.log[0])
     return solution
 

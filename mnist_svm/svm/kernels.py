@@ -51,6 +51,12 @@ class Kernel:
     degree: int = 3
     coef0: float = 0.0
 
+    @classmethod
+    def of(cls, svc: Any, gamma: float) -> Kernel:
+        """The kernel of a `KernelSVC`; that of a function is "precomputed"."""
+        name = "precomputed" if callable(svc.kernel) else svc.kernel
+        return cls(name, gamma, int(svc.degree), float(svc.coef0))
+
     @property
     def is_positive_definite(self) -> bool:
         """Whether the kernel is the inner product of a feature map phi, for any data.

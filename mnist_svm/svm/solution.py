@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_svm._types import Float64Array, IntArray
-from mnist_svm.svm._solver.libsvm import LibsvmSolution
 from mnist_svm.svm._solver.working_set import Round, WorkingSetSolver
+from mnist_svm.svm.data import to_dense
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ def solution_of_pairs(solver: WorkingSetSolver) -> Solution:
 
 
 def solution_of_libsvm(
-    found: LibsvmSolution, rows: IntArray, tol: float, seconds: float, decision: str
+    svc: Any, rows: IntArray, tol: float, seconds: float, decision: str
 ) -> Solution:
-    """The solution that libsvm found for some rows of the data, ascending."""
+    """The solution that libsvm found for some rows of the data, ascending: a fitted `SVC`."""
+    converged = not svc.fit_status_
     log = Round(
         round=1,
         exact=True,
         working_set=len(rows),
-        support_vectors=len(found.support),
+        support_vectors=len(svc.support_),
         scanned=0,
         violators=0,
         added=0,
@@ -80,12 +82,12 @@ def solution_of_libsvm(
         decision=decision,
     )
     return Solution(
-        support=rows[found.support].astype(np.int32),
-        n_support=found.n_support,
-        dual_coef=found.dual_coef,
-        intercept=found.intercept,
-        n_iter=found.n_iter,
-        violation=tol if found.converged else float("nan"),
-        n_failed=0 if found.converged else len(found.n_iter),
+        support=rows[svc.support_].astype(np.int32),
+        n_support=svc.n_support_,
+        dual_coef=to_dense(svc.dual_coef_),
+        intercept=svc.intercept_,
+        n_iter=svc.n_iter_,
+        violation=tol if converged else float("nan"),
+        n_failed=0 if converged else len(svc.n_iter_),
         log=[log],
     )

@@ -59,7 +59,7 @@ def solve(
     sums=None,
     n_kept=None,
     max_rounds=None,
-    max_iter=None,
+    max_iter=-1,
     workers=SERIAL,
 ):
     """Solve a pair block by block, with memory for some kernel rows, by default for all."""

@@ -5,8 +5,8 @@ samples that violate the optimality conditions most, as many of those that may r
 may fall. The coefficients of the block are optimised on its Gram matrix, to a tolerance a few times
 below the gap of the whole problem, and then the errors of all samples move by one product with the
 kernel rows of the block. So an iteration costs a pass over a block, where libsvm passes over all
-samples, and kernel values come from matrix products. `mnist_svm.svm._solver.smo` defines errors and
-gap.
+samples, and kernel values come from matrix products. `mnist_svm.svm._solver.problem` defines errors
+and gap.
 
 References
 ----------

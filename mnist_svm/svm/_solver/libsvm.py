@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn import config_context
 from sklearn.svm import SVC
 
@@ -32,35 +31,15 @@ class _QuietSVC(SVC):  # type: ignore[misc]
         pass
 
 
-class LibsvmSolution(NamedTuple):
-    """The optimum of all pairs of classes, in the layout of the attributes of `SVC`."""
-
-    support: npt.NDArray[np.int32]
-    n_support: npt.NDArray[np.int32]
-    dual_coef: Float64Array
-    intercept: Float64Array
-    n_iter: npt.NDArray[np.int32]
-    converged: bool
-
-
 def fit_libsvm(
     X: Any, codes: Array, box: Float64Array, parameters: dict[str, Any], limits: Limits
-) -> LibsvmSolution:
-    """Solve all pairs of classes of a data set of any form that `SVC` takes.
+) -> Any:
+    """Fit an `SVC` to all pairs of classes of a data set of any form that it takes.
 
     `codes` and `box`, C_i > 0, have shape (n,); `parameters` are those of the kernel, and whether
     to use libsvm's shrinking.
     """
-    svc = _fit(X, codes, box, parameters, limits, tight=True)
-    dual_coef = svc.dual_coef_
-    return LibsvmSolution(
-        svc.support_,
-        svc.n_support_,
-        dual_coef.toarray() if hasattr(dual_coef, "toarray") else dual_coef,
-        svc.intercept_,
-        svc.n_iter_,
-        converged=not svc.fit_status_,
-    )
+    return _fit(X, codes, box, parameters, limits, tight=True)
 
 
 def solve_with_libsvm(

@@ -144,12 +144,10 @@ def solve_pair(
     (m,). `sums` are ``sum_i start_i k(x_i, x_j)`` for all j, if known, and `rows` the kernel rows
     of these points, if some are kept.
     """
-    m, n_features = points.shape
     # Finite, because compiled code may assume finite numbers.
     ends = np.clip(signs * box, -LARGE, LARGE)
     problem = BoxProblem(signs, np.minimum(ends, 0), np.maximum(ends, 0))
-    largest = MAX_COMPILED_GRAM if limits.use_numba else MAX_LIBSVM_GRAM
-    if m <= largest and gram_bytes(m, n_features) <= limits.memory:
+    if is_solved_at_once(points, limits):
         gram = gram_matrix(kernel, points)
         coef, iterations = (solve_compiled if limits.use_numba else solve_with_libsvm)(
             gram, problem, start, limits
@@ -171,6 +169,12 @@ def solve_pair(
         weight_change=sqrt(max(float((coef - start) @ changes), 0.0)),
         iterations=iterations,
     )
+
+
+def is_solved_at_once(points: FloatArray, limits: Limits) -> bool:
+    """Whether `solve_pair` solves a problem on its Gram matrix, and so needs no kernel rows."""
+    largest = MAX_COMPILED_GRAM if limits.use_numba else MAX_LIBSVM_GRAM
+    return len(points) <= largest and gram_bytes(*points.shape) <= limits.memory
 
 
 def kernel_rows(

@@ -54,16 +54,16 @@ class Limits(NamedTuple):
     tol : gap to reach.
     memory : bytes for kernel values.
     use_numba : whether to use compiled loops; see `mnist_svm.svm._solver.compilation`.
-    max_iter : iterations, about.
+    max_iter : iterations, about; -1 is the larger one of the limits above.
     max_rounds : blocks, or None.
     """
 
     tol: float
     memory: int
     use_numba: bool = False
-    max_iter: int | None = None
+    max_iter: int = -1
     max_rounds: int | None = None
 
     def iterations(self, m: int) -> int:
         """The largest number of iterations for m samples."""
-        return self.max_iter or max(MAX_ITER, MAX_ITER_PER_SAMPLE * m)
+        return self.max_iter if self.max_iter > 0 else max(MAX_ITER, MAX_ITER_PER_SAMPLE * m)

@@ -12,13 +12,15 @@ and the solver runs rounds of four steps:
    by the Cauchy-Schwarz inequality. A lower bound of a margin, decreased by that much, is still a
    lower bound. Where it gets too low, most of the change is computed on projected samples, and
    the inequality covers only the rest.
-3. **Scan.** Where the lower bound is below 1 - tol and the sample is outside the working set,
+3. **Scan.** Where the lower bound is below 1 - tol / 2 and the sample is outside the working set,
    compute the margin, which becomes the bound.
-4. **Grow.** Samples that are still below 1 - tol violate the optimality conditions of the whole
+4. **Grow.** Samples that are still below 1 - tol / 2 violate the optimality conditions of the whole
    problem; some of each pair join its working set. If there are none, the solution on the working
    sets is the solution of the whole problem, to tol.
 
-The first working sets are random samples, and most violators are satisfied once some of them have
+The first working sets are random samples. Pairs whose first solution tells that they will have many
+support vectors (`mnist_svm.svm._solver.first_look`) are then solved on all of their samples, which
+leaves nothing to scan. In the others, most violators are satisfied once some of them have
 joined. So while there are many violators, satisfied samples leave again, and scans are approximate:
 they use projected samples (`mnist_svm.svm._solver.samples.ProjectedSamples`), at a fraction of the
 cost. In these rounds random violators join, because the worst ones are too much alike. Then the
@@ -50,7 +52,13 @@ from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, 
 from mnist_svm.parallel.threads import Workers, delayed
 from mnist_svm.svm._solver.first_look import expected_share, has_many_support_vectors
 from mnist_svm.svm._solver.optimum import gram_bytes
-from mnist_svm.svm._solver.pair import Pair, PairSolution, kernel_rows, solve_pair
+from mnist_svm.svm._solver.pair import (
+    Pair,
+    PairSolution,
+    is_solved_at_once,
+    kernel_rows,
+    solve_pair,
+)
 from mnist_svm.svm._solver.problem import Limits
 from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
 from mnist_svm.svm._solver.scan import plan_scan, scan
@@ -93,7 +101,7 @@ class Round:
     working_set : distinct samples in the working sets.
     support_vectors : distinct samples with a nonzero coefficient.
     scanned : samples whose margins were computed.
-    violators : samples below 1 - tol, counted once for each pair.
+    violators : samples below 1 - tol / 2, counted once for each pair.
     added : violators that joined a working set.
     seconds : from the start of the fit to the end of the round.
     decision : in the first round, which solver was chosen, by what estimate; else empty.
@@ -127,7 +135,7 @@ class WorkingSetSolver:
     box : float64 ndarray of shape (n,), C_i of each sample, positive.
     memory : bytes for Gram matrices; scans take a quarter of it.
     use_numba : whether to use compiled loops.
-    max_iter : of each pair in a round, or None.
+    max_iter : of each pair in a round, or -1.
 
     Attributes
     ----------
@@ -153,7 +161,7 @@ class WorkingSetSolver:
         workers: Workers,
         memory: int,
         use_numba: bool,
-        max_iter: int | None = None,
+        max_iter: int = -1,
         solver: str = "auto",
     ) -> None:
         self.samples = samples
@@ -325,7 +333,9 @@ class WorkingSetSolver:
     def _solve_alone(self, pair: Pair, limits: Limits) -> PairSolution:
         """Solve a pair whose kernel rows are kept if it is the only one."""
         points = self.samples.points(pair.members)
-        rows = pair.rows or kernel_rows(self.samples.kernel, points, limits, self._workers)
+        rows = pair.rows
+        if rows is None and not is_solved_at_once(points, limits):
+            rows = kernel_rows(self.samples.kernel, points, limits, self._workers)
         if len(self.pairs) == 1 and pair.is_whole:
             pair.rows = rows
         problem = self._problem(pair, limits)[1:]
