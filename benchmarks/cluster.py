@@ -226,8 +226,8 @@ class _Clock:
             self.round_longest = max(self.round_longest, seconds)
             return solution
 
-        def timed_kernel_sums(source: Any, *args: Any) -> Any:
-            seconds, part = _timed(lambda: kernel_sums(source, *args))
+        def timed_kernel_sums(samples: Any, source: Any, *args: Any) -> Any:
+            seconds, part = _timed(lambda: kernel_sums(samples, source, *args))
             kind = "approximate" if isinstance(source, ProjectedSamples) else "exact"
             self.seconds[f"{kind} scan"] += seconds
             return part

@@ -1,11 +1,11 @@
-"""Train on MNIST and virtual copies of each image: one and two million points.
+"""Train on MNIST and virtual copies of each image: one million points, and eight million.
 
-    python -m benchmarks.large
-    python -m benchmarks.large --copies 4 --limit 3000      a quick test; writes no table
+    python -m benchmarks.large                  about 40 minutes, 8 GB of memory, 5 GB of disk
+    python -m benchmarks.large --copies 8 --limit 6000         a quick test; writes no table
 
 Each training with copies is interrupted with Ctrl-C after some rounds of the last fit, and resumed
 with the same command. A training without copies is for comparison. Each is a process of the CLI.
-Writes ``benchmarks/large.md``.
+Writes ``benchmarks/large.md``: what they took and gave, and where the time went.
 """
 
 from __future__ import annotations
@@ -46,6 +46,15 @@ COLUMNS = [
     "support vectors",
     "test errors",
 ]
+PARTS = [
+    "points",
+    "features",
+    "calibration",
+    "fit: solving pairs",
+    "approximate scans",
+    "exact scans",
+    "all else",
+]
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Run:
     ----------
     exit_code : int
     stdout : str
+    started : time of the start, in seconds since 1970.
     seconds : run time.
     peak : peak resident memory in bytes, with mapped files.
     anonymous : peak resident memory in bytes without mapped files, sampled 50 times a second.
@@ -63,6 +73,7 @@ class Run:
 
     exit_code: int
     stdout: str
+    started: float
     seconds: float
     peak: int
     anonymous: int
@@ -71,7 +82,7 @@ class Run:
 def main() -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--copies", type=int, nargs="+", default=[16, 33])
+    parser.add_argument("--copies", type=int, nargs="+", default=[16, 134])
     parser.add_argument("--limit", type=int, help="number of images to train on")
     arguments = parser.parse_args()
     limit = ["--limit", str(arguments.limit)] if arguments.limit else []
@@ -81,19 +92,25 @@ def main() -> None:
         model = Path(folder) / "model.joblib"
         rows = [_row("images alone", model, [_finished(_train(model, options))])]
         print(rows[-1], flush=True)
-        rows += [_with_copies(model, options, copies) for copies in arguments.copies]
+        with_copies = [_with_copies(model, options, copies) for copies in arguments.copies]
     note = (
         f"The trainings with copies were interrupted with Ctrl-C in round {ROUNDS} of the last fit "
         "and resumed with the same command: times before + after. Memory is the larger of both."
     )
-    table = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}", *rows]
+    table = _table(COLUMNS, [*rows, *(row for row, _ in with_copies)])
     if not arguments.limit:
         title = f"Recipe `gradient` on {os.cpu_count()} cores, by `python -m benchmarks.large`."
-        (HERE / "large.md").write_text("\n".join([title, "", *table, "", note, ""]))
+        times = _table(PARTS, [times for _, times in with_copies])
+        text = [title, "", *table, "", note, "", "Where the time went:", "", *times, ""]
+        (HERE / "large.md").write_text("\n".join(text))
 
 
-def _with_copies(model: Path, options: list[str], copies: int) -> str:
-    """A row for a training that is interrupted and resumed."""
+def _table(columns: list[str], rows: list[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *rows]
+
+
+def _with_copies(model: Path, options: list[str], copies: int) -> tuple[str, str]:
+    """Rows of both tables for a training that is interrupted and resumed."""
     options = [*options, "--virtual-copies", str(copies)]
     interrupter = Interrupter(Path(f"{model}.work"))
     first = _train(model, options, interrupter)
@@ -101,8 +118,23 @@ def _with_copies(model: Path, options: list[str], copies: int) -> str:
         sys.exit(f"ended with {first.exit_code} before {ROUNDS} rounds: {first.stdout}")
     parts = [first, _finished(_train(model, options))]
     row = _row(f"{copies} copies of each", model, parts, interrupter.features)
-    print(row, flush=True)
-    return row
+    times = _times(model, parts, interrupter)
+    print(row, times, sep="\n", flush=True)
+    return row, times
+
+
+def _times(model: Path, parts: list[Run], interrupter: Interrupter) -> str:
+    """A row of seconds; those of the fit are from its log."""
+    (svc,) = fitted_svcs(load_model(model).pipeline)
+    rounds = svc.fit_log_
+    features = interrupter.features_written - parts[0].started
+    calibration = interrupter.calibrated - interrupter.features_written
+    scans = [sum(r["scan_seconds"] for r in rounds if r["exact"] == exact) for exact in (0, 1)]
+    solving = rounds[-1]["seconds"] - sum(scans)
+    seconds = [features, calibration, solving, *scans]
+    seconds.append(sum(part.seconds for part in parts) - sum(seconds))
+    cells = [f"{svc.shape_fit_[0]:,}", *(f"{value:,.0f} s" for value in seconds)]
+    return f"| {' | '.join(cells)} |"
 
 
 class Interrupter:
@@ -117,12 +149,16 @@ class Interrupter:
     ----------
     features : int
         Size of the file of features in bytes.
+    features_written, calibrated : float
+        When these stages ended, in seconds since 1970.
     """
 
     features = 0
+    features_written = calibrated = 0.0
 
     def __init__(self, folder: Path) -> None:
         self._features = folder / "features.npy"
+        self._predictions = folder / "predictions-1.npy"
         self._checkpoint = folder / "all.npz"
         self._write_times: set[int] = set()
 
@@ -131,6 +167,8 @@ class Interrupter:
         with suppress(FileNotFoundError):
             written = self._checkpoint.stat().st_mtime_ns
             self.features = self._features.stat().st_size
+            self.features_written = self._features.stat().st_mtime
+            self.calibrated = self._predictions.stat().st_mtime
             if written not in self._write_times and len(self._write_times) + 1 == ROUNDS:
                 os.kill(pid, signal.SIGINT)
             self._write_times.add(written)
@@ -143,7 +181,7 @@ def _train(
 ) -> Run:
     """Run a training; call `watch` with its process id while it runs."""
     command = [sys.executable, "-m", "mnist_svm", "train", *options, "-o", str(model), "--json"]
-    start = time.perf_counter()
+    started, start = time.time(), time.perf_counter()
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -164,7 +202,8 @@ def _train(
     assert process.stdout is not None
     code = os.waitstatus_to_exitcode(status)
     # Linux counts in KiB.
-    return Run(code, process.stdout.read(), seconds, usage.ru_maxrss * 1024, anonymous)
+    stdout = process.stdout.read()
+    return Run(code, stdout, started, seconds, usage.ru_maxrss * 1024, anonymous)
 
 
 def _anonymous(pid: int) -> int:

@@ -53,7 +53,7 @@ SAMPLES_PER_SHARD = 2048
 SHARDS_PER_SYNC = 16
 
 # Memory of the solver in MiB: per million samples, and its bounds.
-MIB_PER_MILLION, MIN_MIB, MAX_MIB = 2048, 1024, 4096
+MIB_PER_MILLION, MIN_MIB, MAX_MIB = 2048, 1024, 6144
 
 # Bytes of a checkpoint per sample and class: twice 5, while a new one replaces the old one.
 CHECKPOINT_BYTES = 10

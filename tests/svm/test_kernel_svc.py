@@ -117,8 +117,12 @@ def test_all_of_mnist_meets_the_optimality_conditions(deskewed):
         "poly", gamma=1 / (784 * X.astype(np.float64).var()), degree=4, coef0=1.0
     )
     assert max_kkt_violation(ours, X, y, kernel, 1.0) <= 2 * TOL
-    # Approximate rounds came first, and the last round proved the optimum.
+    # Approximate rounds came first: from the second on, not all samples are scanned, and few
+    # violators are left to the first exact round. The last round proved the optimum.
     assert not ours.fit_log_[0]["exact"]
+    assert not ours.fit_log_[1]["exact"]
+    assert ours.fit_log_[1]["scanned"] < 0.9 * len(X)
+    assert next(entry for entry in ours.fit_log_ if entry["exact"])["violators"] < 0.02 * len(X)
     assert ours.fit_log_[-1]["exact"]
     assert ours.fit_log_[-1]["violators"] == 0
 

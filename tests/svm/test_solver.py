@@ -19,7 +19,7 @@ from mnist_svm import Deskew, KernelSVC
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm import fitting
 from mnist_svm.svm._solver.columns import column_statistics
-from mnist_svm.svm._solver.samples import Samples
+from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
 from mnist_svm.svm._solver.scan import KernelExpansion, scan
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms, trim_trailing_zeros
 from mnist_svm.svm.solution import solution_of_pairs
@@ -37,6 +37,13 @@ KERNELS = [
     Kernel("poly", gamma=2.0, degree=3, coef0=-0.5),
     Kernel("poly", gamma=1.0, degree=0, coef0=1.0),
     Kernel("rbf", gamma=0.7),
+]
+# The last two have points that are very small and very large.
+TO_PROJECT = [
+    Kernel("poly", gamma=0.03, degree=4, coef0=1.0),
+    Kernel("rbf", gamma=0.02),
+    Kernel("poly", gamma=1e-14, degree=1, coef0=0.0),
+    Kernel("poly", gamma=1e12, degree=1, coef0=0.0),
 ]
 SMALL_MATRIX = hnp.arrays(
     np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-3, 3)
@@ -132,7 +139,8 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
     none = np.empty(0, np.intp)
     plan = [KernelExpansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
     with threads(2) as workers:
-        scan(workers, samples_of(digits, kernel, workers)[0], plan, margins, 1 << 20)
+        samples, _ = samples_of(digits, kernel, workers)
+        scan(workers, samples, None, plan, margins, 1 << 20)
     assert (margins[:300, 4] == 0.5).all()
     assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
@@ -164,6 +172,32 @@ def test_mostly_nonzero_columns_keep_their_order_and_are_centred(digits):
         )
     np.testing.assert_array_equal(transform.columns, np.flatnonzero(np.ptp(X, axis=0)))
     np.testing.assert_allclose(transform.centre, X.mean(axis=0, dtype=np.float64))
+
+
+@pytest.mark.parametrize("n_directions", [32, 300])
+@pytest.mark.parametrize("kernel", TO_PROJECT, ids=str)
+def test_errors_of_projected_samples_are_at_most_their_residual_norms(
+    kernel, n_directions, digits
+):
+    rng = np.random.default_rng(0)
+    with threads(2) as workers:
+        samples, _ = samples_of(digits, kernel, workers)
+        points = samples.points(np.arange(len(samples)))
+        basis = np.linalg.svd(points[::10], full_matrices=False)[2][:n_directions].T
+        projected = ProjectedSamples(samples, basis, workers)
+    everyone, support = np.arange(len(samples)), np.sort(rng.permutation(len(samples))[:200])
+    coef = rng.normal(size=(50, 200))
+    of_support = points[support], samples.norms[support]
+    exact, approximate = (
+        kernel.values(source.left_factor(*of_support), source.right_factor(everyone))
+        for source in (samples, projected)
+    )
+    norms = np.sqrt(np.einsum("ij,jk,ik->i", coef, exact[:, support].astype(np.float64), coef))
+    errors = np.abs(coef @ exact - coef @ approximate)
+    assert (errors <= norms[:, None] * projected.residual_norms).all()
+    # Most of what is left of the bound is left by the projection, not by rounding.
+    kept = np.sqrt((projected.residual_norms**2).mean() / (samples.feature_norms**2).mean())
+    assert kept < (0.5 if n_directions == 32 else 0.15)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 from sklearn.utils.extmath import randomized_range_finder
@@ -86,9 +88,9 @@ class Samples:
             points[block] = self._input_transform.transform(self._X[self.order[index[block]]])
         return points
 
-    def left_factor(self, index: IntArray) -> FloatArray:
-        """Left kernel factor of some samples, trimmed; see `Kernel.left_factor`."""
-        return trim_trailing_zeros(self.kernel.left_factor(self.points(index), self.norms[index]))
+    def left_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """Left kernel factor of points, trimmed; see `Kernel.left_factor`."""
+        return trim_trailing_zeros(self.kernel.left_factor(points, norms))
 
     def right_factor(self, index: IntArray) -> FloatArray:
         """Right kernel factor of some samples, trimmed; see `Kernel.right_factor`."""
@@ -98,40 +100,56 @@ class Samples:
 class ProjectedSamples:
     """Samples projected to the few directions that keep most of their squared norm.
 
-    Their kernel values are approximate: inner products lose the components outside those
-    directions, norms are exact. They are still inner products: with P for the projection,
-    ``<x, Pz> = <Px, Pz>``, so a sample has an image phi~(x) such that each value is
-    ``<phi~(x), phi(z)>``, and ``||phi(x) - phi~(x)||**2 = k(x, x) - k~(x, x)``.
+    They take half the memory of float32 points of those directions, because they are rounded to
+    int16, in steps of 1/32,767 of the largest norm of a sample. Kernel values of a support vector x and a sample z are approximate: the inner product
+    is that of x and r, the rounded projection of z; norms are exact. They are still inner products:
+    there is psi(z) such that each value is ``<phi(x), psi(z)>``. So an error of a decision function
+    ``<w, phi(z)> + b`` is at most ``||w|| ||phi(z) - psi(z)||``, where
+
+        ||phi(z) - psi(z)||**2 = k(z, z) - 2 <phi(z), psi(z)> + <psi(z), psi(z)>
+
+    has the inner products of z and z, of z and r, and of r and r.
 
     `basis`, of shape (samples.n_columns, n_directions), has orthonormal columns. The attribute
-    `residual_norms` holds ``||phi(x) - phi~(x)||`` of every sample.
+    `residual_norms` holds ``||phi(z) - psi(z)||`` of every sample.
     """
 
     def __init__(self, samples: Samples, basis: FloatArray, workers: Workers) -> None:
         self.kernel = samples.kernel
         self.dtype = self.sum_dtype = samples.dtype
         self.n_columns = basis.shape[1]
-        self._points = np.empty((len(samples), basis.shape[1]), samples.dtype)
         self._norms = samples.norms
-
+        # No coordinate exceeds the largest norm.
+        largest = np.iinfo(np.int16).max
+        self._step = samples.dtype.type((sqrt(samples.norms.max(initial=0)) or 1) / largest)
+        self._basis = basis
+        self._points = np.empty((len(samples), basis.shape[1]), np.int16)
+        self.residual_norms = np.empty(len(samples), samples.dtype)
         index_blocks = blocks(np.arange(len(samples)), ROWS_PER_BLOCK)
-        project = delayed(lambda block: samples.points(block) @ basis)
-        parts = workers(project(block) for block in index_blocks)
-        for block, points in zip(index_blocks, parts, strict=True):
-            self._points[block] = points
-        squares = self.kernel.diagonal(self._norms)
-        residual = squares - self.kernel.diagonal(self._norms, squared_norms(self._points))
-        # Add the rounding error, so that the norm is not underestimated.
-        rounding = 8 * np.finfo(samples.dtype).eps * np.abs(squares)
-        self.residual_norms = np.sqrt(np.maximum(residual, 0) + rounding)
+        deque(workers(delayed(self._project)(samples, block) for block in index_blocks), maxlen=0)
 
-    def left_factor(self, index: IntArray) -> FloatArray:
-        """Left kernel factor of some samples; see `Kernel.left_factor`."""
-        return self.kernel.left_factor(self._points[index], self._norms[index])
+    def _project(self, samples: Samples, index: IntArray) -> None:
+        """Store the projections of some samples, and what they lose."""
+        projected = samples.points(index) @ self._basis
+        steps = np.rint(projected / self._step)
+        self._points[index] = steps
+        rounded, norms = steps * self._step, self._norms[index]
+        squares = self.kernel.diagonal(norms)
+        mixed = self.kernel.diagonal(norms, np.einsum("ij,ij->i", projected, rounded))
+        residuals = squares - 2 * mixed + self.kernel.diagonal(norms, squared_norms(rounded))
+        # Add the rounding error, so that the norm is not underestimated.
+        rounding = 16 * np.finfo(self.dtype).eps * np.abs(squares)
+        self.residual_norms[index] = np.sqrt(np.maximum(residuals, 0) + rounding)
+
+    def left_factor(self, points: FloatArray, norms: FloatArray) -> FloatArray:
+        """Left kernel factor of points, which are projected; see `Kernel.left_factor`."""
+        # Times the step here, where points are few, instead of in the right factor.
+        return self.kernel.left_factor(points @ self._basis * self._step, norms)
 
     def right_factor(self, index: IntArray) -> FloatArray:
         """Right kernel factor of some samples; see `Kernel.right_factor`."""
-        return self.kernel.right_factor(self._points[index], self._norms[index])
+        steps = self._points[index].astype(self.dtype)
+        return self.kernel.right_factor(steps, self._norms[index])
 
 
 def _norms_and_lengths(
@@ -159,7 +177,7 @@ def project_samples(
     n = len(samples)
     # With a linear kernel, exact scans are cheap already.
     needless = samples.kernel.name == "linear" or n < MIN_SAMPLES_TO_PROJECT
-    too_large = n * (N_DIRECTIONS + 1) * samples.dtype.itemsize > memory
+    too_large = n * (N_DIRECTIONS * np.dtype(np.int16).itemsize + samples.dtype.itemsize) > memory
     if needless or too_large or MAX_DIRECTIONS_SHARE * samples.n_columns < N_DIRECTIONS:
         return None
     subset = np.sort(random_state.choice(n, SAMPLES_FOR_DIRECTIONS, replace=False))

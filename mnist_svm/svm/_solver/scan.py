@@ -136,11 +136,16 @@ class ExpansionTerms:
         self._factors: list[FloatArray] = []
         self._lock = Lock()
 
-    def pairs(self, source: FactorSource) -> list[tuple[FloatArray, FloatArray]]:
+    def pairs(
+        self, samples: Samples, source: FactorSource
+    ) -> list[tuple[FloatArray, FloatArray]]:
         """Pairs of weights and left kernel factors."""
         with self._lock:
             if not self._factors:
-                self._factors = [source.left_factor(vectors) for vectors in self._vectors]
+                self._factors = [
+                    source.left_factor(samples.points(vectors), samples.norms[vectors])
+                    for vectors in self._vectors
+                ]
         return list(zip(self._weights, self._factors, strict=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -149,25 +154,31 @@ class ExpansionTerms:
 
 def scan(
     workers: Workers,
-    source: FactorSource,
+    samples: Samples,
+    projected: ProjectedSamples | None,
     plan: Sequence[KernelExpansion],
     margins: Float32Array,
     memory: int,
 ) -> None:
     """Compute the margins of a plan, in place.
 
-    `margins` has shape (n, k): by sample and other class. The workers must have `source` already.
-    `memory` is for the kernel factors that tasks share, in bytes.
+    `margins` has shape (n, k): by sample and other class. They are approximate if there are
+    `projected` samples. The workers must have these and the samples already. `memory` is for the kernel factors that tasks share, in bytes.
     """
     for expansion in plan:
         margins[np.ix_(expansion.samples, expansion.opponents)] = expansion.biases
     # Added here and in order, so that rounding does not depend on the workers.
-    for samples, opponents, sums in workers(_tasks(workers.blocks_per_task, source, plan, memory)):
-        margins[np.ix_(samples, opponents)] += sums
+    tasks = _tasks(workers.blocks_per_task, samples, projected or samples, plan, memory)
+    for index, opponents, sums in workers(tasks):
+        margins[np.ix_(index, opponents)] += sums
 
 
 def _tasks(
-    blocks_per_task: int, source: FactorSource, plan: Sequence[KernelExpansion], memory: int
+    blocks_per_task: int,
+    samples: Samples,
+    source: FactorSource,
+    plan: Sequence[KernelExpansion],
+    memory: int,
 ) -> Iterator[Any]:
     # Half of the memory, because new factors are made while the last tasks still use the old ones.
     bytes_per_block = VECTORS_PER_BLOCK * (source.n_columns + 2) * source.dtype.itemsize
@@ -181,17 +192,21 @@ def _tasks(
                 [expansion.vectors[block] for block in selected],
                 [weights[:, block] for block in selected],
             )
-            for samples in blocks(expansion.samples, blocks_per_task * SAMPLES_PER_BLOCK):
-                yield delayed(_kernel_sums)(source, terms, samples, expansion.opponents)
+            for index in blocks(expansion.samples, blocks_per_task * SAMPLES_PER_BLOCK):
+                yield delayed(_kernel_sums)(samples, source, terms, index, expansion.opponents)
 
 
 def _kernel_sums(
-    source: FactorSource, terms: ExpansionTerms, samples: IntArray, opponents: IntArray
+    samples: Samples,
+    source: FactorSource,
+    terms: ExpansionTerms,
+    index: IntArray,
+    opponents: IntArray,
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    pairs = terms.pairs(source)
+    pairs = terms.pairs(samples, source)
     sums = []
-    for block in blocks(samples, SAMPLES_PER_BLOCK):
+    for block in blocks(index, SAMPLES_PER_BLOCK):
         right = source.right_factor(block)
         parts = [source.kernel.weighted_sum(weights, left, right) for weights, left in pairs]
         sums.append(np.sum(parts, axis=0))
-    return samples, opponents, np.concatenate(sums, axis=1).T
+    return index, opponents, np.concatenate(sums, axis=1).T

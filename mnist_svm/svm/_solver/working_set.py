@@ -71,10 +71,16 @@ FIRST_SHARE = 0.005
 # support vectors if that is larger.
 MIN_GROWTH = 500
 
-# Approximate rounds end, and working sets only grow, once the violators are less than this share of
-# the samples, or after this many rounds.
-FEW_VIOLATORS_SHARE = 0.05
+# Approximate rounds end, and working sets only grow, once there are fewer violators than this number
+# or this share of the number of support vectors, or after this many rounds.
+FEW_VIOLATORS = 500
+FEW_VIOLATORS_SHARE = 0.5
 MAX_SHRINKING_ROUNDS = 8
+
+# In approximate rounds, margins are assumed to decrease by no more than this quantile of the changes
+# of some random samples of the class.
+SAMPLES_FOR_GUESS = 512
+GUESS_QUANTILE = 0.01
 
 # Blocks of a large pair in an approximate round.
 MAX_BLOCKS_APPROXIMATE = 20
@@ -104,6 +110,7 @@ class Round:
     violators : samples below 1 - tol / 2, counted once for each pair.
     added : violators that joined a working set.
     seconds : from the start of the fit to the end of the round.
+    scan_seconds : of the round's steps 2 and 3; step 1 takes nearly all of the rest.
     decision : in the first round, which solver was chosen, by what estimate; else empty.
     """
 
@@ -115,6 +122,7 @@ class Round:
     violators: int
     added: int
     seconds: float
+    scan_seconds: float = 0.0
     decision: str = ""
 
     def __str__(self) -> str:
@@ -231,13 +239,18 @@ class WorkingSetSolver:
         if not self._is_decided:
             decision = self._decide()
             self._solve_pairs(max_blocks)
-        if projected and not self.approximate:
+        scan_start = time.perf_counter()
+        if projected and self.approximate:
+            self._guess_bounds(projected, changed, random_state)
+        elif projected:
             self._tighten_bounds(projected, changed)
-        scanned = self._scan(projected if projected and self.approximate else self.samples)
+        scanned = self._scan(projected if self.approximate else None)
+        scan_seconds = time.perf_counter() - scan_start
         violators = self._is_unproven()
         n_violators = int(np.count_nonzero(violators))
+        n_support_vectors = _n_distinct([pair.support for pair in self.pairs])
         self.grow_only |= (
-            n_violators <= FEW_VIOLATORS_SHARE * len(self.samples)
+            n_violators <= max(FEW_VIOLATORS, FEW_VIOLATORS_SHARE * n_support_vectors)
             or len(self.log) >= MAX_SHRINKING_ROUNDS
         )
         working_set = _n_distinct([pair.members for pair in self.pairs])
@@ -247,11 +260,12 @@ class WorkingSetSolver:
             round=len(self.log) + 1,
             exact=not self.approximate,
             working_set=working_set,
-            support_vectors=_n_distinct([pair.support for pair in self.pairs]),
+            support_vectors=n_support_vectors,
             scanned=scanned,
             violators=n_violators,
             added=added,
             seconds=round(time.perf_counter() - start, 3),
+            scan_seconds=round(scan_seconds, 3),
             decision=decision,
         )
 
@@ -346,7 +360,8 @@ class WorkingSetSolver:
 
     def _store(self, pair: Pair, solution: PairSolution) -> None:
         pair.update(solution)
-        self._lower_bounds(pair)
+        if not self.approximate:
+            self._lower_bounds(pair)
         opponents = pair.opponent(self.samples.classes[pair.members])
         self.in_working_set[pair.members, opponents] = True
         self.margin_bounds[pair.members, opponents] = solution.margins
@@ -369,25 +384,39 @@ class WorkingSetSolver:
         lowest = 1 - MARGIN_FRACTION * self.tol
         return ~(self.in_working_set | (self.margin_bounds >= lowest))
 
-    def _scan(self, source: ProjectedSamples | Samples) -> int:
+    def _scan(self, projected: ProjectedSamples | None) -> int:
         """Step 3: compute the margins that are not proven; return the number of samples."""
         wanted = self._is_unproven()
         expansions = ((pair, pair.coef, pair.bias) for pair in self.pairs)
         plan = plan_scan(self.samples, wanted, expansions)
-        scan(self._workers, source, plan, self.margin_bounds, self.memory // 4)
+        scan(self._workers, self.samples, projected, plan, self.margin_bounds, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
+
+    def _guess_bounds(
+        self, projected: ProjectedSamples, changed: list[Pair], random_state: np.random.RandomState
+    ) -> None:
+        """Step 2 in approximate rounds: lower bounds by what random samples of the class lose."""
+        drawn = np.zeros_like(self.in_working_set)
+        for samples in self.samples.class_slices:
+            n = samples.stop - samples.start
+            size = min(n, SAMPLES_FOR_GUESS)
+            drawn[samples.start + random_state.choice(n, size, replace=False)] = True
+        changes = self._changes(projected, changed, drawn)
+        for pair in changed:
+            for own in (pair.first, pair.second):
+                opponent = pair.opponent(own)
+                of_drawn = changes[self._samples_where(drawn, pair, own), opponent]
+                change = min(float(np.quantile(of_drawn, GUESS_QUANTILE)), 0)
+                self.margin_bounds[self.samples.class_slices[own], opponent] += change
 
     def _tighten_bounds(self, projected: ProjectedSamples, changed: list[Pair]) -> None:
         """Step 2 again, where bounds are too low: compute most of the change of the margins.
 
-        |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - phi~(x)||, where ~ marks values
+        |y (f' - f)(x) - y (f' - f)~(x)| <= ||w' - w|| ||phi(x) - psi(x)||, where ~ marks values
         on `ProjectedSamples`, which cost a fraction of exact ones.
         """
         wanted = self._is_unproven() & np.isfinite(self.margin_bounds)
-        changes = np.zeros_like(self.margin_bounds)
-        expansions = ((pair, pair.coef_change, pair.bias_change) for pair in changed)
-        plan = plan_scan(self.samples, wanted, expansions)
-        scan(self._workers, projected, plan, changes, self.memory // 4)
+        changes = self._changes(projected, changed, wanted)
         for pair in changed:
             for own in (pair.first, pair.second):
                 samples = self._samples_where(wanted, pair, own)
@@ -395,6 +424,16 @@ class WorkingSetSolver:
                 certain = self._max_change(pair, samples) + changes[index]
                 uncertain = projected.residual_norms[samples] * pair.weight_change
                 self.margin_bounds[index] += certain - uncertain
+
+    def _changes(
+        self, projected: ProjectedSamples, changed: list[Pair], wanted: BoolArray
+    ) -> Float32Array:
+        """How much margins change by the last solutions of some pairs, where wanted."""
+        changes = np.zeros_like(self.margin_bounds)
+        expansions = ((pair, pair.coef_change, pair.bias_change) for pair in changed)
+        plan = plan_scan(self.samples, wanted, expansions)
+        scan(self._workers, self.samples, projected, plan, changes, self.memory // 4)
+        return changes
 
     def _samples_where(self, flags: BoolArray, pair: Pair, own: int) -> IntArray:
         """Samples of one class of a pair whose flag for that pair is set."""
