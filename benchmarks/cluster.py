@@ -35,7 +35,7 @@ from mnist_svm import RECIPES, Dataset, Recognizer, load_dataset
 from mnist_svm.parallel.dask_cluster import Cluster, connect
 from mnist_svm.parallel.threads import threads
 from mnist_svm.parallel.workers import workers_for
-from mnist_svm.svm._solver.samples import ProjectedSamples
+from mnist_svm.svm._solver.factors import ProjectedSamples
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.training.augmented import DISTORTIONS, AugmentedSamples
 from mnist_svm.training.train import select_rows

@@ -14,9 +14,10 @@ from mnist_svm.parallel.workers import workers_for
 from mnist_svm.svm._solver.checkpoint import resume
 from mnist_svm.svm._solver.columns import column_statistics
 from mnist_svm.svm._solver.compilation import is_compiler_installed
+from mnist_svm.svm._solver.factors import project_samples
 from mnist_svm.svm._solver.libsvm import fit_libsvm
 from mnist_svm.svm._solver.problem import Limits
-from mnist_svm.svm._solver.samples import Samples, check_range, project_samples
+from mnist_svm.svm._solver.samples import Samples, check_range
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from mnist_svm.svm.data import dense_rows, is_dense_enough, squares, variance
 from mnist_svm.svm.kernels import Kernel, kernel_dtype

@@ -340,8 +340,8 @@ def test_without_numba_nothing_is_compiled(three_digits, monkeypatch):
 
 @pytest.mark.usefixtures("with_or_without_numba")
 def test_approximate_rounds_stop_pairs_early_and_exact_rounds_finish_them(noisy, monkeypatch):
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 500)
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 400)
+    monkeypatch.setattr("mnist_svm.svm._solver.factors.MIN_SAMPLES_TO_PROJECT", 500)
+    monkeypatch.setattr("mnist_svm.svm._solver.factors.SAMPLES_FOR_DIRECTIONS", 400)
     monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 100)
     monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_BLOCKS_APPROXIMATE", 1)
     monkeypatch.setattr(pair, "MAX_COMPILED_GRAM", 0)

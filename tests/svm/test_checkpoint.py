@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 
 from mnist_svm import Deskew, KernelSVC
-from mnist_svm.svm._solver import samples
+from mnist_svm.svm._solver import factors
 from mnist_svm.svm._solver.checkpoint import Checkpoint
 from mnist_svm.svm._solver.working_set import WorkingSetSolver
 from tests.support.svm_oracle import fit_bits
@@ -29,7 +29,7 @@ def digits(train_set):
 @pytest.fixture(autouse=True)
 def approximate_rounds(monkeypatch):
     """Project the samples for approximate rounds, which otherwise needs 40,000 samples."""
-    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+    monkeypatch.setattr(factors, "MIN_SAMPLES_TO_PROJECT", 1000)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def make_svc(path=None, **parameters):
 @pytest.fixture(scope="module")
 def uninterrupted(digits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+        patch.setattr(factors, "MIN_SAMPLES_TO_PROJECT", 1000)
         return fit_bits(make_svc().fit(*digits))
 
 

@@ -223,7 +223,7 @@ def test_approximate_rounds_lead_to_the_same_optimum(deskewed, monkeypatch):
     X, y, X_test = deskewed[0][:6000], deskewed[1][:6000], deskewed[2][:2000]
     parameters = {"kernel": "rbf", "decision_function_shape": "ovo", "random_state": 0}
     plain = KernelSVC(**parameters).fit(X, y)
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 5000)
+    monkeypatch.setattr("mnist_svm.svm._solver.factors.MIN_SAMPLES_TO_PROJECT", 5000)
     approximated = KernelSVC(**parameters).fit(X, y)
     assert plain.fit_log_[0]["exact"]
     assert not approximated.fit_log_[0]["exact"]

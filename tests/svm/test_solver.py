@@ -19,7 +19,8 @@ from mnist_svm import Deskew, KernelSVC
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm import fitting
 from mnist_svm.svm._solver.columns import column_statistics
-from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
+from mnist_svm.svm._solver.factors import PointFactors, ProjectedSamples
+from mnist_svm.svm._solver.samples import Samples
 from mnist_svm.svm._solver.scan import KernelExpansion, scan
 from mnist_svm.svm.kernels import InputTransform, Kernel, squared_norms, trim_trailing_zeros
 from mnist_svm.svm.solution import solution_of_pairs
@@ -140,7 +141,7 @@ def test_a_scan_without_support_vectors_gives_the_biases(kernel, digits):
     plan = [KernelExpansion(np.arange(300), np.array([4]), none, np.empty((1, 0)), np.array([0.5]))]
     with threads(2) as workers:
         samples, _ = samples_of(digits, kernel, workers)
-        scan(workers, samples, None, plan, margins, 1 << 20)
+        scan(workers, samples, PointFactors(samples), plan, margins, 1 << 20)
     assert (margins[:300, 4] == 0.5).all()
     assert np.isnan(np.delete(margins, 4, axis=1)).all()
 
@@ -160,7 +161,9 @@ def test_columns_and_samples_are_sorted_so_that_blocks_end_with_zeros(kernel, di
     assert not transform.centre.any()
     for digit, mine in enumerate(samples.class_slices):
         np.testing.assert_array_equal(np.sort(samples.order[mine]), np.flatnonzero(y == digit))
-        half = samples.right_factor(np.arange(mine.start, (mine.start + mine.stop) // 2))
+        half = PointFactors(samples).right(
+            samples, np.arange(mine.start, (mine.start + mine.stop) // 2)
+        )
         assert half.shape[1] < 0.75 * samples.n_columns
 
 
@@ -176,9 +179,7 @@ def test_mostly_nonzero_columns_keep_their_order_and_are_centred(digits):
 
 @pytest.mark.parametrize("n_directions", [32, 300])
 @pytest.mark.parametrize("kernel", TO_PROJECT, ids=str)
-def test_errors_of_projected_samples_are_at_most_their_residual_norms(
-    kernel, n_directions, digits
-):
+def test_errors_of_projected_samples_are_at_most_their_residual_norms(kernel, n_directions, digits):
     rng = np.random.default_rng(0)
     with threads(2) as workers:
         samples, _ = samples_of(digits, kernel, workers)
@@ -187,10 +188,9 @@ def test_errors_of_projected_samples_are_at_most_their_residual_norms(
         projected = ProjectedSamples(samples, basis, workers)
     everyone, support = np.arange(len(samples)), np.sort(rng.permutation(len(samples))[:200])
     coef = rng.normal(size=(50, 200))
-    of_support = points[support], samples.norms[support]
     exact, approximate = (
-        kernel.values(source.left_factor(*of_support), source.right_factor(everyone))
-        for source in (samples, projected)
+        kernel.values(factors.left(samples, support), factors.right(samples, everyone))
+        for factors in (PointFactors(samples), projected)
     )
     norms = np.sqrt(np.einsum("ij,jk,ik->i", coef, exact[:, support].astype(np.float64), coef))
     errors = np.abs(coef @ exact - coef @ approximate)
@@ -248,8 +248,8 @@ def test_margin_bounds_lie_below_the_margins(digits, monkeypatch, name, approxim
     # Compare the last bound of every sample in every pair with the exact margin.
     X, y = digits
     if approximate:
-        monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 1000)
-        monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 1000)
+        monkeypatch.setattr("mnist_svm.svm._solver.factors.MIN_SAMPLES_TO_PROJECT", 1000)
+        monkeypatch.setattr("mnist_svm.svm._solver.factors.SAMPLES_FOR_DIRECTIONS", 1000)
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 50)
         # One approximate round, so that exact rounds have much left to do.
         monkeypatch.setattr("mnist_svm.svm._solver.working_set.MAX_SHRINKING_ROUNDS", 0)

@@ -143,8 +143,8 @@ def test_shrinking_does_not_matter(digits, solver, shrinking):
 
 @pytest.mark.parametrize("value", [-1.0, 0.0])
 def test_approximate_rounds_take_kernel_values_below_zero(digits, monkeypatch, value):
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.MIN_SAMPLES_TO_PROJECT", 300)
-    monkeypatch.setattr("mnist_svm.svm._solver.samples.SAMPLES_FOR_DIRECTIONS", 300)
+    monkeypatch.setattr("mnist_svm.svm._solver.factors.MIN_SAMPLES_TO_PROJECT", 300)
+    monkeypatch.setattr("mnist_svm.svm._solver.factors.SAMPLES_FOR_DIRECTIONS", 300)
     monkeypatch.setattr("mnist_svm.svm._solver.working_set.MIN_FIRST_SAMPLES", 50)
     X, y, _ = digits
     # An empty image is projected without a loss.

@@ -11,16 +11,13 @@ import numpy as np
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers, delayed
+from mnist_svm.svm._solver.factors import KernelFactors
 from mnist_svm.svm._solver.pair import Pair
-from mnist_svm.svm._solver.samples import ProjectedSamples, Samples, blocks
+from mnist_svm.svm._solver.samples import Samples, blocks
 
 # Samples and support vectors of one matrix product: their kernel values fit in the CPU cache.
 SAMPLES_PER_BLOCK = 256
 VECTORS_PER_BLOCK = 2048
-
-
-# Kernel factors of `ProjectedSamples` give approximate values.
-FactorSource = Samples | ProjectedSamples
 
 
 class MarginFunction(NamedTuple):
@@ -133,19 +130,14 @@ class ExpansionTerms:
     def __init__(self, vectors: Sequence[IntArray], weights: Sequence[FloatArray]) -> None:
         self._vectors = vectors
         self._weights = weights
-        self._factors: list[FloatArray] = []
+        self._factors: list[Any] = []
         self._lock = Lock()
 
-    def pairs(
-        self, samples: Samples, source: FactorSource
-    ) -> list[tuple[FloatArray, FloatArray]]:
+    def pairs(self, samples: Samples, factors: KernelFactors) -> list[tuple[FloatArray, Any]]:
         """Pairs of weights and left kernel factors."""
         with self._lock:
             if not self._factors:
-                self._factors = [
-                    source.left_factor(samples.points(vectors), samples.norms[vectors])
-                    for vectors in self._vectors
-                ]
+                self._factors = [factors.left(samples, vectors) for vectors in self._vectors]
         return list(zip(self._weights, self._factors, strict=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -155,20 +147,21 @@ class ExpansionTerms:
 def scan(
     workers: Workers,
     samples: Samples,
-    projected: ProjectedSamples | None,
+    factors: KernelFactors,
     plan: Sequence[KernelExpansion],
     margins: Float32Array,
     memory: int,
 ) -> None:
     """Compute the margins of a plan, in place.
 
-    `margins` has shape (n, k): by sample and other class. They are approximate if there are
-    `projected` samples. The workers must have these and the samples already. `memory` is for the kernel factors that tasks share, in bytes.
+    `margins` has shape (n, k): by sample and other class. They are approximate if the factors are.
+    The workers must have the samples already. `memory` is for the kernel factors that tasks share,
+    in bytes.
     """
     for expansion in plan:
         margins[np.ix_(expansion.samples, expansion.opponents)] = expansion.biases
     # Added here and in order, so that rounding does not depend on the workers.
-    tasks = _tasks(workers.blocks_per_task, samples, projected or samples, plan, memory)
+    tasks = _tasks(workers.blocks_per_task, samples, factors, plan, memory)
     for index, opponents, sums in workers(tasks):
         margins[np.ix_(index, opponents)] += sums
 
@@ -176,15 +169,15 @@ def scan(
 def _tasks(
     blocks_per_task: int,
     samples: Samples,
-    source: FactorSource,
+    factors: KernelFactors,
     plan: Sequence[KernelExpansion],
     memory: int,
 ) -> Iterator[Any]:
     # Half of the memory, because new factors are made while the last tasks still use the old ones.
-    bytes_per_block = VECTORS_PER_BLOCK * (source.n_columns + 2) * source.dtype.itemsize
+    bytes_per_block = VECTORS_PER_BLOCK * (factors.n_columns + 2) * factors.dtype.itemsize
     vector_blocks_in_memory = memory // (2 * bytes_per_block) or 1
     for expansion in plan:
-        weights = expansion.weights.astype(source.sum_dtype)
+        weights = expansion.weights.astype(factors.sum_dtype)
         vector_blocks = blocks(np.arange(len(expansion.vectors)), VECTORS_PER_BLOCK)
         for start in range(0, len(vector_blocks), vector_blocks_in_memory):
             selected = vector_blocks[start : start + vector_blocks_in_memory]
@@ -193,20 +186,20 @@ def _tasks(
                 [weights[:, block] for block in selected],
             )
             for index in blocks(expansion.samples, blocks_per_task * SAMPLES_PER_BLOCK):
-                yield delayed(_kernel_sums)(samples, source, terms, index, expansion.opponents)
+                yield delayed(_kernel_sums)(samples, factors, terms, index, expansion.opponents)
 
 
 def _kernel_sums(
     samples: Samples,
-    source: FactorSource,
+    factors: KernelFactors,
     terms: ExpansionTerms,
     index: IntArray,
     opponents: IntArray,
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    pairs = terms.pairs(samples, source)
+    pairs = terms.pairs(samples, factors)
     sums = []
     for block in blocks(index, SAMPLES_PER_BLOCK):
-        right = source.right_factor(block)
-        parts = [source.kernel.weighted_sum(weights, left, right) for weights, left in pairs]
+        right = factors.right(samples, block)
+        parts = [factors.weighted_sum(weights, left, right) for weights, left in pairs]
         sums.append(np.sum(parts, axis=0))
     return index, opponents, np.concatenate(sums, axis=1).T

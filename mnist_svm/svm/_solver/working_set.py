@@ -22,7 +22,7 @@ The first working sets are random samples. Pairs whose first solution tells that
 support vectors (`mnist_svm.svm._solver.first_look`) are then solved on all of their samples, which
 leaves nothing to scan. In the others, most violators are satisfied once some of them have
 joined. So while there are many violators, satisfied samples leave again, and scans are approximate:
-they use projected samples (`mnist_svm.svm._solver.samples.ProjectedSamples`), at a fraction of the
+they use projected samples (`mnist_svm.svm._solver.factors.ProjectedSamples`), at a fraction of the
 cost. In these rounds random violators join, because the worst ones are too much alike. Then the
 lower bounds are reset, and all further rounds are exact: the worst violators join, and no sample
 leaves, so that the rounds end.
@@ -50,6 +50,7 @@ import numpy as np
 
 from mnist_svm._types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 from mnist_svm.parallel.threads import Workers, delayed
+from mnist_svm.svm._solver.factors import KernelFactors, ProjectedSamples, exact_factors
 from mnist_svm.svm._solver.first_look import expected_share, has_many_support_vectors
 from mnist_svm.svm._solver.optimum import gram_bytes
 from mnist_svm.svm._solver.pair import (
@@ -60,7 +61,7 @@ from mnist_svm.svm._solver.pair import (
     solve_pair,
 )
 from mnist_svm.svm._solver.problem import Limits
-from mnist_svm.svm._solver.samples import ProjectedSamples, Samples
+from mnist_svm.svm._solver.samples import Samples
 from mnist_svm.svm._solver.scan import plan_scan, scan
 
 # Size of the first working sets: samples of each class, and share of each class; the larger one.
@@ -71,16 +72,16 @@ FIRST_SHARE = 0.005
 # support vectors if that is larger.
 MIN_GROWTH = 500
 
-# Approximate rounds end, and working sets only grow, once there are fewer violators than this number
-# or this share of the number of support vectors, or after this many rounds.
+# Approximate rounds end, and working sets only grow, once there are at most so many violators, or
+# this share of the number of support vectors, or after this many rounds.
 FEW_VIOLATORS = 500
 FEW_VIOLATORS_SHARE = 0.5
 MAX_SHRINKING_ROUNDS = 8
 
-# In approximate rounds, margins are assumed to decrease by no more than this quantile of the changes
+# In approximate rounds, margins are assumed to decrease by no more than those of all but this share
 # of some random samples of the class.
 SAMPLES_FOR_GUESS = 512
-GUESS_QUANTILE = 0.01
+SHARE_LOST = 0.01
 
 # Blocks of a large pair in an approximate round.
 MAX_BLOCKS_APPROXIMATE = 20
@@ -180,6 +181,7 @@ class WorkingSetSolver:
         self.max_iter = max_iter
         self.solver = solver
         self._workers = workers
+        self._exact_factors = exact_factors(samples)
         workers.share(samples)
         n, k = len(samples), len(samples.class_slices)
         self.pairs: list[Pair] = []
@@ -244,7 +246,7 @@ class WorkingSetSolver:
             self._guess_bounds(projected, changed, random_state)
         elif projected:
             self._tighten_bounds(projected, changed)
-        scanned = self._scan(projected if self.approximate else None)
+        scanned = self._scan(projected if projected and self.approximate else self._exact_factors)
         scan_seconds = time.perf_counter() - scan_start
         violators = self._is_unproven()
         n_violators = int(np.count_nonzero(violators))
@@ -384,12 +386,12 @@ class WorkingSetSolver:
         lowest = 1 - MARGIN_FRACTION * self.tol
         return ~(self.in_working_set | (self.margin_bounds >= lowest))
 
-    def _scan(self, projected: ProjectedSamples | None) -> int:
+    def _scan(self, factors: KernelFactors) -> int:
         """Step 3: compute the margins that are not proven; return the number of samples."""
         wanted = self._is_unproven()
         expansions = ((pair, pair.coef, pair.bias) for pair in self.pairs)
         plan = plan_scan(self.samples, wanted, expansions)
-        scan(self._workers, self.samples, projected, plan, self.margin_bounds, self.memory // 4)
+        scan(self._workers, self.samples, factors, plan, self.margin_bounds, self.memory // 4)
         return int(np.count_nonzero(wanted.any(axis=1)))
 
     def _guess_bounds(
@@ -406,7 +408,7 @@ class WorkingSetSolver:
             for own in (pair.first, pair.second):
                 opponent = pair.opponent(own)
                 of_drawn = changes[self._samples_where(drawn, pair, own), opponent]
-                change = min(float(np.quantile(of_drawn, GUESS_QUANTILE)), 0)
+                change = min(float(np.quantile(of_drawn, SHARE_LOST)), 0)
                 self.margin_bounds[self.samples.class_slices[own], opponent] += change
 
     def _tighten_bounds(self, projected: ProjectedSamples, changed: list[Pair]) -> None:
