@@ -73,15 +73,16 @@ class ByteKernel:
         gamma = np.float32(-kernel.gamma if kernel.name == "rbf" else kernel.gamma)
         values = np.multiply(products, gamma, dtype=np.float32)
         if kernel.name == "rbf":
-            return np.asarray(np.exp(values, out=values).T)
+            return np.exp(values, out=values).T
         values += np.float32(kernel.coef0)
         if kernel.name == "sigmoid":
-            return np.asarray(np.tanh(values, out=values).T)
+            return np.tanh(values, out=values).T
         return np.ones_like(values.T) if kernel.degree == 0 else power(values, kernel.degree).T
 
     def weighted_sum(self, weights: FloatArray, left: ByteFactor, right: ByteFactor) -> FloatArray:
         """Weighted sums of kernel values, as `Kernel.weighted_sum` gives them."""
-        return np.asarray(weights @ self.values(left, right))
+        # In this order the values are converted to the type of the weights row by row.
+        return (self.values(left, right).T @ weights.T).T
 
 
 def _squared_norms(points: Array) -> npt.NDArray[np.int32]:
