@@ -110,13 +110,13 @@ def _choose(solver: str, data: Any, class_sizes: IntArray, is_given: bool) -> tu
     Raises ValueError if the solver cannot solve the problem.
     """
     if is_given:
-        only = "kernel values are given"
+        only = "given kernel values"
     elif not is_dense_enough(data):
         only = f"sparse data with {data.shape[1]:,} columns"
     else:
         only = ""
     if only and solver not in ("auto", "libsvm"):
-        msg = f"solver={solver!r} is for dense data and named kernels; with {only}, use 'auto'"
+        msg = f"solver={solver!r} needs dense data and a named kernel, found {only}; use solver='auto'"
         raise ValueError(msg)
     if only or solver == "libsvm":
         return "libsvm", f"libsvm: {only or 'as asked for'}"

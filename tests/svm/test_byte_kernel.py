@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from mnist_svm.parallel.threads import threads
 from mnist_svm.svm import byte_kernel
 from mnist_svm.svm._solver import factors
 from mnist_svm.svm._solver.columns import column_statistics
+from mnist_svm.svm._solver.factors import ByteFactors, PointFactors
 from mnist_svm.svm._solver.samples import Samples
 from mnist_svm.svm.byte_kernel import MAX_COLUMNS, ByteKernel, is_byte_product_fast
 from mnist_svm.svm.kernels import Kernel
@@ -92,11 +95,11 @@ def test_nothing_is_imported_without_onnxruntime(monkeypatch):
 @pytest.mark.parametrize(
     ("dtype", "kernel", "expected"),
     [
-        (np.uint8, "rbf", factors.ByteFactors),
-        (np.uint8, "poly", factors.ByteFactors),
-        (np.uint8, "linear", factors.PointFactors),
-        (np.int16, "rbf", factors.PointFactors),
-        (np.float32, "rbf", factors.PointFactors),
+        (np.uint8, "rbf", ByteFactors),
+        (np.uint8, "poly", ByteFactors),
+        (np.uint8, "linear", PointFactors),
+        (np.int16, "rbf", PointFactors),
+        (np.float32, "rbf", PointFactors),
     ],
 )
 def test_bytes_are_scanned_as_bytes(train_set, bytes_used, dtype, kernel, expected):
@@ -107,6 +110,21 @@ def test_bytes_are_scanned_as_bytes(train_set, bytes_used, dtype, kernel, expect
         )
         samples = Samples(X, np.arange(200), starts, transform, workers)
     assert type(factors.exact_factors(samples)) is expected
+
+
+def test_factors_of_bytes_work_in_another_process(train_set, bytes_used, product):
+    X = train_set.X[:200]
+    with threads(1) as workers:
+        transform = column_statistics(X, None, workers).input_transform(
+            Kernel("rbf", gamma=1e-7), np.dtype(np.float32)
+        )
+        samples = Samples(X, np.arange(200), np.array([0, 100, 200]), transform, workers)
+    weights, first, second = np.ones((1, 10)), np.arange(10), np.arange(10, 40)
+    sums = []
+    for of_bytes in (ByteFactors(samples), pickle.loads(pickle.dumps(ByteFactors(samples)))):
+        left, right = of_bytes.left(samples, first), of_bytes.right(samples, second)
+        sums.append(of_bytes.weighted_sum(weights, left, right))
+    np.testing.assert_array_equal(*sums)
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "poly"])

@@ -156,7 +156,7 @@ def test_wide_sparse_data_are_solved_by_libsvm(digits):
 
 def test_given_kernel_values_are_solved_by_libsvm(digits):
     X, y = (part[:300] for part in digits)
-    assert decision(X @ X.T, y, kernel="precomputed") == "libsvm: kernel values are given"
+    assert decision(X @ X.T, y, kernel="precomputed") == "libsvm: given kernel values"
 
 
 @pytest.mark.parametrize(

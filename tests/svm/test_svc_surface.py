@@ -383,7 +383,7 @@ def test_kernel_values_of_other_samples_are_rejected(digits):
 def test_other_solvers_do_not_take_given_kernel_values(digits, solver, kernel):
     X, y, _ = digits
     error = error_of(lambda: KernelSVC(kernel=kernel, solver=solver).fit(X @ X.T, y))
-    assert error.startswith(f"solver='{solver}' is for dense data and named kernels; with kernel ")
+    assert error.startswith(f"solver='{solver}' needs dense data and a named kernel, found given ")
 
 
 @pytest.mark.parametrize("solver", ["blocks", "working_sets"])

@@ -23,9 +23,10 @@ support vectors (`mnist_svm.svm._solver.first_look`) are then solved on all of t
 leaves nothing to scan. In the others, most violators are satisfied once some of them have
 joined. So while there are many violators, satisfied samples leave again, and scans are approximate:
 they use projected samples (`mnist_svm.svm._solver.factors.ProjectedSamples`), at a fraction of the
-cost. In these rounds random violators join, because the worst ones are too much alike. Then the
-lower bounds are reset, and all further rounds are exact: the worst violators join, and no sample
-leaves, so that the rounds end.
+cost, and leave most samples out, because bounds are lowered only by what some random samples lose.
+In these rounds random violators join, because the worst ones are too much alike. Then the lower
+bounds are reset, and all further rounds are exact: the worst violators join, and no sample leaves,
+so that the rounds end.
 
 A sample of class c matters only to the pairs (c, o). So a scan of class c needs only the support
 vectors of those pairs: a third of all, for MNIST.
