@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from mnist_svm.svm.calibration import Calibrated as Calibrated
     from mnist_svm.svm.classifier import KernelSVC as KernelSVC
     from mnist_svm.svm.coupled import CoupledSVC as CoupledSVC
+    from mnist_svm.svm.one_class import OneClassKernelSVM as OneClassKernelSVM
+    from mnist_svm.svm.regression import KernelSVR as KernelSVR
     from mnist_svm.svm.virtual import VirtualSupportVectors as VirtualSupportVectors
     from mnist_svm.training.train import train_model as train_model
     from mnist_svm.tuning.search import tune as tune
@@ -74,6 +76,8 @@ _NAMES = {
     "svm.calibration": "Calibrated",
     "svm.classifier": "KernelSVC",
     "svm.coupled": "CoupledSVC",
+    "svm.one_class": "OneClassKernelSVM",
+    "svm.regression": "KernelSVR",
     "svm.virtual": "VirtualSupportVectors",
     "training.train": "train_model",
     "tuning.search": "tune",

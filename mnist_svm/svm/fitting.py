@@ -63,7 +63,7 @@ def fit_pairs(
     solver, decision = _choose(svc.solver, data, np.diff(starts), is_given)
     if solver == "libsvm":
         of_data = 1.0 if is_given or svc.gamma != "scale" else variance(data, weights)
-        kernel = _make_kernel(svc, data.shape[1], of_data)
+        kernel = make_kernel(svc, data.shape[1], of_data)
         for box in boxes:
             yield kernel, _fit_with_libsvm(svc, data, order, starts, box, kernel, decision)
         return
@@ -72,7 +72,7 @@ def fit_pairs(
     random_state = check_random_state(svc.random_state)
     with workers_for(svc.n_jobs) as workers:
         columns = column_statistics(rows, weights, workers.local)
-        kernel = _make_kernel(svc, rows.shape[1], columns.variance)
+        kernel = make_kernel(svc, rows.shape[1], columns.variance)
         input_transform = columns.input_transform(kernel, kernel_dtype(len(rows)))
         samples = Samples(rows, order, starts, input_transform, workers.local)
         projected = project_samples(samples, workers.local, random_state, memory // 3)
@@ -95,7 +95,7 @@ def fit_pairs(
             yield kernel, solution_of_pairs(working_sets)
 
 
-def _make_kernel(svc: Any, n_features: int, of_data: float) -> Kernel:
+def make_kernel(svc: Any, n_features: int, of_data: float) -> Kernel:
     """The kernel of an estimator; `of_data` is the variance of the data, for gamma "scale"."""
     if svc.gamma == "scale":
         gamma = 1 / (n_features * of_data) if of_data > 0 else 1.0
@@ -116,7 +116,7 @@ def _choose(solver: str, data: Any, class_sizes: IntArray, is_given: bool) -> tu
     else:
         only = ""
     if only and solver not in ("auto", "libsvm"):
-        msg = f"solver={solver!r} needs dense data and a named kernel, found {only}; use solver='auto'"
+        msg = f"solver={solver!r} needs dense data and a named kernel, found {only}: use 'auto'"
         raise ValueError(msg)
     if only or solver == "libsvm":
         return "libsvm", f"libsvm: {only or 'as asked for'}"

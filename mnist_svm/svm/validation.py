@@ -1,4 +1,4 @@
-"""Validation of the parameters, weights and labels of `KernelSVC`."""
+"""Validation of the parameters, weights and labels of `KernelSVC`, and of the machines like it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from sklearn.utils.validation import column_or_1d
 from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.kernels import SVC_KERNELS
 
+# Those of `mnist_svm.svm.machine`.
+MACHINE_KERNELS = ("linear", "poly", "rbf", "sigmoid")
+
 SOLVERS = ("auto", "libsvm", "blocks", "working_sets")
 
 # A larger number of MiB is most likely a number of bytes.
@@ -22,24 +25,35 @@ MAX_FLOAT = float(np.finfo(np.float64).max)
 
 def check_parameters(svc: Any) -> None:
     """Raise ValueError, with the valid values, if a parameter of a `KernelSVC` is invalid."""
-    _check_number(svc, "C", above=0)
+    check_number(svc, "C", above=0)
     if not callable(svc.kernel):
         _check_choice(svc, "kernel", SVC_KERNELS)
+    _check_kernel_parameters(svc)
+    _check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
+    _check_choice(svc, "solver", SOLVERS)
+
+
+def check_machine(machine: Any) -> None:
+    """Raise ValueError if a parameter of a `KernelMachine` is invalid, but for its own ones."""
+    _check_choice(machine, "kernel", MACHINE_KERNELS)
+    _check_kernel_parameters(machine)
+
+
+def _check_kernel_parameters(svc: Any) -> None:
+    """Raise ValueError if a parameter of the kernel, or a limit of the solver, is invalid."""
     if not isinstance(svc.degree, Integral) or svc.degree < 0:
         msg = f"degree must be an integer >= 0, got {svc.degree!r}"
         raise ValueError(msg)
     if isinstance(svc.gamma, str):
         _check_choice(svc, "gamma", ("scale", "auto"))
     else:
-        _check_number(svc, "gamma", at_least=0, at_most=MAX_FLOAT)
-    _check_number(svc, "coef0", at_least=-MAX_FLOAT, at_most=MAX_FLOAT)
-    _check_number(svc, "tol", above=0)
-    _check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
-    _check_choice(svc, "solver", SOLVERS)
+        check_number(svc, "gamma", at_least=0, at_most=MAX_FLOAT)
+    check_number(svc, "coef0", at_least=-MAX_FLOAT, at_most=MAX_FLOAT)
+    check_number(svc, "tol", above=0)
     if not isinstance(svc.max_iter, Integral) or svc.max_iter < -1 or svc.max_iter == 0:
         msg = f"max_iter must be a positive integer, or -1 for no limit, got {svc.max_iter!r}"
         raise ValueError(msg)
-    _check_number(svc, "cache_size", above=0)
+    check_number(svc, "cache_size", above=0)
     if svc.cache_size > MAX_MIB:
         msg = f"cache_size={svc.cache_size} MiB is more than 1 TiB; it is in MiB, not in bytes"
         raise ValueError(msg)
@@ -60,6 +74,23 @@ def check_weights(sample_weight: npt.ArrayLike | None, n: int) -> Float64Array |
         msg = "sample_weight contains NaN or infinity"
         raise ValueError(msg)
     return np.asarray(np.maximum(weights, 0))
+
+
+def check_used_weights(
+    sample_weight: npt.ArrayLike | None, n: int
+) -> tuple[IntArray, Float64Array]:
+    """The rows of positive weight, and their weights, which are 1 by default.
+
+    Raises ValueError if there are none, or as `check_weights` does.
+    """
+    weights = check_weights(sample_weight, n)
+    if weights is None:
+        return np.arange(n), np.ones(n)
+    used = np.flatnonzero(weights)
+    if not len(used):
+        msg = "Invalid input - all samples have zero or negative weights."
+        raise ValueError(msg)
+    return used, weights[used]
 
 
 def check_square(values: Any) -> None:
@@ -105,7 +136,7 @@ def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntA
     return classes, rows[np.argsort(codes, kind="stable")], starts
 
 
-def _check_number(
+def check_number(
     svc: Any,
     name: str,
     *,
@@ -113,12 +144,14 @@ def _check_number(
     at_least: float = -np.inf,
     at_most: float = np.inf,
 ) -> None:
+    """Raise ValueError unless a parameter is a number within these limits."""
     value = getattr(svc, name)
     low = at_least if above is None else above
     valid = isinstance(value, Real) and low <= float(value) <= at_most and value != above
     if not valid:
         sign = ">=" if above is None else ">"
-        msg = f"{name} must be a number {sign} {low:g}, got {value!r}"
+        highest = f" and <= {at_most:g}" if at_most < MAX_FLOAT else ""
+        msg = f"{name} must be a number {sign} {low:g}{highest}, got {value!r}"
         raise ValueError(msg)
 
 

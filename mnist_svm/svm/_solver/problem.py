@@ -37,13 +37,20 @@ class BoxProblem(NamedTuple):
         """The errors where the coefficient may fall, else inf."""
         return np.where(coef > self.lower, errors, np.inf)
 
+    def gap(self, coef: Float64Array, errors: Float64Array) -> float:
+        """The largest violation of the optimality conditions by two coefficients together."""
+        return float(self.rising(coef, errors).max() - self.falling(coef, errors).min())
+
     def bias(self, coef: Float64Array, errors: Float64Array) -> float:
-        """b: the mean error of the coefficients between their bounds, if any, as in libsvm."""
+        """b: the mean error of the coefficients between their bounds, if any, as in libsvm.
+
+        Else the middle of its limits, or the only one: none may rise if all are at their ends.
+        """
         free = (self.lower < coef) & (coef < self.upper)
         if free.any():
             return float(errors[free].mean())
-        highest = self.rising(coef, errors).max()
-        return float(highest + self.falling(coef, errors).min()) / 2
+        limits = [self.rising(coef, errors).max(), self.falling(coef, errors).min()]
+        return float(np.mean([limit for limit in limits if np.isfinite(limit)]))
 
 
 class Limits(NamedTuple):
