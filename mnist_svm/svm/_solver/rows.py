@@ -24,6 +24,10 @@ ROWS_PER_TASK = 256
 ROWS_PER_SUM = 32
 
 
+# From this many features on, kernel values are taken from kept rows in less time than computed.
+MIN_FEATURES_TO_GATHER = 100
+
+
 class KernelRows:
     """The kernel matrix of some points, row by row; the rows that were used last are kept.
 
@@ -61,7 +65,11 @@ class KernelRows:
 
     def gram(self, first: IntArray, second: IntArray) -> FloatArray:
         """Kernel values between two lists of points: ndarray of shape (len(first), len(second))."""
-        return self._kernel.values(self._left(first), self._right[second])
+        if len(self._rows) < len(self) or self._points.shape[1] < MIN_FEATURES_TO_GATHER:
+            return self._kernel.values(self._left(first), self._right[second])
+        # The rows of most of a block are wanted as a whole soon.
+        self._provide(first)
+        return np.asarray(self._rows[self._slots[first, None], second])
 
     def weighted_sums(self, index: IntArray, weights: Float64Array) -> Float64Array:
         """``sum_i weights_i k(x_i, x_j)`` over the points of `index`, for all m points j."""
