@@ -97,5 +97,5 @@ def max_kkt_violation(svc, X, y, kernel, C):
 def fit_bits(svc):
     """The result and the log of a fit, without times: equal if two fits are bit-equal."""
     arrays = svc.support_, svc.dual_coef_, svc.intercept_, svc.n_iter_
-    rounds = [[row[key] for key in row if key != "seconds"] for row in svc.fit_log_]
+    rounds = [[row[key] for key in row if not key.endswith("seconds")] for row in svc.fit_log_]
     return [array.tobytes() for array in arrays], rounds, svc.kkt_violation_
