@@ -21,7 +21,7 @@ from mnist_svm.features.transformers import Deskew
 from mnist_svm.parallel.dask_cluster import Cluster, connect
 from mnist_svm.parallel.workers import is_cluster_active, workers_for
 from mnist_svm.recognition.recognizer import Recognizer
-from mnist_svm.svm._solver import samples
+from mnist_svm.svm._solver import factors
 from mnist_svm.svm.log import log_to
 from tests.support.dask_cluster import DaskCluster
 from tests.support.paths import DATA
@@ -53,7 +53,7 @@ def digits(train_set):
 @pytest.fixture
 def approximate_rounds(monkeypatch):
     """Project the samples for approximate rounds, which otherwise needs 40,000 samples."""
-    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+    monkeypatch.setattr(factors, "MIN_SAMPLES_TO_PROJECT", 1000)
 
 
 def make_svc():
@@ -63,7 +63,7 @@ def make_svc():
 @pytest.fixture(scope="module")
 def local_bits(digits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+        patch.setattr(factors, "MIN_SAMPLES_TO_PROJECT", 1000)
         return fit_bits(make_svc().fit(*digits))
 
 
@@ -132,7 +132,7 @@ def test_tasks_do_not_contain_the_samples(dask, digits, monkeypatch):
 
     monkeypatch.setattr(Cluster, "_with_futures", measured)
     monkeypatch.setattr(Cluster, "share", recorded)
-    monkeypatch.setattr(samples, "MIN_SAMPLES_TO_PROJECT", 1000)
+    monkeypatch.setattr(factors, "MIN_SAMPLES_TO_PROJECT", 1000)
     with connect(dask.scale(3).address):
         make_svc().fit(*digits)
     assert sorted(shared) == ["ProjectedSamples", "Samples"]
