@@ -1,6 +1,6 @@
 """Train on MNIST and virtual copies of each image: one million points, and eight million.
 
-    python -m benchmarks.large                  about 40 minutes, 8 GB of memory, 5 GB of disk
+    python -m benchmarks.large                  about 25 minutes, 8 GB of memory, 5 GB of disk
     python -m benchmarks.large --copies 8 --limit 6000         a quick test; writes no table
 
 Each training with copies is interrupted with Ctrl-C after some rounds of the last fit, and resumed

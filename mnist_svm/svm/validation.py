@@ -13,7 +13,7 @@ from mnist_svm._types import Array, BoolArray, Float64Array, IntArray
 from mnist_svm.svm.kernels import SVC_KERNELS
 
 # Those of `mnist_svm.svm.machine`.
-MACHINE_KERNELS = ("linear", "poly", "rbf", "sigmoid")
+MACHINE_KERNELS = tuple(name for name in SVC_KERNELS if name != "precomputed")
 
 SOLVERS = ("auto", "libsvm", "blocks", "working_sets")
 
@@ -86,11 +86,17 @@ def check_used_weights(
     weights = check_weights(sample_weight, n)
     if weights is None:
         return np.arange(n), np.ones(n)
-    used = np.flatnonzero(weights)
-    if not len(used):
+    used = _used_rows(weights > 0)
+    return used, weights[used]
+
+
+def _used_rows(used: BoolArray) -> IntArray:
+    """The rows of the used samples; raise ValueError if there are none."""
+    rows = np.flatnonzero(used)
+    if not len(rows):
         msg = "Invalid input - all samples have zero or negative weights."
         raise ValueError(msg)
-    return used, weights[used]
+    return rows
 
 
 def check_square(values: Any) -> None:
@@ -120,10 +126,7 @@ def sort_by_class(labels: Array, used: BoolArray) -> tuple[Array, IntArray, IntA
     then by row; and k + 1 starts: class c has ``rows[starts[c]:starts[c + 1]]``. Raises ValueError
     if fewer than two classes are used.
     """
-    rows = np.flatnonzero(used)
-    if not len(rows):
-        msg = "Invalid input - all samples have zero or negative weights."
-        raise ValueError(msg)
+    rows = _used_rows(used)
     classes, codes = np.unique(labels[rows], return_inverse=True)
     if len(classes) < 2:
         msg = (
