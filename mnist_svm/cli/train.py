@@ -43,7 +43,7 @@ def _parse_gamma(
 def _parse_changes(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Value]:
-    """Parse each NAME=VALUE; the value is an integer, a float, or true or false."""
+    """Parse each NAME=VALUE; the value is an integer, a float, true, false, or a name."""
     changes = {}
     for text in values:
         name, _, value = text.partition("=")
@@ -60,8 +60,7 @@ def _parse_value(text: str) -> Value:
     for number_type in (int, float):
         with suppress(ValueError):
             return number_type(text)
-    msg = f"{text!r} is neither a number nor true or false."
-    raise click.BadParameter(msg)
+    return text
 
 
 @click.command("train")
@@ -95,6 +94,13 @@ def _parse_value(text: str) -> Value:
     metavar="N",
     help="Train on N distorted copies of every image too (recipes gradient and poly4).",
 )
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Epochs of a network.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images in each step of a network.",
+)
 @limit_option
 @run_options
 def train_command(
@@ -109,6 +115,8 @@ def train_command(
     coef0: float | None,
     changes: dict[str, Value],
     copies: int | None,
+    epochs: int | None,
+    batch_size: int | None,
     limit: int | None,
     random_state: int,
     jobs: int,
@@ -132,6 +140,10 @@ def train_command(
     support vectors instead. Intermediate results are kept in the folder OUTPUT.work until the
     model is written; if the training is interrupted or killed, the same command resumes it.
 
+    The recipe cnn trains a network by Keras and JAX (needs the extra [cnn]) and takes --epochs,
+    --batch-size and, for example, --set architecture=resnet164. After each epoch, its state is kept
+    in the folder OUTPUT.work, from which the same command resumes an interrupted training.
+
     --dask fits the SVMs on a Dask cluster, which pays off from several hundred thousand samples.
     The model is the same.
 
@@ -144,6 +156,7 @@ def train_command(
       mnist-svm train --recipe gradient --data mnist --data my-digits/:5
       mnist-svm train --recipe gradient --set gradients__directions=12 --set normalize__side=40
       mnist-svm train --recipe gradient --virtual-copies 16 -o large.joblib
+      mnist-svm train --recipe cnn -o cnn.joblib
       mnist-svm train --recipe best --dask tcp://10.0.0.5:8786
     """
     import shutil
@@ -157,6 +170,8 @@ def train_command(
     start = time.perf_counter()
     require_writable(output)
     require_dask_for(dask)
+    stated = {"epochs": epochs, "batch_size": batch_size}
+    changes |= {name: value for name, value in stated.items() if value is not None}
     kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
     echo_stderr(f"Reading {join_names(sources)}")
@@ -164,7 +179,7 @@ def train_command(
     n_images, folder = _subset_size(dataset, limit), Path(f"{output}.work")
     model = _fit(config, dataset, n_images, copies, jobs, dask, folder)
     save_model(output, model)
-    if copies:
+    if _keeps_work(config, copies):
         shutil.rmtree(folder)
     seconds, n_bytes = time.perf_counter() - start, Path(output).stat().st_size
     if as_json:
@@ -187,13 +202,19 @@ def _make_config(
     from mnist_svm.training.train import TrainingConfig
 
     try:
-        config = TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)
+        config = TrainingConfig(recipe, recipe.changed(**kernel), changes, random_state)
         config.pipeline()
         if copies:
             require_augmentable(recipe)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    recipe.require_extras()
     return config
+
+
+def _keeps_work(config: TrainingConfig, copies: int | None) -> bool:
+    """Whether a training takes so long that it keeps its work in a folder."""
+    return bool(copies) or config.recipe.has_network
 
 
 def _subset_size(dataset: Dataset, limit: int | None) -> int:
@@ -220,6 +241,7 @@ def _fit(
     from mnist_svm.cli.progress import run_with_progress
     from mnist_svm.svm.log import logger
     from mnist_svm.training.augmented import train_augmented
+    from mnist_svm.training.resumable import train_resumable
     from mnist_svm.training.train import fit_config, select_rows
 
     recipe = config.recipe
@@ -227,12 +249,16 @@ def _fit(
     if copies:
         verb, n_samples = "Resuming" if folder.exists() else "Working", n_images * (1 + copies)
         echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
+    elif recipe.has_network and folder.exists():
+        echo_stderr(f"Resuming in {folder}")
 
     def log(n_done: int, n_total: int) -> None:
         logger.info("features of %s of %s samples", f"{n_done:,}", f"{n_total:,}")
 
     def work() -> Model:
         with use_cluster(dask):
+            if recipe.has_network:
+                return train_resumable(config, dataset, folder, limit=n_images, n_jobs=n_jobs)
             if not copies:
                 rows = select_rows(dataset, n_images, config.random_state)
                 return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)
@@ -243,7 +269,7 @@ def _fit(
     try:
         return run_with_progress("Training", work)
     except KeyboardInterrupt:
-        if copies:
+        if _keeps_work(config, copies) and folder.exists():
             echo_stderr(f"{folder} is kept; repeat the command to resume the training")
         raise
 
@@ -260,9 +286,7 @@ def _format_summary(info: ModelInfo, seconds: float) -> str:
     if calibration and calibration.calibration_error is not None:
         error, n_held_out = calibration.calibration_error, calibration.n_held_out
         calibrated = f"error {error:.2%} on {n_held_out:,} held-out images"
-    return (
-        f"{trained}\n"
-        f"Support vectors  {info.n_support_vectors:,}{n_svms}\n"
-        f"Calibration      {calibrated}\n"
-        f"Time             {times}"
-    )
+    size = f"Support vectors  {info.n_support_vectors:,}{n_svms}\n" if info.n_svms else ""
+    if info.n_weights:
+        size += f"Network          {info.n_weights:,} weights\n"
+    return f"{trained}\n{size}Calibration      {calibrated}\nTime             {times}"

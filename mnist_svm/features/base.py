@@ -1,4 +1,4 @@
-"""Base class of the image transformers: validates pixel rows and transforms images in parallel."""
+"""Base classes of estimators of images, and of those that transform them, in parallel."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ OTHER_UNIT = 100
 MIN_SIDE = 12
 
 
-class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Base class of transformers that work on each image by itself.
+class ImageEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base class of estimators of images: validates rows of pixels, whatever their unit.
 
-    Values may have any unit, such as 0-255 or 0-1, and ink may be bright or dark, but `transform`
-    refuses images in another unit or of the other polarity than those of `fit`.
+    Values may have any unit, such as 0-255 or 0-1, and ink may be bright or dark, but images in
+    another unit or of the other polarity than those of `fit` are refused.
 
     Parameters
     ----------
     image_shape : (int, int) or None, default=None
         Height and width of the images. None infers the most nearly square shape from the number
         of columns of ``X``: 28 x 28 for 784 columns, 8 x 8 for 64.
-    n_jobs : int or None, default=None
-        Number of threads, as in joblib. The result does not depend on it.
 
     Attributes
     ----------
@@ -55,15 +53,76 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
         Whether most images seen by `fit` were dark on a bright background.
     """
 
-    # The function of images and of the other parameters; and one that estimates what the images
-    # are aligned by on a reference image, its second argument, if the function estimates anything.
-    _function: Callable[..., Array]
-    _function_like: Callable[..., Array] | None = None
+    image_shape: tuple[int, int] | None
 
     image_shape_: tuple[int, int]
     n_features_in_: int
     data_max_: float
     inverted_: bool
+
+    def _learn_form(self, X: Array) -> None:
+        """Set the fitted attributes to shape, unit and polarity of validated rows."""
+        height, width = self.image_shape or infer_image_shape(X.shape[1])
+        if height < 1 or width < 1 or height * width != X.shape[1]:
+            msg = (
+                f"image_shape={self.image_shape} has {height * width} pixels, "
+                f"but X has {X.shape[1]} columns"
+            )
+            raise ValueError(msg)
+        self.image_shape_ = (height, width)
+        self.data_max_ = float(X.max())
+        self.inverted_ = _is_inverted(X.reshape(-1, height, width), self.data_max_)
+
+    def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
+        checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
+        return checked
+
+    def _validate_images(self, X: npt.ArrayLike, *, either_polarity: bool = False) -> Array:
+        """Return images of shape (n, height, width), or raise ValueError if they differ in form."""
+        check_is_fitted(self)
+        images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
+        self._check_form(images, either_polarity)
+        return images
+
+    def _check_form(self, images: Array, either_polarity: bool) -> None:
+        """Raise ValueError unless images have the unit and polarity of `fit`; blank ones have."""
+        largest, expected = float(images.max()), self.data_max_
+        if not largest or not expected:
+            return
+        name = type(self).__name__
+        if not 1 / OTHER_UNIT < largest / expected < OTHER_UNIT:
+            msg = (
+                f"{name}: expected X in the unit of fit, with a maximum near {expected:g}, "
+                f"found a maximum of {largest:g}; scale X as for fit"
+            )
+            raise ValueError(msg)
+        if not either_polarity and _is_inverted(images, expected) != self.inverted_:
+            kinds = ["bright ink on a dark background", "dark ink on a bright background"]
+            wanted, found = kinds[self.inverted_], kinds[not self.inverted_]
+            msg = f"{name}: expected {wanted}, as in fit, found {found}; subtract from {expected:g}"
+            raise ValueError(msg)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+
+class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
+    """Base class of transformers that work on each image by itself.
+
+    Parameters
+    ----------
+    image_shape : (int, int) or None, default=None
+        As in `ImageEstimator`, as are the attributes.
+    n_jobs : int or None, default=None
+        Number of threads, as in joblib. The result does not depend on it.
+    """
+
+    # The function of images and of the other parameters; and one that estimates what the images
+    # are aligned by on a reference image, its second argument, if the function estimates anything.
+    _function: Callable[..., Array]
+    _function_like: Callable[..., Array] | None = None
 
     def __init__(
         self, *, image_shape: tuple[int, int] | None = None, n_jobs: int | None = None
@@ -92,17 +151,7 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
             of columns, or another parameter is out of range.
         """
         check_parameters(self._arguments())
-        X = self._validate(X, reset=True)
-        height, width = self.image_shape or infer_image_shape(X.shape[1])
-        if height < 1 or width < 1 or height * width != X.shape[1]:
-            msg = (
-                f"image_shape={self.image_shape} has {height * width} pixels, "
-                f"but X has {X.shape[1]} columns"
-            )
-            raise ValueError(msg)
-        self.image_shape_ = (height, width)
-        self.data_max_ = float(X.max())
-        self.inverted_ = _is_inverted(X.reshape(-1, height, width), self.data_max_)
+        self._learn_form(self._validate(X, reset=True))
         return self
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -124,9 +173,7 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
             its maximum is more than a hundred times larger or smaller than that of `fit`, or most
             images are inverted, unlike those of `fit`.
         """
-        check_is_fitted(self)
-        images = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
-        self._check_range(images)
+        images = self._validate_images(X)
         starts = range(0, len(images), IMAGES_PER_TASK)
         function = partial(self._function, **self._arguments())
         with threads(self.n_jobs) as parallel:
@@ -160,31 +207,8 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
             transformed = self._function_like(images, reference_image, **self._arguments())
         return transformed.reshape(len(images), -1)
 
-    def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
-        checked: Array = validate_data(self, X, reset=reset, ensure_non_negative=True)
-        return checked
-
-    def _check_range(self, images: Array) -> None:
-        """Raise ValueError unless images have the unit and polarity of `fit`; blank ones have."""
-        largest, expected = float(images.max()), self.data_max_
-        if not largest or not expected:
-            return
-        name = type(self).__name__
-        if not 1 / OTHER_UNIT < largest / expected < OTHER_UNIT:
-            msg = (
-                f"{name}: expected X in the unit of fit, with a maximum near {expected:g}, "
-                f"found a maximum of {largest:g}; scale X as for fit"
-            )
-            raise ValueError(msg)
-        if _is_inverted(images, expected) != self.inverted_:
-            kinds = ["bright ink on a dark background", "dark ink on a bright background"]
-            wanted, found = kinds[self.inverted_], kinds[not self.inverted_]
-            msg = f"{name}: expected {wanted}, as in fit, found {found}; subtract from {expected:g}"
-            raise ValueError(msg)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
         tags.requires_fit = True
         # The output dtype does not depend on that of X.
         tags.transformer_tags.preserves_dtype = []

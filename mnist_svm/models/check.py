@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count
 from math import inf, isfinite, prod
-from types import NoneType
+from types import NoneType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,33 @@ Expected = type | str | list[Any] | dict[str, Any] | tuple[Any, ...]
 
 _SHAPE = (int, int)
 _SEED = [int, NoneType]
+_DISTORTION: dict[str, Any] = {
+    "displacement": float,
+    "smoothness": float,
+    "rotation": float,
+    "stretch": float,
+    "shift": float,
+    "image_shape": [_SHAPE, NoneType],
+}
 
 PARAMETERS: Mapping[str, dict[str, Expected]] = {
     "average": {},
     "blur": {"image_shape": _SHAPE, "sigma": float},
     "calibrated": {},
+    "conv_net": {
+        "image_shape": _SHAPE,
+        "architecture": str,
+        "width": float,
+        "activation": str,
+        "dropout": float,
+        "distort": [NoneType, _DISTORTION],
+        "epochs": int,
+        "batch_size": int,
+        "learning_rate": float,
+        "validation_fraction": float,
+        "patience": int,
+        "random_state": _SEED,
+    },
     "deskew": {"image_shape": _SHAPE},
     "gradient_features": {
         "image_shape": _SHAPE,
@@ -67,14 +89,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
     "virtual": {
         "copies": int,
         "random_state": _SEED,
-        "distort": {
-            "displacement": float,
-            "smoothness": float,
-            "rotation": float,
-            "stretch": float,
-            "shift": float,
-            "image_shape": [_SHAPE, NoneType],
-        },
+        "distort": _DISTORTION,
     },
 }
 
@@ -152,6 +167,8 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         raise InvalidStepError(msg)
     if step.type == "svc":
         return _check_svc(step, n_columns)
+    if step.type == "conv_net":
+        return _check_network(step, n_columns)
     n_parts = len(step.steps)
     is_valid = n_parts == 1 or (n_parts > 1 and step.type in ("average", "pipeline"))
     _require(is_valid, f"parts of its {step.type}")
@@ -183,6 +200,9 @@ def _check_transformer(step: Step, n_columns: int) -> int:
         for part in step.steps:
             n_columns = _check_transformer(part, n_columns)
         return n_columns
+    if step.type == "conv_net":
+        _check_network(step, n_columns)
+        return step.network.n_hidden
     if step.type not in FUNCTIONS:
         msg = f"it has {step.type} in place of a transformer"
         raise InvalidStepError(msg)
@@ -195,6 +215,24 @@ def _check_transformer(step: Step, n_columns: int) -> int:
     if step.type == "gradient_features":
         return int(parameters["directions"] * parameters["grid"] ** 2)
     return 2 if step.type == "shape_features" else n_columns
+
+
+def _check_network(step: Step, n_columns: int) -> Array:
+    """Check a network by building it, for which the extra [cnn] is needed; return the classes."""
+    # Here, because it imports scikit-learn, which SVMs do not need to predict.
+    from mnist_svm.networks.parameters import check_network_parameters
+
+    fitted, shape = step.attributes, step.parameters["image_shape"]
+    check_network_parameters(SimpleNamespace(**step.parameters))
+    is_valid = 0 < fitted["temperature"] < inf and 0 <= fitted["data_max"] < inf
+    weights = all(_conforms(array, "float32") for array in fitted["weights"])
+    is_shape = min(shape) > 0 and prod(shape) == n_columns
+    classes = step.classes
+    is_sorted = classes.ndim == 1 and len(classes) > 1 and bool((np.diff(classes) > 0).all())
+    _require(is_valid and weights and is_shape and is_sorted, "attributes of its conv_net")
+    # Raises ValueError if the weights are of other shapes.
+    _ = step.network
+    return classes
 
 
 def _check_svc(svc: Step, n_columns: int) -> Array:

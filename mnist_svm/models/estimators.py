@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mnist_svm.features.transformers import (
     ShapeFeatures,
 )
 from mnist_svm.models.steps import ATTRIBUTES, Step
+from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -38,6 +40,7 @@ TRANSFORMERS: dict[str, type[ImageTransformer]] = {
 OTHERS: dict[str, type[Any]] = {
     "average": VotingClassifier,
     "calibrated": Calibrated,
+    "conv_net": ConvNet,
     "pipeline": Pipeline,
     "svc": CoupledSVC,
     "union": FeatureUnion,
@@ -95,18 +98,18 @@ def _parameters(kind: str, estimator: Any) -> dict[str, Any]:
     if kind == "union" and estimator.transformer_weights:
         msg = "a model cannot contain a FeatureUnion with transformer_weights; set them to None"
         raise FormatError(msg)
-    if kind not in TRANSFORMERS and kind not in ("svc", "virtual"):
+    if kind not in TRANSFORMERS and kind not in ("conv_net", "svc", "virtual"):
         return {}
     parameters = estimator.get_params(deep=False)
     for name in (*RUN_PARAMETERS, "estimator"):
         parameters.pop(name, None)
-    if kind in TRANSFORMERS:
+    if kind in (*TRANSFORMERS, "conv_net"):
         parameters["image_shape"] = estimator.image_shape_
-    elif not isinstance(parameters["random_state"], int | np.integer):
+    if kind not in TRANSFORMERS and not isinstance(parameters["random_state"], int | np.integer):
         # A generator cannot be stored.
         parameters["random_state"] = None
-    if kind == "virtual":
-        distort = parameters["distort"]
+    distort = parameters.get("distort")
+    if kind == "virtual" or distort is not None:
         if type(distort) is not Distortion:
             msg = f"a model cannot contain {type(distort).__name__}; distort by a Distortion"
             raise FormatError(msg)
@@ -126,11 +129,9 @@ def _plain(value: Any) -> Any:
 def to_estimator(step: Step) -> Any:
     """Build the fitted estimator of a step; the arrays are shared."""
     if step.type in TRANSFORMERS:
-        transformer = TRANSFORMERS[step.type](**step.parameters, n_jobs=-1)
-        height, width = step.parameters["image_shape"]
-        transformer.image_shape_ = (height, width)
-        transformer.n_features_in_ = height * width
-        return _set_fitted(transformer, step)
+        return _set_images(TRANSFORMERS[step.type](**step.parameters, n_jobs=-1), step)
+    if step.type == "conv_net":
+        return _set_images(ConvNet(**_with_distortion(step.parameters)), step)
     if step.type == "svc":
         svc = CoupledSVC(**step.parameters)
         svc.n_features_in_ = step.attributes["support_vectors"].shape[1]
@@ -146,12 +147,24 @@ def to_estimator(step: Step) -> Any:
     if step.type == "calibrated":
         meta: Any = Calibrated(clone(fitted))
     else:
-        parameters = dict(step.parameters)
-        distort = Distortion(**parameters.pop("distort"))
-        meta = VirtualSupportVectors(clone(fitted), distort, **parameters)
+        meta = VirtualSupportVectors(clone(fitted), **_with_distortion(step.parameters))
     meta.estimator_, meta.classes_ = fitted, fitted.classes_
     meta.n_features_in_ = fitted.n_features_in_
     return _set_fitted(meta, step)
+
+
+def _with_distortion(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with the Distortion, if there is one, in place of its parameters."""
+    distort = parameters["distort"]
+    return {**parameters, "distort": None if distort is None else Distortion(**distort)}
+
+
+def _set_images(estimator: Any, step: Step) -> Any:
+    """Set the fitted attributes of an estimator of images."""
+    height, width = step.parameters["image_shape"]
+    estimator.image_shape_ = (height, width)
+    estimator.n_features_in_ = height * width
+    return _set_fitted(estimator, step)
 
 
 def _to_voting(step: Step, parts: list[tuple[str, Any]]) -> VotingClassifier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -59,7 +59,7 @@ class TrainingRecord:
     n_images : images trained on, of all data sets
     random_state : seed of the subset and of the solver
     fit_seconds : duration of the fit
-    kkt_violation : largest remaining violation of the KKT conditions
+    kkt_violation : largest remaining violation of the KKT conditions, None without SVMs
     augmentation : None unless trained on virtual copies of all images
     """
 
@@ -67,7 +67,7 @@ class TrainingRecord:
     n_images: int
     random_state: int
     fit_seconds: float
-    kkt_violation: float
+    kkt_violation: float | None
     augmentation: AugmentationRecord | None = None
 
     @property
@@ -105,7 +105,7 @@ class ModelInfo:
     ----------
     recipe : name of the recipe
     summary : one line about the recipe
-    parameters : hyperparameters of the SVMs
+    parameters : hyperparameters of the SVMs, None without any
     classes : labels, ascending
     class_names : name of each class, None if the labels are the names
     n_svms, n_support_vectors : number of SVMs in the pipeline, and of support vectors in all
@@ -116,11 +116,12 @@ class ModelInfo:
     changes : pipeline parameters that differ from the recipe's, see
         `mnist_svm.models.pipelines.set_parameters`
     cross_validation : result of the recipe's defaults, None for a model of other parameters or data
+    n_weights : number of weights of the networks in the pipeline, None without any
     """
 
     recipe: str
     summary: str
-    parameters: Parameters
+    parameters: Parameters | None
     classes: tuple[int, ...]
     class_names: tuple[str, ...] | None
     n_svms: int
@@ -131,6 +132,7 @@ class ModelInfo:
     date: str
     changes: Mapping[str, Value] = field(default_factory=dict)
     cross_validation: CrossValidation | None = None
+    n_weights: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts of plain types, as for JSON and the model file."""
@@ -184,11 +186,17 @@ def _build(expected: Any, data: Any, name: str) -> Any:
                 return _build(option, data, name)
     elif isinstance(expected, type) and is_dataclass(expected) and type(data) is dict:
         hints = get_type_hints(expected)
-        for key in hints.keys() ^ data.keys():
+        # Files of before a field was added lack it.
+        optional = {each.name for each in fields(expected) if each.default is not MISSING}
+        for key in (hints.keys() ^ data.keys()) - (optional - data.keys()):
             msg = f"{name}.{key} is {'missing' if key in hints else 'unknown'}"
             raise ValueError(msg)
-        fields = {key: _build(hint, data[key], f"{name}.{key}") for key, hint in hints.items()}
-        return expected(**fields)
+        values = {
+            key: _build(hint, data[key], f"{name}.{key}")
+            for key, hint in hints.items()
+            if key in data
+        }
+        return expected(**values)
     elif kind is Mapping and type(data) is dict:
         if all(type(key) is str for key in data):
             return {key: _build(args[1], value, f"{name}.{key}") for key, value in data.items()}

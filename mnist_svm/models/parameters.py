@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 # Type of a pipeline parameter's value.
-Value = bool | int | float
+Value = bool | int | float | str
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from mnist_svm.features.transformers import (
     ShapeFeatures,
 )
 from mnist_svm.models.parameters import Parameters, Value
+from mnist_svm.networks.conv_net import ConvNet
+from mnist_svm.networks.parameters import check_network_parameters
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -48,15 +50,35 @@ STRONG = Distortion(
     displacement=1.0, rotation=0.12, stretch=0.1, shift=0.7, image_shape=IMAGE_SHAPE
 )
 
+# Copies that networks are trained on.
+AUGMENTATION = Distortion(
+    displacement=0.6, rotation=0.12, stretch=0.1, shift=1.0, image_shape=IMAGE_SHAPE
+)
+
 # Parameters that `set_parameters` cannot set: they follow from others, or change no result.
-_FIXED = ("distort", "estimator", "image_shape", "n_jobs", "random_state")
+_FIXED = (
+    "checkpoint",
+    "distort",
+    "estimator",
+    "image_shape",
+    "n_jobs",
+    "random_state",
+    "verbose",
+)
 
 # Function of an unfitted SVM that returns the pipeline around it, with its seed and n_jobs.
 PipelineBuilder = Callable[[CoupledSVC], Pipeline]
 
 
-def build_pipeline(recipe: str, parameters: Parameters, random_state: int, n_jobs: int) -> Pipeline:
-    """Build the unfitted pipeline of a recipe, with uncalibrated probabilities."""
+def build_pipeline(
+    recipe: str, parameters: Parameters | None, random_state: int, n_jobs: int
+) -> Pipeline:
+    """Build the unfitted pipeline of a recipe, with uncalibrated probabilities.
+
+    Recipes without an SVM have no `parameters`.
+    """
+    if parameters is None:
+        return _cnn(random_state)
     kernel = {name: value for name, value in asdict(parameters).items() if value is not None}
     return _BUILDERS[recipe](CoupledSVC(**kernel, random_state=random_state, n_jobs=n_jobs))
 
@@ -122,6 +144,13 @@ def _average(
     return Pipeline([("average", VotingClassifier(classifiers, voting="soft"))])
 
 
+def _cnn(random_state: int) -> Pipeline:
+    network = ConvNet(
+        distort=clone(AUGMENTATION), image_shape=IMAGE_SHAPE, random_state=random_state
+    )
+    return Pipeline([("network", network)])
+
+
 _BUILDERS: Mapping[str, PipelineBuilder] = {
     "poly4": _poly4,
     "virtual": _virtual,
@@ -134,14 +163,16 @@ def with_calibration(pipeline: Pipeline) -> Pipeline:
     """Return an unfitted pipeline with its classifier wrapped in `Calibrated`.
 
     The steps before the classifier must learn nothing from the samples, because they are fitted to
-    the held-out ones too.
+    the held-out ones too. A network calibrates itself, on samples that it holds out anyway.
     """
+    if isinstance(pipeline[-1], ConvNet):
+        return pipeline
     *transformers, (name, classifier) = pipeline.steps
     return Pipeline([*transformers, (name, Calibrated(classifier))])
 
 
 def settable_parameters(pipeline: Pipeline) -> dict[str, Value]:
-    """Return the parameters of transformers, virtual copies and distortions of a pipeline.
+    """Return the parameters of transformers, networks, virtual copies and distortions.
 
     The keys are scikit-learn's nested names, ``step__...__parameter``. The parameters of the kernel
     are not among them; see `Parameters`.
@@ -150,7 +181,7 @@ def settable_parameters(pipeline: Pipeline) -> dict[str, Value]:
     settable: dict[str, Value] = {}
     for name, value in params.items():
         step, _, key = name.rpartition("__")
-        owners = (ImageTransformer, VirtualSupportVectors, Distortion)
+        owners = (ImageTransformer, ConvNet, VirtualSupportVectors, Distortion)
         if isinstance(params.get(step), owners) and key not in _FIXED:
             settable[name] = value
     return settable
@@ -182,6 +213,8 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
     for step in pipeline.get_params().values():
         if isinstance(step, ImageTransformer | Distortion):
             check_parameters(step.get_params(deep=False))
+        elif isinstance(step, ConvNet):
+            check_network_parameters(step)
         elif isinstance(step, VirtualSupportVectors) and step.copies < 1:
             msg = f"copies must be at least 1, got {step.copies!r}"
             raise ValueError(msg)
@@ -190,7 +223,12 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
 def _cast(name: str, value: Value, expected: type[Value]) -> Value:
     """Check the type of a value; turn an integer into a float where a float is expected."""
     if type(value) is not expected and (type(value), expected) != (int, float):
-        words = {bool: "true or false", int: "a whole number", float: "a number"}
+        words = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            str: "a name",
+        }
         msg = f"{name} must be {words[expected]}, got {value!r}"
         raise ValueError(msg)
     return expected(value)

@@ -80,18 +80,40 @@ class Recipe:
     Attributes
     ----------
     name, summary : name and one-line description
-    defaults : hyperparameters, chosen by cross-validation on the training set
+    defaults : hyperparameters of the SVMs, chosen by cross-validation on the training set; None
+        for a recipe without SVMs
     cross_validation : result of the defaults on MNIST, trained on parts of it
     test_result : result of the defaults, trained on all of MNIST
     everyday : what it is trained on for everyday use, None for MNIST alone
+    has_network : whether it trains a network, which needs the extra [cnn]
     """
 
     name: str
     summary: str
-    defaults: Parameters
+    defaults: Parameters | None
     cross_validation: CrossValidation
     test_result: TestResult
     everyday: EverydayForm | None = None
+    has_network: bool = False
+
+    def require_extras(self) -> None:
+        """Raise MissingExtraError if a package that the recipe needs is not installed."""
+        if self.has_network:
+            from mnist_svm.networks.backend import import_keras
+
+            import_keras()
+
+    def changed(self, **values: float | str | None) -> Parameters | None:
+        """Return the default hyperparameters with other values; None keeps a value.
+
+        Raises ValueError if the recipe has no SVM, or its kernel not this parameter.
+        """
+        if self.defaults is not None:
+            return self.defaults.changed(**values)
+        for name in (name for name, value in values.items() if value is not None):
+            msg = f"{name} has no meaning for recipe {self.name}, which has no SVM"
+            raise ValueError(msg)
+        return None
 
     def cross_validation_on(self, data: tuple[str, ...]) -> CrossValidation | None:
         """Return the result of the defaults, trained on the data sets; None if there is none."""
@@ -192,6 +214,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     None,
                     TestResult(10_000, 38, 238, 21.3, 1_901, others=_on_styles(33, 8_049)),
                 ),
+            ),
+            Recipe(
+                name="cnn",
+                summary="a convolutional network, trained on distorted copies (needs [cnn])",
+                defaults=None,
+                cross_validation=CrossValidation(1, 10_000, 50, f"{SELECTION} cnn"),
+                test_result=TestResult(10_000, 50, 600, 0.9, 10_000),
+                has_network=True,
             ),
         )
     }

@@ -21,6 +21,8 @@ from mnist_svm.features.deskew import deskew
 from mnist_svm.features.gradients import gradient_features
 from mnist_svm.features.shape import shape_features
 from mnist_svm.features.size import normalize_size
+from mnist_svm.networks.architectures import ARCHITECTURES, build_network
+from mnist_svm.networks.inference import Network, calibrated_softmax, to_input
 from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.decisions import DecisionFunctions
 from mnist_svm.svm.kernels import Kernel
@@ -49,6 +51,16 @@ ATTRIBUTES: Mapping[str, dict[str, Any]] = {
         "n_held_out": int,
         "calibration_error": float,
     },
+    "conv_net": {
+        "classes": "int64",
+        "weights": list,
+        "fit_log": list,
+        "temperature": float,
+        "n_held_out": int,
+        "calibration_error": float,
+        "data_max": float,
+        "inverted": bool,
+    },
     "svc": {
         "classes": "int64",
         "support": "int32",
@@ -73,8 +85,8 @@ class Step:
 
     Attributes
     ----------
-    type : a key of `FUNCTIONS`; "svc"; or a step that has other `steps`: "pipeline", "union",
-        "calibrated", "virtual", or "average"
+    type : a key of `FUNCTIONS`; "svc"; "conv_net"; or a step that has other `steps`: "pipeline",
+        "union", "calibrated", "virtual", or "average"
     name : name in the pipeline, in the union or among the averaged classifiers; empty if it has
         none
     parameters : parameters of the function or of the fit, as plain types
@@ -115,10 +127,30 @@ class Step:
             fitted["shape_fit"][0],
         )
 
+    @cached_property
+    def network(self) -> Network:
+        """A network with its weights; see `mnist_svm.networks.inference.Network`.
+
+        Raises MissingExtraError without the extra [cnn], ValueError if the weights do not fit.
+        """
+        names = ("width", "activation", "dropout")
+        network = Network(
+            build_network(
+                self.parameters["architecture"],
+                self.parameters["image_shape"],
+                len(self.classes),
+                **{name: self.parameters[name] for name in names},
+            )
+        )
+        network.set_weights(self.attributes["weights"])
+        return network
+
     def prepare(self) -> None:
-        """Compute `decision_functions` of all SVMs now."""
+        """Compute `decision_functions` of all SVMs now, and compile all networks."""
         if self.type == "svc":
             _ = self.decision_functions
+        elif self.type == "conv_net":
+            self.network.prepare()
         for step in self.steps:
             step.prepare()
 
@@ -126,6 +158,7 @@ class Step:
         # Of a copy, because another thread may add them at the same time.
         state = dict(vars(self))
         state.pop("decision_functions", None)
+        state.pop("network", None)
         return state
 
 
@@ -137,6 +170,9 @@ def transform(step: Step, X: Array) -> Array:
         for part in step.steps:
             X = transform(part, X)
         return X
+    if step.type == "conv_net":
+        hidden, _ = _compute_network(step, X)
+        return hidden
     parameters = dict(step.parameters)
     images = X.reshape(len(X), *parameters.pop("image_shape"))
     return FUNCTIONS[step.type](images, **parameters).reshape(len(X), -1)
@@ -151,6 +187,10 @@ def _predict(step: Step, X: Array) -> tuple[Float64Array, Float64Array]:
     """Compute probabilities, and the novelty of each sample, of shape (n,)."""
     if step.type == "svc":
         return _predict_svc(step, X)
+    if step.type == "conv_net":
+        _, logits = _compute_network(step, X)
+        # Probabilities of a network do not depend on the novelty.
+        return calibrated_softmax(logits, step.attributes["temperature"]), np.zeros(len(X))
     if step.type == "average":
         parts = [_predict(view, X) for view in step.steps]
         return np.mean([part[0] for part in parts], axis=0), np.mean([p[1] for p in parts], axis=0)
@@ -163,6 +203,14 @@ def _predict(step: Step, X: Array) -> tuple[Float64Array, Float64Array]:
         temperature = temperature_of(novelty, *(step.attributes[name] for name in names))
         probabilities = apply_temperature(probabilities, temperature)
     return probabilities, novelty
+
+
+def _compute_network(step: Step, X: Array) -> tuple[Array, Array]:
+    """Compute the last hidden layer and the logits of a network."""
+    images = X.reshape(len(X), *step.parameters["image_shape"])
+    any_polarity = ARCHITECTURES[step.parameters["architecture"]].any_polarity
+    fitted = step.attributes
+    return step.network(to_input(images, fitted["data_max"], fitted["inverted"], any_polarity))
 
 
 def _predict_svc(svc: Step, X: Images) -> tuple[Float64Array, Float64Array]:

@@ -12,7 +12,7 @@ def fitted_svcs(model: Any) -> Iterator[KernelSVC]:
     """Each fitted `KernelSVC` of a model, in order.
 
     `model` is one, or a Pipeline, a VotingClassifier or a meta-estimator with ``estimator_``, also
-    nested.
+    nested. Classifiers of other types have none.
     """
     for _, svc in svcs_with_transformers(model):
         yield svc
@@ -29,6 +29,6 @@ def svcs_with_transformers(
     elif hasattr(model, "estimators_"):
         for estimator in model.estimators_:
             yield from svcs_with_transformers(estimator, transformers)
-    else:
+    elif hasattr(model, "steps"):
         *steps, (_, last) = model.steps
         yield from svcs_with_transformers(last, (*transformers, *(step for _, step in steps)))

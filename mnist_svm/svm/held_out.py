@@ -54,15 +54,15 @@ def calibration_folds(
         return []
     n_folds = min(ceil(MIN_HELD_OUT * N_FOLDS / len(used)), N_FOLDS)
     if sources is None:
-        parts = _consecutive_parts(codes[used], N_FOLDS)
+        parts = consecutive_parts(codes[used], N_FOLDS)
     else:
         # Folds take turns with parts of a source.
         n_parts = N_FOLDS * RUNS_PER_SOURCE
-        parts = _consecutive_parts(codes[used], n_parts, np.asarray(sources)[used]) % N_FOLDS
+        parts = consecutive_parts(codes[used], n_parts, np.asarray(sources)[used]) % N_FOLDS
     return [Fold(f"{i + 1}/{n_folds}", used[parts != i], used[parts == i]) for i in range(n_folds)]
 
 
-def _consecutive_parts(codes: IntArray, n_parts: int, sources: Array | None = None) -> IntArray:
+def consecutive_parts(codes: IntArray, n_parts: int, sources: Array | None = None) -> IntArray:
     """Part of each sample, 0 to `n_parts` - 1: consecutive ones of each class, and source of it.
 
     The parts are those of scikit-learn's StratifiedKFold, which has no sources, and would warn of,

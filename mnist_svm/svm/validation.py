@@ -27,15 +27,15 @@ def check_parameters(svc: Any) -> None:
     """Raise ValueError, with the valid values, if a parameter of a `KernelSVC` is invalid."""
     check_number(svc, "C", above=0)
     if not callable(svc.kernel):
-        _check_choice(svc, "kernel", SVC_KERNELS)
+        check_choice(svc, "kernel", SVC_KERNELS)
     _check_kernel_parameters(svc)
-    _check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
-    _check_choice(svc, "solver", SOLVERS)
+    check_choice(svc, "decision_function_shape", ("ovr", "ovo"))
+    check_choice(svc, "solver", SOLVERS)
 
 
 def check_machine(machine: Any) -> None:
     """Raise ValueError if a parameter of a `KernelMachine` is invalid, but for its own ones."""
-    _check_choice(machine, "kernel", MACHINE_KERNELS)
+    check_choice(machine, "kernel", MACHINE_KERNELS)
     _check_kernel_parameters(machine)
 
 
@@ -45,7 +45,7 @@ def _check_kernel_parameters(svc: Any) -> None:
         msg = f"degree must be an integer >= 0, got {svc.degree!r}"
         raise ValueError(msg)
     if isinstance(svc.gamma, str):
-        _check_choice(svc, "gamma", ("scale", "auto"))
+        check_choice(svc, "gamma", ("scale", "auto"))
     else:
         check_number(svc, "gamma", at_least=0, at_most=MAX_FLOAT)
     check_number(svc, "coef0", at_least=-MAX_FLOAT, at_most=MAX_FLOAT)
@@ -158,7 +158,8 @@ def check_number(
         raise ValueError(msg)
 
 
-def _check_choice(svc: Any, name: str, choices: tuple[str, ...]) -> None:
+def check_choice(svc: Any, name: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless a parameter is one of these names."""
     value = getattr(svc, name)
     if not (isinstance(value, str) and value in choices):
         msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"

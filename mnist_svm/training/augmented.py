@@ -11,13 +11,11 @@ import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -26,7 +24,6 @@ from sklearn.pipeline import Pipeline
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Array, Float64Array, Images, IntArray, Labels
 from mnist_svm.datasets.types import Dataset, Progress, no_progress
-from mnist_svm.datasets.verify import payload_sha256
 from mnist_svm.features.distort import Distortion
 from mnist_svm.models.file import Model
 from mnist_svm.models.info import AugmentationRecord
@@ -37,6 +34,7 @@ from mnist_svm.svm.calibration import Calibrated, fit_temperature
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.held_out import Fold, calibration_folds, predict_held_out
 from mnist_svm.svm.log import logger
+from mnist_svm.training.resumable import describe_job
 from mnist_svm.training.train import TrainingConfig, describe_fit, select_rows
 from mnist_svm.training.work_folder import GrowingArray, WorkFolder
 
@@ -169,7 +167,11 @@ def train_augmented(
     first = samples.transformers.transform(X[:1])
     file = GrowingArray(Path(folder) / "features.npy", (len(samples), first.shape[1]), first.dtype)
     needed = file.nbytes + len(samples) * len(np.unique(y)) * CHECKPOINT_BYTES
-    with WorkFolder(folder, _fingerprint(config, dataset, samples), needed) as work:
+    job = describe_job(config, dataset, rows) | {
+        "virtual_copies": copies,
+        "distortion": samples.distortion.get_params(),
+    }
+    with WorkFolder(folder, job, needed) as work:
         resumed = work.steps > 0
         _write_features(samples, work, file, n_jobs, progress)
         features = np.load(file.path, mmap_mode="r")
@@ -180,24 +182,6 @@ def train_augmented(
     return Model.from_pipeline(
         pipeline, describe_fit(pipeline, config, dataset, rows, seconds, augmentation)
     )
-
-
-def _fingerprint(
-    config: TrainingConfig, dataset: Dataset, samples: AugmentedSamples
-) -> dict[str, Any]:
-    """Return everything that the model depends on: the folder of another training is refused."""
-    return {
-        "recipe": config.recipe.name,
-        "parameters": asdict(config.parameters),
-        "changes": dict(config.changes),
-        "virtual_copies": samples.n_copies,
-        "distortion": samples.distortion.get_params(),
-        "n_images": len(samples.y),
-        "random_state": config.random_state,
-        "sha256": dict(dataset.sha256),
-        "weights": None if samples.weights is None else payload_sha256(samples.weights),
-        "version": version("mnist-svm"),
-    }
 
 
 def _write_features(

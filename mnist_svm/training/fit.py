@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from mnist_svm._types import IntArray
 from mnist_svm.datasets.types import Dataset
+from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.classifier import KernelSVC
 
@@ -19,7 +20,8 @@ Rows = IntArray | slice
 def fit_pipeline(pipeline: Pipeline, dataset: Dataset, rows: Rows) -> Pipeline:
     """Fit the pipeline of a recipe, in place, to some images of a data set.
 
-    Weights reach every SVM, as factors of C, through whatever steps and meta-estimators hold it.
+    Weights reach every SVM, as factors of C, and every network, as factors of the loss, through
+    whatever steps and meta-estimators hold them.
     `Calibrated` learns which data set each image is from, so that it holds out a part of each.
     Without weights and with one data set, this is ``pipeline.fit(X, y)``. Raises ValueError if a
     parameter is invalid.
@@ -36,7 +38,7 @@ def fit_pipeline(pipeline: Pipeline, dataset: Dataset, rows: Rows) -> Pipeline:
     # to pass weights on.
     with config_context(enable_metadata_routing=True):
         for step in pipeline.get_params().values():
-            if isinstance(step, KernelSVC):
+            if isinstance(step, KernelSVC | ConvNet):
                 step.set_fit_request(sample_weight=True)
             elif isinstance(step, Calibrated):
                 step.set_fit_request(sources=True)

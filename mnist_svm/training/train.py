@@ -25,11 +25,14 @@ from mnist_svm.models.info import (
 )
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import RECIPES, Recipe
+from mnist_svm.networks.conv_net import ConvNet
+from mnist_svm.networks.fitted import fitted_networks
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.fit import Rows, fit_pipeline
 
 RECORDED_PACKAGES = ("mnist-svm", "scikit-learn", "numpy", "scipy", "joblib")
+NETWORK_PACKAGES = ("keras", "jax")
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ class TrainingConfig:
     Attributes
     ----------
     recipe : Recipe
-    parameters : hyperparameters of the SVMs
+    parameters : hyperparameters of the SVMs; None for a recipe without any
     changes : other pipeline parameters, see `mnist_svm.models.pipelines.set_parameters`
     random_state : seed of the subset and of the solver
     """
 
     recipe: Recipe
-    parameters: Parameters
+    parameters: Parameters | None
     changes: Mapping[str, Value] = field(default_factory=dict)
     random_state: int = 0
 
@@ -155,14 +158,25 @@ def select_rows(dataset: Dataset, limit: int | None, random_state: int) -> Rows:
 
 
 def fit_config(
-    config: TrainingConfig, dataset: Dataset, rows: Rows, *, n_jobs: int = -1, calibrate: bool
+    config: TrainingConfig,
+    dataset: Dataset,
+    rows: Rows,
+    *,
+    n_jobs: int = -1,
+    calibrate: bool,
+    checkpoints: str | None = None,
 ) -> Model:
     """Fit a configuration's pipeline to some images of a data set.
 
-    Calibration takes further fits and changes no label. An invalid parameter raises ValueError.
+    Calibration takes further fits and changes no label. Networks store their state in the folder
+    `checkpoints`, if there is one. An invalid parameter raises ValueError.
     """
     start = time.perf_counter()
-    pipeline = fit_pipeline(config.pipeline(n_jobs, calibrate=calibrate), dataset, rows)
+    pipeline = config.pipeline(n_jobs, calibrate=calibrate)
+    for step in pipeline.get_params().values():
+        if isinstance(step, ConvNet):
+            step.set_params(checkpoint=checkpoints)
+    fit_pipeline(pipeline, dataset, rows)
     seconds = time.perf_counter() - start
     return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, rows, seconds))
 
@@ -177,8 +191,10 @@ def describe_fit(
 ) -> ModelInfo:
     """Return how a pipeline was fitted to some images of a data set, in `seconds`."""
     recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
+    networks = list(fitted_networks(pipeline))
+    packages = RECORDED_PACKAGES + (NETWORK_PACKAGES if networks else ())
     calibration, classifier = None, pipeline[-1]
-    if isinstance(classifier, Calibrated):
+    if isinstance(classifier, Calibrated | ConvNet):
         n_held_out = classifier.n_held_out_
         error = classifier.calibration_error_ if n_held_out else None
         calibration = CalibrationRecord(classifier.temperature_, n_held_out, error)
@@ -197,19 +213,20 @@ def describe_fit(
         class_names=tuple(names.get(x, str(x)) for x in classes) if names else None,
         n_svms=len(svcs),
         n_support_vectors=sum(len(svc.support_) for svc in svcs),
+        n_weights=sum(weights.size for net in networks for weights in net.weights_) or None,
         training=TrainingRecord(
             sets=sets,
             n_images=n_images,
             random_state=config.random_state,
             fit_seconds=round(seconds, 2),
-            kkt_violation=max(svc.kkt_violation_ for svc in svcs),
+            kkt_violation=max((svc.kkt_violation_ for svc in svcs), default=None),
             augmentation=augmentation,
         ),
         calibration=calibration,
         cross_validation=recipe.cross_validation_on(dataset.sources)
         if default and is_full
         else None,
-        versions={"python": platform.python_version()} | {p: version(p) for p in RECORDED_PACKAGES},
+        versions={"python": platform.python_version()} | {p: version(p) for p in packages},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

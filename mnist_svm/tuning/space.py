@@ -113,7 +113,9 @@ def default_values(recipe: Recipe) -> dict[str, Value]:
     """Return the recipe's default values of the parameters in its search space, by name."""
     from mnist_svm.models.pipelines import matching_names, settable_parameters
 
-    defaults = asdict(recipe.defaults) | settable_parameters(recipe.pipeline(calibrate=False))
+    defaults = settable_parameters(recipe.pipeline(calibrate=False))
+    if recipe.defaults is not None:
+        defaults |= asdict(recipe.defaults)
     return {name: defaults[matching_names(name, defaults)[0]] for name in SPACES[recipe.name]}
 
 
@@ -123,7 +125,7 @@ def training_config(
     """Return the configuration that trains a recipe with values for the names of `SPACES`."""
     changes = _non_default(recipe, values)
     kernel = {name: changes.pop(name) for name in KERNEL_PARAMETERS if name in changes}
-    return TrainingConfig(recipe, recipe.defaults.changed(**kernel), changes, random_state)
+    return TrainingConfig(recipe, recipe.changed(**kernel), changes, random_state)
 
 
 def format_train_command(

@@ -12,12 +12,14 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
+from mnist_svm.export.onnx_graph.network import predict_network
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.shape import shape_features
 from mnist_svm.export.onnx_graph.size import normalize_size
 from mnist_svm.export.onnx_graph.svc import Prediction, predict_svc
 from mnist_svm.features import transformers
-from mnist_svm.features.base import ImageTransformer
+from mnist_svm.features.base import ImageEstimator
+from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
 from mnist_svm.svm.virtual import VirtualSupportVectors
@@ -29,7 +31,7 @@ def convert(value: Value, step: Any) -> Any:
     `value` has shape (n, height, width) or (n, n_features). The output is a `Value`, or the
     `Prediction` of a classifier.
     """
-    if isinstance(step, ImageTransformer):
+    if isinstance(step, ImageEstimator):
         value = value.reshape(0, *step.image_shape_)
     return CONVERTERS[type(step)](value, step)
 
@@ -80,6 +82,7 @@ def _svc(samples: Value, svc: CoupledSVC) -> Prediction:
 CONVERTERS: dict[type, Callable[[Value, Any], Any]] = {
     transformers.Blur: blur,
     Calibrated: _calibrated,
+    ConvNet: predict_network,
     CoupledSVC: _svc,
     FeatureUnion: _union,
     transformers.Deskew: deskew,

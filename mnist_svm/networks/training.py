@@ -1,0 +1,265 @@
+"""Training of a network by Keras, epoch by epoch, resumable from a checkpoint."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+
+from mnist_svm._io import atomic_write
+from mnist_svm._types import Float32Array, Float64Array, IntArray
+from mnist_svm.networks.backend import import_keras
+from mnist_svm.networks.inference import Network
+from mnist_svm.svm.log import logger
+
+# The learning rate grows over this share of the steps, and falls as a cosine after it, from its
+# maximum to a hundredth of it.
+WARM_UP_SHARE = 0.1
+LAST_LEARNING_RATE = 0.01
+
+# Samples that are distorted at a time.
+SAMPLES_PER_BLOCK = 16_384
+
+# Longest gradient, over all weights: networks without normalisation diverge otherwise.
+MAX_GRADIENT_NORM = 5.0
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a training.
+
+    Attributes
+    ----------
+    load : from row numbers and, to distort them, a generator of random numbers, to images:
+        float32 of shape (n, height, width)
+    codes : indices of their classes
+    weights : factors of their losses, None for 1
+    """
+
+    load: Callable[[IntArray, np.random.RandomState | None], Float32Array]
+    codes: IntArray
+    weights: Float64Array | None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of a training.
+
+    Attributes
+    ----------
+    epoch : its number, from 1
+    loss : mean log loss on the distorted training images, with dropout
+    held_out_loss, held_out_error : mean log loss and error rate on the held-out images, 0 without
+        any
+    learning_rate : at its end
+    seconds : its duration
+    """
+
+    epoch: int
+    loss: float
+    held_out_loss: float
+    held_out_error: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train; see `mnist_svm.networks.conv_net.ConvNet`."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+
+
+class Training:
+    """A training that goes on from epoch to epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `mnist_svm.networks.architectures.build_network`.
+    train, held_out : Samples
+        `held_out` may be empty.
+    schedule : Schedule
+    seed : int
+        Seed of the order of the samples.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        train: Samples,
+        held_out: Samples,
+        schedule: Schedule,
+        seed: int,
+    ) -> None:
+        self.train = train
+        self.held_out = held_out
+        self.schedule = schedule
+        self.seed = seed
+        self.network = Network(model)
+        self.log: list[Epoch] = []
+        self.weights: list[Float32Array] = model.get_weights()
+        self.held_out_logits = np.empty((0, model.outputs[1].shape[1]), np.float32)
+        self._batch_size = min(schedule.batch_size, len(train))
+        self._trained = self._compile(model)
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose `weights` are kept: the one with the least loss on held-out images."""
+        if not self.log or not len(self.held_out):
+            return self.log[-1] if self.log else None
+        return min(self.log, key=lambda each: each.held_out_loss)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or the last ones did not improve the network."""
+        if not self.log:
+            return False
+        best, last = self.best, self.log[-1]
+        n_worse = last.epoch - best.epoch if best else 0
+        return last.epoch >= self.schedule.epochs or n_worse >= self.schedule.patience
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train until `is_finished`; yield after each epoch."""
+        while not self.is_finished:
+            start = time.perf_counter()
+            loss = self._train_epoch(len(self.log) + 1)
+            logits = self._predict_held_out()
+            held_out_loss, held_out_error = self._evaluate(logits)
+            rate = float(np.asarray(self._trained.optimizer.learning_rate))
+            seconds = time.perf_counter() - start
+            number = len(self.log) + 1
+            self.log.append(Epoch(number, loss, held_out_loss, held_out_error, rate, seconds))
+            if self.best is self.log[-1]:
+                self.weights = self.network.model.get_weights()
+                self.held_out_logits = logits
+            self._report()
+            yield self.log[-1]
+
+    def _compile(self, model: Any) -> Any:
+        """Return the model from images to logits, with the loss and the optimizer."""
+        keras = import_keras()
+        schedule = self.schedule
+        n_steps = schedule.epochs * (len(self.train) // self._batch_size)
+        n_warm_up = int(WARM_UP_SHARE * n_steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            LAST_LEARNING_RATE * schedule.learning_rate,
+            n_steps - n_warm_up,
+            alpha=LAST_LEARNING_RATE,
+            warmup_target=schedule.learning_rate,
+            warmup_steps=n_warm_up,
+        )
+        _, logits = model.outputs
+        trained = keras.Model(model.inputs, logits)
+        optimizer = keras.optimizers.Adam(rate, global_clipnorm=MAX_GRADIENT_NORM)
+        trained.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        optimizer.build(trained.trainable_variables)
+        return trained
+
+    def _train_epoch(self, epoch: int) -> float:
+        """Train on all samples once, in a new order; return the mean loss.
+
+        Samples that do not fill a batch are left out; in another epoch, they are others.
+        """
+        rng = np.random.default_rng([self.seed, epoch])
+        size = self._batch_size
+        order = rng.permutation(len(self.train))[: len(self.train) // size * size]
+        weights = self.train.weights
+        losses = []
+        per_block = max(SAMPLES_PER_BLOCK // size, 1) * size
+        for block, start in enumerate(range(0, len(order), per_block)):
+            rows = order[start : start + per_block]
+            history = self._trained.fit(
+                self.train.load(rows, np.random.RandomState([self.seed, epoch, block]))[..., None],
+                self.train.codes[rows],
+                sample_weight=None if weights is None else weights[rows],
+                batch_size=size,
+                shuffle=False,
+                verbose=0,
+            )
+            losses.append((history.history["loss"][0], len(rows)))
+        values, counts = zip(*losses, strict=True)
+        return float(np.average(values, weights=counts))
+
+    def _predict_held_out(self) -> Float32Array:
+        parts = []
+        for start in range(0, len(self.held_out), SAMPLES_PER_BLOCK):
+            rows = np.arange(start, min(start + SAMPLES_PER_BLOCK, len(self.held_out)))
+            _, logits = self.network(self.held_out.load(rows, None))
+            parts.append(logits)
+        return np.concatenate(parts) if parts else self.held_out_logits
+
+    def _evaluate(self, logits: Float32Array) -> tuple[float, float]:
+        """Return mean log loss and error rate on the held-out samples."""
+        codes, weights = self.held_out.codes, self.held_out.weights
+        if not len(codes):
+            return 0.0, 0.0
+        losses = logsumexp(logits, axis=1) - logits[np.arange(len(codes)), codes]
+        is_wrong = logits.argmax(axis=1) != codes
+        return float(np.average(losses, weights=weights)), float(
+            np.average(is_wrong, weights=weights)
+        )
+
+    def _report(self) -> None:
+        last, n_epochs = self.log[-1], self.schedule.epochs
+        seconds = np.mean([each.seconds for each in self.log]) * (n_epochs - last.epoch)
+        logger.info(
+            "epoch %s of %s: loss %.4f, held-out error %.2f %%, %.0f min left",
+            last.epoch,
+            n_epochs,
+            last.loss,
+            100 * last.held_out_error,
+            np.ceil(seconds / 60),
+        )
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write the state to a file, atomically."""
+        arrays: dict[str, Any] = {
+            f"log_{field.name}": np.array([getattr(each, field.name) for each in self.log])
+            for field in fields(Epoch)
+        }
+        arrays["fingerprint"] = np.array(fingerprint)
+        arrays["held_out_logits"] = self.held_out_logits
+        arrays |= {f"weight_{i}": array for i, array in enumerate(self.weights)}
+        arrays |= {f"state_{i}": np.asarray(v.value) for i, v in enumerate(self._variables)}
+        with atomic_write(path) as file:
+            np.savez(file, **arrays)
+
+    def restore(self, path: Path, fingerprint: str) -> bool:
+        """Read the state; return False, and change nothing, if there is none of this training."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
+            return False
+        if str(arrays.get("fingerprint")) != fingerprint:
+            return False
+        for i, variable in enumerate(self._variables):
+            variable.assign(arrays[f"state_{i}"])
+        self.weights = [arrays[f"weight_{i}"] for i in range(len(self.weights))]
+        self.held_out_logits = arrays["held_out_logits"]
+        columns = [arrays[f"log_{field.name}"].tolist() for field in fields(Epoch)]
+        self.log = [Epoch(*row) for row in zip(*columns, strict=True)]
+        return True
+
+    @property
+    def _variables(self) -> list[Any]:
+        """Weights, statistics, seeds of the dropout, and the state of the optimizer."""
+        trained = self._trained
+        return [
+            *trained.trainable_variables,
+            *trained.non_trainable_variables,
+            *trained.optimizer.variables,
+        ]
