@@ -94,6 +94,17 @@ def _parse_value(text: str) -> Value:
     metavar="N",
     help="Train on N distorted copies of every image too (recipes gradient and poly4).",
 )
+@click.option(
+    "--members",
+    metavar="RECIPE,...",
+    help="Recipes of an ensemble, such as gradient,cnn.",
+)
+@click.option(
+    "--combine",
+    type=click.Choice(["average", "vote", "stack"]),
+    help="How an ensemble combines its members: by the mean of their probabilities, by majority, "
+    "or by weights learned from predictions for images that they were not trained on.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Epochs of a network.")
 @click.option(
     "--batch-size",
@@ -115,6 +126,8 @@ def train_command(
     coef0: float | None,
     changes: dict[str, Value],
     copies: int | None,
+    members: str | None,
+    combine: str | None,
     epochs: int | None,
     batch_size: int | None,
     limit: int | None,
@@ -144,6 +157,9 @@ def train_command(
     --batch-size and, for example, --set architecture=resnet164. After each epoch, its state is kept
     in the folder OUTPUT.work, from which the same command resumes an interrupted training.
 
+    The recipe ensemble trains --members, and combines them: --combine average, vote or stack. A
+    stack trains each member four times, and learns their weights.
+
     --dask fits the SVMs on a Dask cluster, which pays off from several hundred thousand samples.
     The model is the same.
 
@@ -157,6 +173,7 @@ def train_command(
       mnist-svm train --recipe gradient --set gradients__directions=12 --set normalize__side=40
       mnist-svm train --recipe gradient --virtual-copies 16 -o large.joblib
       mnist-svm train --recipe cnn -o cnn.joblib
+      mnist-svm train --recipe ensemble --members best,cnn --combine stack -o both.joblib
       mnist-svm train --recipe best --dask tcp://10.0.0.5:8786
     """
     import shutil
@@ -170,7 +187,12 @@ def train_command(
     start = time.perf_counter()
     require_writable(output)
     require_dask_for(dask)
-    stated = {"epochs": epochs, "batch_size": batch_size}
+    stated = {
+        "members": members,
+        "combine": combine,
+        "epochs": epochs,
+        "batch_size": batch_size,
+    }
     changes |= {name: value for name, value in stated.items() if value is not None}
     kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
@@ -199,7 +221,7 @@ def _make_config(
 ) -> TrainingConfig:
     """Check the parameters before the data are read; an error is wrong usage."""
     from mnist_svm.training.augmented import require_augmentable
-    from mnist_svm.training.train import TrainingConfig
+    from mnist_svm.training.train import TrainingConfig, require_extras
 
     try:
         config = TrainingConfig(recipe, recipe.changed(**kernel), changes, random_state)
@@ -208,13 +230,15 @@ def _make_config(
             require_augmentable(recipe)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    recipe.require_extras()
+    require_extras(config)
     return config
 
 
 def _keeps_work(config: TrainingConfig, copies: int | None) -> bool:
     """Whether a training takes so long that it keeps its work in a folder."""
-    return bool(copies) or config.recipe.has_network
+    from mnist_svm.training.train import has_network
+
+    return bool(copies) or has_network(config)
 
 
 def _subset_size(dataset: Dataset, limit: int | None) -> int:
@@ -242,14 +266,14 @@ def _fit(
     from mnist_svm.svm.log import logger
     from mnist_svm.training.augmented import train_augmented
     from mnist_svm.training.resumable import train_resumable
-    from mnist_svm.training.train import fit_config, select_rows
+    from mnist_svm.training.train import fit_config, has_network, select_rows
 
     recipe = config.recipe
     echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n_images:,} images")
     if copies:
         verb, n_samples = "Resuming" if folder.exists() else "Working", n_images * (1 + copies)
         echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
-    elif recipe.has_network and folder.exists():
+    elif has_network(config) and folder.exists():
         echo_stderr(f"Resuming in {folder}")
 
     def log(n_done: int, n_total: int) -> None:
@@ -257,7 +281,7 @@ def _fit(
 
     def work() -> Model:
         with use_cluster(dask):
-            if recipe.has_network:
+            if has_network(config):
                 return train_resumable(config, dataset, folder, limit=n_images, n_jobs=n_jobs)
             if not copies:
                 rows = select_rows(dataset, n_images, config.random_state)

@@ -42,7 +42,7 @@ class SearchReporter:
         finished = f"{len(self._latest.finished)} of {self._options.n_trials} finished"
         for trial in self._latest.running:
             changes = self._changes(trial.parameters)
-            lines.append(f"Trial {trial.number} on {trial.images:,} images, {finished}: {changes}")
+            lines.append(f"Trial {trial.number} {trial.stage}, {finished}: {changes}")
         return "".join(f"{line}\n" for line in lines)
 
     def interruption_message(self) -> str:
@@ -69,6 +69,7 @@ class SearchReporter:
             "folds": protocol.folds,
             "held_out": protocol.n,
             "sizes": list(protocol.train_sizes),
+            "epochs": list(protocol.epochs),
             "random_state": protocol.random_state,
             "best": asdict(best),
             "default": asdict(default) if default else None,

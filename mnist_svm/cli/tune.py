@@ -87,12 +87,13 @@ def tune_command(
 ) -> None:
     """Search for better parameters of a recipe.
 
-    Optuna proposes parameters of the kernel, the features and the virtual copies. Each trial
-    trains on a small part of the training images, then on more, then on all except the last
-    sixth, and is evaluated on that sixth after each stage. A trial that falls behind the better
-    half is pruned. The first trial has the recipe's default parameters. The test images are
-    never used. Of several data sets, the last sixth of each is held out, and each held-out image
-    counts once, whatever the weight of its set. Needs the extra [tune].
+    Optuna proposes parameters of the kernel, the features and the virtual copies, or of a network.
+    Each trial trains on a small part of the training images, then on more, then on all except the
+    last sixth, and is evaluated on that sixth after each stage. A network trains on all of them
+    from the start, and is evaluated after a ninth, a third and all of its epochs. A trial that
+    falls behind the better half is pruned. The first trial has the recipe's default parameters.
+    The test images are never used. Of several data sets, the last sixth of each is held out, and
+    each held-out image counts once, whatever the weight of its set. Needs the extra [tune].
 
     The search is stored in a database. If it was interrupted or killed, run the same command
     again to resume it; run it with more --trials to extend it.
@@ -115,23 +116,27 @@ def tune_command(
     """
     from mnist_svm.cli.dataset import join_names, read_datasets
     from mnist_svm.cli.exit_codes import INTERRUPTED, echo_stderr
+    from mnist_svm.training.train import TrainingConfig, require_extras
     from mnist_svm.tuning.search import SearchOptions, require_optuna
     from mnist_svm.tuning.splits import make_protocol
 
     require_optuna()
+    recipe = RECIPES[recipe_name]
+    require_extras(TrainingConfig(recipe, recipe.defaults))
     require_dask_for(dask)
     from mnist_svm.cli.trial_table import SearchReporter
 
     echo_stderr(f"Reading {join_names(sources)}")
     dataset = read_datasets(sources, "train", data_dir, orientation)
     try:
-        protocol = make_protocol(dataset, folds=folds, limit=limit, random_state=random_state)
+        protocol = make_protocol(
+            dataset, folds=folds, limit=limit, random_state=random_state, epochs=recipe.epochs
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     stated = {"--orientation": orientation, "--data-dir": data_dir}
     train_options = tuple(x for name, value in stated.items() if value for x in (name, value))
     options = SearchOptions(trials, timeout, storage, jobs, train_options)
-    recipe = RECIPES[recipe_name]
     reporter = SearchReporter(recipe, dataset, options)
     try:
         state, registered = _search(ctx, recipe, dataset, protocol, options, reporter, mlflow, dask)

@@ -18,7 +18,7 @@ import numpy as np
 from mnist_svm._types import Array
 from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.parameters import check_parameters
-from mnist_svm.models.steps import ATTRIBUTES, FUNCTIONS, Step
+from mnist_svm.models.steps import ATTRIBUTES, ENSEMBLES, FUNCTIONS, Step
 from mnist_svm.svm.kernels import KERNELS
 from mnist_svm.svm.temperature import MAX_SLOPE
 
@@ -73,6 +73,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
     "normalize_size": {"image_shape": _SHAPE, "side": int, "extent": float, "upright": bool},
     "pipeline": {},
     "shape_features": {"image_shape": _SHAPE, "weight": float},
+    "stack": {},
     "svc": {
         "C": float,
         "kernel": str,
@@ -86,6 +87,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
         "random_state": _SEED,
     },
     "union": {},
+    "vote": {},
     "virtual": {
         "copies": int,
         "random_state": _SEED,
@@ -170,15 +172,18 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
     if step.type == "conv_net":
         return _check_network(step, n_columns)
     n_parts = len(step.steps)
-    is_valid = n_parts == 1 or (n_parts > 1 and step.type in ("average", "pipeline"))
+    is_valid = n_parts == 1 or (n_parts > 1 and step.type in (*ENSEMBLES, "pipeline"))
     _require(is_valid, f"parts of its {step.type}")
-    if step.type == "average":
-        # VotingClassifier fits its estimators to class indices.
+    if step.type in ENSEMBLES:
+        # scikit-learn fits their estimators to class indices.
         indices = np.arange(len(step.classes))
         views = [_check_classifier(view, n_columns) for view in step.steps]
         is_valid = step.classes.ndim == 1 and bool((np.diff(step.classes) > 0).all())
         is_valid = is_valid and all(np.array_equal(view, indices) for view in views)
-        _require(is_valid, "attributes of its average")
+        if step.type == "stack":
+            exponents = step.attributes["exponents"]
+            is_valid = is_valid and exponents.shape == (n_parts,) and bool((exponents >= 0).all())
+        _require(is_valid, f"attributes of its {step.type}")
         return step.classes
     if step.type == "calibrated":
         fitted = step.attributes

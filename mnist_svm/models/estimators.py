@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
@@ -23,10 +23,11 @@ from mnist_svm.features.transformers import (
     NormalizeSize,
     ShapeFeatures,
 )
-from mnist_svm.models.steps import ATTRIBUTES, Step
+from mnist_svm.models.steps import ATTRIBUTES, ENSEMBLES, Step
 from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.ensembles import LogarithmicPool, MajorityVote
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
 TRANSFORMERS: dict[str, type[ImageTransformer]] = {
@@ -42,9 +43,11 @@ OTHERS: dict[str, type[Any]] = {
     "calibrated": Calibrated,
     "conv_net": ConvNet,
     "pipeline": Pipeline,
+    "stack": StackingClassifier,
     "svc": CoupledSVC,
     "union": FeatureUnion,
     "virtual": VirtualSupportVectors,
+    "vote": MajorityVote,
 }
 TYPES = {cls: name for name, cls in {**TRANSFORMERS, **OTHERS}.items()}
 
@@ -74,7 +77,7 @@ def to_step(estimator: Any, name: str = "") -> Step:
         msg = f"a model cannot contain {type(estimator).__name__}; use the steps of a recipe"
         raise FormatError(msg)
     try:
-        attributes = {key: getattr(estimator, f"{key}_") for key in ATTRIBUTES.get(kind, ())}
+        attributes = {key: _attribute(estimator, key) for key in ATTRIBUTES.get(kind, ())}
         steps = tuple(to_step(part, key) for key, part in _fitted_parts(kind, estimator))
         parameters = _parameters(kind, estimator)
     except AttributeError as error:
@@ -83,12 +86,18 @@ def to_step(estimator: Any, name: str = "") -> Step:
     return Step(kind, name, parameters, _plain(attributes), steps)
 
 
+def _attribute(estimator: Any, key: str) -> Any:
+    # The classifier that a stack ends with has nothing else.
+    is_final = key == "exponents"
+    return getattr(estimator.final_estimator_ if is_final else estimator, f"{key}_")
+
+
 def _fitted_parts(kind: str, estimator: Any) -> list[tuple[str, Any]]:
     if kind == "pipeline":
         return [*estimator.steps]
     if kind == "union":
         return [*estimator.transformer_list]
-    if kind == "average":
+    if kind in ENSEMBLES:
         names = [name for name, _ in estimator.estimators]
         return [*zip(names, estimator.estimators_, strict=True)]
     return [("", estimator.estimator_)] if kind in ("calibrated", "virtual") else []
@@ -141,7 +150,9 @@ def to_estimator(step: Step) -> Any:
         return Pipeline(parts)
     if step.type == "union":
         return FeatureUnion(parts)
-    if step.type == "average":
+    if step.type == "stack":
+        return _to_stacking(step, parts)
+    if step.type in ENSEMBLES:
         return _to_voting(step, parts)
     ((_, fitted),) = parts
     if step.type == "calibrated":
@@ -167,8 +178,23 @@ def _set_images(estimator: Any, step: Step) -> Any:
     return _set_fitted(estimator, step)
 
 
+def _to_stacking(step: Step, parts: list[tuple[str, Any]]) -> StackingClassifier:
+    pool = LogarithmicPool()
+    pool.exponents_ = step.attributes["exponents"]
+    pool.classes_ = np.arange(len(step.classes))
+    stacking = StackingClassifier([(name, clone(part)) for name, part in parts], clone(pool))
+    stacking.estimators_ = [part for _, part in parts]
+    stacking.named_estimators_ = Bunch(**dict(parts))
+    stacking.final_estimator_ = pool
+    stacking.stack_method_ = ["predict_proba"] * len(parts)
+    stacking.classes_ = step.classes
+    stacking._label_encoder = LabelEncoder().fit(step.classes)  # noqa: SLF001 - as after fit
+    return stacking
+
+
 def _to_voting(step: Step, parts: list[tuple[str, Any]]) -> VotingClassifier:
-    voting = VotingClassifier([(name, clone(part)) for name, part in parts], voting="soft")
+    kind = OTHERS[step.type]
+    voting = kind([(name, clone(part)) for name, part in parts], voting="soft")
     voting.estimators_ = [part for _, part in parts]
     voting.named_estimators_ = Bunch(**dict(parts))
     voting.le_ = LabelEncoder().fit(step.classes)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
+from functools import partial
+from typing import Any
 
+import numpy as np
 from sklearn.base import clone
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from mnist_svm.constants import IMAGE_SHAPE
@@ -27,6 +30,7 @@ from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.networks.parameters import check_network_parameters
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.ensembles import LogarithmicPool, MajorityVote
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
 # Images that gradients are computed on: side in pixels, and extent of the digit (see
@@ -49,6 +53,9 @@ MILD = Distortion(displacement=0.6, rotation=0.1, stretch=0.08, image_shape=IMAG
 STRONG = Distortion(
     displacement=1.0, rotation=0.12, stretch=0.1, shift=0.7, image_shape=IMAGE_SHAPE
 )
+
+# Parts of the samples that a stack predicts by classifiers fitted to the other parts.
+STACKING_FOLDS = 3
 
 # Copies that networks are trained on.
 AUGMENTATION = Distortion(
@@ -78,7 +85,7 @@ def build_pipeline(
     Recipes without an SVM have no `parameters`.
     """
     if parameters is None:
-        return _cnn(random_state)
+        return Pipeline([("network", _network(random_state))])
     kernel = {name: value for name, value in asdict(parameters).items() if value is not None}
     return _BUILDERS[recipe](CoupledSVC(**kernel, random_state=random_state, n_jobs=n_jobs))
 
@@ -144,18 +151,49 @@ def _average(
     return Pipeline([("average", VotingClassifier(classifiers, voting="soft"))])
 
 
-def _cnn(random_state: int) -> Pipeline:
-    network = ConvNet(
-        distort=clone(AUGMENTATION), image_shape=IMAGE_SHAPE, random_state=random_state
-    )
-    return Pipeline([("network", network)])
+def _cnn_svm(svc: CoupledSVC) -> Pipeline:
+    contrast = NormalizeContrast(n_jobs=svc.n_jobs)
+    network = _network(svc.random_state)
+    return Pipeline([("network", network), ("contrast", contrast), ("svm", clone(svc))])
 
+
+def _network(random_state: int | np.random.RandomState | None) -> ConvNet:
+    # A clone, because `set_parameters` must not change the constant.
+    distort = clone(AUGMENTATION)
+    return ConvNet(distort=distort, image_shape=IMAGE_SHAPE, random_state=random_state)
+
+
+def combine_pipelines(members: Mapping[str, Pipeline], combine: str) -> Pipeline:
+    """Build the unfitted pipeline of an ensemble of pipelines; `combine` is one of `COMBINATIONS`.
+
+    Raises ValueError if it is not, or if there are fewer than two members.
+    """
+    if combine not in COMBINATIONS:
+        msg = f"combine must be one of {', '.join(COMBINATIONS)}, got {combine!r}"
+        raise ValueError(msg)
+    if len(members) < 2:
+        msg = f"an ensemble needs at least two members, got {', '.join(members) or 'none'}"
+        raise ValueError(msg)
+    return Pipeline([("ensemble", COMBINATIONS[combine]([*members.items()]))])
+
+
+def _stack(members: list[tuple[str, Pipeline]]) -> StackingClassifier:
+    final = LogarithmicPool()
+    return StackingClassifier(members, final, cv=STACKING_FOLDS, stack_method="predict_proba")
+
+
+COMBINATIONS: Mapping[str, Callable[[list[tuple[str, Pipeline]]], Any]] = {
+    "average": partial(VotingClassifier, voting="soft"),
+    "vote": partial(MajorityVote, voting="soft"),
+    "stack": _stack,
+}
 
 _BUILDERS: Mapping[str, PipelineBuilder] = {
     "poly4": _poly4,
     "virtual": _virtual,
     "gradient": _gradient,
     "best": _best,
+    "cnn-svm": _cnn_svm,
 }
 
 
@@ -163,10 +201,13 @@ def with_calibration(pipeline: Pipeline) -> Pipeline:
     """Return an unfitted pipeline with its classifier wrapped in `Calibrated`.
 
     The steps before the classifier must learn nothing from the samples, because they are fitted to
-    the held-out ones too. A network calibrates itself, on samples that it holds out anyway.
+    the held-out ones too: with a network among them, the whole pipeline is wrapped. A network that
+    is the classifier, and a stack, are calibrated by themselves, on samples that they hold out.
     """
-    if isinstance(pipeline[-1], ConvNet):
+    if isinstance(pipeline[-1], ConvNet | StackingClassifier):
         return pipeline
+    if any(isinstance(step, ConvNet) for step in pipeline):
+        return Pipeline([("classifier", Calibrated(pipeline))])
     *transformers, (name, classifier) = pipeline.steps
     return Pipeline([*transformers, (name, Calibrated(classifier))])
 

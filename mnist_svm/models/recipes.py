@@ -85,7 +85,6 @@ class Recipe:
     cross_validation : result of the defaults on MNIST, trained on parts of it
     test_result : result of the defaults, trained on all of MNIST
     everyday : what it is trained on for everyday use, None for MNIST alone
-    has_network : whether it trains a network, which needs the extra [cnn]
     """
 
     name: str
@@ -94,14 +93,14 @@ class Recipe:
     cross_validation: CrossValidation
     test_result: TestResult
     everyday: EverydayForm | None = None
-    has_network: bool = False
 
-    def require_extras(self) -> None:
-        """Raise MissingExtraError if a package that the recipe needs is not installed."""
-        if self.has_network:
-            from mnist_svm.networks.backend import import_keras
+    @property
+    def epochs(self) -> int | None:
+        """Epochs of the network of a recipe that is one, None for others."""
+        from mnist_svm.networks.conv_net import ConvNet
 
-            import_keras()
+        classifier = self.pipeline(calibrate=False)[-1]
+        return classifier.epochs if isinstance(classifier, ConvNet) else None
 
     def changed(self, **values: float | str | None) -> Parameters | None:
         """Return the default hyperparameters with other values; None keeps a value.
@@ -159,11 +158,50 @@ class Recipe:
             If `changes` has an unknown name or an invalid value.
         """
         # Imported here, so that listing the recipes does not import scikit-learn.
-        from mnist_svm.models.pipelines import build_pipeline, set_parameters, with_calibration
+        from mnist_svm.models.pipelines import (
+            build_pipeline,
+            combine_pipelines,
+            set_parameters,
+            with_calibration,
+        )
 
-        pipeline = build_pipeline(self.name, parameters or self.defaults, random_state, n_jobs)
-        set_parameters(pipeline, changes or {})
+        changes = dict(changes or {})
+        if self.name == ENSEMBLE:
+            members, combine = ensemble_of(changes)
+            pipelines = {
+                recipe.name: recipe.pipeline(
+                    random_state=random_state, n_jobs=n_jobs, calibrate=False
+                )
+                for recipe in members
+            }
+            pipeline = combine_pipelines(pipelines, combine)
+        else:
+            pipeline = build_pipeline(self.name, parameters or self.defaults, random_state, n_jobs)
+        set_parameters(pipeline, changes)
         return with_calibration(pipeline) if calibrate else pipeline
+
+
+# Name of the recipe that combines others, and its defaults.
+ENSEMBLE = "ensemble"
+MEMBERS, COMBINE = "gradient,cnn", "average"
+
+
+def ensemble_of(changes: dict[str, Value]) -> tuple[list[Recipe], str]:
+    """Take the members, and how they are combined, out of the changes of an ensemble.
+
+    Raises ValueError if a member is no recipe, is given twice, or is an ensemble itself.
+    """
+    names = str(changes.pop("members", MEMBERS)).split(",")
+    combine = str(changes.pop("combine", COMBINE))
+    choices = [name for name in RECIPES if name != ENSEMBLE]
+    for name in names:
+        if name not in choices:
+            msg = f"members: expected names of {', '.join(choices)}, found {name!r}"
+            raise ValueError(msg)
+    if twice := {name for name in names if names.count(name) > 1}:
+        msg = f"members: {min(twice)!r} is given twice"
+        raise ValueError(msg)
+    return [RECIPES[name] for name in names], combine
 
 
 SELECTION = "python -m benchmarks.selection"
@@ -221,7 +259,20 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=None,
                 cross_validation=CrossValidation(1, 10_000, 50, f"{SELECTION} cnn"),
                 test_result=TestResult(10_000, 50, 600, 0.9, 10_000),
-                has_network=True,
+            ),
+            Recipe(
+                name="cnn-svm",
+                summary="a Gaussian SVM on the last hidden layer of that network (needs [cnn])",
+                defaults=Parameters("rbf", C=1.0, gamma=1e-6),
+                cross_validation=CrossValidation(1, 10_000, 50, f"{SELECTION} cnn-svm"),
+                test_result=TestResult(10_000, 50, 600, 0.9, 10_000),
+            ),
+            Recipe(
+                name=ENSEMBLE,
+                summary="several recipes together: --members gradient,cnn --combine average",
+                defaults=None,
+                cross_validation=CrossValidation(1, 10_000, 50, f"{SELECTION} ensemble"),
+                test_result=TestResult(10_000, 50, 600, 0.9, 10_000),
             ),
         )
     }

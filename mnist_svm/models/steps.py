@@ -27,6 +27,7 @@ from mnist_svm.parallel.threads import threads
 from mnist_svm.svm.decisions import DecisionFunctions
 from mnist_svm.svm.kernels import Kernel
 from mnist_svm.svm.pairwise import class_confidences
+from mnist_svm.svm.pooling import logarithmic_pool, majority
 from mnist_svm.svm.temperature import apply_temperature, temperature_of
 
 # Functions of the transformers, by type. They take images of shape (n, height, width).
@@ -39,11 +40,16 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "shape_features": shape_features,
 }
 
+# Steps that combine the probabilities of classifiers.
+ENSEMBLES = ("average", "stack", "vote")
+
 # Fitted attributes of each type, with the types of their values: see `models.check.Expected`. The
 # estimators' names have an underscore at the end.
 ATTRIBUTES: Mapping[str, dict[str, Any]] = {
     **{key: {"data_max": float, "inverted": bool} for key in FUNCTIONS},
     "average": {"classes": "int64"},
+    "stack": {"classes": "int64", "exponents": "float64"},
+    "vote": {"classes": "int64"},
     "calibrated": {
         "temperature": float,
         "novelty_slope": float,
@@ -86,7 +92,7 @@ class Step:
     Attributes
     ----------
     type : a key of `FUNCTIONS`; "svc"; "conv_net"; or a step that has other `steps`: "pipeline",
-        "union", "calibrated", "virtual", or "average"
+        "union", "calibrated", "virtual", "average", "vote" or "stack"
     name : name in the pipeline, in the union or among the averaged classifiers; empty if it has
         none
     parameters : parameters of the function or of the fit, as plain types
@@ -191,9 +197,10 @@ def _predict(step: Step, X: Array) -> tuple[Float64Array, Float64Array]:
         _, logits = _compute_network(step, X)
         # Probabilities of a network do not depend on the novelty.
         return calibrated_softmax(logits, step.attributes["temperature"]), np.zeros(len(X))
-    if step.type == "average":
-        parts = [_predict(view, X) for view in step.steps]
-        return np.mean([part[0] for part in parts], axis=0), np.mean([p[1] for p in parts], axis=0)
+    if step.type in ENSEMBLES:
+        parts = [_predict(part, X) for part in step.steps]
+        novelty = np.mean([part[1] for part in parts], axis=0)
+        return _combine(step, [part[0] for part in parts]), novelty
     *transformers, classifier = step.steps
     for transformer in transformers:
         X = transform(transformer, X)
@@ -203,6 +210,15 @@ def _predict(step: Step, X: Array) -> tuple[Float64Array, Float64Array]:
         temperature = temperature_of(novelty, *(step.attributes[name] for name in names))
         probabilities = apply_temperature(probabilities, temperature)
     return probabilities, novelty
+
+
+def _combine(step: Step, parts: list[Float64Array]) -> Float64Array:
+    """Combine the probabilities of the members of an ensemble."""
+    if step.type == "vote":
+        return majority(parts)
+    if step.type == "stack":
+        return logarithmic_pool(parts, step.attributes["exponents"])
+    return np.asarray(np.mean(parts, axis=0))
 
 
 def _compute_network(step: Step, X: Array) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from mnist_svm.datasets.types import Dataset
 from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.classifier import KernelSVC
+from mnist_svm.svm.ensembles import LogarithmicPool
 
 # Index of the images to train on: an array, or a slice that copies nothing.
 Rows = IntArray | slice
@@ -34,11 +35,11 @@ def fit_pipeline(pipeline: Pipeline, dataset: Dataset, rows: Rows) -> Pipeline:
     X, y = dataset.X[rows], dataset.labels[rows]
     if not metadata:
         return pipeline.fit(X, y)
-    # Without routing, neither a VotingClassifier nor a Pipeline inside another estimator has a way
+    # Without routing, neither an ensemble nor a Pipeline inside another estimator has a way
     # to pass weights on.
     with config_context(enable_metadata_routing=True):
         for step in pipeline.get_params().values():
-            if isinstance(step, KernelSVC | ConvNet):
+            if isinstance(step, KernelSVC | ConvNet | LogarithmicPool):
                 step.set_fit_request(sample_weight=True)
             elif isinstance(step, Calibrated):
                 step.set_fit_request(sources=True)

@@ -25,9 +25,11 @@ from mnist_svm.models.info import (
 )
 from mnist_svm.models.parameters import Parameters, Value
 from mnist_svm.models.recipes import RECIPES, Recipe
+from mnist_svm.networks.backend import import_keras
 from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.networks.fitted import fitted_networks
 from mnist_svm.svm.calibration import Calibrated
+from mnist_svm.svm.ensembles import LogarithmicPool
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.fit import Rows, fit_pipeline
 
@@ -87,6 +89,17 @@ class TrainingConfig:
             n_jobs=n_jobs,
             calibrate=calibrate,
         )
+
+
+def has_network(config: TrainingConfig) -> bool:
+    """Return whether a configuration trains a network, which needs the extra [cnn]."""
+    return any(isinstance(step, ConvNet) for step in config.pipeline().get_params().values())
+
+
+def require_extras(config: TrainingConfig) -> None:
+    """Raise MissingExtraError if a package that a configuration needs is not installed."""
+    if has_network(config):
+        import_keras()
 
 
 def train_model(
@@ -181,6 +194,29 @@ def fit_config(
     return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, rows, seconds))
 
 
+def fit_network(
+    config: TrainingConfig,
+    dataset: Dataset,
+    rows: Rows,
+    *,
+    n_epochs: int,
+    checkpoints: str | None = None,
+) -> Model:
+    """Train a recipe that is a network for the first `n_epochs` of its epochs.
+
+    With the same folder `checkpoints`, a later call goes on where an earlier one ended.
+    """
+    start = time.perf_counter()
+    pipeline = config.pipeline()
+    network = pipeline[-1].set_params(checkpoint=checkpoints)
+    weights = None if dataset.weights is None else dataset.weights[rows]
+    for epoch in network.fit_epochs(dataset.X[rows], dataset.labels[rows], weights):
+        if epoch.epoch >= n_epochs:
+            break
+    seconds = time.perf_counter() - start
+    return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, rows, seconds))
+
+
 def describe_fit(
     pipeline: Pipeline,
     config: TrainingConfig,
@@ -193,11 +229,13 @@ def describe_fit(
     recipe, svcs, names = config.recipe, list(fitted_svcs(pipeline)), dataset.class_names
     networks = list(fitted_networks(pipeline))
     packages = RECORDED_PACKAGES + (NETWORK_PACKAGES if networks else ())
-    calibration, classifier = None, pipeline[-1]
-    if isinstance(classifier, Calibrated | ConvNet):
+    calibration, classifier = None, getattr(pipeline[-1], "final_estimator_", pipeline[-1])
+    if isinstance(classifier, Calibrated | ConvNet | LogarithmicPool):
         n_held_out = classifier.n_held_out_
         error = classifier.calibration_error_ if n_held_out else None
-        calibration = CalibrationRecord(classifier.temperature_, n_held_out, error)
+        # The exponents of a pool are its temperature.
+        temperature = getattr(classifier, "temperature_", 1.0)
+        calibration = CalibrationRecord(temperature, n_held_out, error)
     classes = np.unique(dataset.labels).tolist()
     default = not config.changes and augmentation is None and config.parameters == recipe.defaults
     sets = _training_sets(dataset, rows)

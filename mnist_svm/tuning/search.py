@@ -1,7 +1,8 @@
 """Search for the parameters of a recipe that misread the fewest held-out images.
 
-Each trial trains on a small part of the training images, then on more, then on all. It is evaluated
-on the held-out images after each stage and pruned if it falls behind.
+Each trial trains on a small part of the training images, then on more, then on all; a network
+trains on all, for some epochs, then for more. It is evaluated on the held-out images after each
+stage and pruned if it falls behind.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +21,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mnist_svm._optional import require_extra
+from mnist_svm._types import IntArray
 from mnist_svm.datasets.subset import stratified_subset
 from mnist_svm.datasets.types import Dataset, join_sources
 from mnist_svm.evaluation.measures import Evaluation, evaluate
@@ -29,7 +32,7 @@ from mnist_svm.models.recipes import Recipe
 from mnist_svm.parallel.threads import delayed
 from mnist_svm.parallel.workers import is_cluster_active, run_in_threads, workers_for
 from mnist_svm.svm.convergence import require_convergence
-from mnist_svm.training.train import fit_config
+from mnist_svm.training.train import TrainingConfig, fit_config, fit_network
 from mnist_svm.tuning.space import SPACES, default_values, format_train_command, training_config
 from mnist_svm.tuning.splits import EvaluationProtocol, make_protocol
 from mnist_svm.tuning.trials import RunningTrial, SearchState, Trial, TrialResult, TrialState
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 # Errors that mean that the parameters cannot be trained. They end the trial, not the search.
 TRAINING_ERRORS = (ValueError, ArithmeticError, MemoryError, ConvergenceWarning)
 
-# Called with parameter values and the number of training images.
+# Called with parameter values and the size of a stage: training images, or epochs.
 Train = Callable[[Mapping[str, Value], int], tuple[Evaluation, Model]]
 
 
@@ -77,7 +80,7 @@ def search_name(recipe: Recipe, dataset: Dataset, protocol: EvaluationProtocol) 
         space,
         default_values(recipe),
         checksums,
-        protocol.train_sizes,
+        protocol.stages,
     )
     if dataset.sources != (dataset.name,):
         compared += (dataset.sources,)
@@ -138,22 +141,24 @@ def tune(
     require_optuna()
     from mnist_svm.tuning.study import Study
 
-    protocol, options = protocol or make_protocol(dataset), options or SearchOptions()
+    protocol = protocol or make_protocol(dataset, epochs=recipe.epochs)
+    options = options or SearchOptions()
     name, first = search_name(recipe, dataset, protocol), default_values(recipe)
     study = Study(options.storage, name, SPACES[recipe.name], first, protocol.random_state)
-    trainer = TrialTrainer(recipe, dataset, protocol, options.n_jobs)
-    search = _Search(name, study, trainer, options, on_trial, on_progress)
-    if not is_cluster_active():
-        search.run(trainer.train)
-        return search.state
-    with workers_for(options.n_jobs) as workers:
-        workers.share(trainer)
+    with TemporaryDirectory(prefix="mnist-svm-") as folder:
+        trainer = TrialTrainer(recipe, dataset, protocol, options.n_jobs, folder)
+        search = _Search(name, study, trainer, options, on_trial, on_progress)
+        if not is_cluster_active():
+            search.run(trainer.train)
+            return search.state
+        with workers_for(options.n_jobs) as workers:
+            workers.share(trainer)
 
-        def train_remotely(values: Mapping[str, Value], n_images: int) -> tuple[Evaluation, Model]:
-            (result,) = workers([delayed(TrialTrainer.train)(trainer, values, n_images)])
-            return cast("tuple[Evaluation, Model]", result)
+            def train_remotely(values: Mapping[str, Value], size: int) -> tuple[Evaluation, Model]:
+                (result,) = workers([delayed(TrialTrainer.train)(trainer, values, size)])
+                return cast("tuple[Evaluation, Model]", result)
 
-        run_in_threads(workers.n_jobs, lambda: search.run(train_remotely))
+            run_in_threads(workers.n_jobs, lambda: search.run(train_remotely))
     return search.state
 
 
@@ -163,34 +168,42 @@ class TrainingFailedError(Exception):
 
 @dataclass(frozen=True)
 class TrialTrainer:
-    """Train a recipe and evaluate it on the held-out images."""
+    """Train a recipe and evaluate it on the held-out images.
+
+    In `folder`, if this machine has it, networks keep their state for the next stage.
+    """
 
     recipe: Recipe
     dataset: Dataset
     protocol: EvaluationProtocol
     n_jobs: int
+    folder: str
 
-    def train(self, values: Mapping[str, Value], n_images: int) -> tuple[Evaluation, Model]:
-        """Train on `n_images` images of each fold; return the evaluation and the last model."""
+    def train(self, values: Mapping[str, Value], size: int) -> tuple[Evaluation, Model]:
+        """Train on `size` images of each fold, or for so many epochs; return the last model too."""
         config = training_config(self.recipe, values, self.protocol.random_state)
         y_true, y_pred = [], []
         try:
             # A fit that overflows or stops early does not measure its parameters.
             with require_convergence(), np.errstate(divide="raise", over="raise", invalid="raise"):
                 for rows, held_out in self.protocol.splits:
-                    # In the last stage, use all images of a fold: folds can differ by one image.
-                    if n_images < self.protocol.train_sizes[-1]:
-                        labels, parts = self.dataset.labels[rows], self.dataset.part_indices[rows]
-                        seed = self.protocol.random_state
-                        rows = rows[stratified_subset(labels, n_images, seed, parts)]
-                    model = fit_config(
-                        config, self.dataset, rows, n_jobs=self.n_jobs, calibrate=False
-                    )
+                    model = self._fit(config, rows, size)
                     y_true.append(self.dataset.labels[held_out])
                     y_pred.append(model.pipeline.predict(self.dataset.X[held_out]))
         except TRAINING_ERRORS as error:
             raise TrainingFailedError(error_text(error)) from error
         return evaluate(np.concatenate(y_true), np.concatenate(y_pred)), model
+
+    def _fit(self, config: TrainingConfig, rows: IntArray, size: int) -> Model:
+        if self.protocol.epochs:
+            folder = self.folder if Path(self.folder).is_dir() else None
+            return fit_network(config, self.dataset, rows, n_epochs=size, checkpoints=folder)
+        # In the last stage, use all images of a fold: folds can differ by one image.
+        if size < self.protocol.train_sizes[-1]:
+            labels, parts = self.dataset.labels[rows], self.dataset.part_indices[rows]
+            seed = self.protocol.random_state
+            rows = rows[stratified_subset(labels, size, seed, parts)]
+        return fit_config(config, self.dataset, rows, n_jobs=self.n_jobs, calibrate=False)
 
 
 @dataclass
@@ -239,28 +252,29 @@ class _Search:
             if timed_out or n_started >= self.options.n_trials:
                 return None
             number, values = self.study.start_trial()
-            train_sizes = self.trainer.protocol.train_sizes
-            self.running[number] = RunningTrial(number, values, train_sizes[0])
+            protocol = self.trainer.protocol
+            stage = protocol.describe_stage(protocol.stages[0])
+            self.running[number] = RunningTrial(number, values, stage)
             return number, values
 
     def _run_trial(self, number: int, values: dict[str, Value], train: Train) -> Trial:
         """Train and evaluate stage after stage, until the last one or until the trial is pruned."""
         start = time.perf_counter()
-        train_sizes = self.trainer.protocol.train_sizes
+        protocol = self.trainer.protocol
         stages: tuple[tuple[int, float], ...] = ()
         state: TrialState = "complete"
-        for stage, n_images in enumerate(train_sizes):
+        for stage, size in enumerate(protocol.stages):
             with self.lock:
-                self.running[number] = RunningTrial(number, values, n_images)
+                self.running[number] = RunningTrial(number, values, protocol.describe_stage(size))
                 self._report_progress()
             try:
-                evaluation, model = train(values, n_images)
+                evaluation, model = train(values, size)
             except TrainingFailedError as error:
                 seconds = time.perf_counter() - start
                 return Trial(number, "failed", values, stages, 0, 0, seconds, str(error))
             accuracy = 1 - evaluation.errors / evaluation.n
-            stages += ((n_images, accuracy),)
-            if n_images < train_sizes[-1]:
+            stages += ((size, accuracy),)
+            if size < protocol.stages[-1]:
                 with self.lock:
                     if self.study.should_prune(number, stage, accuracy):
                         state = "pruned"
@@ -276,7 +290,7 @@ class _Search:
             seconds=time.perf_counter() - start,
             recipe=recipe.name,
             evaluation=evaluation,
-            model=None if self.trainer.protocol.folds else model,
+            model=None if protocol.folds else model,
             command=format_train_command(recipe, sources, values, self.options.train_options),
         )
 

@@ -41,7 +41,14 @@ class BoolChoice:
     """False or True."""
 
 
-Range = FloatRange | IntRange | BoolChoice
+@dataclass(frozen=True)
+class NameChoice:
+    """One of several names."""
+
+    names: tuple[str, ...]
+
+
+Range = FloatRange | IntRange | BoolChoice | NameChoice
 SearchSpace = Mapping[str, Range]
 
 # A logarithmic range reaches about as far below the recipe's default as above it. C of a polynomial
@@ -97,6 +104,14 @@ SPACES: Mapping[str, SearchSpace] = MappingProxyType(
             **_SIZE,
             **_GRADIENTS,
             "copies": IntRange(2, 16, 2),
+            **_DISTORTION,
+        },
+        "cnn": {
+            "width": FloatRange(0.5, 1.5),
+            "activation": NameChoice(("auto", "elu", "silu")),
+            "dropout": FloatRange(0.0, 0.6, log=False),
+            "learning_rate": FloatRange(5e-4, 1e-2),
+            "batch_size": IntRange(32, 256, 32),
             **_DISTORTION,
         },
     }

@@ -30,7 +30,9 @@ class EvaluationProtocol:
     folds : number of folds; None if one part of the images is held out.
     splits : row indices of the training images and of the held-out images, for each fold.
     train_sizes : number of training images of each stage, ascending.
-    random_state : seed of subsets, folds and SVMs.
+    random_state : seed of subsets, folds, SVMs and networks.
+    epochs : for networks, the number of epochs after each stage, ascending: they are trained on
+        all images from the first stage on. Empty for SVMs.
     """
 
     images: int
@@ -38,6 +40,16 @@ class EvaluationProtocol:
     splits: tuple[tuple[IntArray, IntArray], ...]
     train_sizes: tuple[int, ...]
     random_state: int
+    epochs: tuple[int, ...] = ()
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Size of each stage, ascending: training images, or epochs."""
+        return self.epochs or self.train_sizes
+
+    def describe_stage(self, size: int) -> str:
+        """Return how much a stage trains."""
+        return f"for {size} epochs" if self.epochs else f"on {size:,} images"
 
     @property
     def n(self) -> int:
@@ -51,7 +63,12 @@ class EvaluationProtocol:
 
 
 def make_protocol(
-    dataset: Dataset, *, folds: int | None = None, limit: int | None = None, random_state: int = 0
+    dataset: Dataset,
+    *,
+    folds: int | None = None,
+    limit: int | None = None,
+    random_state: int = 0,
+    epochs: int | None = None,
 ) -> EvaluationProtocol:
     """Split a data set into training images and held-out images.
 
@@ -66,7 +83,10 @@ def make_protocol(
     limit : int, optional
         Use a stratified subset of this many images.
     random_state : int, default=0
-        Seed of subsets, folds and SVMs.
+        Seed of subsets, folds, SVMs and networks.
+    epochs : int, optional
+        Epochs of a network, for stages of a ninth, a third and all of them; None for SVMs, whose
+        stages are parts of the images.
 
     Returns
     -------
@@ -106,7 +126,9 @@ def make_protocol(
     largest = min(len(training) for training, _ in splits)
     minimum = MIN_IMAGES_PER_CLASS * n_classes
     smaller = [size for part in EARLY_STAGES if (size := int(largest * part)) >= minimum]
-    return EvaluationProtocol(len(rows), folds, tuple(splits), (*smaller, largest), random_state)
+    by_epoch = sorted({max(epochs // 9, 1), max(epochs // 3, 1), epochs}) if epochs else ()
+    sizes = (largest,) if epochs else (*smaller, largest)
+    return EvaluationProtocol(len(rows), folds, tuple(splits), sizes, random_state, tuple(by_epoch))
 
 
 def _hold_out(rows: IntArray, labels: Labels, random_state: int) -> tuple[IntArray, IntArray]:

@@ -23,7 +23,14 @@ from sqlalchemy.pool import NullPool
 from mnist_svm._optional import silence_loggers
 from mnist_svm.exceptions import StudyError, error_text
 from mnist_svm.models.parameters import Value
-from mnist_svm.tuning.space import FloatRange, IntRange, Range, SearchSpace, round_significant
+from mnist_svm.tuning.space import (
+    FloatRange,
+    IntRange,
+    NameChoice,
+    Range,
+    SearchSpace,
+    round_significant,
+)
 from mnist_svm.tuning.trials import Trial, TrialState
 
 # One in REDUCTION_FACTOR trials of a stage, the best ones, goes on to the next stage.
@@ -142,6 +149,8 @@ class Study:
             return round_significant(value)
         if isinstance(values, IntRange):
             return trial.suggest_int(name, values.low, values.high, step=values.step)
+        if isinstance(values, NameChoice):
+            return trial.suggest_categorical(name, values.names)
         return trial.suggest_categorical(name, [False, True])
 
     @contextmanager

@@ -26,7 +26,8 @@ class Trial:
     state : ``"complete"`` if it was trained on all training images, ``"pruned"`` if it fell behind
         the other trials on fewer, ``"failed"`` if training raised an error.
     parameters : parameter values, by the names of `mnist_svm.tuning.space.SPACES`.
-    stages : (number of training images, accuracy on the held-out images) of each stage.
+    stages : (number of training images, or of epochs of a network, accuracy on the held-out images)
+        of each stage.
     n : number of held-out images, over all folds; 0 if the trial failed.
     errors : number of these images that were misread after the last stage.
     seconds : duration of the trial.
@@ -68,11 +69,11 @@ class TrialResult(Trial):
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial that is being trained: its number, parameters and number of training images."""
+    """A trial that is being trained: its number, parameters and how much, in words."""
 
     number: int
     parameters: dict[str, Value]
-    images: int
+    stage: str
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from mnist_svm.export.onnx_graph.builder import Value, concatenate
 from mnist_svm.export.onnx_graph.deskew import deskew
 from mnist_svm.export.onnx_graph.gradients import gradient_features
-from mnist_svm.export.onnx_graph.network import predict_network
+from mnist_svm.export.onnx_graph.network import compute_network, predict_network
 from mnist_svm.export.onnx_graph.pixels import blur, normalize_contrast
 from mnist_svm.export.onnx_graph.shape import shape_features
 from mnist_svm.export.onnx_graph.size import normalize_size
@@ -22,6 +22,8 @@ from mnist_svm.features.base import ImageEstimator
 from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.svm.calibration import Calibrated
 from mnist_svm.svm.coupled import CoupledSVC
+from mnist_svm.svm.ensembles import MajorityVote
+from mnist_svm.svm.pooling import MIN_PROBABILITY
 from mnist_svm.svm.virtual import VirtualSupportVectors
 
 
@@ -37,9 +39,19 @@ def convert(value: Value, step: Any) -> Any:
 
 
 def _pipeline(value: Value, pipeline: Pipeline) -> Any:
-    for _, step in pipeline.steps:
-        value = convert(value, step)
-    return value
+    *transformers, last = [step for _, step in pipeline.steps]
+    for step in transformers:
+        value = (
+            _transform_by_network(value, step)
+            if isinstance(step, ConvNet)
+            else convert(value, step)
+        )
+    return convert(value, last)
+
+
+def _transform_by_network(images: Value, net: ConvNet) -> Value:
+    hidden, _ = compute_network(images.reshape(0, *net.image_shape_), net)
+    return hidden
 
 
 def _union(images: Value, union: FeatureUnion) -> Value:
@@ -71,6 +83,28 @@ def _voting(images: Value, voting: VotingClassifier) -> Prediction:
     )
 
 
+def _vote(images: Value, voting: MajorityVote) -> Prediction:
+    """Compute `mnist_svm.svm.pooling.majority`."""
+    graph, parts = images.graph, [convert(images, part) for part in voting.estimators_]
+    total = _mean([part.probabilities for part in parts])
+    for part in parts:
+        best = graph.node("ArgMax", part.probabilities, dtype=np.int64, axis=1, keepdims=0)
+        total = total + graph.constant(np.eye(len(voting.classes_))).take(best, axis=0)
+    return Prediction(total / (len(parts) + 1), lambda: _mean([p.novelty() for p in parts]))
+
+
+def _stack(images: Value, stacking: StackingClassifier) -> Prediction:
+    """Compute `mnist_svm.svm.pooling.logarithmic_pool`."""
+    graph, parts = images.graph, [convert(images, part) for part in stacking.estimators_]
+    exponents = stacking.final_estimator_.exponents_.tolist()
+    logs = [
+        graph.node("Log", np.maximum(part.probabilities, MIN_PROBABILITY)) * exponent
+        for part, exponent in zip(parts, exponents, strict=True)
+    ]
+    probabilities = graph.node("Softmax", sum(logs[1:], logs[0]), axis=1)
+    return Prediction(probabilities, lambda: _mean([part.novelty() for part in parts]))
+
+
 def _mean(values: list[Value]) -> Value:
     return sum(values[1:], values[0]) / len(values)
 
@@ -92,5 +126,7 @@ CONVERTERS: dict[type, Callable[[Value, Any], Any]] = {
     transformers.ShapeFeatures: shape_features,
     Pipeline: _pipeline,
     VirtualSupportVectors: lambda images, virtual: convert(images, virtual.estimator_),
+    MajorityVote: _vote,
+    StackingClassifier: _stack,
     VotingClassifier: _voting,
 }
