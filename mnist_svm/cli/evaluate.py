@@ -80,6 +80,7 @@ def evaluate_command(
     """
     from mnist_svm.evaluation.html import EvaluationRun, render_report
     from mnist_svm.evaluation.measures import evaluate, evaluate_parts, plot_confusion
+    from mnist_svm.models.steps import network_logs
     from mnist_svm.recognition.recognizer import Recognizer
 
     _check_outputs(plot, errors, report, learning_curve)
@@ -124,7 +125,8 @@ def evaluate_command(
     if report:
         points = compute_curve() if learning_curve else ()
         name = options.describe_model(path)
-        run = EvaluationRun(name, info, test, readings, seconds, points)
+        epochs = [*network_logs(recognizer.model.step)]
+        run = EvaluationRun(name, info, test, readings, seconds, points, epochs)
         # File names need not be valid Unicode.
         page = render_report(run).encode(errors="replace")
         with atomic_write(report) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +97,23 @@ def draw_learning(axes: Axes, points: Sequence[LearningPoint]) -> None:
         _set_log_ticks(axes.yaxis, max(high) / min(low))
     axes.set(xlabel="training images", ylabel="error rate")
     _format_percent(axes.yaxis)
+
+
+def draw_training(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the loss of a network on its training images and, if there are any, held-out images."""
+    from matplotlib.ticker import MaxNLocator
+
+    numbers = [each["epoch"] for each in epochs]
+    axes.plot(
+        numbers, [each["loss"] for each in epochs], color=SOFT, linewidth=1.2, label="training"
+    )
+    if any(each["held_out_loss"] for each in epochs):
+        held_out = [each["held_out_loss"] for each in epochs]
+        axes.plot(numbers, held_out, color=INK, linewidth=1.6, label="held out")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", ylabel="log loss")
+    axes.legend(frameon=False, labelcolor=SOFT)
 
 
 def _set_log_ticks(axis: Axis, ratio: float) -> None:

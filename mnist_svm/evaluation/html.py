@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,7 +17,13 @@ from mnist_svm._optional import require_extra
 from mnist_svm._types import Float64Array, Images
 from mnist_svm.constants import WHITE
 from mnist_svm.datasets.types import Dataset
-from mnist_svm.evaluation.charts import chart_svg, draw_coverage, draw_learning, draw_reliability
+from mnist_svm.evaluation.charts import (
+    chart_svg,
+    draw_coverage,
+    draw_learning,
+    draw_reliability,
+    draw_training,
+)
 from mnist_svm.evaluation.findings import find_faults
 from mnist_svm.evaluation.inspection import describe_evaluated
 from mnist_svm.evaluation.learning_curve import LearningPoint
@@ -60,6 +66,7 @@ class EvaluationRun:
     readings : predictions for all of them.
     seconds : duration of the predictions.
     learning_curve : its points; empty for none.
+    epochs : of the training of each network of the model; see `mnist_svm.models.steps.network_logs`
     when : date and time, with a time zone.
     """
 
@@ -69,6 +76,7 @@ class EvaluationRun:
     readings: Readings
     seconds: float
     learning_curve: Sequence[LearningPoint] = ()
+    epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -109,7 +117,7 @@ def render_report(run: EvaluationRun) -> str:
         opacities=_opacities(evaluation),
         linked={(image["true"], image["predicted"]) for image in misread},
         confusions=evaluation.confusions()[:N_CONFUSIONS],
-        charts=_charts(evaluation, run.learning_curve),
+        charts=_charts(evaluation, run),
         misread=misread,
         findings=find_faults([describe_evaluated(dataset, readings)]),
         model_rows=_model_rows(run.info),
@@ -141,7 +149,7 @@ def _opacities(evaluation: Evaluation) -> Float64Array:
     return np.asarray(np.where(correct, MAX_OPACITY * fractions, error_opacity))
 
 
-def _charts(evaluation: Evaluation, points: Sequence[LearningPoint]) -> dict[str, Markup]:
+def _charts(evaluation: Evaluation, run: EvaluationRun) -> dict[str, Markup]:
     from markupsafe import Markup
 
     report = evaluation.confidence_report
@@ -149,8 +157,10 @@ def _charts(evaluation: Evaluation, points: Sequence[LearningPoint]) -> dict[str
         "reliability": (draw_reliability, report),
         "coverage": (draw_coverage, report),
     }
-    if points:
-        charts["learning"] = (draw_learning, points)
+    if run.learning_curve:
+        charts["learning"] = (draw_learning, run.learning_curve)
+    for number, epochs in enumerate(run.epochs, 1):
+        charts[f"training{number}"] = (draw_training, epochs)
     # Safe: matplotlib made them from numbers alone.
     return {name: Markup(chart_svg(name, *chart)) for name, chart in charts.items()}  # noqa: S704
 

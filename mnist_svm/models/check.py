@@ -96,6 +96,17 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
 }
 
 
+# An entry of a network's log.
+EPOCH: Expected = {
+    "epoch": int,
+    "loss": float,
+    "held_out_loss": float,
+    "held_out_error": float,
+    "learning_rate": float,
+    "seconds": float,
+}
+
+
 class InvalidStepError(ValueError):
     """Its message says what is wrong with a step."""
 
@@ -231,6 +242,7 @@ def _check_network(step: Step, n_columns: int) -> Array:
     check_network_parameters(SimpleNamespace(**step.parameters))
     is_valid = 0 < fitted["temperature"] < inf and 0 <= fitted["data_max"] < inf
     weights = all(_conforms(array, "float32") for array in fitted["weights"])
+    weights = weights and all(_conforms(epoch, EPOCH) for epoch in fitted["fit_log"])
     is_shape = min(shape) > 0 and prod(shape) == n_columns
     classes = step.classes
     is_sorted = classes.ndim == 1 and len(classes) > 1 and bool((np.diff(classes) > 0).all())

@@ -7,7 +7,7 @@ scikit-learn's estimators, which call the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -166,6 +166,14 @@ class Step:
         state.pop("decision_functions", None)
         state.pop("network", None)
         return state
+
+
+def network_logs(step: Step) -> Iterator[list[dict[str, Any]]]:
+    """Yield the epochs of each network of a model; see `mnist_svm.networks.training.Epoch`."""
+    if step.type == "conv_net":
+        yield step.attributes["fit_log"]
+    for part in step.steps:
+        yield from network_logs(part)
 
 
 def transform(step: Step, X: Array) -> Array:

@@ -38,6 +38,11 @@ class Network:
         """Number of units of the last hidden layer."""
         return int(self.model.outputs[0].shape[1])
 
+    @property
+    def weights(self) -> list[Float32Array]:
+        """A copy of the weights, in Keras's order."""
+        return [np.array(variable.value) for variable in self.model.weights]
+
     def set_weights(self, weights: Sequence[Float32Array]) -> None:
         """Set the weights; raise ValueError if they are not of the network's shapes."""
         expected = [tuple(variable.shape) for variable in self.model.weights]

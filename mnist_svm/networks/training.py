@@ -110,7 +110,7 @@ class Training:
         self.seed = seed
         self.network = Network(model)
         self.log: list[Epoch] = []
-        self.weights: list[Float32Array] = model.get_weights()
+        self.weights = self.network.weights
         self.held_out_logits = np.empty((0, model.outputs[1].shape[1]), np.float32)
         self._batch_size = min(schedule.batch_size, len(train))
         self._trained = self._compile(model)
@@ -143,7 +143,7 @@ class Training:
             number = len(self.log) + 1
             self.log.append(Epoch(number, loss, held_out_loss, held_out_error, rate, seconds))
             if self.best is self.log[-1]:
-                self.weights = self.network.model.get_weights()
+                self.weights = self.network.weights
                 self.held_out_logits = logits
             self._report()
             yield self.log[-1]

@@ -17,6 +17,7 @@ from mnist_svm.drawing.explanation_page import (
     ImageRow,
     draw_explanation_page,
 )
+from mnist_svm.exceptions import FormatError
 from mnist_svm.features.base import infer_image_shape
 from mnist_svm.features.inverse import reconstruct_images
 from mnist_svm.features.shape import restore_shape
@@ -172,7 +173,8 @@ def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> 
     Raises
     ------
     FormatError
-        If the image is not in MNIST form.
+        If the image is not in MNIST form, or the model has a network, whose readings do not come
+        from support vectors of images.
     ValueError
         If the model does not know ``rival``, or predicts it.
 
@@ -181,6 +183,12 @@ def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> 
     M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, for
     occlusion maps.
     """
+    if recognizer.model.info.n_weights:
+        msg = (
+            f"the model, of recipe {recognizer.model.info.recipe}, reads by a network, which has no "
+            "support vectors to show; explain with a model of another recipe, such as gradient"
+        )
+        raise FormatError(msg)
     image = to_mnist_images(image, source="image", check_polarity=True)[0]
     readings = recognizer.classify(image)
     (predicted, _), (runner_up, _) = readings.top(0, 2)

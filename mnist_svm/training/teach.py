@@ -96,10 +96,11 @@ class Teaching:
 def load_corrections(folder: FilePath, info: ModelInfo) -> Dataset:
     """Load the corrections in a folder, for a model; the same picture counts once.
 
-    Raises FormatError if a picture cannot be read, a sub-folder is not named by a label of the
+    Raises FormatError if the model cannot be taught, because it has a network, a picture cannot be read, a sub-folder is not named by a label of the
     model, or a picture is in two of them; DataMissingError if there are no pictures; OSError if
     the folder cannot be read.
     """
+    _require_svms_alone(info)
     dataset = load_dataset(folder)
     labels = [str(label) for label in info.classes]
     found = [dataset.class_names.get(label, str(label)) for label in np.unique(dataset.labels)]
@@ -180,7 +181,13 @@ def teach(
     Returns
     -------
     Teaching
+
+    Raises
+    ------
+    FormatError
+        If the model has a network.
     """
+    _require_svms_alone(model.info)
     start = time.perf_counter()
     pipeline = to_estimator(model.step)
     weights = sorted({each.weight for each in model.info.training.sets})
@@ -224,6 +231,16 @@ def teach(
         Comparison(corrections.name, len(rows), *counts),
         n,
     )
+
+
+def _require_svms_alone(info: ModelInfo) -> None:
+    """Raise FormatError for a model with a network, which cannot be fitted to a few images."""
+    if info.n_weights:
+        msg = (
+            f"the model, of recipe {info.recipe}, has a network, which a few images cannot teach; "
+            "train it again with the corrections as another --data"
+        )
+        raise FormatError(msg)
 
 
 def _same_path(one: str, other: str) -> bool:
