@@ -11,7 +11,7 @@ from mnist_svm._io import atomic_write, require_writable
 from mnist_svm.cli.exit_codes import echo_stderr
 from mnist_svm.cli.options import json_option, model_option
 from mnist_svm.cli.recognizer import load_recognizer
-from mnist_svm.exceptions import PictureError
+from mnist_svm.exceptions import FormatError, PictureError
 
 if TYPE_CHECKING:
     from mnist_svm._types import Images
@@ -69,6 +69,8 @@ def explain_command(
     reading = reading.with_choice(readings.classes, readings.probabilities)
     try:
         explanation = explain(recognizer, reading.image, rival=against)
+    except FormatError:
+        raise
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--against") from error
     if as_json:

@@ -112,6 +112,12 @@ def _parse_value(text: str) -> Value:
     metavar="N",
     help="Images in each step of a network.",
 )
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Write the training curves of a network for TensorBoard (pip install tensorboard).",
+)
 @limit_option
 @run_options
 def train_command(
@@ -130,6 +136,7 @@ def train_command(
     combine: str | None,
     epochs: int | None,
     batch_size: int | None,
+    tensorboard: str | None,
     limit: int | None,
     random_state: int,
     jobs: int,
@@ -196,10 +203,11 @@ def train_command(
     changes |= {name: value for name, value in stated.items() if value is not None}
     kernel = {"C": c, "degree": degree, "gamma": gamma, "coef0": coef0}
     config = _make_config(RECIPES[recipe_name], kernel, changes, random_state, copies)
+    _require_packages(config, tensorboard)
     echo_stderr(f"Reading {join_names(sources)}")
     dataset = read_datasets(sources, "train", data_dir, orientation)
     n_images, folder = _subset_size(dataset, limit), Path(f"{output}.work")
-    model = _fit(config, dataset, n_images, copies, jobs, dask, folder)
+    model = _fit(config, dataset, n_images, copies, jobs, dask, folder, tensorboard)
     save_model(output, model)
     if _keeps_work(config, copies):
         shutil.rmtree(folder)
@@ -221,7 +229,7 @@ def _make_config(
 ) -> TrainingConfig:
     """Check the parameters before the data are read; an error is wrong usage."""
     from mnist_svm.training.augmented import require_augmentable
-    from mnist_svm.training.train import TrainingConfig, require_extras
+    from mnist_svm.training.train import TrainingConfig
 
     try:
         config = TrainingConfig(recipe, recipe.changed(**kernel), changes, random_state)
@@ -230,8 +238,20 @@ def _make_config(
             require_augmentable(recipe)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    require_extras(config)
     return config
+
+
+def _require_packages(config: TrainingConfig, tensorboard: str | None) -> None:
+    """Raise now if a package is not installed that the training needs."""
+    from mnist_svm.networks.board import import_summary
+    from mnist_svm.training.train import has_network, require_extras
+
+    if tensorboard is not None:
+        if not has_network(config):
+            msg = f"--tensorboard is for networks, and recipe {config.recipe.name} has none"
+            raise click.UsageError(msg)
+        import_summary()
+    require_extras(config)
 
 
 def _keeps_work(config: TrainingConfig, copies: int | None) -> bool:
@@ -259,6 +279,7 @@ def _fit(
     n_jobs: int,
     dask: str | None,
     folder: Path,
+    tensorboard: str | None,
 ) -> Model:
     """Train in a thread, and show the progress."""
     from mnist_svm.cli.exit_codes import echo_stderr
@@ -282,7 +303,14 @@ def _fit(
     def work() -> Model:
         with use_cluster(dask):
             if has_network(config):
-                return train_resumable(config, dataset, folder, limit=n_images, n_jobs=n_jobs)
+                return train_resumable(
+                    config,
+                    dataset,
+                    folder,
+                    limit=n_images,
+                    n_jobs=n_jobs,
+                    tensorboard=tensorboard,
+                )
             if not copies:
                 rows = select_rows(dataset, n_images, config.random_state)
                 return fit_config(config, dataset, rows, n_jobs=n_jobs, calibrate=True)

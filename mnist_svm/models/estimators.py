@@ -56,6 +56,7 @@ RUN_PARAMETERS = (
     "n_jobs",
     "verbose",
     "checkpoint",
+    "tensorboard",
     "cache_size",
     "max_iter",
     "probability",

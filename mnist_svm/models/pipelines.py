@@ -70,6 +70,7 @@ _FIXED = (
     "image_shape",
     "n_jobs",
     "random_state",
+    "tensorboard",
     "verbose",
 )
 

@@ -49,9 +49,9 @@ def build_network(
     width: float = 1.0,
     activation: str = "auto",
     dropout: float = 0.3,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Any:
-    """Build a network with random weights.
+    """Build a network.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def build_network(
         One of `ACTIVATIONS`.
     dropout : float, default=0.3
         Share of the values that are set to zero in training, where the architecture does so.
-    seed : int, default=0
-        Seed of the weights and of the dropout.
+    seed : int or None, default=None
+        Seed of the weights and of the dropout; without it, weights are zero.
 
     Returns
     -------
@@ -85,16 +85,16 @@ def build_network(
 
     chosen = ARCHITECTURES[architecture]
     policy = keras.config.dtype_policy()
-    with seeded(seed):
+    with seeded(seed or 0):
         try:
             keras.config.set_dtype_policy("mixed_bfloat16" if has_accelerator() else "float32")
             inputs = x = keras.Input((*image_shape, 1))
             margins = [max(chosen.side - side, 0) for side in image_shape]
             if any(margins):
                 x = keras.layers.ZeroPadding2D([(m // 2, m - m // 2) for m in margins])(x)
-            hidden = chosen.build(x, LayerStack(width, activation, dropout))
-            logits = keras.layers.Dense(n_classes, dtype="float32")(hidden)
-            return keras.Model(inputs, [hidden, logits])
+            stack = LayerStack(width, activation, dropout, random=seed is not None)
+            hidden = chosen.build(x, stack)
+            return keras.Model(inputs, [hidden, stack.classify(hidden, n_classes)])
         finally:
             keras.config.set_dtype_policy(policy)
 
@@ -110,12 +110,13 @@ def _cnn(x: Any, stack: LayerStack) -> Any:
 def _abs(x: Any, stack: LayerStack) -> Any:
     """Like `_cnn`, with the absolute value as activation.
 
-    In the first layer, it comes before anything that is added: the absolute value of a convolution
-    of an image and of its negative, which are -1 to 1, is the same.
+    In the first layer, it is so whatever the activation, and comes before anything that is added:
+    the absolute value of a convolution of an image and of its negative, which are -1 to 1, is the
+    same.
     """
     for number, channels in enumerate((32, 64, 128)):
         x = stack.convolve(x, channels, 3)
-        x = stack.activate(x, "abs") if number == 0 else x
+        x = stack.absolute(x) if number == 0 else x
         x = stack.normalize(x)
         x = stack.activate(x, "abs") if number > 0 else x
         x = stack.drop(stack.pool(x), 0.5)

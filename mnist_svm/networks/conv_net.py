@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from mnist_svm._types import Array, BoolArray, Float32Array, Float64Array, IntArray
 from mnist_svm.features.base import ImageEstimator
 from mnist_svm.networks.architectures import ARCHITECTURES, build_network
+from mnist_svm.networks.board import Board
 from mnist_svm.networks.inference import (
     Network,
     calibrated_softmax,
@@ -32,13 +33,13 @@ from mnist_svm.networks.training import Epoch, Samples, Schedule, Training
 from mnist_svm.svm.calibration import best_temperature, calibration_error
 from mnist_svm.svm.held_out import consecutive_parts
 from mnist_svm.svm.log import log_to, logger
-from mnist_svm.svm.validation import check_weights
+from mnist_svm.svm.validation import check_used_weights
 
 # From rows of pixels and a generator of random numbers to as many distorted rows.
 Distort = Callable[[Array, np.random.RandomState], Array]
 
 # Parameters that do not affect the result.
-WITHOUT_EFFECT = ("checkpoint", "verbose")
+WITHOUT_EFFECT = ("checkpoint", "tensorboard", "verbose")
 
 
 class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
@@ -83,6 +84,8 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         Folder to store the state of a fit in after each epoch. A fit resumes from the file in it
         that a fit with the same data and parameters left; the result is that of an uninterrupted
         fit. Files are not deleted after the fit, so that it is not done again.
+    tensorboard : str or None, default=None
+        Folder to write the training curves to, for TensorBoard, which must be installed.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of the samples, the dropout and the distortions.
     verbose : bool or int, default=False
@@ -125,7 +128,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     temperature_: float
     n_held_out_: int
     calibration_error_: float
-    _compiled: tuple[Network, list[Float32Array]] | None = None
+    _compiled: dict[str, Any]
 
     def __init__(
         self,
@@ -142,6 +145,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         patience: int = 5,
         image_shape: tuple[int, int] | None = None,
         checkpoint: str | None = None,
+        tensorboard: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -157,6 +161,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         self.patience = patience
         self.image_shape = image_shape
         self.checkpoint = checkpoint
+        self.tensorboard = tensorboard
         self.random_state = random_state
         self.verbose = verbose
 
@@ -182,7 +187,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         Raises
         ------
         MissingExtraError
-            If Keras or JAX is not installed.
+            If Keras, JAX or, for `tensorboard`, TensorBoard is not installed.
         ValueError
             If a parameter or the data are invalid, or fewer than two classes remain.
         OSError
@@ -205,20 +210,19 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         Epoch
         """
         check_network_parameters(self)
-        self._compiled = None
+        self._compiled = {}
         rows, labels = validate_data(self, X, y)
         check_non_negative(rows, "ConvNet")
         check_classification_targets(labels)
-        self._learn_form(rows)
-        weights = check_weights(sample_weight, len(labels))
-        if weights is not None:
-            used = weights > 0
-            rows, labels, weights = rows[used], labels[used], weights[used]
-            weights = weights / weights.mean()
+        weights = None
+        if sample_weight is not None:
+            used, weights = check_used_weights(sample_weight, len(labels))
+            rows, labels, weights = rows[used], labels[used], weights / weights.mean()
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             msg = f"ConvNet needs samples of at least 2 classes, found {len(self.classes_)} class"
             raise ValueError(msg)
+        self._learn_form(rows)
         training = self._start(rows, codes, weights)
         yield from self._run(training, self._fingerprint(training, rows, codes, weights))
 
@@ -233,7 +237,8 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         -------
         ndarray of shape (n_samples,), of the dtype of the labels
         """
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64Array:
         """Compute calibrated probabilities.
@@ -287,7 +292,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         train, held_out = map(samples, map(np.flatnonzero, (~is_held_out, is_held_out)))
         return Training(self._build(seed), train, held_out, schedule, seed)
 
-    def _build(self, seed: int = 0) -> Any:
+    def _build(self, seed: int | None = None) -> Any:
         return build_network(
             self.architecture,
             self.image_shape_,
@@ -313,14 +318,20 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     def _run(self, training: Training, fingerprint: str) -> Iterator[Epoch]:
         """Train, and store the result of each epoch here and in the checkpoint."""
         path = None if self.checkpoint is None else Path(self.checkpoint) / f"{fingerprint}.npz"
-        if path is not None and training.restore(path, fingerprint):
-            logger.info("resuming after epoch %s", len(training.log))
-            self._store(training)
-        for epoch in training.epochs():
-            if path is not None:
-                training.save(path, fingerprint)
-            self._store(training)
-            yield epoch
+        with ExitStack() as stack:
+            board = None
+            if self.tensorboard is not None:
+                board = stack.enter_context(closing(Board(self.tensorboard)))
+            if path is not None and training.restore(path, fingerprint):
+                logger.info("resuming after epoch %s", len(training.log))
+                self._store(training)
+            for epoch in training.epochs():
+                if path is not None:
+                    training.save(path, fingerprint)
+                if board is not None:
+                    board.add(epoch)
+                self._store(training)
+                yield epoch
 
     def _store(self, training: Training) -> None:
         self.weights_ = training.weights
@@ -363,10 +374,12 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     @property
     def _network(self) -> Network:
         """The network with `weights_`; it is compiled once."""
-        network, weights = self._compiled or (Network(self._build()), None)
-        if weights is not self.weights_:
+        # In a dict, because predictions must not set attributes.
+        compiled = vars(self).setdefault("_compiled", {})
+        network: Network = compiled.get("network") or Network(self._build())
+        if compiled.get("weights") is not self.weights_:
             network.set_weights(self.weights_)
-            self._compiled = network, self.weights_
+            compiled.update(network=network, weights=self.weights_)
         return network
 
     def __getstate__(self) -> dict[str, Any]:

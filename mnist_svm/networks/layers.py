@@ -36,17 +36,21 @@ class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]
 class LayerStack:
     """Adds layers to a tensor, with the widths and activations of a network.
 
+    Weights are drawn as in He et al., "Delving deep into rectifiers" (2015).
+
     Parameters
     ----------
     width : factor of the numbers of channels and units
     activation : one of `ACTIVATIONS`; "auto" for the activation of the architecture
     dropout : share of the values that a dropout layer sets to zero, 0 to less than 1
+    random : whether to draw the weights, which takes some seconds; else they are zero
     """
 
-    def __init__(self, width: float, activation: str, dropout: float) -> None:
+    def __init__(self, width: float, activation: str, dropout: float, *, random: bool) -> None:
         self.width = width
         self.activation = activation
         self.dropout = dropout
+        self.initializer = "he_normal" if random else "zeros"
 
     def channels(self, n: int) -> int:
         """Return a number of channels of the architecture at this width, at least 1."""
@@ -69,7 +73,7 @@ class LayerStack:
             strides=strides,
             padding=padding,
             use_bias=bias,
-            kernel_initializer="he_normal",
+            kernel_initializer=self.initializer,
         )(x)
 
     def convolve_each(self, x: Any, side: int, *, strides: int = 1) -> Any:
@@ -79,13 +83,23 @@ class LayerStack:
             strides=strides,
             padding="same",
             use_bias=False,
-            depthwise_initializer="he_normal",
+            depthwise_initializer=self.initializer,
         )(x)
 
     def connect(self, x: Any, n: int, *, bias: bool = True) -> Any:
         """Connect all values with `n` units, times the width."""
         units = self.channels(n)
-        return keras.layers.Dense(units, use_bias=bias, kernel_initializer="he_normal")(x)
+        return keras.layers.Dense(units, use_bias=bias, kernel_initializer=self.initializer)(x)
+
+    def classify(self, x: Any, n_classes: int) -> Any:
+        """Compute the logits."""
+        # Also where other layers compute with fewer bits.
+        layer = keras.layers.Dense(
+            n_classes,
+            dtype="float32",
+            kernel_initializer="glorot_uniform" if self.initializer != "zeros" else "zeros",
+        )
+        return layer(x)
 
     def normalize(self, x: Any) -> Any:
         """Normalize each channel over the batch."""
@@ -95,6 +109,10 @@ class LayerStack:
         """Apply the activation; `own` is that of the architecture."""
         name = own if self.activation == "auto" else self.activation
         return keras.layers.Activation(keras.ops.abs if name == "abs" else name)(x)
+
+    def absolute(self, x: Any) -> Any:
+        """Take absolute values, whatever the activation."""
+        return keras.layers.Activation(keras.ops.abs)(x)
 
     def normalize_and_activate(self, x: Any) -> Any:
         """Normalize, then activate."""

@@ -185,7 +185,7 @@ def explain(recognizer: Recognizer, image: Any, *, rival: int | None = None) -> 
     """
     if recognizer.model.info.n_weights:
         msg = (
-            f"the model, of recipe {recognizer.model.info.recipe}, reads by a network, which has no "
+            f"the model, of recipe {recognizer.model.info.recipe}, has a network, which has no "
             "support vectors to show; explain with a model of another recipe, such as gradient"
         )
         raise FormatError(msg)

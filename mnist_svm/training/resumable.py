@@ -22,12 +22,14 @@ def train_resumable(
     *,
     limit: int | None = None,
     n_jobs: int = -1,
+    tensorboard: str | None = None,
 ) -> Model:
     """Train as `mnist_svm.training.train.train_model` does, and keep the networks in a folder.
 
     If `folder` holds an interrupted training with the same arguments, it is resumed: after the
     last epoch of each network, with the result of an uninterrupted training. Otherwise it is
-    created; its parent must exist. The folder remains; remove it when the model is saved.
+    created; its parent must exist. The folder remains; remove it when the model is saved. Training
+    curves for TensorBoard are written to the folder `tensorboard`, if given.
 
     Raises
     ------
@@ -43,7 +45,13 @@ def train_resumable(
     rows = select_rows(dataset, limit, config.random_state)
     with WorkFolder(folder, describe_job(config, dataset, rows), 0) as work:
         return fit_config(
-            config, dataset, rows, n_jobs=n_jobs, calibrate=True, checkpoints=os.fspath(work.path)
+            config,
+            dataset,
+            rows,
+            n_jobs=n_jobs,
+            calibrate=True,
+            checkpoints=os.fspath(work.path),
+            tensorboard=tensorboard,
         )
 
 

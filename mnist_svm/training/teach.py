@@ -96,9 +96,9 @@ class Teaching:
 def load_corrections(folder: FilePath, info: ModelInfo) -> Dataset:
     """Load the corrections in a folder, for a model; the same picture counts once.
 
-    Raises FormatError if the model cannot be taught, because it has a network, a picture cannot be read, a sub-folder is not named by a label of the
-    model, or a picture is in two of them; DataMissingError if there are no pictures; OSError if
-    the folder cannot be read.
+    Raises FormatError if the model has a network, a picture cannot be read, a sub-folder is not
+    named by a label of the model, or a picture is in two of them; DataMissingError if there are no
+    pictures; OSError if the folder cannot be read.
     """
     _require_svms_alone(info)
     dataset = load_dataset(folder)

@@ -178,17 +178,19 @@ def fit_config(
     n_jobs: int = -1,
     calibrate: bool,
     checkpoints: str | None = None,
+    tensorboard: str | None = None,
 ) -> Model:
     """Fit a configuration's pipeline to some images of a data set.
 
     Calibration takes further fits and changes no label. Networks store their state in the folder
-    `checkpoints`, if there is one. An invalid parameter raises ValueError.
+    `checkpoints`, and their training curves in the folder `tensorboard`, if given. An invalid
+    parameter raises ValueError.
     """
     start = time.perf_counter()
     pipeline = config.pipeline(n_jobs, calibrate=calibrate)
     for step in pipeline.get_params().values():
         if isinstance(step, ConvNet):
-            step.set_params(checkpoint=checkpoints)
+            step.set_params(checkpoint=checkpoints, tensorboard=tensorboard)
     fit_pipeline(pipeline, dataset, rows)
     seconds = time.perf_counter() - start
     return Model.from_pipeline(pipeline, describe_fit(pipeline, config, dataset, rows, seconds))
