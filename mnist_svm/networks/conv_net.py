@@ -375,7 +375,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     def _network(self) -> Network:
         """The network with `weights_`; it is compiled once."""
         # In a dict, because predictions must not set attributes.
-        compiled = vars(self).setdefault("_compiled", {})
+        compiled = self.__dict__.setdefault("_compiled", {})
         network: Network = compiled.get("network") or Network(self._build())
         if compiled.get("weights") is not self.weights_:
             network.set_weights(self.weights_)
