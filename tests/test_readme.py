@@ -49,7 +49,7 @@ def test_the_recipes_shown_are_the_recipes(run):
 def test_a_recipe_s_figures_are_those_of_the_benchmark():
     table = (ROOT / "benchmarks" / "recipes.md").read_text()
     rows = [line[2:-2].split(" | ") for line in table.splitlines()[2:]]
-    for recipe in RECIPES.values():
+    for recipe in (recipe for recipe in RECIPES.values() if recipe.cross_validation):
         forms = {f"`{recipe.name}`": recipe}
         if recipe.everyday:
             forms[f"`{recipe.name}`, everyday"] = recipe.everyday

@@ -126,7 +126,7 @@ def evaluate_command(
         points = compute_curve() if learning_curve else ()
         name = options.describe_model(path)
         epochs = [*network_logs(recognizer.model.step)]
-        run = EvaluationRun(name, info, test, readings, seconds, points, epochs)
+        run = EvaluationRun(name, info, test, readings, seconds, points, epochs=epochs)
         # File names need not be valid Unicode.
         page = render_report(run).encode(errors="replace")
         with atomic_write(report) as file:

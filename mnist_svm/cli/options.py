@@ -14,7 +14,7 @@ import click
 from mnist_svm.cli.cluster import dask_option
 from mnist_svm.datasets.orientation import ORIENTATIONS
 from mnist_svm.models.locate import DEFAULT_NAME, SHIPPED
-from mnist_svm.models.recipes import RECIPES
+from mnist_svm.models.recipes import ENSEMBLE, RECIPES
 
 Decorator = Callable[[Any], Any]
 
@@ -155,10 +155,12 @@ jobs_option = click.option(
 
 def recipe_options(verb: str) -> Decorator:
     """Options for a recipe, "to train" or "to tune", and for the data."""
+    # The members of an ensemble are tuned one by one.
+    names = [name for name in RECIPES if verb == "train" or name != ENSEMBLE]
     recipe_option = click.option(
         "--recipe",
         "recipe_name",
-        type=click.Choice(list(RECIPES)),
+        type=click.Choice(names),
         default="poly4",
         show_default=True,
         help=f"The pipeline to {verb}.",

@@ -66,8 +66,8 @@ class EvaluationRun:
     readings : predictions for all of them.
     seconds : duration of the predictions.
     learning_curve : its points; empty for none.
-    epochs : of the training of each network of the model; see `mnist_svm.models.steps.network_logs`
     when : date and time, with a time zone.
+    epochs : of the training of each network of the model; see `mnist_svm.models.steps.network_logs`
     """
 
     model: str
@@ -76,8 +76,8 @@ class EvaluationRun:
     readings: Readings
     seconds: float
     learning_curve: Sequence[LearningPoint] = ()
-    epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
+    epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
 
 
 def require_report_extras() -> None:

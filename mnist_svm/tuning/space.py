@@ -114,6 +114,10 @@ SPACES: Mapping[str, SearchSpace] = MappingProxyType(
             "batch_size": IntRange(32, 256, 32),
             **_DISTORTION,
         },
+        "cnn-svm": {
+            "C": FloatRange(0.1, 30),
+            "gamma": FloatRange(1e-7, 2e-5),
+        },
     }
 )
 """Search space of each recipe, by parameter names that ``mnist-svm train`` accepts."""

@@ -1,0 +1,274 @@
+"""Networks and ensembles beside the SVMs: the README's table of all of them.
+
+    python -m benchmarks.networks --cache FOLDER --pictures FOLDER --numbers FOLDER
+    python -m benchmarks.networks --cache FOLDER --system cnn       one system; writes no table
+
+Every system is trained by ``mnist-svm train`` in a process of its own, whose time and peak memory
+are those of the table, and evaluated on the test sets of MNIST and of the styles. Pictures of
+digits of others (see `benchmarks.hands`) and of numbers (see `benchmarks.numbers`) are read by
+``Recognizer``. Models and results stay in the cache, so that an interrupted run goes on.
+
+For the second table, three folds of the training images are predicted by SVMs and networks that
+were trained on the other two, uncalibrated, and combined as the recipe ``ensemble`` does. Its
+ensembles can be chosen by the errors on the folds, without the test set. Writes
+``benchmarks/networks.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks.hands import _find_sets
+from benchmarks.recipes import STYLES, _run
+from mnist_svm._io import atomic_write
+from mnist_svm.datasets.load import load_dataset
+from mnist_svm.models.file import load_model
+from mnist_svm.models.pipelines import STACKING_FOLDS
+from mnist_svm.models.recipes import RECIPES
+from mnist_svm.pictures.formats import SUFFIXES
+from mnist_svm.recognition.recognizer import Recognizer
+from mnist_svm.svm.ensembles import LogarithmicPool
+from mnist_svm.svm.pooling import logarithmic_pool, majority
+
+EVERYDAY = ["--data", "mnist", "--data", "styles"]
+
+# Options of `mnist-svm train`.
+SYSTEMS: dict[str, list[str]] = {
+    "poly4": ["--recipe", "poly4"],
+    "gradient": ["--recipe", "gradient"],
+    "gradient, everyday": ["--recipe", "gradient", *EVERYDAY],
+    "best": ["--recipe", "best"],
+    "cnn": ["--recipe", "cnn"],
+    "cnn, seed 1": ["--recipe", "cnn", "--random-state", "1"],
+    "cnn, seed 2": ["--recipe", "cnn", "--random-state", "2"],
+    "cnn, everyday": ["--recipe", "cnn", *EVERYDAY],
+    "cnn, abs": ["--recipe", "cnn", "--set", "architecture=abs"],
+    "cnn, dropout": ["--recipe", "cnn", "--set", "architecture=dropout", "--epochs", "10"],
+    "cnn, mobilenet": ["--recipe", "cnn", "--set", "architecture=mobilenet", "--epochs", "5"],
+    "cnn-svm": ["--recipe", "cnn-svm"],
+    "gradient + cnn, average": ["--recipe", "ensemble"],
+    "best + cnn, stack": ["--recipe", "ensemble", "--members", "best,cnn", "--combine", "stack"],
+}
+
+# Members of ensembles, as changes of recipes, and the ensembles.
+MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "poly4": ("poly4", {}),
+    "gradient": ("gradient", {}),
+    "best": ("best", {}),
+    "cnn": ("cnn", {}),
+    "abs": ("cnn", {"architecture": "abs"}),
+}
+ENSEMBLES = [
+    ("poly4", "gradient"),
+    ("gradient", "best"),
+    ("poly4", "gradient", "best"),
+    ("cnn", "abs"),
+    ("gradient", "cnn"),
+    ("best", "cnn"),
+    ("gradient", "best", "cnn"),
+    ("best", "cnn", "abs"),
+]
+
+COLUMNS = [
+    "system",
+    "MNIST errors",
+    "styles errors",
+    "hands right",
+    "numbers right",
+    "calibration error",
+    "training",
+    "memory",
+    "model",
+    "images/s",
+    "one image",
+]
+
+# Single images whose median time counts.
+N_SINGLE = 200
+
+
+def main() -> None:
+    """Measure, print and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--pictures", action="append", type=Path, default=[], metavar="FOLDER")
+    parser.add_argument("--numbers", action="append", type=Path, default=[], metavar="FOLDER")
+    parser.add_argument("--system", action="append", choices=list(SYSTEMS))
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    for name in arguments.system or SYSTEMS:
+        measured = _measure(name, arguments)
+        lines.append(_row(name, measured))
+        print(lines[-1], flush=True)
+    if arguments.system:
+        return
+    lines += ["", *_ensemble_table(arguments.cache), ""]
+    Path(__file__).with_suffix(".md").write_text("\n".join(lines))
+
+
+# --- systems -----------------------------------------------------------------------------
+
+
+def _measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the results of a system, of the cache if it has them."""
+    stem = arguments.cache / name.replace(", ", "_").replace(" ", "_")
+    model, record = Path(f"{stem}.joblib"), Path(f"{stem}.json")
+    results: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
+
+    def keep(**more: Any) -> None:
+        results.update(more)
+        with atomic_write(record) as file:
+            file.write(json.dumps(results).encode())
+
+    if "seconds" not in results:
+        options = ["train", *SYSTEMS[name], "-o", model, "--json"]
+        trained, seconds, peak = _run("-m", "mnist_svm", *options)
+        keep(seconds=seconds, peak=peak, bytes=trained["bytes"])
+    if "errors" not in results:
+        for data, prefix in (("mnist", ""), (STYLES, "styles_")):
+            found, _, _ = _run("-m", "mnist_svm", "eval", "-m", model, "--data", data, "--json")
+            keep(**{f"{prefix}{key}": found[key] for key in ("errors", "n", "images_per_second")})
+            if not prefix:
+                keep(calibration_error=found["calibration_error"])
+    if "milliseconds" not in results:
+        keep(milliseconds=_single_image(model))
+    if arguments.pictures and "hands" not in results:
+        keep(hands=_count_hands(model, arguments.pictures))
+    if arguments.numbers and "numbers" not in results:
+        keep(numbers=_count_numbers(model, arguments.numbers))
+    return results
+
+
+def _single_image(path: Path) -> float:
+    """Return the median milliseconds for one image, after the first ones."""
+    model = load_model(path)
+    model.prepare()
+    images = load_dataset("mnist", split="test").images[:N_SINGLE]
+    times = []
+    for i in range(len(images)):
+        start = time.perf_counter()
+        model.predict_proba(images[i : i + 1])
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def _count_hands(path: Path, folders: Sequence[Path]) -> list[int]:
+    """Return the number of pictures that are read right, and of all."""
+    recognizer = Recognizer.load(path)
+    right = n = 0
+    for pictures in _find_sets(folders):
+        readings = recognizer.read(pictures.files)
+        labels = pictures.labels.tolist()
+        right += sum(r.label == label for r, label in zip(readings, labels, strict=True))
+        n += len(labels)
+    return [right, n]
+
+
+def _count_numbers(path: Path, folders: Sequence[Path]) -> list[int]:
+    """Return the number of pictures of a number that are read right, and of all."""
+    recognizer = Recognizer.load(path)
+    files = [
+        str(file)
+        for folder in folders
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in SUFFIXES
+    ]
+    pages = recognizer.read_page(files, number=True)
+    right = sum(
+        [number.text for number in page.numbers] == [Path(file).name.partition("_")[0]]
+        for file, page in zip(files, pages, strict=True)
+        if page.error is None
+    )
+    return [right, len(files)]
+
+
+def _row(name: str, results: dict[str, Any]) -> str:
+    cells = [
+        name,
+        str(results["errors"]),
+        f"{results['styles_errors']:,} of {results['styles_n']:,}",
+        _share(results.get("hands")),
+        _share(results.get("numbers")),
+        f"{results['calibration_error']:.2%}",
+        f"{results['seconds']:.0f} s",
+        f"{results['peak'] / 2**30:.1f} GiB",
+        f"{results['bytes'] / 1e6:.1f} MB",
+        f"{results['images_per_second']:,.0f}",
+        f"{results['milliseconds']:.1f} ms",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _share(counts: list[int] | None) -> str:
+    return f"{counts[0]:,} of {counts[1]:,}" if counts else ""
+
+
+# --- ensembles ---------------------------------------------------------------------------
+
+
+def _ensemble_table(cache: Path) -> Iterator[str]:
+    train, test = (load_dataset("mnist", split=split) for split in ("train", "test"))
+    members = {name: _member(name, cache) for name in MEMBERS}
+    yield "| members | combined by | errors on three folds | MNIST errors |"
+    yield "|---|---|---|---|"
+    for names in [*((name,) for name in MEMBERS), *ENSEMBLES]:
+        held_out, unseen = zip(*(members[name] for name in names))
+        combined = {"": (held_out[0], unseen[0])} if len(names) == 1 else {}
+        if len(names) > 1:
+            pool = LogarithmicPool().fit(np.concatenate(held_out, axis=1), train.labels)
+            combined = {
+                "average": (np.mean(held_out, axis=0), np.mean(unseen, axis=0)),
+                "vote": (majority(held_out), majority(unseen)),
+                "stack": (
+                    pool.predict_proba(np.concatenate(held_out, axis=1)),
+                    logarithmic_pool(unseen, pool.exponents_),
+                ),
+            }
+        for how, (of_train, of_test) in combined.items():
+            errors = [
+                int((probabilities.argmax(axis=1) != dataset.labels).sum())
+                for probabilities, dataset in ((of_train, train), (of_test, test))
+            ]
+            line = f"| {' + '.join(names)} | {how} | {errors[0]} of 60,000 | {errors[1]} |"
+            print(line, flush=True)
+            yield line
+
+
+def _member(name: str, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return out-of-fold probabilities, and those for the test images: of the cache, or new."""
+    path = cache / f"member_{name}.npz"
+    if path.exists():
+        with np.load(path) as file:
+            return file["held_out"], file["test"]
+    recipe, changes = MEMBERS[name]
+    train, test = (load_dataset("mnist", split=split) for split in ("train", "test"))
+    checkpoints = cache / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+
+    def fit(rows: Any) -> Any:
+        pipeline = RECIPES[recipe].pipeline(changes=changes, calibrate=False)
+        if recipe == "cnn":
+            pipeline[-1].set_params(checkpoint=str(checkpoints))
+        return pipeline.fit(train.X[rows], train.labels[rows])
+
+    held_out = np.empty((len(train.labels), 10))
+    for rows, others in StratifiedKFold(STACKING_FOLDS).split(train.X, train.labels):
+        held_out[others] = fit(rows).predict_proba(train.X[others])
+    probabilities = fit(slice(None)).predict_proba(test.X)
+    with atomic_write(path) as file:
+        np.savez(file, held_out=held_out, test=probabilities)
+    return held_out, probabilities
+
+
+if __name__ == "__main__":
+    main()
