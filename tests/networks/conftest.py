@@ -1,0 +1,52 @@
+"""Digits, a network that has learned them, and a folder for what JAX compiles."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from tests.networks.small import compiling_once, make_net
+
+IMAGES = 2000
+
+
+@pytest.fixture(scope="session")
+def compiled(request, tmp_path_factory):
+    """The folder of what JAX compiles, which pytest keeps from run to run, if it keeps anything."""
+    cache = getattr(request.config, "cache", None)
+    return cache.mkdir("jax") if cache else tmp_path_factory.mktemp("jax")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _compiling_once(compiled):
+    if find_spec("jax") is None:
+        yield
+        return
+    with compiling_once(compiled):
+        yield
+
+
+@pytest.fixture(scope="session")
+def digits(train_set):
+    """Some images of MNIST and their labels."""
+    return train_set.X[:IMAGES], train_set.labels[:IMAGES]
+
+
+@pytest.fixture(scope="session")
+def few(digits):
+    """So few that the smallest network trains on them in a second."""
+    X, y = digits
+    return X[:400], y[:400]
+
+
+@pytest.fixture(scope="session")
+def learned(digits):
+    """A network that has learned to read."""
+    return make_net(width=0.5, epochs=6, batch_size=32, learning_rate=0.005).fit(*digits)
+
+
+@pytest.fixture(scope="session")
+def quick(few):
+    """The smallest network, trained for a moment."""
+    return make_net().fit(*few)
