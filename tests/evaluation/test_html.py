@@ -594,3 +594,36 @@ def test_data_set_path_with_markup_and_invalid_unicode(run, arguments, tmp_path)
     result = run(*arguments[:-1], path, "--report", page)
     assert result.exit_code == 0
     assert "&lt;b&gt;?" in page.read_text()
+
+
+# --- the training of a network -----------------------------------------------------------
+
+EPOCHS = [
+    {
+        "epoch": number,
+        "loss": 0.4 / number,
+        "held_out_loss": 0.3 / number,
+        "held_out_error": 0.05 / number,
+        "learning_rate": 0.002,
+        "seconds": 10.0,
+    }
+    for number in (1, 2, 3)
+]
+
+
+def test_the_epochs_of_a_network_are_drawn_and_listed(evaluation_run):
+    page = render_report(replace(evaluation_run, epochs=[EPOCHS]))
+    assert '<section id="training">' in page
+    assert "3 epochs in 30 s." in page
+    assert "<td>0.1333</td><td>0.1000</td><td>1.67%</td><td>2.0e-03</td>" in page
+
+
+def test_several_networks_have_a_chart_each(evaluation_run):
+    page = render_report(replace(evaluation_run, epochs=[EPOCHS, EPOCHS[:2]]))
+    assert page.count("epochs in") == 2
+    assert 'id="training1-' in page
+    assert 'id="training2-' in page
+
+
+def test_a_model_without_a_network_has_no_such_section(html):
+    assert "Training of the network" not in html

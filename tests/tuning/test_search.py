@@ -44,6 +44,7 @@ from mnist_svm.tuning.splits import make_protocol
 from mnist_svm.tuning.study import Study, StudyError
 from mnist_svm.tuning.trials import RunningTrial, Trial
 from tests.support.command_line import seen_on_a_terminal
+from tests.networks.small import require_keras
 from tests.support.paths import DATA
 from tests.support.serving import eventually
 
@@ -463,7 +464,7 @@ def test_the_train_command_trains_with_the_parameters(run, tmp_path, name):
     assert program == "mnist-svm"
     model = tmp_path / "model.joblib"
     if "cnn" in name:
-        pytest.importorskip("keras", reason="needs the extra [cnn]")
+        require_keras()
         command += ["--epochs", "1"]
     result = run(*command, "--limit", 20, "--data-dir", DATA, "-o", model)
     assert result.exit_code == 0, result.stderr
