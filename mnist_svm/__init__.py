@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mnist_svm.models.file import save_model as save_model
     from mnist_svm.models.recipes import RECIPES as RECIPES
     from mnist_svm.models.recipes import Recipe as Recipe
+    from mnist_svm.networks.conv_net import ConvNet as ConvNet
     from mnist_svm.pictures.decode import decode as decode
     from mnist_svm.pictures.normalize import normalize as normalize
     from mnist_svm.recognition.explain import draw_explanation as draw_explanation
@@ -68,6 +69,7 @@ _NAMES = {
     "forms.template": "FormTemplate",
     "models.file": "Model load_model save_model",
     "models.recipes": "RECIPES Recipe",
+    "networks.conv_net": "ConvNet",
     "pictures.decode": "decode",
     "pictures.normalize": "normalize",
     "recognition.explain": "draw_explanation explain",
