@@ -245,6 +245,8 @@ def _check_network(step: Step, n_columns: int) -> Array:
     weights = weights and all(_conforms(epoch, EPOCH) for epoch in fitted["fit_log"])
     is_shape = min(shape) > 0 and prod(shape) == n_columns
     classes = step.classes
+    # Before the network is built, whose size depends on it.
+    weights = weights and fitted["weights"] and fitted["weights"][-1].shape == classes.shape
     is_sorted = classes.ndim == 1 and len(classes) > 1 and bool((np.diff(classes) > 0).all())
     _require(is_valid and weights and is_shape and is_sorted, "attributes of its conv_net")
     # Raises ValueError if the weights are of other shapes.

@@ -111,10 +111,10 @@ class AugmentedSamples:
 
 
 def require_augmentable(recipe: Recipe) -> None:
-    """Raise ValueError if a recipe makes virtual copies of its support vectors by itself."""
+    """Raise ValueError for a recipe that cannot be trained on copies of all images."""
     if recipe.name not in DISTORTIONS:
-        of_all = f"virtual copies of all images are for the recipes {' and '.join(DISTORTIONS)}"
-        msg = f"recipe {recipe.name} makes virtual copies of its support vectors; {of_all}"
+        recipes = " and ".join(DISTORTIONS)
+        msg = f"virtual copies of all images are for the recipes {recipes}, not for {recipe.name}"
         raise ValueError(msg)
 
 

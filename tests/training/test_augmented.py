@@ -413,7 +413,7 @@ def test_a_disk_that_fills_up_ends_it_with_a_line(finish, tmp_path):
 def test_recipes_with_copies_of_their_own_are_wrong_usage(run, recipe):
     result = run("train", "--recipe", recipe, "--virtual-copies", 4, "-o", "/dev/null")
     assert result.exit_code == 2
-    assert f"recipe {recipe} makes virtual copies of its support vectors" in result.stderr
+    assert f"recipes gradient and poly4, not for {recipe}" in result.stderr
 
 
 def test_poly4_has_copies_too(train_set, tmp_path):
