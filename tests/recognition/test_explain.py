@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_svm import RECIPES, Recognizer, train_model
+from mnist_svm import RECIPES, FormatError, Model, Recognizer, load_model, train_model
 from mnist_svm.drawing.canvas import FRAME
 from mnist_svm.drawing.explanation_page import WIDTH
 from mnist_svm.models.locate import SHIPPED
@@ -366,3 +367,10 @@ def test_usage_errors_exit_with_2(run, tmp_path, arguments):
     assert result.exit_code == 2
     assert "Usage: mnist-svm explain" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_with_a_network_has_no_explanation():
+    model = load_model(SHIPPED)
+    with_network = Model(model.step, replace(model.info, recipe="cnn-svm", n_weights=1000))
+    with pytest.raises(FormatError, match="recipe cnn-svm, has a network, which has no support"):
+        explain(Recognizer(with_network), np.zeros((28, 28), np.uint8))

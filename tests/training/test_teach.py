@@ -145,6 +145,12 @@ def test_corrections_that_teach_nothing_are_refused(
         load_corrections(tmp_path, small_model.info)
 
 
+def test_a_model_with_a_network_is_not_taught(tmp_path, small_model):
+    info = replace(small_model.info, recipe="cnn", n_weights=1000)
+    with pytest.raises(FormatError, match="recipe cnn, has a network, which a few images cannot"):
+        load_corrections(tmp_path, info)
+
+
 def test_a_model_of_several_svms_is_not_trained_again(small_model):
     with pytest.raises(FormatError, match="several SVMs"):
         load_training_images(replace(small_model.info, n_svms=3), "corrections", DATA)

@@ -43,8 +43,8 @@ from mnist_svm.tuning.space import (
 from mnist_svm.tuning.splits import make_protocol
 from mnist_svm.tuning.study import Study, StudyError
 from mnist_svm.tuning.trials import RunningTrial, Trial
-from tests.support.command_line import seen_on_a_terminal
 from tests.networks.small import require_keras
+from tests.support.command_line import seen_on_a_terminal
 from tests.support.paths import DATA
 from tests.support.serving import eventually
 
