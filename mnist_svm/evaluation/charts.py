@@ -104,13 +104,16 @@ def draw_training(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     numbers = [each["epoch"] for each in epochs]
-    axes.plot(
-        numbers, [each["loss"] for each in epochs], color=SOFT, linewidth=1.2, label="training"
-    )
-    if any(each["held_out_loss"] for each in epochs):
-        held_out = [each["held_out_loss"] for each in epochs]
+    losses = [each["loss"] for each in epochs]
+    held_out = [each["held_out_loss"] for each in epochs]
+    axes.plot(numbers, losses, color=SOFT, linewidth=1.2, label="training")
+    if any(held_out):
         axes.plot(numbers, held_out, color=INK, linewidth=1.6, label="held out")
+        losses += held_out
     axes.set_yscale("log")
+    positive = [loss for loss in losses if loss > 0] or [1.0]
+    _set_log_ticks(axes.yaxis, max(positive) / min(positive))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="log loss")
     axes.legend(frameon=False, labelcolor=SOFT)
