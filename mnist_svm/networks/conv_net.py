@@ -45,10 +45,11 @@ WITHOUT_EFFECT = ("checkpoint", "tensorboard", "verbose")
 class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
     """Convolutional network, trained by Keras with JAX: the extra [cnn].
 
-    A part of the samples is held out. After each epoch, the network reads it; the weights with the
-    least log loss are kept, and the probabilities are calibrated on it (by a temperature, as those
-    of `mnist_svm.Calibrated`). The learning rate rises over the first tenth of the steps, and then
-    falls as a cosine. JAX computes on all cores of the CPU, or on the accelerator that it finds.
+    A part of the samples is held out. After each epoch, the network reads it; training ends early
+    if its log loss does not fall any more, with the weights of the best epoch. The probabilities
+    are calibrated on it (by a temperature, as those of `mnist_svm.Calibrated`). The learning rate
+    rises over the first tenth of the steps, and then falls as a cosine. JAX computes on all cores
+    of the CPU, or on the accelerator that it finds.
 
     As a transformer, for example before an SVM, it returns its last hidden layer.
 

@@ -15,7 +15,8 @@ from scipy.special import logsumexp
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Float32Array, Float64Array, IntArray
 from mnist_svm.networks.backend import import_keras
-from mnist_svm.networks.inference import Network
+from mnist_svm.networks.inference import Network, calibrated_softmax
+from mnist_svm.svm.calibration import best_temperature
 from mnist_svm.svm.log import logger
 
 # The learning rate grows over this share of the steps, and falls as a cosine after it, from its
@@ -68,8 +69,8 @@ class Epoch:
     ----------
     epoch : its number, from 1
     loss : mean log loss on the distorted training images, with dropout
-    held_out_loss, held_out_error : mean log loss and error rate on the held-out images, 0 without
-        any
+    held_out_loss, held_out_error : mean log loss, at the best temperature, and error rate on the
+        held-out images, 0 without any
     learning_rate : at its end
     seconds : its duration
     """
@@ -94,6 +95,10 @@ class Schedule:
 
 class Training:
     """A training that goes on from epoch to epoch.
+
+    Its result is the state after the last epoch, when the learning rate is lowest: the loss on some
+    thousand held-out images is too coarse to choose by. If the training ended early, it is the
+    state after the epoch with the least loss.
 
     Parameters
     ----------
@@ -120,26 +125,27 @@ class Training:
         self.seed = seed
         self.network = Network(model)
         self.log: list[Epoch] = []
-        self.weights = self.network.weights
-        self.held_out_logits = np.empty((0, model.outputs[1].shape[1]), np.float32)
+        self.weights = self._best_weights = self.network.weights
+        no_logits = np.empty((0, model.outputs[1].shape[1]), np.float32)
+        self.held_out_logits = self._best_logits = no_logits
         self._batch_size = min(schedule.batch_size, len(train))
         self._trained = self._compile(model)
 
     @property
-    def best(self) -> Epoch | None:
-        """The epoch whose `weights` are kept: the one with the least loss on held-out images."""
-        if not self.log or not len(self.held_out):
-            return self.log[-1] if self.log else None
-        return min(self.log, key=lambda each: each.held_out_loss)
-
-    @property
     def is_finished(self) -> bool:
         """Whether all epochs are done, or the last ones did not improve the network."""
-        if not self.log:
+        return len(self.log) >= self.schedule.epochs or self._ended_early
+
+    @property
+    def _ended_early(self) -> bool:
+        if not self.log or not len(self.held_out):
             return False
-        best, last = self.best, self.log[-1]
-        n_worse = last.epoch - best.epoch if best else 0
-        return last.epoch >= self.schedule.epochs or n_worse >= self.schedule.patience
+        n_worse = self.log[-1].epoch - self._best.epoch
+        return n_worse >= self.schedule.patience and len(self.log) < self.schedule.epochs
+
+    @property
+    def _best(self) -> Epoch:
+        return min(self.log, key=lambda each: each.held_out_loss)
 
     def epochs(self) -> Iterator[Epoch]:
         """Train until `is_finished`; yield after each epoch."""
@@ -152,11 +158,17 @@ class Training:
             seconds = time.perf_counter() - start
             number = len(self.log) + 1
             self.log.append(Epoch(number, loss, held_out_loss, held_out_error, rate, seconds))
-            if self.best is self.log[-1]:
-                self.weights = self.network.weights
-                self.held_out_logits = logits
+            self.weights, self.held_out_logits = self.network.weights, logits
+            if self._best is self.log[-1]:
+                self._best_weights, self._best_logits = self.weights, logits
             self._report()
+            self._keep_best_if_early()
             yield self.log[-1]
+
+    def _keep_best_if_early(self) -> None:
+        if self._ended_early:
+            self.weights, self.held_out_logits = self._best_weights, self._best_logits
+            logger.info("no better in %s epochs", self.schedule.patience)
 
     def _compile(self, model: Any) -> Any:
         """Return the model from images to logits, with the loss and the optimizer."""
@@ -216,7 +228,10 @@ class Training:
         codes, weights = self.held_out.codes, self.held_out.weights
         if not len(codes):
             return 0.0, 0.0
-        losses = logsumexp(logits, axis=1) - logits[np.arange(len(codes)), codes]
+        # Without it, the loss grows once the network is too sure of some errors.
+        temperature = best_temperature(calibrated_softmax(logits, 1.0), codes, weights)
+        scaled = logits / temperature
+        losses = logsumexp(scaled, axis=1) - scaled[np.arange(len(codes)), codes]
         is_wrong = logits.argmax(axis=1) != codes
         return float(np.average(losses, weights=weights)), float(
             np.average(is_wrong, weights=weights)
@@ -241,8 +256,8 @@ class Training:
             for field in fields(Epoch)
         }
         arrays["fingerprint"] = np.array(fingerprint)
-        arrays["held_out_logits"] = self.held_out_logits
-        arrays |= {f"weight_{i}": array for i, array in enumerate(self.weights)}
+        arrays |= {"held_out_logits": self.held_out_logits, "best_logits": self._best_logits}
+        arrays |= {f"best_{i}": array for i, array in enumerate(self._best_weights)}
         arrays |= {f"state_{i}": np.asarray(v.value) for i, v in enumerate(self._variables)}
         with atomic_write(path) as file:
             np.savez(file, **arrays)
@@ -262,10 +277,12 @@ class Training:
             return False
         for i, variable in enumerate(self._variables):
             variable.assign(arrays[f"state_{i}"])
-        self.weights = [arrays[f"weight_{i}"] for i in range(len(self.weights))]
-        self.held_out_logits = arrays["held_out_logits"]
+        self.weights, self.held_out_logits = self.network.weights, arrays["held_out_logits"]
+        self._best_weights = [arrays[f"best_{i}"] for i in range(len(self.weights))]
+        self._best_logits = arrays["best_logits"]
         columns = [arrays[f"log_{field.name}"].tolist() for field in fields(Epoch)]
         self.log = [Epoch(*row) for row in zip(*columns, strict=True)]
+        self._keep_best_if_early()
         return True
 
     @property
