@@ -113,12 +113,13 @@ def _cnn(x: Any, stack: LayerStack) -> Any:
 def _abs(x: Any, stack: LayerStack) -> Any:
     """Like `_cnn`, with the absolute value as activation.
 
-    In the first layer, it comes before anything that is added: the absolute value of a convolution
-    of an image and of its negative, which are -1 to 1, is the same.
+    In the first layer, it is so whatever the activation, and comes before anything that is added:
+    the absolute value of a convolution of an image and of its negative, which are -1 to 1, is the
+    same.
     """
     for number, (channels, side, strides) in enumerate(SMALL):
         x = stack.convolve(x, channels, side, strides=strides)
-        x = stack.activate(x, "abs") if number == 0 else x
+        x = stack.absolute(x) if number == 0 else x
         x = stack.normalize(x)
         x = stack.activate(x, "abs") if number > 0 else x
     x = stack.connect(stack.drop(stack.flatten(x)), 128, bias=False)
