@@ -43,7 +43,7 @@ def few(digits):
 @pytest.fixture(scope="session")
 def learned(digits):
     """A network that has learned to read."""
-    return make_net(width=0.5, epochs=6, batch_size=32, learning_rate=0.005).fit(*digits)
+    return make_net(width=0.5, epochs=10, batch_size=32, learning_rate=0.005).fit(*digits)
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,17 @@ def test_a_fit_with_distorted_copies_is_resumed(few, tmp_path):
     assert are_equal(net, expected)
 
 
+def test_a_resumed_fit_that_ends_early_keeps_the_best_epoch(few, tmp_path, monkeypatch):
+    losses = [1.0, 0.5, 0.7, 0.6, 0.4]
+    monkeypatch.setattr(Training, "_evaluate", lambda self, logits: (losses[len(self.log)], 0.1))
+    expected = make(epochs=5, patience=2).fit(*few)
+    net = make(epochs=5, patience=2, checkpoint=str(tmp_path))
+    seen = [net.weights_ for _ in zip(range(3), net.fit_epochs(*few), strict=False)]
+    assert epochs_of(net, *few) == [4]
+    assert are_equal(net, expected)
+    assert all(np.array_equal(a, b) for a, b in zip(net.weights_, seen[1], strict=True))
+
+
 def test_a_finished_fit_is_not_done_again(few, folder, uninterrupted):
     make(checkpoint=str(folder)).fit(*few)
     again = make(checkpoint=str(folder))
