@@ -23,7 +23,7 @@ import numpy as np
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Array, Float64Array, Images, Labels
 from mnist_svm.constants import N_PIXELS
-from mnist_svm.exceptions import ModelFileError, sanitize
+from mnist_svm.exceptions import MissingExtraError, ModelFileError, sanitize
 from mnist_svm.models.check import parse_model
 from mnist_svm.models.info import ModelInfo
 from mnist_svm.models.locate import SHIPPED
@@ -177,6 +177,8 @@ def load_model(path: str | os.PathLike[str] | None = None, *, n_columns: int = N
     ModelFileError
         If the file does not exist, is not a model file, is damaged, was written by another format
         version, or names anything but an array.
+    MissingExtraError
+        If the model has a network, and the extra [cnn] is not installed.
     OSError
         If the file cannot be opened or read.
     """
@@ -193,6 +195,9 @@ def load_model(path: str | os.PathLike[str] | None = None, *, n_columns: int = N
     except ModelFileError as error:
         msg = f"{path}: {error}"
         raise ModelFileError(msg) from error.__cause__
+    except MissingExtraError as error:
+        msg = f"{path}: {error}"
+        raise MissingExtraError(msg) from error
 
 
 def _unpickle(packed: gzip.GzipFile) -> Any:

@@ -32,6 +32,7 @@ _UNREADABLE = (
     FileNotFoundError,
     ValueError,
     EOFError,
+    KeyError,
     TypeError,
     NotImplementedError,
     zipfile.BadZipFile,
@@ -264,23 +265,24 @@ class Training:
 
     def restore(self, path: Path, fingerprint: str) -> bool:
         """Read the state; return False, and change nothing, if there is none of this training."""
+        variables = self._variables
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
+            states = [arrays[f"state_{i}"] for i in range(len(variables))]
+            best = [arrays[f"best_{i}"] for i in range(len(self.weights))]
+            columns = [arrays[f"log_{field.name}"].tolist() for field in fields(Epoch)]
+            logits, best_logits = arrays["held_out_logits"], arrays["best_logits"]
         except _UNREADABLE:
             return False
         # Another version of Keras may have other variables.
-        shapes = {f"state_{i}": tuple(v.shape) for i, v in enumerate(self._variables)}
-        if str(arrays.get("fingerprint")) != fingerprint or any(
-            name not in arrays or arrays[name].shape != shape for name, shape in shapes.items()
-        ):
+        shapes = [tuple(variable.shape) for variable in variables]
+        if str(arrays.get("fingerprint")) != fingerprint or shapes != [x.shape for x in states]:
             return False
-        for i, variable in enumerate(self._variables):
-            variable.assign(arrays[f"state_{i}"])
-        self.weights, self.held_out_logits = self.network.weights, arrays["held_out_logits"]
-        self._best_weights = [arrays[f"best_{i}"] for i in range(len(self.weights))]
-        self._best_logits = arrays["best_logits"]
-        columns = [arrays[f"log_{field.name}"].tolist() for field in fields(Epoch)]
+        for variable, state in zip(variables, states, strict=True):
+            variable.assign(state)
+        self.weights, self.held_out_logits = self.network.weights, logits
+        self._best_weights, self._best_logits = best, best_logits
         self.log = [Epoch(*row) for row in zip(*columns, strict=True)]
         self._keep_best_if_early()
         return True

@@ -278,7 +278,7 @@ def test_a_model_file_without_the_extra_says_what_to_install(cnn_file, monkeypat
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError) as caught:
         load_model(cnn_file)
-    assert str(caught.value) == ERROR
+    assert str(caught.value) == f"{cnn_file}: {ERROR}"
 
 
 @pytest.mark.slow
@@ -287,7 +287,7 @@ def test_commands_without_the_extra_end_with_a_line(cnn_file, monkeypatch, run, 
     monkeypatch.setitem(sys.modules, "keras", None)
     result = run(*using_model(command, cnn_file))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"mnist-svm: error: {ERROR}\n"
+    assert result.stderr == f"mnist-svm: error: {cnn_file}: {ERROR}\n"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
