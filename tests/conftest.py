@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from mnist_svm import RECIPES, Dataset, Model, load_dataset, save_model, train_m
 from mnist_svm.cli import cli
 from tests.support.mirror import Mirror
 from tests.support.paths import DATA, ROOT
+from tests.support.processes import FROM_A_SHELL
 
 
 @pytest.fixture(scope="session")
@@ -55,22 +55,15 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started = []
 
     def popen(*args: object, **options: object) -> subprocess.Popen[str]:
-        limit = options.pop("limit", None)
-
-        def as_from_a_shell() -> None:
-            # A test run in the background hands on that it ignores Ctrl-C.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if limit:
-                limit()
-
+        command = [*FROM_A_SHELL, sys.executable, "-m", "mnist_svm", *map(str, args)]
         process = subprocess.Popen(
-            [*options.pop("before", ()), sys.executable, "-m", "mnist_svm", *map(str, args)],
+            [*options.pop("before", ()), *command],
             stdout=options.pop("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE,
             text=True,
             cwd=options.pop("cwd", ROOT),
             env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
-            preexec_fn=as_from_a_shell,
+            preexec_fn=options.pop("limit", None),
             **options,
         )
         started.append(process)

@@ -18,6 +18,7 @@ from mnist_svm._io import atomic_write
 from mnist_svm.cli.progress import CLEAR_LINE
 from tests.support.command_line import seen_on_a_terminal
 from tests.support.paths import DATA, DIGITS, ROOT
+from tests.support.processes import FROM_A_SHELL
 
 
 def wait_for(stream, text: str) -> None:
@@ -142,6 +143,7 @@ def test_ctrl_c_while_training_ends_with_130(tmp_path, progress):
     terminal, stderr = os.openpty()
     process = subprocess.Popen(
         [
+            *FROM_A_SHELL,
             sys.executable,
             "-m",
             "mnist_svm",
@@ -154,8 +156,6 @@ def test_ctrl_c_while_training_ends_with_130(tmp_path, progress):
         stdout=subprocess.PIPE,
         stderr=stderr,
         cwd=ROOT,
-        # A test run in the background hands on that it ignores Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     os.close(stderr)
     with process, os.fdopen(terminal, errors="replace", newline="") as stream:

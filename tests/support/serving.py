@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.paths import ROOT
+from tests.support.processes import FROM_A_SHELL
 
 # Seconds until anything in these tests has failed, on a busy machine.
 TIMEOUT = 60
@@ -113,18 +113,12 @@ def eventually(condition: Callable[[], Any]) -> Any:
 @contextmanager
 def serving(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Start ``mnist-svm serve`` on a free port, and stop it at the end of the context."""
-
-    def restore_sigint() -> None:
-        # Processes started in the background of a shell inherit that SIGINT is ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
     process = subprocess.Popen(
-        [sys.executable, "-m", "mnist_svm", "serve", "--port", "0", *arguments],
+        [*FROM_A_SHELL, sys.executable, "-m", "mnist_svm", "serve", "--port", "0", *arguments],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env={**os.environ, **(env or {})},
-        preexec_fn=restore_sigint,
     )
     assert process.stderr is not None
     lines = [process.stderr.readline()]
