@@ -1,12 +1,13 @@
 """Networks and ensembles beside the SVMs: the README's table of all of them.
 
     python -m benchmarks.networks --cache FOLDER --pictures FOLDER --numbers FOLDER
-    python -m benchmarks.networks --cache FOLDER --system cnn       one system; writes no table
+    python -m benchmarks.networks --cache FOLDER --system cnn       one system alone
 
 Every system is trained by ``mnist-svm train`` in a process of its own, whose time and peak memory
 are those of the table, and evaluated on the test sets of MNIST and of the styles. Pictures of
 digits of others (see `benchmarks.hands`) and of numbers (see `benchmarks.numbers`) are read by
-``Recognizer``. Models and results stay in the cache, so that an interrupted run goes on.
+``Recognizer``. Models and results stay in the cache, so that an interrupted run goes on; the table
+has the systems in it.
 
 For the second table, three folds of the training images are predicted by SVMs and networks that
 were trained on the other two, uncalibrated, and combined as the recipe ``ensemble`` does. Its
@@ -106,18 +107,14 @@ def main() -> None:
     parser.add_argument("--member", action="append", choices=list(MEMBERS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    for name in arguments.member or ():
+    for name in arguments.system or ([] if arguments.member else SYSTEMS):
+        print(_row(name, _measure(name, arguments)), flush=True)
+    for name in arguments.member or ([] if arguments.system else MEMBERS):
         _member(name, arguments.cache)
-    if arguments.member:
-        return
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    for name in arguments.system or SYSTEMS:
-        measured = _measure(name, arguments)
-        lines.append(_row(name, measured))
-        print(lines[-1], flush=True)
-    if arguments.system:
-        return
-    lines += ["", *_ensemble_table(arguments.cache), ""]
+    records = {name: _record(arguments.cache, name) for name in SYSTEMS}
+    rows = [_row(name, record) for name, record in records.items() if "milliseconds" in record]
+    head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    lines = [*head, *rows, "", *_ensemble_table(arguments.cache), ""]
     Path(__file__).with_suffix(".md").write_text("\n".join(lines))
 
 
@@ -127,8 +124,7 @@ def main() -> None:
 def _measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the results of a system, of the cache if it has them."""
     model = _model_path(arguments.cache, name)
-    record = model.with_suffix(".json")
-    results: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
+    record, results = model.with_suffix(".json"), _record(arguments.cache, name)
 
     def keep(**more: Any) -> None:
         results.update(more)
@@ -156,6 +152,11 @@ def _measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _model_path(cache: Path, system: str) -> Path:
     return cache / f"{system.replace(', ', '_').replace(' ', '_')}.joblib"
+
+
+def _record(cache: Path, system: str) -> dict[str, Any]:
+    path = _model_path(cache, system).with_suffix(".json")
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _single_image(path: Path) -> float:
@@ -227,10 +228,12 @@ def _share(counts: list[int] | None) -> str:
 
 def _ensemble_table(cache: Path) -> Iterator[str]:
     train, test = (load_dataset("mnist", split=split) for split in ("train", "test"))
-    members = {name: _member(name, cache) for name in MEMBERS}
+    found = [name for name in MEMBERS if (cache / f"member_{name}.npz").exists()]
+    members = {name: _member(name, cache) for name in found}
     yield "| members | combined by | errors on three folds | MNIST errors |"
     yield "|---|---|---|---|"
-    for names in [*((name,) for name in MEMBERS), *ENSEMBLES]:
+    ensembles = [names for names in ENSEMBLES if set(names) <= set(found)]
+    for names in [*((name,) for name in found), *ensembles]:
         held_out, unseen = zip(*(members[name] for name in names))
         combined = {"": (held_out[0], unseen[0])} if len(names) == 1 else {}
         if len(names) > 1:
