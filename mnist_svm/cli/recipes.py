@@ -59,7 +59,7 @@ def format_recipes(recipes: Sequence[Recipe]) -> str:
     lines = []
     for name, *cells in rows:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+        lines.append("  ".join([name.ljust(widths[0]), *padded]).rstrip())
     lines.append("")
     for recipe in recipes:
         lines.append(f"{recipe.name:<{widths[0]}}  {recipe.summary}")
@@ -77,12 +77,15 @@ def everyday_command(recipe: Recipe) -> str:
 
 
 def _results(recipe: Recipe) -> Iterator[TestResult]:
-    yield recipe.test_result
+    if recipe.test_result:
+        yield recipe.test_result
     if recipe.everyday:
         yield recipe.everyday.test_result
 
 
-def _cells(result: TestResult, others: Sequence[str]) -> tuple[str, ...]:
+def _cells(result: TestResult | None, others: Sequence[str]) -> tuple[str, ...]:
+    if result is None:
+        return ("",) * (4 + len(others))
     errors = {each.dataset: f"{each.errors / each.n:.2%} ({each.errors})" for each in result.others}
     return (
         f"{result.errors / result.n:.2%} ({result.errors})",

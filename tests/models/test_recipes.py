@@ -62,7 +62,8 @@ def test_recipes_are_listed(run):
     assert result.exit_code == 0
     for recipe in RECIPES.values():
         assert recipe.summary in result.stdout
-        assert f"({recipe.test_result.errors})" in result.stdout
+        if recipe.test_result:
+            assert f"({recipe.test_result.errors})" in result.stdout
 
 
 def test_recipes_are_listed_as_json(run):
@@ -71,7 +72,8 @@ def test_recipes_are_listed_as_json(run):
     for recipe in listed:
         if result := recipe["cross_validation"]:
             assert result["n"] == result["folds"] * 12_000
-    assert all(recipe["test_result"]["n"] == 10_000 for recipe in listed)
+        if result := recipe["test_result"]:
+            assert result["n"] == 10_000
 
 
 def test_a_parameter_of_another_kernel_is_wrong_usage(run, tmp_path):
