@@ -170,14 +170,15 @@ class TrainingFailedError(Exception):
 class TrialTrainer:
     """Train a recipe and evaluate it on the held-out images.
 
-    In `folder`, if this machine has it, networks keep their state for the next stage.
+    In `folder`, if there is one and this machine has it, networks keep their state for the next
+    stage.
     """
 
     recipe: Recipe
     dataset: Dataset
     protocol: EvaluationProtocol
     n_jobs: int
-    folder: str
+    folder: str | None = None
 
     def train(self, values: Mapping[str, Value], size: int) -> tuple[Evaluation, Model]:
         """Train on `size` images of each fold, or for so many epochs; return the last model too."""
@@ -196,7 +197,7 @@ class TrialTrainer:
 
     def _fit(self, config: TrainingConfig, rows: IntArray, size: int) -> Model:
         if self.protocol.epochs:
-            folder = self.folder if Path(self.folder).is_dir() else None
+            folder = self.folder if self.folder and Path(self.folder).is_dir() else None
             return fit_network(config, self.dataset, rows, n_epochs=size, checkpoints=folder)
         # In the last stage, use all images of a fold: folds can differ by one image.
         if size < self.protocol.train_sizes[-1]:
