@@ -94,7 +94,7 @@ def test_the_kernel_svc_example_runs(monkeypatch, capsys):
 
 BENCHMARKS = [
     *["kernel_svc", "growth", "recipes", "recipes_fashion-mnist", "pictures", "serve", "export"],
-    *["large", "cluster"],
+    *["large", "cluster", "networks"],
 ]
 
 
