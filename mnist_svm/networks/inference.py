@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist_svm._types import Array, Float32Array, Float64Array
+from mnist_svm.svm.temperature import softmax
 
 # Images that are computed together. Each size is compiled once, which takes about a second; blocks
 # of other sizes are filled up with blank images.
@@ -98,6 +99,4 @@ def to_input(images: Array, data_max: float, inverted: bool, any_polarity: bool)
 
 def calibrated_softmax(logits: Float32Array, temperature: float) -> Float64Array:
     """Compute calibrated probabilities, of shape (n, k)."""
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+    return softmax(logits.astype(np.float64) / temperature)

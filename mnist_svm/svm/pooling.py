@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mnist_svm._types import Float64Array
+from mnist_svm.svm.temperature import softmax
 
 # Smaller probabilities count as this much: one classifier that is sure cannot overrule all others.
 MIN_PROBABILITY = 1e-6
@@ -27,9 +28,7 @@ def majority(parts: Sequence[Float64Array]) -> Float64Array:
 
 def logarithmic_pool(parts: Sequence[Float64Array], exponents: Float64Array) -> Float64Array:
     """Product of powers of the probabilities of classifiers, of shape (n, k), normalised."""
-    logs = pooled_logs(parts, exponents)
-    products = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(products / products.sum(axis=1, keepdims=True))
+    return softmax(pooled_logs(parts, exponents))
 
 
 def pooled_logs(parts: Sequence[Float64Array], exponents: Float64Array) -> Float64Array:

@@ -20,8 +20,13 @@ def apply_temperature(
     number, or one of each row, of shape (n,).
     """
     divisor = np.asarray(temperature)[..., None]
-    probabilities = np.exp(log_confidences(confidences) / divisor)
-    return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+    return softmax(log_confidences(confidences) / divisor)
+
+
+def softmax(logs: Float64Array) -> Float64Array:
+    """Exponentials of logarithms, of shape (n, k), divided by their sum in each row."""
+    exponentials = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def temperature_of(
