@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from math import inf, isfinite, prod
 from types import NoneType, SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mnist_svm._types import Array
 from mnist_svm.constants import N_PIXELS
 from mnist_svm.features.parameters import check_parameters
 from mnist_svm.models.steps import ATTRIBUTES, ENSEMBLES, FUNCTIONS, Step
+from mnist_svm.networks.epoch import Epoch
 from mnist_svm.svm.kernels import KERNELS
 from mnist_svm.svm.temperature import MAX_SLOPE
 
@@ -97,14 +98,7 @@ PARAMETERS: Mapping[str, dict[str, Expected]] = {
 
 
 # An entry of a network's log.
-EPOCH: Expected = {
-    "epoch": int,
-    "loss": float,
-    "held_out_loss": float,
-    "held_out_error": float,
-    "learning_rate": float,
-    "seconds": float,
-}
+EPOCH: Expected = get_type_hints(Epoch)
 
 
 class InvalidStepError(ValueError):
@@ -173,6 +167,10 @@ def _require(valid: object, what: str) -> None:
         raise InvalidStepError(msg)
 
 
+def _ascend(classes: Array) -> bool:
+    return classes.ndim == 1 and bool((np.diff(classes) > 0).all())
+
+
 def _check_classifier(step: Step, n_columns: int) -> Array:
     """Check a classifier of samples with `n_columns` columns; return its classes."""
     if step.type in FUNCTIONS or step.type == "union":
@@ -189,7 +187,7 @@ def _check_classifier(step: Step, n_columns: int) -> Array:
         # scikit-learn fits their estimators to class indices.
         indices = np.arange(len(step.classes))
         views = [_check_classifier(view, n_columns) for view in step.steps]
-        is_valid = step.classes.ndim == 1 and bool((np.diff(step.classes) > 0).all())
+        is_valid = _ascend(step.classes)
         is_valid = is_valid and all(np.array_equal(view, indices) for view in views)
         if step.type == "stack":
             exponents = step.attributes["exponents"]
@@ -247,7 +245,7 @@ def _check_network(step: Step, n_columns: int) -> Array:
     classes = step.classes
     # Before the network is built, whose size depends on it.
     weights = weights and fitted["weights"] and fitted["weights"][-1].shape == classes.shape
-    is_sorted = classes.ndim == 1 and len(classes) > 1 and bool((np.diff(classes) > 0).all())
+    is_sorted = _ascend(classes) and len(classes) > 1
     _require(is_valid and weights and is_shape and is_sorted, "attributes of its conv_net")
     # Raises ValueError if the weights are of other shapes.
     _ = step.network
@@ -276,7 +274,7 @@ def _check_svc(svc: Step, n_columns: int) -> Array:
     _require(
         k >= 2
         and all(fitted[name].shape == shape for name, shape in shapes.items())
-        and (np.diff(fitted["classes"]) > 0).all()
+        and _ascend(fitted["classes"])
         and (counts >= 0).all()
         and counts.sum(dtype=np.int64) == n > 0,
         "attributes of its svc",

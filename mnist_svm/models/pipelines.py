@@ -57,10 +57,8 @@ STRONG = Distortion(
 # Parts of the samples that a stack predicts by classifiers fitted to the other parts.
 STACKING_FOLDS = 3
 
-# Copies that networks are trained on.
-AUGMENTATION = Distortion(
-    displacement=0.9, rotation=0.17, stretch=0.15, shift=1.0, image_shape=IMAGE_SHAPE
-)
+# Copies that networks are trained on; most of the slant and size is removed before.
+AUGMENTATION = Distortion(displacement=0.9, rotation=0.1, stretch=0.1, shift=1.0)
 
 # Parameters that `set_parameters` cannot set: they follow from others, or change no result.
 _FIXED = (
@@ -86,7 +84,7 @@ def build_pipeline(
     Recipes without an SVM have no `parameters`.
     """
     if parameters is None:
-        return Pipeline([("network", _network(random_state))])
+        return _network(random_state, n_jobs)
     kernel = {name: value for name, value in asdict(parameters).items() if value is not None}
     return _BUILDERS[recipe](CoupledSVC(**kernel, random_state=random_state, n_jobs=n_jobs))
 
@@ -154,14 +152,15 @@ def _average(
 
 def _cnn_svm(svc: CoupledSVC) -> Pipeline:
     contrast = NormalizeContrast(n_jobs=svc.n_jobs)
-    network = _network(svc.random_state)
-    return Pipeline([("network", network), ("contrast", contrast), ("svm", clone(svc))])
+    network = _network(svc.random_state, svc.n_jobs)
+    return Pipeline([*network.steps, ("contrast", contrast), ("svm", clone(svc))])
 
 
-def _network(random_state: int | np.random.RandomState | None) -> ConvNet:
+def _network(random_state: int | np.random.RandomState | None, n_jobs: int | None) -> Pipeline:
+    normalize = _sized(n_jobs).set_params(side=IMAGE_SHAPE[0])
     # A clone, because `set_parameters` must not change the constant.
-    distort = clone(AUGMENTATION)
-    return ConvNet(distort=distort, image_shape=IMAGE_SHAPE, random_state=random_state)
+    network = ConvNet(distort=clone(AUGMENTATION), random_state=random_state)
+    return Pipeline([("normalize", normalize), ("network", network)])
 
 
 def combine_pipelines(members: Mapping[str, Pipeline], combine: str) -> Pipeline:
@@ -241,16 +240,19 @@ def matching_names(name: str, full_names: Iterable[str]) -> list[str]:
 def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
     """Set parameters of an unfitted pipeline by short names, in place.
 
-    Each value is set for all parameters that its name matches, see `matching_names`. Raises
-    ValueError if there is none, or if a value has the wrong type or is out of range.
+    Each value is set for all parameters that its name matches, see `matching_names`. Networks that
+    read either polarity lose the steps before them, which refuse one. Raises ValueError if there is
+    no such parameter, or if a value has the wrong type or is out of range.
     """
-    settable = settable_parameters(pipeline)
-    for name, value in values.items():
+    # Architectures come first: they decide which other parameters there are.
+    for name in sorted(values, key=lambda name: not name.endswith("architecture")):
+        settable = settable_parameters(pipeline)
         matches = matching_names(name, settable)
         if not matches:
             raise ValueError(_unknown(name, settable))
-        checked = _cast(name, value, type(settable[matches[0]]))
+        checked = _cast(name, values[name], type(settable[matches[0]]))
         pipeline.set_params(**dict.fromkeys(matches, checked))
+        _drop_preparation(pipeline)
     # Steps check their parameters in `fit`; this finds errors before the data are read.
     for step in pipeline.get_params().values():
         if isinstance(step, ImageTransformer | Distortion):
@@ -260,6 +262,14 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
         elif isinstance(step, VirtualSupportVectors) and step.copies < 1:
             msg = f"copies must be at least 1, got {step.copies!r}"
             raise ValueError(msg)
+
+
+def _drop_preparation(pipeline: Pipeline) -> None:
+    """Remove the steps before networks that read either polarity."""
+    for each in (pipeline, *pipeline.get_params().values()):
+        for i, (_, step) in enumerate(each.steps if isinstance(each, Pipeline) else ()):
+            if isinstance(step, ConvNet) and step.reads_either_polarity:
+                del each.steps[:i]
 
 
 def _cast(name: str, value: Value, expected: type[Value]) -> Value:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from mnist_svm.exceptions import MissingExtraError
-from mnist_svm.networks.training import Epoch
+from mnist_svm.networks.epoch import Epoch
 
 
 def import_summary() -> Any:

@@ -21,6 +21,7 @@ from mnist_svm._types import Array, BoolArray, Float32Array, Float64Array, IntAr
 from mnist_svm.features.base import ImageEstimator
 from mnist_svm.networks.architectures import ARCHITECTURES, build_network
 from mnist_svm.networks.board import Board
+from mnist_svm.networks.epoch import Epoch
 from mnist_svm.networks.inference import (
     Network,
     calibrated_softmax,
@@ -29,8 +30,7 @@ from mnist_svm.networks.inference import (
     to_input,
 )
 from mnist_svm.networks.parameters import check_network_parameters
-from mnist_svm.networks.training import Epoch, Samples, Schedule, Training
-from mnist_svm.svm.calibration import best_temperature, calibration_error
+from mnist_svm.networks.training import Samples, Schedule, Training
 from mnist_svm.svm.held_out import consecutive_parts
 from mnist_svm.svm.log import log_to, logger
 from mnist_svm.svm.validation import check_used_weights
@@ -100,7 +100,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     weights_ : list of float32 ndarray
         Weights of the layers, in Keras's order.
     fit_log_ : list of dict
-        One per epoch, with the fields of `mnist_svm.networks.training.Epoch`.
+        One per epoch, with the fields of `mnist_svm.networks.epoch.Epoch`.
     temperature_ : float
         Divisor of the logits; 1 without held-out samples.
     n_held_out_ : int
@@ -307,8 +307,9 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         )
 
     @property
-    def _any_polarity(self) -> bool:
-        return ARCHITECTURES[self.architecture].any_polarity
+    def reads_either_polarity(self) -> bool:
+        """Whether images and their negatives are read alike."""
+        return self.architecture in ARCHITECTURES and ARCHITECTURES[self.architecture].any_polarity
 
     def _load(self, rows: Array, rng: np.random.RandomState | None) -> Float32Array:
         """Scale rows for training, and distort them if there is a generator."""
@@ -316,7 +317,7 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
         if rng is not None and self.distort is not None:
             scaled = np.asarray(self.distort(scaled, rng), np.float32)
         images = scaled.reshape(-1, *self.image_shape_)
-        return center_images(images) if self._any_polarity else images
+        return center_images(images) if self.reads_either_polarity else images
 
     def _run(self, training: Training, fingerprint: str) -> Iterator[Epoch]:
         """Train, and store the result of each epoch here and in the checkpoint."""
@@ -339,17 +340,9 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
     def _store(self, training: Training) -> None:
         self.weights_ = training.weights
         self.fit_log_ = [asdict(epoch) for epoch in training.log]
-        held_out, logits = training.held_out, training.held_out_logits
-        self.n_held_out_ = len(held_out)
-        self.temperature_, self.calibration_error_ = 1.0, float("nan")
-        if len(held_out):
-            confidences = calibrated_softmax(logits, 1.0)
-            self.temperature_ = best_temperature(confidences, held_out.codes, held_out.weights)
-            calibrated = calibrated_softmax(logits, self.temperature_)
-            is_right = calibrated.argmax(axis=1) == held_out.codes
-            self.calibration_error_ = calibration_error(
-                calibrated.max(axis=1), is_right, held_out.weights
-            )
+        self.n_held_out_ = len(training.held_out)
+        self.temperature_ = training.kept.temperature
+        self.calibration_error_ = training.kept.calibration_error if self.n_held_out_ else np.nan
 
     def _fingerprint(
         self, training: Training, rows: Array, codes: IntArray, weights: Float64Array | None
@@ -365,8 +358,10 @@ class ConvNet(ClassifierMixin, TransformerMixin, ImageEstimator):  # type: ignor
 
     def _compute(self, X: npt.ArrayLike) -> tuple[Float32Array, Float32Array]:
         """Compute the last hidden layer and the logits."""
-        images = self._validate_images(X, either_polarity=self._any_polarity)
-        return self._network(to_input(images, self.data_max_, self.inverted_, self._any_polarity))
+        images = self._validate_images(X, either_polarity=self.reads_either_polarity)
+        return self._network(
+            to_input(images, self.data_max_, self.inverted_, self.reads_either_polarity)
+        )
 
     @property
     def keras_model(self) -> Any:

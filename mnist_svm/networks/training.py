@@ -15,8 +15,9 @@ from scipy.special import logsumexp
 from mnist_svm._io import atomic_write
 from mnist_svm._types import Float32Array, Float64Array, IntArray
 from mnist_svm.networks.backend import import_keras
+from mnist_svm.networks.epoch import Epoch
 from mnist_svm.networks.inference import Network, calibrated_softmax
-from mnist_svm.svm.calibration import best_temperature
+from mnist_svm.svm.calibration import best_temperature, calibration_error
 from mnist_svm.svm.log import logger
 
 # The learning rate grows over this share of the steps, and falls as a cosine after it, from its
@@ -63,28 +64,6 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """An epoch of a training.
-
-    Attributes
-    ----------
-    epoch : its number, from 1
-    loss : mean log loss on the distorted training images, with dropout
-    held_out_loss, held_out_error : mean log loss, at the best temperature, and error rate on the
-        held-out images, 0 without any
-    learning_rate : at its end
-    seconds : its duration
-    """
-
-    epoch: int
-    loss: float
-    held_out_loss: float
-    held_out_error: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Schedule:
     """How long and how fast to train; see `mnist_svm.networks.conv_net.ConvNet`."""
 
@@ -127,8 +106,6 @@ class Training:
         self.network = Network(model)
         self.log: list[Epoch] = []
         self.weights = self._best_weights = self.network.weights
-        no_logits = np.empty((0, model.outputs[1].shape[1]), np.float32)
-        self.held_out_logits = self._best_logits = no_logits
         self._batch_size = min(schedule.batch_size, len(train))
         self._trained = self._compile(model)
 
@@ -148,27 +125,30 @@ class Training:
     def _best(self) -> Epoch:
         return min(self.log, key=lambda each: each.held_out_loss)
 
+    @property
+    def kept(self) -> Epoch:
+        """The epoch that `weights` are of."""
+        return self._best if self._ended_early else self.log[-1]
+
     def epochs(self) -> Iterator[Epoch]:
         """Train until `is_finished`; yield after each epoch."""
         while not self.is_finished:
             start = time.perf_counter()
             loss = self._train_epoch(len(self.log) + 1)
-            logits = self._predict_held_out()
-            held_out_loss, held_out_error = self._evaluate(logits)
+            found = self._evaluate()
             rate = float(np.asarray(self._trained.optimizer.learning_rate))
             seconds = time.perf_counter() - start
-            number = len(self.log) + 1
-            self.log.append(Epoch(number, loss, held_out_loss, held_out_error, rate, seconds))
-            self.weights, self.held_out_logits = self.network.weights, logits
+            self.log.append(Epoch(len(self.log) + 1, loss, *found, rate, seconds))
+            self.weights = self.network.weights
             if self._best is self.log[-1]:
-                self._best_weights, self._best_logits = self.weights, logits
+                self._best_weights = self.weights
             self._report()
             self._keep_best_if_early()
             yield self.log[-1]
 
     def _keep_best_if_early(self) -> None:
         if self._ended_early:
-            self.weights, self.held_out_logits = self._best_weights, self._best_logits
+            self.weights = self._best_weights
             logger.info("no better in %s epochs", self.schedule.patience)
 
     def _compile(self, model: Any) -> Any:
@@ -216,27 +196,31 @@ class Training:
         values, counts = zip(*losses, strict=True)
         return float(np.average(values, weights=counts))
 
+    def _evaluate(self) -> tuple[float, float, float, float]:
+        """Return best temperature, log loss, error rate and calibration error if held out."""
+        codes, weights = self.held_out.codes, self.held_out.weights
+        if not len(codes):
+            return 1.0, 0.0, 0.0, 0.0
+        logits = self._predict_held_out()
+        temperature = best_temperature(calibrated_softmax(logits, 1.0), codes, weights)
+        scaled = logits / temperature
+        losses = logsumexp(scaled, axis=1) - scaled[np.arange(len(codes)), codes]
+        is_right = logits.argmax(axis=1) == codes
+        confidences = calibrated_softmax(logits, temperature).max(axis=1)
+        return (
+            temperature,
+            float(np.average(losses, weights=weights)),
+            float(np.average(~is_right, weights=weights)),
+            calibration_error(confidences, is_right, weights),
+        )
+
     def _predict_held_out(self) -> Float32Array:
         parts = []
         for start in range(0, len(self.held_out), SAMPLES_PER_BLOCK):
             rows = np.arange(start, min(start + SAMPLES_PER_BLOCK, len(self.held_out)))
             _, logits = self.network(self.held_out.load(rows, None))
             parts.append(logits)
-        return np.concatenate(parts) if parts else self.held_out_logits
-
-    def _evaluate(self, logits: Float32Array) -> tuple[float, float]:
-        """Return mean log loss and error rate on the held-out samples."""
-        codes, weights = self.held_out.codes, self.held_out.weights
-        if not len(codes):
-            return 0.0, 0.0
-        # Without it, the loss grows once the network is too sure of some errors.
-        temperature = best_temperature(calibrated_softmax(logits, 1.0), codes, weights)
-        scaled = logits / temperature
-        losses = logsumexp(scaled, axis=1) - scaled[np.arange(len(codes)), codes]
-        is_wrong = logits.argmax(axis=1) != codes
-        return float(np.average(losses, weights=weights)), float(
-            np.average(is_wrong, weights=weights)
-        )
+        return np.concatenate(parts)
 
     def _report(self) -> None:
         last, n_epochs = self.log[-1], self.schedule.epochs
@@ -257,7 +241,6 @@ class Training:
             for field in fields(Epoch)
         }
         arrays["fingerprint"] = np.array(fingerprint)
-        arrays |= {"held_out_logits": self.held_out_logits, "best_logits": self._best_logits}
         arrays |= {f"best_{i}": array for i, array in enumerate(self._best_weights)}
         arrays |= {f"state_{i}": np.asarray(v.value) for i, v in enumerate(self._variables)}
         with atomic_write(path) as file:
@@ -272,7 +255,6 @@ class Training:
             states = [arrays[f"state_{i}"] for i in range(len(variables))]
             best = [arrays[f"best_{i}"] for i in range(len(self.weights))]
             columns = [arrays[f"log_{field.name}"].tolist() for field in fields(Epoch)]
-            logits, best_logits = arrays["held_out_logits"], arrays["best_logits"]
         except _UNREADABLE:
             return False
         # Another version of Keras may have other variables.
@@ -281,8 +263,7 @@ class Training:
             return False
         for variable, state in zip(variables, states, strict=True):
             variable.assign(state)
-        self.weights, self.held_out_logits = self.network.weights, logits
-        self._best_weights, self._best_logits = best, best_logits
+        self.weights, self._best_weights = self.network.weights, best
         self.log = [Epoch(*row) for row in zip(*columns, strict=True)]
         self._keep_best_if_early()
         return True

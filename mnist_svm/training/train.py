@@ -210,9 +210,13 @@ def fit_network(
     """
     start = time.perf_counter()
     pipeline = config.pipeline()
-    network = pipeline[-1].set_params(checkpoint=checkpoints)
+    *transformers, network = pipeline
+    network.set_params(checkpoint=checkpoints)
+    X = dataset.X[rows]
+    for transformer in transformers:
+        X = transformer.fit_transform(X)
     weights = None if dataset.weights is None else dataset.weights[rows]
-    for epoch in network.fit_epochs(dataset.X[rows], dataset.labels[rows], weights):
+    for epoch in network.fit_epochs(X, dataset.labels[rows], weights):
         if epoch.epoch >= n_epochs:
             break
     seconds = time.perf_counter() - start

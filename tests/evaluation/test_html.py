@@ -602,8 +602,10 @@ EPOCHS = [
     {
         "epoch": number,
         "loss": 0.4 / number,
+        "temperature": 0.9,
         "held_out_loss": 0.3 / number,
         "held_out_error": 0.05 / number,
+        "calibration_error": 0.01,
         "learning_rate": 0.002,
         "seconds": 10.0,
     }

@@ -435,7 +435,9 @@ def test_nothing_is_held_out_if_a_class_has_too_few_samples(few):
 def losses(monkeypatch):
     """Losses on the held-out samples, in place of those that the epochs of a fit have."""
     listed = [1.0, 0.5, 0.7, 0.6]
-    monkeypatch.setattr(Training, "_evaluate", lambda self, logits: (listed[len(self.log)], 0.1))
+    monkeypatch.setattr(
+        Training, "_evaluate", lambda self: (1.0 + len(self.log), listed[len(self.log)], 0.1, 0.0)
+    )
     return listed
 
 
@@ -464,8 +466,8 @@ def test_a_training_that_ends_early_keeps_the_best_epoch(few, losses):
 
 def test_a_training_that_ends_early_is_calibrated_at_its_best_epoch(few, losses):
     net = make_net(epochs=4, patience=1)
-    first, second, third = (net.temperature_ for _ in net.fit_epochs(*few))
-    assert first != second == third == net.temperature_
+    temperatures = [net.temperature_ for _ in net.fit_epochs(*few)]
+    assert temperatures == [1, 2, 2]
 
 
 def test_a_training_to_its_end_keeps_the_last_epoch(few, losses):
