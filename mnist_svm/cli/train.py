@@ -244,10 +244,10 @@ def _make_config(
 def _require_packages(config: TrainingConfig, tensorboard: str | None) -> None:
     """Raise now if a package is not installed that the training needs."""
     from mnist_svm.networks.board import import_summary
-    from mnist_svm.training.train import has_network, require_extras
+    from mnist_svm.training.train import require_extras
 
     if tensorboard is not None:
-        if not has_network(config):
+        if not config.has_network:
             msg = f"--tensorboard is for networks, and recipe {config.recipe.name} has none"
             raise click.UsageError(msg)
         import_summary()
@@ -256,9 +256,7 @@ def _require_packages(config: TrainingConfig, tensorboard: str | None) -> None:
 
 def _keeps_work(config: TrainingConfig, copies: int | None) -> bool:
     """Whether a training takes so long that it keeps its work in a folder."""
-    from mnist_svm.training.train import has_network
-
-    return bool(copies) or has_network(config)
+    return bool(copies) or config.has_network
 
 
 def _subset_size(dataset: Dataset, limit: int | None) -> int:
@@ -287,14 +285,14 @@ def _fit(
     from mnist_svm.svm.log import logger
     from mnist_svm.training.augmented import train_augmented
     from mnist_svm.training.resumable import train_resumable
-    from mnist_svm.training.train import fit_config, has_network, select_rows
+    from mnist_svm.training.train import fit_config, select_rows
 
     recipe = config.recipe
     echo_stderr(f"Training {recipe.name} ({recipe.summary}) on {n_images:,} images")
     if copies:
         verb, n_samples = "Resuming" if folder.exists() else "Working", n_images * (1 + copies)
         echo_stderr(f"With {copies} copies of each: {n_samples:,} samples. {verb} in {folder}")
-    elif has_network(config) and folder.exists():
+    elif config.has_network and folder.exists():
         echo_stderr(f"Resuming in {folder}")
 
     def log(n_done: int, n_total: int) -> None:
@@ -302,7 +300,7 @@ def _fit(
 
     def work() -> Model:
         with use_cluster(dask):
-            if has_network(config):
+            if config.has_network:
                 return train_resumable(
                     config,
                     dataset,

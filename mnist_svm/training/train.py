@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
@@ -77,6 +78,11 @@ class TrainingConfig:
             raise FormatError(msg) from error
         return config
 
+    @cached_property
+    def has_network(self) -> bool:
+        """Whether a network is trained, which needs the extra [cnn]."""
+        return any(isinstance(step, ConvNet) for step in self.pipeline().get_params().values())
+
     def pipeline(self, n_jobs: int = -1, *, calibrate: bool = False) -> Pipeline:
         """Return an unfitted pipeline; see `mnist_svm.models.recipes.Recipe.pipeline`.
 
@@ -91,14 +97,9 @@ class TrainingConfig:
         )
 
 
-def has_network(config: TrainingConfig) -> bool:
-    """Return whether a configuration trains a network, which needs the extra [cnn]."""
-    return any(isinstance(step, ConvNet) for step in config.pipeline().get_params().values())
-
-
 def require_extras(config: TrainingConfig) -> None:
     """Raise MissingExtraError if a package that a configuration needs is not installed."""
-    if has_network(config):
+    if config.has_network:
         import_keras()
 
 

@@ -18,6 +18,7 @@ from mnist_svm import Recognizer, load_model, save_model, train_model
 from mnist_svm.exceptions import MissingExtraError, ModelFileError
 from mnist_svm.export.onnx import export_onnx
 from mnist_svm.models.file import Model
+from mnist_svm.models.recipes import RECIPES
 from mnist_svm.networks.architectures import ACTIVATIONS, ARCHITECTURES
 from mnist_svm.networks.fitted import fitted_networks
 from tests.networks.small import configured, require_keras
@@ -105,6 +106,47 @@ def test_the_info_tells_the_size_of_the_network(model):
     assert model.info.n_weights == net.keras_model.count_params()
     assert model.info.n_svms == model.info.n_support_vectors == 0
     assert {"keras", "jax"} <= set(model.info.versions)
+
+
+# --- polarity -----------------------------------------------------------------------------------
+
+
+def step_names(pipeline):
+    return [name for name, _ in pipeline.steps]
+
+
+def test_digits_get_one_size_before_a_network():
+    assert step_names(RECIPES["cnn"].pipeline()) == ["normalize", "network"]
+
+
+def test_abs_takes_the_images_as_they_are():
+    pipeline = RECIPES["cnn"].pipeline(changes={"architecture": "abs"})
+    assert step_names(pipeline) == ["network"]
+
+
+def test_abs_takes_them_in_an_ensemble():
+    changes = {"members": "poly4,cnn", "architecture": "abs"}
+    members = dict(RECIPES["ensemble"].pipeline(changes=changes, calibrate=False)[-1].estimators)
+    assert step_names(members["cnn"]) == ["network"]
+    assert step_names(members["poly4"]) == ["prepare", "contrast", "svm"]
+
+
+def test_abs_has_no_size_to_set():
+    with pytest.raises(ValueError, match="side"):
+        RECIPES["cnn"].pipeline(changes={"normalize__side": 40, "architecture": "abs"})
+
+
+@pytest.mark.slow
+def test_abs_reads_negatives(train_set, images):
+    model = train(train_set, "abs")
+    expected = model.predict_proba(images)
+    np.testing.assert_allclose(model.predict_proba(255 - images), expected, atol=1e-4)
+    assert np.ptp(expected, axis=0).max() > 0.1
+
+
+def test_other_networks_refuse_negatives(cnn, images):
+    with pytest.raises(ValueError, match="expected bright ink on a dark background"):
+        cnn.pipeline.predict(255 - images.reshape(len(images), -1))
 
 
 # --- one of them --------------------------------------------------------------------------------
@@ -244,7 +286,7 @@ DAMAGE = {
 
 def write_damaged(cnn_file, path, damage):
     content = joblib.load(cnn_file)
-    (network,) = content["pipeline"]["steps"]
+    _, network = content["pipeline"]["steps"]
     assert network["type"] == "conv_net"
     damage(network)
     path.write_bytes(joblib_bytes(content))
