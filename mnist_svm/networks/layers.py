@@ -51,6 +51,7 @@ class LayerStack:
         self.activation = activation
         self.dropout = dropout
         self.initializer = "he_normal" if random else "zeros"
+        self.last_initializer = "glorot_uniform" if random else "zeros"
 
     def channels(self, n: int) -> int:
         """Return a number of channels of the architecture at this width, at least 1."""
@@ -93,13 +94,10 @@ class LayerStack:
 
     def classify(self, x: Any, n_classes: int) -> Any:
         """Compute the logits."""
-        # Also where other layers compute with fewer bits.
-        layer = keras.layers.Dense(
-            n_classes,
-            dtype="float32",
-            kernel_initializer="glorot_uniform" if self.initializer != "zeros" else "zeros",
-        )
-        return layer(x)
+        # float32 also where other layers compute with fewer bits.
+        return keras.layers.Dense(
+            n_classes, dtype="float32", kernel_initializer=self.last_initializer
+        )(x)
 
     def normalize(self, x: Any) -> Any:
         """Normalize each channel over the batch."""
