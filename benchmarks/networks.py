@@ -35,6 +35,7 @@ from mnist_svm.datasets.load import load_dataset
 from mnist_svm.models.file import load_model
 from mnist_svm.models.pipelines import STACKING_FOLDS
 from mnist_svm.models.recipes import RECIPES
+from mnist_svm.networks.conv_net import ConvNet
 from mnist_svm.pictures.formats import SUFFIXES
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.svm.ensembles import LogarithmicPool
@@ -66,12 +67,14 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gradient": ("gradient", {}),
     "best": ("best", {}),
     "cnn": ("cnn", {}),
+    "cnn-svm": ("cnn-svm", {}),
     "abs": ("cnn", {"architecture": "abs"}),
 }
 ENSEMBLES = [
     ("poly4", "gradient"),
     ("gradient", "best"),
     ("poly4", "gradient", "best"),
+    ("cnn", "cnn-svm"),
     ("cnn", "abs"),
     ("gradient", "cnn"),
     ("best", "cnn"),
@@ -269,8 +272,9 @@ def _member(name: str, cache: Path) -> tuple[np.ndarray, np.ndarray]:
 
     def fit(rows: Any) -> Any:
         pipeline = RECIPES[recipe].pipeline(changes=changes, calibrate=False)
-        if recipe == "cnn":
-            pipeline[-1].set_params(checkpoint=str(checkpoints))
+        for step in pipeline.get_params().values():
+            if isinstance(step, ConvNet):
+                step.set_params(checkpoint=str(checkpoints))
         return pipeline.fit(train.X[rows], train.labels[rows])
 
     held_out = np.empty((len(train.labels), 10))

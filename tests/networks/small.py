@@ -28,6 +28,11 @@ def require_keras() -> Any:
     return pytest.importorskip("keras", reason=NEED)
 
 
+def as_environment(**settings: object) -> dict[str, str]:
+    """Return settings of JAX for another process."""
+    return {name.upper(): str(value) for name, value in settings.items()}
+
+
 @contextmanager
 def compiling_once(folder: Path) -> Iterator[None]:
     """Let JAX keep what it compiles in a folder, and take it from there."""

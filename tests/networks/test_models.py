@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -21,10 +22,11 @@ from mnist_svm.models.file import Model
 from mnist_svm.models.recipes import RECIPES
 from mnist_svm.networks.architectures import ACTIVATIONS, ARCHITECTURES
 from mnist_svm.networks.fitted import fitted_networks
-from tests.networks.small import configured, require_keras
+from tests.networks.small import STORE_ALL, as_environment, configured, require_keras
 from tests.support.command_line import using_model
 from tests.support.model_files import joblib_bytes
 from tests.support.paths import DATA, DIGITS, ROOT
+from tests.support.serving import serving
 
 require_keras()
 
@@ -59,10 +61,14 @@ def onnx_probabilities(model, images):
 # --- every architecture -------------------------------------------------------------------------
 
 
+def quick_to_compile(architecture):
+    """Settings of JAX: most of the time of the larger networks is that of compiling."""
+    return {"jax_disable_most_optimizations": architecture not in ("cnn", "abs")}
+
+
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def model(request, train_set):
-    # Most of the time is that of compiling.
-    with configured(jax_disable_most_optimizations=request.param not in ("cnn", "abs")):
+    with configured(**quick_to_compile(request.param)):
         yield train(train_set, request.param)
 
 
@@ -92,6 +98,17 @@ def test_a_recognizer_reads_with_it(model, images):
     expected = model.predict_proba(images)
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
     np.testing.assert_array_equal(result.labels, expected.argmax(axis=1))
+
+
+@pytest.mark.slow
+def test_the_server_reads_with_it(model, images, compiled, tmp_path):
+    save_model(tmp_path / "m.joblib", model)
+    settings = {"jax_compilation_cache_dir": compiled, **STORE_ALL, **quick_to_compile(model.info.changes["architecture"])}
+    arrays, kind = json.dumps({"data": images[:20].tolist()}), {"Content-Type": "application/json"}
+    with serving("--model", str(tmp_path / "m.joblib"), env=as_environment(**settings)) as server:
+        response = server.request("POST", "/predict", arrays, kind)
+    probabilities = [each["probabilities"] for each in response.json["predictions"]]
+    np.testing.assert_allclose(probabilities, model.predict_proba(images[:20]), atol=1e-5)
 
 
 @pytest.mark.slow
