@@ -271,7 +271,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             Recipe(
                 name=ENSEMBLE,
-                summary="several recipes together: --members gradient,cnn --combine average",
+                summary="several recipes together, by --members and --combine",
                 defaults=None,
                 cross_validation=None,
                 test_result=None,
