@@ -161,6 +161,7 @@ def test_abs_reads_negatives(train_set, images):
     assert np.ptp(expected, axis=0).max() > 0.1
 
 
+@pytest.mark.slow
 def test_other_networks_refuse_negatives(cnn, images):
     with pytest.raises(ValueError, match="expected bright ink on a dark background"):
         cnn.pipeline.predict(255 - images.reshape(len(images), -1))
