@@ -30,6 +30,9 @@ from tests.support.serving import serving
 
 require_keras()
 
+# Settings of JAX: most of the time of the larger networks is that of compiling.
+QUICK_TO_COMPILE = {"jax_disable_most_optimizations": True}
+
 SMALL = {"epochs": 1, "batch_size": 50, "dropout": 0.1}
 
 # Width, learning rate and number of images of each architecture: deep ones take long for a batch,
@@ -61,14 +64,9 @@ def onnx_probabilities(model, images):
 # --- every architecture -------------------------------------------------------------------------
 
 
-def quick_to_compile(architecture):
-    """Settings of JAX: most of the time of the larger networks is that of compiling."""
-    return {"jax_disable_most_optimizations": architecture not in ("cnn", "abs")}
-
-
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def model(request, train_set):
-    with configured(**quick_to_compile(request.param)):
+    with configured(**({} if request.param in ("cnn", "abs") else QUICK_TO_COMPILE)):
         yield train(train_set, request.param)
 
 
@@ -103,7 +101,7 @@ def test_a_recognizer_reads_with_it(model, images):
 @pytest.mark.slow
 def test_the_server_reads_with_it(model, images, compiled, tmp_path):
     save_model(tmp_path / "m.joblib", model)
-    settings = {"jax_compilation_cache_dir": compiled, **STORE_ALL, **quick_to_compile(model.info.changes["architecture"])}
+    settings = {"jax_compilation_cache_dir": compiled, **STORE_ALL, **QUICK_TO_COMPILE}
     arrays, kind = json.dumps({"data": images[:20].tolist()}), {"Content-Type": "application/json"}
     with serving("--model", str(tmp_path / "m.joblib"), env=as_environment(**settings)) as server:
         response = server.request("POST", "/predict", arrays, kind)
