@@ -32,6 +32,7 @@ from benchmarks.hands import _find_sets
 from benchmarks.recipes import STYLES, _run
 from mnist_svm._io import atomic_write
 from mnist_svm.datasets.load import load_dataset
+from mnist_svm.datasets.types import Dataset
 from mnist_svm.models.file import load_model
 from mnist_svm.models.pipelines import STACKING_FOLDS
 from mnist_svm.models.recipes import RECIPES
@@ -239,30 +240,30 @@ def _ensemble_table(cache: Path) -> Iterator[str]:
     train, test = (load_dataset("mnist", split=split) for split in ("train", "test"))
     found = [name for name in MEMBERS if (cache / f"member_{name}.npz").exists()]
     members = {name: _member(name, cache) for name in found}
-    yield "| members | combined by | errors on three folds | MNIST errors |"
-    yield "|---|---|---|---|"
+    yield "| members | folds: average | vote | stack | test: average | vote | stack |"
+    yield f"|{'---|' * 7}"
     ensembles = [names for names in ENSEMBLES if set(names) <= set(found)]
     for names in [*((name,) for name in found), *ensembles]:
         held_out, unseen = zip(*(members[name] for name in names))
-        combined = {"": (held_out[0], unseen[0])} if len(names) == 1 else {}
+        cells = [*_errors(held_out, train), *_errors(unseen, test)]
         if len(names) > 1:
-            pool = LogarithmicPool().fit(np.concatenate(held_out, axis=1), train.labels)
-            combined = {
-                "average": (np.mean(held_out, axis=0), np.mean(unseen, axis=0)),
-                "vote": (majority(held_out), majority(unseen)),
-                "stack": (
-                    pool.predict_proba(np.concatenate(held_out, axis=1)),
-                    logarithmic_pool(unseen, pool.exponents_),
-                ),
-            }
-        for how, (of_train, of_test) in combined.items():
-            errors = [
-                int((probabilities.argmax(axis=1) != dataset.labels).sum())
-                for probabilities, dataset in ((of_train, train), (of_test, test))
-            ]
-            line = f"| {' + '.join(names)} | {how} | {errors[0]} of 60,000 | {errors[1]} |"
-            print(line, flush=True)
-            yield line
+            stacked = LogarithmicPool().fit(np.concatenate(held_out, axis=1), train.labels)
+            for column, parts, dataset in ((2, held_out, train), (5, unseen, test)):
+                pooled = logarithmic_pool(parts, stacked.exponents_)
+                cells[column] = str(_count_errors(pooled, dataset))
+        line = f"| {' + '.join(names)} | {' | '.join(cells)} |"
+        print(line, flush=True)
+        yield line
+
+
+def _errors(parts: Sequence[np.ndarray], dataset: Dataset) -> list[str]:
+    """Return the errors of average and vote, and a place for the stack's."""
+    average = str(_count_errors(np.mean(parts, axis=0), dataset))
+    return [average, str(_count_errors(majority(parts), dataset)) if len(parts) > 1 else "", ""]
+
+
+def _count_errors(probabilities: np.ndarray, dataset: Dataset) -> int:
+    return int((probabilities.argmax(axis=1) != dataset.labels).sum())
 
 
 def _member(name: str, cache: Path) -> tuple[np.ndarray, np.ndarray]:
