@@ -226,7 +226,7 @@ class Training:
         last, n_epochs = self.log[-1], self.schedule.epochs
         seconds = np.mean([each.seconds for each in self.log]) * (n_epochs - last.epoch)
         logger.info(
-            "epoch %s of %s: loss %.4f, held-out error %.2f %%, %.0f min left",
+            "epoch %s of %s: loss %.4f, error %.2f %%, %.0f min left",
             last.epoch,
             n_epochs,
             last.loss,
