@@ -248,7 +248,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 summary="gradient directions in three views of the digit, virtual copies, averaged",
                 defaults=Parameters("rbf", C=3.0, gamma=5e-6),
                 cross_validation=CrossValidation(2, 24_000, 85, f"{SELECTION} best"),
-                test_result=TestResult(10_000, 26, 142, 13.1, 2_687, others=_on_styles(398, 8_049)),
+                test_result=TestResult(10_000, 30, 104, 13.0, 3_054, others=_on_styles(610)),
                 everyday=EverydayForm(
                     ("mnist", "styles:0.5"),
                     None,
