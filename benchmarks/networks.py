@@ -47,6 +47,9 @@ EVERYDAY = ["--data", "mnist", "--data", "styles"]
 # The system that reads negatives too.
 ABS = "abs, 6 epochs"
 
+# The network with other seeds, of which the errors are shown alone.
+OTHER_SEEDS = ("cnn, seed 1", "cnn, seed 2")
+
 # Options of `mnist-svm train`.
 SYSTEMS: dict[str, list[str]] = {
     "poly4": ["--recipe", "poly4"],
@@ -54,8 +57,7 @@ SYSTEMS: dict[str, list[str]] = {
     "gradient, everyday": ["--recipe", "gradient", *EVERYDAY],
     "best": ["--recipe", "best"],
     "cnn": ["--recipe", "cnn"],
-    "cnn, seed 1": ["--recipe", "cnn", "--random-state", "1"],
-    "cnn, seed 2": ["--recipe", "cnn", "--random-state", "2"],
+    **{name: ["--recipe", "cnn", "--random-state", name[-1]] for name in OTHER_SEEDS},
     "cnn, everyday": ["--recipe", "cnn", *EVERYDAY],
     ABS: ["--recipe", "cnn", "--set", "architecture=abs", "--epochs", "6"],
     "mobilenet, 3 epochs": [
@@ -110,11 +112,14 @@ def main() -> None:
     for name in arguments.member or ([] if arguments.system else MEMBERS):
         _member(name, arguments.cache)
     records = {name: _record(arguments.cache, name) for name in SYSTEMS}
-    rows = [_row(name, record) for name, record in records.items() if "milliseconds" in record]
+    done = {name: record for name, record in records.items() if "milliseconds" in record}
+    rows = [_row(name, record) for name, record in done.items() if name not in OTHER_SEEDS]
     head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     lines = [*head, *rows, ""]
-    if "negatives" in records[ABS]:
-        lines += [f"`abs`: {records[ABS]['negatives']} errors on the negatives of the images.", ""]
+    lines += [f"{name}: {done[name]['errors']} errors" for name in OTHER_SEEDS if name in done]
+    if ABS in done:
+        lines += [f"abs: {done[ABS]['negatives']} errors on the negatives of the images"]
+    lines += [""]
     lines += [*_ensemble_table(arguments.cache), ""]
     Path(__file__).with_suffix(".md").write_text("\n".join(lines))
 
