@@ -270,7 +270,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 name="cnn-svm",
                 summary="a Gaussian SVM on the last hidden layer of that network (needs [cnn])",
                 defaults=Parameters("rbf", C=1.0, gamma=1e-6),
-                cross_validation=None,
+                cross_validation=CrossValidation(3, 60_000, 272, f"{NETWORKS} --member cnn-svm"),
                 test_result=None,
             ),
             Recipe(
