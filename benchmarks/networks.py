@@ -60,9 +60,6 @@ SYSTEMS: dict[str, list[str]] = {
     **{name: ["--recipe", "cnn", "--random-state", name[-1]] for name in OTHER_SEEDS},
     "cnn, everyday": ["--recipe", "cnn", *EVERYDAY],
     ABS: ["--recipe", "cnn", "--set", "architecture=abs", "--epochs", "6"],
-    "mobilenet, 3 epochs": [
-        *["--recipe", "cnn", "--set", "architecture=mobilenet", "--epochs", "3"]
-    ],
     "cnn-svm": ["--recipe", "cnn-svm"],
     "best + cnn, stack": ["--recipe", "ensemble", "--members", "best,cnn", "--combine", "stack"],
 }
@@ -104,7 +101,7 @@ def main() -> None:
     parser.add_argument("--pictures", action="append", type=Path, default=[], metavar="FOLDER")
     parser.add_argument("--numbers", action="append", type=Path, default=[], metavar="FOLDER")
     parser.add_argument("--system", action="append", choices=list(SYSTEMS))
-    parser.add_argument("--member", action="append", choices=MEMBERS, help=argparse.SUPPRESS)
+    parser.add_argument("--member", action="append", choices=MEMBERS)
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     for name in arguments.system or ([] if arguments.member else SYSTEMS):
@@ -169,9 +166,8 @@ def _record(cache: Path, system: str) -> dict[str, Any]:
 
 def _count_negatives(path: Path) -> int:
     """Return the number of errors on the negatives of MNIST's test images."""
-    model, test = load_model(path), load_dataset("mnist", split="test")
-    labels = model.classes[model.predict_proba(255 - test.images).argmax(axis=1)]
-    return int((labels != test.labels).sum())
+    test = load_dataset("mnist", split="test")
+    return _count_errors(load_model(path).predict_proba(255 - test.images), test)
 
 
 def _single_image(path: Path) -> float:
@@ -250,21 +246,22 @@ def _ensemble_table(cache: Path) -> Iterator[str]:
     ensembles = [names for names in ENSEMBLES if set(names) <= set(found)]
     for names in [*((name,) for name in found), *ensembles]:
         held_out, unseen = zip(*(members[name] for name in names))
-        cells = [*_errors(held_out, train), *_errors(unseen, test)]
-        if len(names) > 1:
-            stacked = LogarithmicPool().fit(np.concatenate(held_out, axis=1), train.labels)
-            for column, parts, dataset in ((2, held_out, train), (5, unseen, test)):
-                pooled = logarithmic_pool(parts, stacked.exponents_)
-                cells[column] = str(_count_errors(pooled, dataset))
+        stack = LogarithmicPool().fit(np.concatenate(held_out, axis=1), train.labels)
+        cells = [
+            *_errors(held_out, train, stack.exponents_),
+            *_errors(unseen, test, stack.exponents_),
+        ]
         line = f"| {' + '.join(names)} | {' | '.join(cells)} |"
         print(line, flush=True)
         yield line
 
 
-def _errors(parts: Sequence[np.ndarray], dataset: Dataset) -> list[str]:
-    """Return the errors of average and vote, and a place for the stack's."""
-    average = str(_count_errors(np.mean(parts, axis=0), dataset))
-    return [average, str(_count_errors(majority(parts), dataset)) if len(parts) > 1 else "", ""]
+def _errors(parts: Sequence[np.ndarray], dataset: Dataset, exponents: np.ndarray) -> list[str]:
+    """Return the errors of average, vote and stack; of a single member, its own."""
+    if len(parts) == 1:
+        return [str(_count_errors(parts[0], dataset)), "", ""]
+    combined = np.mean(parts, axis=0), majority(parts), logarithmic_pool(parts, exponents)
+    return [str(_count_errors(probabilities, dataset)) for probabilities in combined]
 
 
 def _count_errors(probabilities: np.ndarray, dataset: Dataset) -> int:

@@ -245,14 +245,10 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
     no such parameter, or if a value has the wrong type or is out of range.
     """
     # Architectures come first: they decide which other parameters there are.
-    for name in sorted(values, key=lambda name: not name.endswith("architecture")):
-        settable = settable_parameters(pipeline)
-        matches = matching_names(name, settable)
-        if not matches:
-            raise ValueError(_unknown(name, settable))
-        checked = _cast(name, values[name], type(settable[matches[0]]))
-        pipeline.set_params(**dict.fromkeys(matches, checked))
-        _drop_preparation(pipeline)
+    architectures = {name: values[name] for name in values if name.endswith("architecture")}
+    _set_values(pipeline, architectures)
+    _drop_preparation(pipeline)
+    _set_values(pipeline, {name: values[name] for name in values if name not in architectures})
     # Steps check their parameters in `fit`; this finds errors before the data are read.
     for step in pipeline.get_params().values():
         if isinstance(step, ImageTransformer | Distortion):
@@ -262,6 +258,16 @@ def set_parameters(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
         elif isinstance(step, VirtualSupportVectors) and step.copies < 1:
             msg = f"copies must be at least 1, got {step.copies!r}"
             raise ValueError(msg)
+
+
+def _set_values(pipeline: Pipeline, values: Mapping[str, Value]) -> None:
+    settable = settable_parameters(pipeline)
+    for name, value in values.items():
+        matches = matching_names(name, settable)
+        if not matches:
+            raise ValueError(_unknown(name, settable))
+        checked = _cast(name, value, type(settable[matches[0]]))
+        pipeline.set_params(**dict.fromkeys(matches, checked))
 
 
 def _drop_preparation(pipeline: Pipeline) -> None:

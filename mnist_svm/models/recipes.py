@@ -261,9 +261,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 defaults=None,
                 cross_validation=CrossValidation(3, 60_000, 279, f"{NETWORKS} --member cnn"),
                 test_result=TestResult(
-                    *(10_000, 39, 598, 1.7, 10_656),
-                    command=f"{NETWORKS} --system cnn",
-                    others=_on_styles(628),
+                    10_000, 39, 598, 1.7, 10_656, f"{NETWORKS} --system cnn", _on_styles(628)
                 ),
             ),
             Recipe(

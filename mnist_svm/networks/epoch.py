@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch of a training, and what the network of its end does on the held-out images.
+    """An epoch of a training, and how well the network reads held-out images after it.
 
     Without held-out images, the temperature is 1, and the other values of them are 0.
 

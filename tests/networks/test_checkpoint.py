@@ -286,7 +286,8 @@ def assert_same_training(model, train_set, log):
 
 def without_measured(info):
     training = {**info["training"], "fit_seconds": None}
-    return {**info, "date": None, "training": training, "calibration": None}
+    n_held_out = info["calibration"]["n_held_out"]
+    return {**info, "date": None, "training": training, "calibration": n_held_out}
 
 
 @forks

@@ -152,8 +152,8 @@ def test_abs_has_no_size_to_set():
 
 
 @pytest.mark.slow
-def test_abs_reads_negatives(train_set, images):
-    model = train(train_set, "abs")
+@pytest.mark.parametrize("model", ["abs"], indirect=True)
+def test_abs_reads_negatives(model, images):
     expected = model.predict_proba(images)
     np.testing.assert_allclose(model.predict_proba(255 - images), expected, atol=1e-4)
     assert np.ptp(expected, axis=0).max() > 0.1
@@ -181,7 +181,7 @@ def cnn_file(cnn, tmp_path_factory):
 
 
 def changed(model, attributes=(), **parameters):
-    """The network of a model by itself, with other attributes or parameters but its weights."""
+    """The network of a model by itself: its weights, with other attributes or parameters."""
     (net,) = fitted_networks(model.pipeline)
     other = clone(net).set_params(**parameters)
     vars(other).update({name: x for name, x in vars(net).items() if name.endswith("_")})
