@@ -1,6 +1,6 @@
 """Measure time and memory over the number of points, for KernelSVC and the SVC of others.
 
-    pip install -e '.[bench]'
+    pip install -e . --group bench
     python -m benchmarks.growth
 
 The 15,000 to 480,000 points are deskewed MNIST images and their one-pixel shifts. An implementation

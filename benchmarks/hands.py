@@ -238,7 +238,7 @@ def _peers(cache: Path) -> Iterator[tuple[str, Classify]]:
     if find_spec("keras") and find_spec("jax"):
         yield "CNN", _cnn(cache / f"cnn_{EPOCHS}.weights.h5")
     else:
-        print("keras or jax is missing, so no CNN: pip install 'mnist-svm[bench]'", file=sys.stderr)
+        print("keras or jax is missing, so no CNN: pip install -e . --group bench", file=sys.stderr)
 
 
 def _svc(path: Path) -> Classify:

@@ -1,6 +1,6 @@
 """Compare KernelSVC with the SVC of scikit-learn and of Intel's extension, on deskewed MNIST.
 
-    pip install -e '.[bench]'
+    pip install -e . --group bench
     python -m benchmarks.kernel_svc
 
 Each implementation in turn fits the 60,000 training images, twice, in separate processes. The first

@@ -5,7 +5,7 @@
 
 A FOLDER has pictures of one number each, whose file names start with its digits and an underscore.
 The generated lines are those of `benchmarks.pictures`, of MNIST's test digits. Peers are measured
-where they are installed: ``pip install 'mnist-svm[bench]'``, and the program tesseract.
+where they are installed: ``pip install -e . --group bench``, and the program tesseract.
 
 A number is right if all its digits are; "?" if nothing was read, or with a confidence below
 ``--reject-below``; else wrong. Milliseconds are those of one picture after another, as they pass.

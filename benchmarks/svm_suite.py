@@ -1,6 +1,6 @@
 """Compare KernelSVC with the SVC of three other packages on twelve problems.
 
-    pip install -e '.[bench]' thundersvm-cpu
+    pip install -e . --group bench thundersvm-cpu
     python -m benchmarks.svm_suite
     python -m benchmarks.svm_suite --quick                  all problems at a tenth of their size
     python -m benchmarks.svm_suite --only moons digits --peers sklearn.svm.SVC

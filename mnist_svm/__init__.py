@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from mnist_svm.training.train import train_model as train_model
     from mnist_svm.tuning.search import tune as tune
 
-__version__ = "0.1.0"
+__version__: str  # of the installed package, looked up when it is asked for
 
 # The public names of each module.
 _NAMES = {
@@ -92,10 +92,16 @@ __all__ = sorted(_MODULES)
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        if name not in _MODULES:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value = version("mnist-svm")
+        elif name in _MODULES:
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        globals()[name] = value
         return value
 
 

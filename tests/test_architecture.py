@@ -77,10 +77,20 @@ def loaded_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["train", "--help"], ["fetch", "--help"], ["unknown"]]
+    "arguments", [["--help"], ["train", "--help"], ["fetch", "--help"], ["unknown"]]
 )
 def test_help_imports_nothing_heavy(arguments):
     assert not loaded_by(*arguments) & HEAVY
+
+
+def test_the_version_imports_what_importlib_metadata_does():
+    script = (
+        "import sys, importlib.metadata; importlib.metadata.version('pip'); print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert loaded_by("--version") & HEAVY <= {name.split(".")[0] for name in result.stdout.split()}
 
 
 def test_importing_the_package_imports_nothing_heavy():

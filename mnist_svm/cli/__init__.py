@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from mnist_svm import __version__
 from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
 from mnist_svm.cli.exit_codes import ErrorHandlingGroup
@@ -27,7 +26,7 @@ from mnist_svm.cli.tune import tune_command
     cls=ErrorHandlingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="mnist-svm")
+@click.version_option(package_name="mnist-svm", prog_name="mnist-svm")
 def cli() -> None:
     """Read handwritten digits with a support vector machine.
 
