@@ -29,8 +29,8 @@ class CustomMetadataHook(MetadataHookInterface):
     """Set the README and the addresses of the project.
 
     The environment variable REPOSITORY_URL is the address of the repository that publishes a
-    release, such as ``https://github.com/owner/name``, and RELEASE_TAG the tag. Without them, as for
-    a wheel that is not published, there are neither links nor pictures.
+    release, such as ``https://github.com/owner/name``, and RELEASE_TAG is its tag. A wheel that is
+    not published needs neither; its README has no links.
     """
 
     def update(self, metadata: dict[str, Any]) -> None:

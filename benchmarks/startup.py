@@ -20,7 +20,7 @@ COMMANDS = {
     "import sklearn.svm, scipy.stats, sklearn.ensemble": PEER,
     "mnist-svm predict images_test/3.png": ["-m", "mnist_svm", "predict", "images_test/3.png"],
     "Recognizer.load() and one reading": ["-c", READ],
-    "mnist-svm read docs/page.jpg": ["-m", "mnist_svm", "read", "docs/page.jpg"],
+    "mnist-svm read docs/images/page.jpg": ["-m", "mnist_svm", "read", "docs/images/page.jpg"],
     "mnist-svm --help": ["-m", "mnist_svm", "--help"],
 }
 

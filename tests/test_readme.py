@@ -143,7 +143,7 @@ def test_the_rows_shown_are_among_those_of_the_benchmark(heading, name):
 def test_the_page_shown_is_read_so(run, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     command, *shown = block_after("**Read pages.**").splitlines()
-    arguments = shlex.split(command.replace("docs/read.png", str(tmp_path / "read.png")))[2:]
+    arguments = shlex.split(command.replace("docs/images/read.png", str(tmp_path / "read.png")))[2:]
     assert run(*arguments).stdout.splitlines() == shown
 
 
@@ -157,14 +157,14 @@ def test_the_form_shown_is_read_so(run, monkeypatch):
 
 
 def test_the_template_shown_is_that_of_the_form():
-    shown = block_after("`docs/form.json` begins like this")
-    assert (ROOT / "docs" / "form.json").read_text().startswith(shown)
+    shown = block_after("`docs/images/form.json` begins like this")
+    assert (ROOT / "docs" / "images" / "form.json").read_text().startswith(shown)
 
 
 def test_the_command_for_forms_runs(run, monkeypatch, tmp_path):
     (tmp_path / "scans").mkdir()
     for source, target in (("form.jpg", "scans/form.jpg"), ("form.json", "form.json")):
-        (tmp_path / target).write_bytes((ROOT / "docs" / source).read_bytes())
+        (tmp_path / target).write_bytes((ROOT / "docs" / "images" / source).read_bytes())
     monkeypatch.chdir(tmp_path)
     name, *arguments = shlex.split(block_after("between them; both may be left out."))
     assert name == "mnist-svm"

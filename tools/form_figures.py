@@ -1,10 +1,10 @@
-"""Make the form that the README shows: ``docs/form.jpg``, ``docs/form.json``, ``docs/review.png``.
+"""Make the form of the documentation: form.jpg, form.json and review.png in ``docs/images``.
 
     python -m tools.form_figures
 
 The form is filled with digits of the MNIST test set and photographed, as the tests do it. The
-screenshot is of ``mnist-svm read docs/form.jpg --template docs/form.json --review``. Needs the
-extra `dev` and the commands chromium and chromedriver.
+screenshot is of ``mnist-svm read form.jpg --template form.json --review`` there. Needs the group
+`dev` and the commands chromium and chromedriver.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.browser import Page, browsing
 from tests.support.guises.lines import Writers
 from tests.support.guises.pages import FIELDS, render_form
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 # Number of the form; longer side of its picture, and quality of its JPEG.
 INDEX, SIDE, QUALITY = 9, 1400, 80
@@ -43,7 +43,7 @@ def main() -> None:
     (DOCS / "form.json").write_text(format_template(sheet.template))
     with tempfile.TemporaryDirectory() as folder, browsing() as page:
         review = Path(folder) / "review.html"
-        arguments = ["read", "docs/form.jpg", "--template", "docs/form.json"]
+        arguments = ["read", "docs/images/form.jpg", "--template", "docs/images/form.json"]
         options = ["--model", str(SHIPPED), "--review", str(review)]
         cli([*arguments, *options], standalone_mode=False)
         page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})

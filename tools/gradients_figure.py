@@ -1,4 +1,4 @@
-"""Draw the steps of `GradientFeatures` for a few digits: ``docs/gradients.png``.
+"""Draw the steps of `GradientFeatures` for a few digits: ``docs/images/gradients.png``.
 
     python -m tools.gradients_figure
 
@@ -19,7 +19,7 @@ from mnist_svm.features.gradients import GradientDecomposer
 from mnist_svm.models.pipelines import DIRECTIONS
 from mnist_svm.models.recipes import RECIPES
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 DIGITS = (2, 4, 8)
 # Directions of the gradient, from dark to bright, clockwise from the right.

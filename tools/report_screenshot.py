@@ -1,4 +1,4 @@
-"""Take a screenshot of ``mnist-svm eval --report`` for the shipped model: ``docs/report.png``.
+"""Take the screenshot ``docs/images/report.png`` of a report on the shipped model.
 
     python -m tools.report_screenshot
 
@@ -17,7 +17,7 @@ from mnist_svm.cli import cli
 from mnist_svm.models.locate import SHIPPED
 from tests.support.browser import Page, browsing
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 WIDTH = 1200
 

@@ -1,6 +1,7 @@
-"""Render the handwritten page of numbers that the README shows: ``docs/page.jpg``.
+"""Render the handwritten page of numbers that the README shows: ``docs/images/page.jpg``.
 
-    python -m tools.sample_page && mnist-svm read docs/page.jpg --annotate docs/read.png
+    python -m tools.sample_page
+    mnist-svm read docs/images/page.jpg --annotate docs/images/read.png
 
 The digits are the first of the MNIST test set, in order and without omissions, in blue ink on ruled
 paper that lies partly in a shadow.
@@ -17,7 +18,7 @@ from scipy import ndimage
 from mnist_svm._types import Float64Array, Images
 from mnist_svm.datasets.load import load_dataset
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 # A 0 stands for the next digit of the test set; a hyphen makes it touch the digit before.
 ROWS = ("00000 000-0", "0000 000 000", "000-00 00000", "0000-0 0000")

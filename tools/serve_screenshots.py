@@ -1,8 +1,8 @@
-"""Take the screenshots ``docs/serve-light.png`` and ``docs/serve-dark.png`` of the web page.
+"""Take the screenshots of the web page: serve-light.png and serve-dark.png in ``docs/images``.
 
     python -m tools.serve_screenshots
 
-One shows a drawn digit, the other a row of ``docs/page.jpg``. Needs the extra `dev` and the
+One shows a drawn digit, the other a row of ``docs/images/page.jpg``. Needs the extra `dev` and the
 commands chromium and chromedriver.
 """
 
@@ -16,11 +16,11 @@ from PIL import Image
 from tests.support.browser import DIGITS, Page, browsing
 from tests.support.serving import serving
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 WIDTH, HEIGHT = 1200, 760
 
-# Left, top, right, bottom in docs/page.jpg.
+# Left, top, right, bottom in docs/images/page.jpg.
 FIRST_ROW = 0, 0, 960, 180
 
 

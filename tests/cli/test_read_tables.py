@@ -15,7 +15,7 @@ from tests.support.guises.lines import Writers
 from tests.support.guises.pages import render_form, render_sudoku
 from tests.support.paths import ROOT
 
-PAGE = ROOT / "docs" / "page.jpg"
+PAGE = ROOT / "docs" / "images" / "page.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -219,9 +219,9 @@ def test_the_classified_image_is_returned_on_request(server, test_set):
 
 
 def test_a_page_is_read_as_by_the_library(server):
-    content = (ROOT / "docs" / "page.jpg").read_bytes()
+    content = (ROOT / "docs" / "images" / "page.jpg").read_bytes()
     (page,) = raw(server, content, "/read", "image/jpeg")["pictures"]
-    reading = Recognizer.load().read_page(ROOT / "docs" / "page.jpg")
+    reading = Recognizer.load().read_page(ROOT / "docs" / "images" / "page.jpg")
     assert [row["text"] for row in page["rows"]] == [row.text for row in reading.rows]
     assert (page["height"], page["width"]) == reading.size
     for row, expected in zip(page["rows"], reading.rows, strict=True):
@@ -236,7 +236,7 @@ def test_a_page_is_read_as_by_the_library(server):
 
 
 def test_pages_are_returned_in_order_with_their_errors(server):
-    page = (ROOT / "docs" / "page.jpg").read_bytes()
+    page = (ROOT / "docs" / "images" / "page.jpg").read_bytes()
     blank = png(np.full((60, 60), 255, np.uint8))
     response = server.post_files("/read", ("blank.png", blank), ("page.jpg", page))
     first, second = response.json["pictures"]
