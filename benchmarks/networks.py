@@ -1,4 +1,4 @@
-"""Networks and ensembles beside the SVMs: the README's table of all of them.
+"""Networks and ensembles beside the SVMs.
 
     python -m benchmarks.networks --cache FOLDER --pictures FOLDER --numbers FOLDER
     python -m benchmarks.networks --cache FOLDER --system cnn       one system alone
@@ -113,9 +113,9 @@ def main() -> None:
     rows = [_row(name, record) for name, record in done.items() if name not in OTHER_SEEDS]
     head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     lines = [*head, *rows, ""]
-    lines += [f"{name}: {done[name]['errors']} errors" for name in OTHER_SEEDS if name in done]
+    lines += [f"- {name}: {done[name]['errors']} errors" for name in OTHER_SEEDS if name in done]
     if ABS in done:
-        lines += [f"abs: {done[ABS]['negatives']} errors on the negatives of the images"]
+        lines += [f"- abs: {done[ABS]['negatives']} errors on the negatives of the images"]
     lines += [""]
     lines += [*_ensemble_table(arguments.cache), ""]
     Path(__file__).with_suffix(".md").write_text("\n".join(lines))

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: formulas as MathML, and pages that are made of files elsewhere.
+"""Hooks of MkDocs: formulas as MathML, and pages and pictures that are files elsewhere.
 
 Browsers show MathML themselves, so that formulas need no JavaScript and nothing from other servers.
 """
@@ -23,6 +23,9 @@ ELSEWHERE = {
     "project/security.md": "SECURITY.md",
 }
 
+# Folder of the repository -> folder of the site, for pictures that benchmarks write.
+PICTURES = {"benchmarks": "results"}
+
 # What pymdownx.arithmatex leaves of $...$ and $$...$$.
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
@@ -32,13 +35,17 @@ COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are files elsewhere."""
+    """Add the pages and pictures that are files elsewhere."""
     for uri, path in ELSEWHERE.items():
         content = (ROOT / path).read_text(encoding="utf-8")
         if uri.endswith(".md"):
             # Links there are relative to the root of the repository.
             content = re.sub(r"\]\(docs/", "](../", content)
         files.append(File.generated(config, uri, content=content))
+    for source, target in PICTURES.items():
+        for path in sorted((ROOT / source).glob("*.png")):
+            picture = File.generated(config, f"{target}/{path.name}", abs_src_path=str(path))
+            files.append(picture)
     return files
 
 
