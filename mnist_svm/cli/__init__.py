@@ -6,6 +6,7 @@ import click
 
 from mnist_svm.cli.convert import convert_command
 from mnist_svm.cli.evaluate import evaluate_command
+from mnist_svm.cli.examples import examples_command
 from mnist_svm.cli.exit_codes import ErrorHandlingGroup
 from mnist_svm.cli.explain import explain_command
 from mnist_svm.cli.export import export_command
@@ -32,8 +33,9 @@ def cli() -> None:
 
     \b
     Examples:
-      mnist-svm predict images_test/*.png   read digits from pictures, one each
-      mnist-svm read page.jpg               read the numbers on a photo or scan
+      mnist-svm examples                    pictures to try the commands on
+      mnist-svm predict examples/digits     read digits from pictures, one each
+      mnist-svm read examples/page.jpg      read the numbers on a photo or scan
       mnist-svm serve                       a web page to draw on, and a JSON API
       mnist-svm train                       train on MNIST, write mnist-svm.joblib
       mnist-svm eval                        accuracy and confusion matrix on the test set
@@ -44,6 +46,7 @@ def cli() -> None:
 
 
 for command in (
+    examples_command,
     fetch_command,
     inspect_command,
     convert_command,

@@ -59,10 +59,13 @@ def teach_command(
     corrections = load_corrections(folder, given.info)
     n = len(corrections.labels)
     training, reason = _read_training_images(given, folder, data_dir)
-    test = _read_test_images(given, data_dir)
+    test, no_test = _read_test_images(given, data_dir)
     echo_stderr(f"Teaching {options.describe_model(path)} {n:,} corrections of {folder}")
     if reason:
         echo_stderr(f"With its support vectors in place of its training images: {reason}")
+    if no_test:
+        why = "for the same reason" if no_test == reason else no_test
+        echo_stderr(f"No test images to compare on: {why}")
     teaching = run_with_progress("Teaching", lambda: teach(given, corrections, training))
     compared = None if test is None else _compare(given, teaching.model, test)
     save_model(output, teaching.model)
@@ -100,19 +103,18 @@ def _read_training_images(
         return None, error_message(error)
 
 
-def _read_test_images(model: Model, data_dir: str | None) -> Dataset | None:
-    """Return the test images of the model's first data set, or None after saying why not."""
-    from mnist_svm.cli.exit_codes import echo_stderr, error_message
+def _read_test_images(model: Model, data_dir: str | None) -> tuple[Dataset | None, str | None]:
+    """Return the test images of the model's first data set, if any, or why they cannot be used."""
+    from mnist_svm.cli.exit_codes import error_message
     from mnist_svm.datasets.load import load_dataset
     from mnist_svm.exceptions import MnistSvmError
 
     try:
         test = load_dataset(model.info.training.sets[0].name, split="test", data_dir=data_dir)
     except (MnistSvmError, OSError) as error:
-        echo_stderr(f"No test images to compare on: {error_message(error)}")
-        return None
+        return None, error_message(error)
     # A data set without splits is both.
-    return None if model.info.training.includes(test.sha256) else test
+    return (None if model.info.training.includes(test.sha256) else test), None
 
 
 def _compare(before: Model, after: Model, test: Dataset) -> Comparison:
