@@ -5,7 +5,7 @@
 
 The 15,000 to 480,000 points are deskewed MNIST images and their one-pixel shifts. An implementation
 is left out once it has taken more than ten minutes. Writes the table ``benchmarks/growth.md`` and
-the chart ``benchmarks/growth.png``. Takes about forty minutes on two cores and 6 GB of memory.
+the chart ``docs/images/growth.png``. Takes about forty minutes on two cores and 6 GB of memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.peers import PARAMETERS, available, run
 from mnist_svm import Deskew, load_dataset
 
 HERE = Path(__file__).parent
+IMAGES = HERE.parent / "docs" / "images"
 # Numbers of points.
 SIZES = (15_000, 30_000, 60_000, 120_000, 240_000, 480_000)
 TIMEOUT = 600  # seconds
@@ -62,7 +63,7 @@ def main() -> None:
     table = format_table(results)
     print(table)
     (HERE / "growth.md").write_text(table)
-    chart(results).savefig(HERE / "growth.png", dpi=120)
+    chart(results).savefig(IMAGES / "growth.png", dpi=120)
 
 
 def save_shifted(folder: Path, images: np.ndarray, labels: np.ndarray, size: int) -> None:

@@ -8,7 +8,7 @@
 
 On each problem in turn, each implementation runs in a process of its own, which first fits a small
 part for warm-up. Writes the tables ``benchmarks/svm_suite.md`` and the chart
-``benchmarks/svm_suite.png``; of a part of the problems, or of a quick run, beside the raw results,
+``docs/images/svm_suite.png``; of a part of the problems, or of a quick run, beside the raw results,
 a file of JSON lines.
 """
 
@@ -34,6 +34,7 @@ from benchmarks.svm_process import IMPLEMENTATIONS
 from benchmarks.svm_report import START_UP, Results, chart, format_text
 
 HERE = Path(__file__).parent
+IMAGES = HERE.parent / "docs" / "images"
 OWN, *PEERS = IMPLEMENTATIONS
 
 # The very first fit of a process is of the problem `small`, and repeated in so many processes.
@@ -69,9 +70,9 @@ def main() -> None:
     text = format_text(results, names, quick=arguments.quick)
     print(text)
     whole = len(chosen) == len(PROBLEMS) + 1 and not arguments.quick
-    folder = HERE if whole else output.parent
-    (folder / "svm_suite.md").write_text(text)
-    chart(results, peers).savefig(folder / "svm_suite.png", dpi=120)
+    tables, charts = (HERE, IMAGES) if whole else (output.parent, output.parent)
+    (tables / "svm_suite.md").write_text(text)
+    chart(results, peers).savefig(charts / "svm_suite.png", dpi=120)
 
 
 def parse_arguments() -> argparse.Namespace:
