@@ -5,8 +5,8 @@
 
 Each implementation in turn fits the 60,000 training images, twice, in separate processes. The first
 process also predicts the 10,000 test images five times. Writes the table
-``benchmarks/kernel_svc.md`` and the chart ``docs/images/kernel_svc.png``. Takes about ten minutes on
-two cores.
+``benchmarks/kernel_svc.md`` and the chart ``docs/images/kernel_svc.png``. Takes about ten minutes
+on two cores.
 """
 
 from __future__ import annotations
