@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: formulas as MathML, and pages and pictures that are files elsewhere.
+"""Hooks of MkDocs: formulas as MathML, generated parts, pages from elsewhere, links.
 
 Browsers show MathML themselves, so that formulas need no JavaScript and nothing from other servers.
 """
@@ -6,59 +6,121 @@ Browsers show MathML themselves, so that formulas need no JavaScript and nothing
 from __future__ import annotations
 
 import html
+import logging
+import os
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
 
+from docs_links import find_faults
+from docs_notebook import notebook_pages
+from docs_reference import GENERATED
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
+import mnist_svm
+
+LOG = logging.getLogger("mkdocs.hooks")
+
 ROOT = Path(__file__).resolve().parents[1]
 
-# Page of the site -> file of the repository.
-ELSEWHERE = {
-    "tutorials/notebook.ipynb": "mnist_svm/examples/mnist-svm.ipynb",
-    "project/changelog.md": "CHANGELOG.md",
-    "project/contributing.md": "CONTRIBUTING.md",
-    "project/security.md": "SECURITY.md",
+# File of the repository -> page of the site.
+PAGES = {
+    "CHANGELOG.md": "project/changelog.md",
+    "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
 }
+NOTEBOOK, NOTEBOOK_PAGE = "mnist_svm/examples/mnist-svm.ipynb", "tutorials/notebook.md"
 
-# Folder of the repository -> folder of the site, for pictures that benchmarks write.
-PICTURES = {"benchmarks": "results"}
+# A link that is relative to the file.
+LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
 # What pymdownx.arithmatex leaves of $...$ and $$...$$.
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
+# What mkdocstrings writes after a parameter that its name and type describe, and of private bases.
+NOTHING = re.compile(
+    r'\s*\N{EN DASH}\s*<div class="doc-md-description">\s*</div>'
+    r'|<p class="doc doc-class-bases">\s*Bases: <code>_\w+</code></p>'
+)
+# Code that fits on a line of a phone.
+SHORT_CODE = re.compile(r"<code>(?=[^<\s]{1,24}</code>)")
+
+# Code, and what may contain code but no further link.
+LINK_OR_CODE = re.compile(
+    r"<(?P<tag>a|autoref|h[1-6]|pre)\b.*?</(?P=tag)>|<code>(?P<code>[\w.]+)</code>", re.DOTALL
+)
+# A name of the package, or of a member: in the reference of Python, and in other pages.
+BARE_NAME = re.compile(r"(?:mnist_svm\.)?(?P<public>\w+)(?P<member>\.\w+)?")
+FULL_NAME = re.compile(r"mnist_svm\.(?P<public>\w+)(?P<member>\.\w+)?")
+
+GENERATED_PART = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 # Instructions to the tests of the documentation.
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages and pictures that are files elsewhere."""
-    for uri, path in ELSEWHERE.items():
-        content = (ROOT / path).read_text(encoding="utf-8")
-        if uri.endswith(".md"):
-            # Links there are relative to the root of the repository.
-            content = re.sub(r"\]\(docs/", "](../", content)
+    """Add the pages that are files elsewhere."""
+    pages: dict[str, str | bytes] = {
+        page: relocate((ROOT / path).read_text(encoding="utf-8"), page)
+        for path, page in PAGES.items()
+    }
+    execute = os.environ.get("EXECUTE_NOTEBOOK") == "true"
+    pages |= notebook_pages(ROOT / NOTEBOOK, NOTEBOOK_PAGE, execute=execute)
+    for uri, content in pages.items():
         files.append(File.generated(config, uri, content=content))
-    for source, target in PICTURES.items():
-        for path in sorted((ROOT / source).glob("*.png")):
-            picture = File.generated(config, f"{target}/{path.name}", abs_src_path=str(path))
-            files.append(picture)
     return files
 
 
+def relocate(text: str, page: str) -> str:
+    """Change links from the root of the repository to those from a page of the site.
+
+    What is not on the site has no known address: then the text of the link stays.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        text, path, anchor = found[1], found[2], found[3] or ""
+        target = PAGES.get(path) or (path.removeprefix("docs/") if path[:5] == "docs/" else None)
+        if target is None:
+            return text
+        return f"[{text}]({posixpath.relpath(target, posixpath.dirname(page))}{anchor})"
+
+    return LINK.sub(link, text)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Leave out comments."""
+    """Put in the generated parts, and leave out comments."""
+    markdown = GENERATED_PART.sub(lambda found: GENERATED[found[1]](), markdown)
     return COMMENT.sub("", markdown)
 
 
-def on_page_content(page: str, **_: Any) -> str:
-    """Turn LaTeX into MathML."""
-    page = INLINE.sub(lambda found: _mathml(found[1], "inline"), page)
-    return DISPLAY.sub(lambda found: _mathml(found[1], "block"), page)
+def on_page_content(content: str, page: Any, **_: Any) -> str:
+    """Turn LaTeX into MathML, and names of the package into links to the reference."""
+    content = INLINE.sub(lambda found: _mathml(found[1], "inline"), content)
+    content = DISPLAY.sub(lambda found: _mathml(found[1], "block"), content)
+    content = NOTHING.sub("", content)
+    names = BARE_NAME if page.file.src_uri.startswith("reference/python/") else FULL_NAME
+    content = LINK_OR_CODE.sub(lambda found: _reference(found, names), content)
+    return SHORT_CODE.sub('<code class="short">', content)
+
+
+def on_post_build(config: Any) -> None:
+    """Warn of dead links, which makes a strict build fail."""
+    for fault in find_faults(Path(config.site_dir)):
+        LOG.warning(fault)
 
 
 def _mathml(latex: str, display: str) -> str:
     return convert(html.unescape(latex.strip()), display=display)
+
+
+def _reference(found: re.Match[str], names: re.Pattern[str]) -> str:
+    """Make a link of the code that a match is, if it is a name of the reference."""
+    name = names.fullmatch(found["code"] or "")
+    if name is None or name["public"] not in mnist_svm.__all__:
+        return found[0]
+    # Without a warning if there is no such member.
+    identifier = f"mnist_svm.{name['public']}{name['member'] or ''}"
+    return f'<autoref identifier="{identifier}" optional>{found[0]}</autoref>'

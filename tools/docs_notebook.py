@@ -1,0 +1,39 @@
+"""The notebook as a page of the documentation: Markdown, and the pictures of its outputs."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import MarkdownExporter
+
+# Seconds that a cell may take.
+TIMEOUT = 900
+
+
+def notebook_pages(path: Path, page: str, *, execute: bool) -> dict[str, str | bytes]:
+    """Return the files of the site that a notebook becomes, by their names.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    page : str
+        Name of its page, in the folder of which its pictures are.
+    execute : bool
+        Whether to run it, in an empty folder; otherwise the page has the outputs of the file.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    if execute:
+        with TemporaryDirectory() as folder:
+            resources = {"metadata": {"path": folder}}
+            NotebookClient(notebook, timeout=TIMEOUT, resources=resources).execute()
+    markdown, resources = MarkdownExporter().from_notebook_node(
+        notebook, {"unique_key": Path(page).stem}
+    )
+    folder = posixpath.dirname(page)
+    pictures = {posixpath.join(folder, name): data for name, data in resources["outputs"].items()}
+    return {page: markdown, **pictures}
