@@ -41,7 +41,7 @@ def main() -> None:
     figure, axes = plt.subplots(
         len(chosen),
         DIRECTIONS + 3,
-        figsize=(14, 4.2),
+        figsize=(14, 3.5),
         layout="constrained",
     )
     for row, index in enumerate(chosen):
