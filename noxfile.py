@@ -1,0 +1,68 @@
+"""Sessions for development: `nox -l` lists them, `nox -s lint` runs one."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "test"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
+REST = "slow or browser or cluster or fuzz"
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install the package from here, and a group of pyproject.toml."""
+    session.install("--editable", ".", f"--group={group}")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, mypy and the layers of imports."""
+    install(session, "test")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", "--strict", "mnist_svm")
+    session.run("lint-imports")
+
+
+@nox.session(python=PYTHONS)
+def test(session: nox.Session) -> None:
+    """Quick tests, on each Python that is installed."""
+    install(session, "dev")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(name="test-all")
+def test_all(session: nox.Session) -> None:
+    """All tests, with their coverage."""
+    install(session, "dev")
+    session.run("pytest", "-n", "2", "--cov", *session.posargs)
+    session.run("pytest", "-n", "2", "--cov", "--cov-append", "-m", REST, *session.posargs)
+    session.run("coverage", "report", "--skip-covered", "--skip-empty")
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Quick tests, on the lowest versions of all dependencies."""
+    session.install("--resolution=lowest-direct", "--editable", ".")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/, with warnings and dead links as errors."""
+    install(session, "docs")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run a benchmark: nox -s bench -- recipes --seeds 1."""
+    install(session, "bench")
+    name, *arguments = session.posargs or ["startup"]
+    # Set, these halve the speed of NumPy on some processors.
+    slow = {"OPENBLAS_CORETYPE": None, "OPENBLAS_L2_SIZE": None}
+    session.run("python", "-m", f"benchmarks.{name}", *arguments, env=slow)
