@@ -132,14 +132,18 @@ def run(command: str, directives: dict[str, str | bool]) -> subprocess.Completed
 
 
 def environment() -> dict[str, str]:
-    """Of a reader who has installed the package, with MNIST, and without the network."""
-    scripts = str(Path(sys.executable).parent)
+    """Of a reader who has installed the package, with MNIST.
+
+    It is the environment that runs the tests, and pip installs nothing, but checks the names of
+    packages and extras; or the one whose commands are in the folder READER_BIN.
+    """
+    scripts = os.environ.get("READER_BIN")
+    ours = {"PYTHONPATH": str(ROOT), "PIP_NO_INDEX": "1"}  # the first for python -m benchmarks
     return {
         **os.environ,
-        "PATH": scripts + os.pathsep + os.environ["PATH"],
+        **({} if scripts else ours),
+        "PATH": (scripts or str(Path(sys.executable).parent)) + os.pathsep + os.environ["PATH"],
         "MNIST_SVM_DATA": str(DATA),
-        "PYTHONPATH": str(ROOT),  # for python -m benchmarks
-        "PIP_NO_INDEX": "1",  # so that pip install checks the names of packages and extras
         "COLUMNS": "100",
     }
 
