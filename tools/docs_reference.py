@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -277,6 +277,51 @@ def limits() -> str:
     return table(("of", "limit", "beyond it"), rows)
 
 
+# --- model files ------------------------------------------------------------------------
+
+
+def model_limits() -> str:
+    """Return a table of the numbers of the format."""
+    from mnist_svm.models import check, file
+
+    rows = [
+        ("version of the format", str(file.FORMAT_VERSION)),
+        ("bytes of an array, and of the whole file once unpacked, at most", f"{file.MAX_BYTES:,}"),
+        ("steps, at most", str(check.MAX_STEPS)),
+        ("degree of a polynomial kernel, at most", str(check.MAX_DEGREE)),
+    ]
+    return table(("number", "value"), rows)
+
+
+def steps() -> str:
+    """Return a table of the types of steps in a model file."""
+    from mnist_svm.models.check import PARAMETERS
+    from mnist_svm.models.steps import ATTRIBUTES
+
+    rows = [
+        (code(kind), _values(parameters), _values(ATTRIBUTES.get(kind, {})))
+        for kind, parameters in sorted(PARAMETERS.items())
+    ]
+    return table(("`type`", "`parameters`", "`attributes`"), rows)
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    """Return names with the types of their values, as `mnist_svm.models.check.Expected`."""
+    return ", ".join(f"{code(name)} {_expected(value)}" for name, value in values.items())
+
+
+def _expected(value: Any) -> str:
+    if isinstance(value, list):
+        return " or ".join(map(_expected, value))
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_expected, value))})"
+    if isinstance(value, dict):
+        return f"dict of {_values(value)}"
+    if isinstance(value, str):
+        return f"{value} array"
+    return {"NoneType": "None"}.get(value.__name__, value.__name__)
+
+
 # --- Python -----------------------------------------------------------------------------
 
 
@@ -303,7 +348,16 @@ def _name(name: str) -> tuple[str, str]:
     return f"[`{name}`][mnist_svm.{name}]", first or "All recipes, by name."
 
 
-GENERATED: dict[str, Callable[[], str]] = {
-    each.__name__.replace("_", "-"): each
-    for each in (commands, command_list, settings, routes, schemas, metrics, limits, names)
-}
+PARTS = (
+    commands,
+    command_list,
+    settings,
+    routes,
+    schemas,
+    metrics,
+    limits,
+    model_limits,
+    steps,
+    names,
+)
+GENERATED: dict[str, Callable[[], str]] = {part.__name__.replace("_", "-"): part for part in PARTS}
