@@ -169,7 +169,7 @@ def support_vectors() -> Figure:
     arcs[n:] = [1.0, 0.45] - arcs[n:]
     X = arcs + rng.normal(0, 0.2, arcs.shape)
     y = np.repeat([0, 1], n)
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), layout="constrained", sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.9), layout="constrained", sharey=True)
     for ax, C in zip(axes, (0.5, 50.0), strict=True):
         draw_svm(ax, X, y, C)
     return figure
