@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=${ENGINE:-docker}
 image=${IMAGE:-mnist-svm:check}
+largest=350 # MB
 restrictions=(--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt no-new-privileges
   --memory 1536m --cpus 2)
 
@@ -19,6 +20,11 @@ fail() {
 
 "$engine" build --tag "$image" "$@" .
 
+size=$(($("$engine" image inspect --format '{{.Size}}' "$image") / 1000000))
+echo "Size $size MB"
+[ "$size" -le "$largest" ] || fail "the image has more than $largest MB"
+
+"$engine" run --rm "${restrictions[@]}" "$image" --version
 read -r _ digit _ < <("$engine" run --rm -i "${restrictions[@]}" "$image" predict - <images_test/7.png) || true
 [ "$digit" = 7 ] || fail "the command reads a 7 as $digit"
 echo "The command reads a 7"
@@ -60,8 +66,37 @@ for digit in {0..9}; do
 done
 echo "The server reads all ten digits"
 
+page=$(request GET / </dev/null) || fail "no web page"
+[[ $page == *"<canvas"* ]] || fail "nothing to draw on"
+page=$(request GET /docs </dev/null) || fail "no documentation"
+files=$(grep --only-matching '[^"]*swagger-ui[^"]*[.]\(css\|js\)' <<<"$page") ||
+  fail "no Swagger UI in the documentation"
+for file in $files; do
+  request GET "/$file" </dev/null >/dev/null || fail "the documentation lacks $file"
+done
+echo "The server has its pages"
+
 "$engine" stats --no-stream --format 'Memory {{.MemUsage}}' "$server"
-echo "Size   $(($("$engine" image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
+
+# Modules without bytecode would be compiled at each start.
+inside python -v -m mnist_svm predict - <images_test/7.png 2>&1 >/dev/null |
+  grep '^# code object from /' && fail "these modules have no bytecode"
+
+# The other commands, which write to /tmp.
+tar --create images_test data/*.gz mnist_svm/examples/files | inside tar --extract --directory /tmp
+run() {
+  "$engine" exec --workdir /tmp --env MNIST_SVM_DATA=/tmp/data "$server" mnist-svm "$@" ||
+    fail "mnist-svm $*"
+}
+[[ $(run read mnist_svm/examples/files/page.jpg) == "72104 1495"* ]] ||
+  fail "the command misreads the first line of a page"
+run explain images_test/3.png
+run train --limit 2000 --output small.joblib
+run eval --model small.joblib | grep Accuracy
+run teach mnist_svm/examples/files/hand/learn --model small.joblib --output taught.joblib
+[ "$(run predict --model taught.joblib images_test/7.png | cut -f 2)" = 7 ] ||
+  fail "the taught model misreads a 7"
+echo "The commands read, explain, train, evaluate and teach"
 
 "$engine" kill --signal TERM "$server" >/dev/null
 status=$(timeout 40 "$engine" wait "$server") || fail "the server still runs 40 s after SIGTERM"
