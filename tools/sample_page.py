@@ -1,4 +1,4 @@
-"""Render the handwritten page of numbers that the README shows: ``docs/images/page.jpg``.
+"""Render the handwritten page of numbers that the documentation shows: ``docs/images/page.jpg``.
 
     python -m tools.sample_page
     mnist-svm read docs/images/page.jpg --annotate docs/images/read.png

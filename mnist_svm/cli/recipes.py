@@ -19,8 +19,8 @@ def recipes_command(as_json: bool) -> None:
     """List the recipes of `train`.
 
     The error rates are those of cross-validation on MNIST's training images, which selected the
-    parameters, and those on the 10,000 test images. Times were measured on the 2-core computer
-    described in the README.
+    parameters, and those on the 10,000 test images. Times were measured on 2 cores of a server; the
+    documentation describes it with the results.
 
     \b
     Examples:

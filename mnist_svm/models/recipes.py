@@ -34,7 +34,7 @@ class DatasetErrors:
 
 @dataclass(frozen=True)
 class TestResult:
-    """Result on MNIST's test set, on the README's machine.
+    """Result on MNIST's test set, on the machine that the results pages describe.
 
     Attributes
     ----------
