@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 
@@ -17,6 +18,7 @@ def main() -> None:
         from mnist_svm.cli import cli
 
         ignore_dependency_warnings()
+        _escape_unprintable()
         cli(prog_name="mnist-svm")
     except KeyboardInterrupt:
         # Interrupted during an import, before any work started.
@@ -25,6 +27,15 @@ def main() -> None:
         if error.code == INTERRUPTED:
             _exit_immediately()
         raise
+
+
+def _escape_unprintable() -> None:
+    """Print a character that the encoding of standard output lacks as an escape, as on stderr.
+
+    The encoding of a pipe on Windows is often one of 256 characters.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _exit_immediately() -> None:

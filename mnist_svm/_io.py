@@ -1,14 +1,23 @@
-"""Atomic writes: files and folders appear under their final name only when complete."""
+"""Atomic writes, by which files and folders appear only when complete, and locks of files."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+# File in a folder that is locked in its place on Windows, which cannot open folders.
+FOLDER_LOCK = ".lock"
 
 
 @contextmanager
@@ -57,6 +66,9 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
+            if target.exists():
+                # Windows does not replace a folder, even an empty one.
+                target.rmdir()
             temporary.replace(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -76,10 +88,33 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not target.exists() or target.is_file():
-            import tempfile  # here, to keep `--help` fast
+            temporary = _temporary_name(target)
+            temporary.touch(exist_ok=False)
+            temporary.unlink()
 
-            with tempfile.TemporaryFile(dir=target.parent):
-                pass
+
+def acquire_lock(path: str | os.PathLike[str]) -> int | None:
+    """Lock a folder, or a file, which is created if missing, without waiting for others.
+
+    Returns a descriptor, or None if another has the lock. Closing the descriptor unlocks, as does
+    the end of the process. On POSIX systems, a child process that inherits it has the lock too.
+    """
+    path, flags = Path(path), os.O_RDWR | os.O_CREAT
+    if path.is_dir():
+        if sys.platform == "win32":
+            path /= FOLDER_LOCK
+        else:
+            flags = os.O_RDONLY
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _temporary_name(target: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -20,6 +21,9 @@ INTERRUPTED = 130
 
 # Key in `ctx.meta`: the command failed for some of its inputs and must exit with 1.
 PARTIAL_FAILURE = "partial_failure"
+
+# Error of writing to a pipe that nobody reads: Windows has another one than POSIX.
+_CLOSED_PIPE = errno.EINVAL if os.name == "nt" else errno.EPIPE
 
 
 class ErrorHandlingGroup(click.Group):
@@ -46,18 +50,18 @@ class ErrorHandlingGroup(click.Group):
         except KeyboardInterrupt:
             echo_stderr("mnist-svm: interrupted; no incomplete file is left")
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
+        except (MnistSvmError, OSError) as error:
+            if not _is_closed_pipe(error):
+                if ctx.meta.get("debug"):
+                    traceback.print_exc()
+                echo_stderr(f"mnist-svm: error: {error_message(error)}")
+                try:
+                    _flush_stdout()
+                except OSError:
+                    _discard_stdout()
+                ctx.exit(1)
             # The reader of our output has closed it, as `head` does: not an error.
             _discard_stdout()
-        except (MnistSvmError, OSError) as error:
-            if ctx.meta.get("debug"):
-                traceback.print_exc()
-            echo_stderr(f"mnist-svm: error: {error_message(error)}")
-            try:
-                _flush_stdout()
-            except OSError:
-                _discard_stdout()
-            ctx.exit(1)
         ctx.exit(1 if ctx.meta.get(PARTIAL_FAILURE) else 0)
 
 
@@ -84,6 +88,11 @@ def report_problem(ctx: click.Context, reading: DigitReading | PageReading | For
         echo_stderr(f"mnist-svm: error: {reading.file}: {reading.error}")
     elif reading.note is not None:
         echo_stderr(f"{reading.file}: {reading.note} is read")
+
+
+def _is_closed_pipe(error: Exception) -> bool:
+    # Errors of files have names.
+    return isinstance(error, OSError) and error.filename is None and error.errno == _CLOSED_PIPE
 
 
 def _flush_stdout() -> None:

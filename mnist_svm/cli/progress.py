@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TextIO, TypeVar
 
+import click
+
 TICK_SECONDS = 0.2
 
 # Carriage return, and the ANSI sequence that erases to the end of the line.
@@ -97,13 +99,12 @@ def _live_lines() -> Iterator[Callable[[str], None]]:
             columns, rows = os.get_terminal_size(sys.stderr.fileno())
             # Wrapped or scrolled lines could not be erased. Some terminals report a size of 0.
             lines = [line[: (columns or 80) - 1] for line in text.split("\n")[-(rows or 24) :]]
-            sys.stderr.write(clear() + "\n".join(lines))
-            sys.stderr.flush()
+            # By click, which carries out the sequences on consoles of Windows that do not.
+            click.echo(clear() + "\n".join(lines), nl=False, err=True)
             lines_above = len(lines) - 1
 
     try:
         yield show
     finally:
         if terminal:
-            sys.stderr.write(clear())
-            sys.stderr.flush()
+            click.echo(clear(), nl=False, err=True)

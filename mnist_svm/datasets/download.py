@@ -178,7 +178,8 @@ def _download_verified(
         if fault := _download(address, partial_path, file, progress):
             return fault
         if (fault := find_fault(partial_path, file)) is None:
-            with partial_path.open("rb") as complete:
+            # Windows only syncs a file that is open for writing.
+            with partial_path.open("r+b") as complete:
                 os.fsync(complete.fileno())
             partial_path.replace(folder / file.name)
             return None

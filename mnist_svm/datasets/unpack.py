@@ -56,6 +56,12 @@ _NAME_ERRORS = frozenset(
     {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ}
 )
 
+# Names that are devices in every folder of Windows, with any suffix.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"
+}
+_HAS_DEVICES = os.name == "nt"
+
 
 def is_archive(path: Path) -> bool:
     """Whether a file is an archive, by its first bytes; FormatError if it is an unsupported one."""
@@ -181,13 +187,21 @@ class _Budget:
         return self._n_bytes - start
 
     def _create(self, member: str, target: Path) -> IO[bytes]:
+        impossible = self.error(member, "no file can have this name here")
+        if _HAS_DEVICES and any(map(_is_device, target.relative_to(self._folder).parts)):
+            raise impossible
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             return target.open("xb")
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno not in _NAME_ERRORS:
                 raise
-            raise self.error(member, "no file can have this name here") from error
+            raise impossible from error
+
+
+def _is_device(name: str) -> bool:
+    """Whether Windows would open a device, or a stream of another file, by a name."""
+    return name.partition(".")[0].rstrip(" ").upper() in _DEVICES or ":" in name
 
 
 def _unpack_zip(path: Path, budget: _Budget) -> None:

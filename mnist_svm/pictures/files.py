@@ -57,7 +57,8 @@ def _is_folder(source: object) -> bool:
 
 def _list_folder(folder: str | os.PathLike[str]) -> list[str]:
     try:
-        files = sorted(Path(os.fsdecode(folder)).iterdir())
+        # By name: paths of Windows compare without regard to case.
+        files = sorted(Path(os.fsdecode(folder)).iterdir(), key=lambda file: file.name)
     except OSError as error:
         raise PictureError(error.strerror or str(error)) from error
     pictures = [str(file) for file in files if file.suffix.lower() in SUFFIXES]

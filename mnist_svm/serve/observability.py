@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -182,8 +183,21 @@ def _remove_dead_workers(folder: Path) -> None:
     """Remove the gauges of killed workers."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = int(file.stem.rsplit("_", 1)[1])
-        if not Path(f"/proc/{pid}").exists():
+        if not _exists(pid):
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _exists(pid: int) -> bool:
+    """Whether a process exists; on Windows, where asking with a signal would end it, True."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 # --- middleware -------------------------------------------------------------------------

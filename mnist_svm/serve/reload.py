@@ -6,14 +6,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 
 from mnist_svm.exceptions import MnistSvmError
 from mnist_svm.recognition.recognizer import Recognizer
 from mnist_svm.serve.observability import logger
 from mnist_svm.serve.predict import PredictionService
 from mnist_svm.serve.settings import Settings
-
-HAS_SIGHUP = hasattr(signal, "SIGHUP")
 
 
 class ModelReloader:
@@ -26,8 +25,8 @@ class ModelReloader:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def install(self) -> None:
-        """Reload when this process gets SIGHUP."""
-        if HAS_SIGHUP:
+        """Reload when this process gets SIGHUP, which Windows does not have."""
+        if sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start)
 
     def _start(self) -> None:
@@ -53,7 +52,7 @@ class ModelReloader:
     async def reload_all(self) -> None:
         """Reload in this worker and, by way of the supervisor, in all others."""
         parent = multiprocessing.parent_process()
-        if parent is not None and parent.pid is not None and HAS_SIGHUP:
+        if sys.platform != "win32" and parent is not None and parent.pid is not None:
             os.kill(parent.pid, signal.SIGHUP)
         # Here at once: this worker reports that the model is in use.
         await self.reload()

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.supervisors import Multiprocess
 
 from mnist_svm._optional import ignore_dependency_warnings
@@ -56,7 +57,9 @@ def listen(host: str, port: int) -> socket.socket:
         msg = f"{host}: not a valid host name"
         raise AddressError(msg) from error
     except OSError as error:
-        msg = f"{host}:{port}: {os.strerror(error.errno or 0)}"
+        # create_server adds the address to the message.
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
+        msg = f"{host}:{port}: {reason}"
         raise AddressError(msg) from error
     server.set_inheritable(True)
     # Connections inherit this option. Without it, some whose client does not read never end.
@@ -120,6 +123,8 @@ class _Supervisor(Multiprocess):
 
         The signal ends a worker that is still starting, and its successor loads the new file.
         """
+        if sys.platform == "win32":
+            return  # which has no SIGHUP
         for worker in self.processes:
             if worker.process.is_alive() and worker.pid is not None:
                 with suppress(ProcessLookupError):
@@ -128,7 +133,8 @@ class _Supervisor(Multiprocess):
 
 def _supervise(config: uvicorn.Config, server: socket.socket, on_start: Callable[[], None]) -> None:
     """Run several workers; see `serve`."""
-    with tempfile.TemporaryDirectory(prefix="mnist-svm-") as folder:
+    # Windows refuses to remove files that a worker, which is still ending, has mapped.
+    with tempfile.TemporaryDirectory(prefix="mnist-svm-", ignore_cleanup_errors=True) as folder:
         # The workers inherit it, and prometheus_client reads it on import.
         os.environ[SHARED_METRICS] = folder
         supervisor = _Supervisor(config, sockets=[server])
@@ -149,12 +155,11 @@ def _supervise(config: uvicorn.Config, server: socket.socket, on_start: Callable
 @contextmanager
 def _signals_do_nothing() -> Iterator[None]:
     """Ignore the signal that uvicorn raises again after its shutdown, which would be an error."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, lambda number, frame: None) for number in signals]
+    handlers = [signal.signal(number, lambda number, frame: None) for number in HANDLED_SIGNALS]
     try:
         yield
     finally:
-        for number, handler in zip(signals, handlers, strict=True):
+        for number, handler in zip(HANDLED_SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
 
 

@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
-from mnist_svm._io import atomic_write
+from mnist_svm._io import acquire_lock, atomic_write
 from mnist_svm.exceptions import sanitize
 from mnist_svm.serve.observability import logger
 from mnist_svm.serve.settings import Settings
-
-if sys.platform == "win32":
-    fcntl = None
-else:
-    import fcntl
 
 LOCK, OUTCOME = ".teaching.lock", ".teaching.json"
 
@@ -40,18 +36,20 @@ class Teacher:
         self._settings = settings
         self._folder = settings.corrections or Path()
         self._take_over = take_over
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_ended = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
+            self._is_ended = True
             self._process.terminate()
             try:
-                await asyncio.wait_for(self._process.wait(), END_TIMEOUT)
-            except TimeoutError:
+                await asyncio.to_thread(self._process.wait, END_TIMEOUT)
+            except subprocess.TimeoutExpired:
                 self._process.kill()
         if self._task is not None:
             await self._task
@@ -84,14 +82,7 @@ class Teacher:
 
     def _acquire(self) -> int | None:
         """Open and lock the file, or return None if another process has locked it."""
-        lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return lock
+        return acquire_lock(self._folder / LOCK)
 
     async def _run(self, lock: int) -> None:
         """Teach, record the outcome, and take over the model."""
@@ -113,21 +104,22 @@ class Teacher:
     async def _teach(self, lock: int) -> dict[str, Any] | None:
         """Run the command; return its summary, its error, or None if it was ended."""
         model, output = self._settings.current_model, self._settings.taught_model
-        process = self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mnist_svm", "teach", str(self._folder), "--json"),
-            *("-m", str(model), "-o", str(output)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        command = [sys.executable, "-m", "mnist_svm", "teach", str(self._folder), "--json"]
+        # Not a process of asyncio: uvicorn's event loop for several workers on Windows has none.
+        process = self._process = subprocess.Popen(  # noqa: S603 - this program
+            [*command, "-m", str(model), "-o", str(output)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             # While it lives, the lock is held, even if this worker is killed.
-            pass_fds=(lock,) if fcntl else (),
+            pass_fds=() if sys.platform == "win32" else (lock,),
         )
-        out, err = await process.communicate()
+        out, err = await asyncio.to_thread(process.communicate)
         if process.returncode == 0:
             summary: dict[str, Any] = json.loads(out)
             logger.info("taught", extra={"fields": {"seconds": round(summary["seconds"], 1)}})
             return {name: summary[name] for name in ("n_corrections", "corrections", "test")}
-        if process.returncode is not None and process.returncode < 0:
+        if self._is_ended or process.returncode < 0:
             return None
         lines = err.decode(errors="replace").strip().splitlines() or ["no message"]
         return {"error": sanitize(lines[-1].removeprefix("mnist-svm: error: "), 500)}

@@ -244,7 +244,8 @@ def _require_svms_alone(info: ModelInfo) -> None:
 
 
 def _same_path(one: str, other: str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
+    one, other = (os.path.normcase(os.path.realpath(path)) for path in (one, other))
+    return one == other
 
 
 def _spread(n: int) -> IntArray:

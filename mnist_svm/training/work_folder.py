@@ -13,13 +13,8 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from mnist_svm._io import atomic_write
+from mnist_svm._io import FOLDER_LOCK, acquire_lock, atomic_write
 from mnist_svm._types import Array
-
-try:
-    import fcntl
-except ImportError:  # On Windows, nothing keeps two processes out of one folder.
-    fcntl = None  # type: ignore[assignment]
 
 # Version of the folder's content; a folder of another version is refused.
 FORMAT = 2
@@ -82,7 +77,8 @@ class WorkFolder:
             job, self.steps = record["job"], int(record["steps"])
         except FileNotFoundError:
             # A job interrupted during its first record leaves at most a temporary file.
-            if any(not file.name.startswith(f".{RECORD}") for file in self.path.iterdir()):
+            expected = (f".{RECORD}", FOLDER_LOCK)
+            if any(not file.name.startswith(expected) for file in self.path.iterdir()):
                 self._refuse("holds no training to resume; move it away")
             return False
         except (LookupError, TypeError, ValueError):
@@ -107,15 +103,9 @@ class WorkFolder:
             raise OSError(errno.ENOSPC, reason, os.fspath(self.path))
 
     def _acquire_lock(self) -> None:
-        if fcntl is None:
-            return
-        lock = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
+        self._lock = acquire_lock(self.path)
+        if self._lock is None:
             self._refuse("is in use by another process")
-        self._lock = lock
 
 
 class GrowingArray:
