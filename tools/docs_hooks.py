@@ -10,6 +10,7 @@ import logging
 import os
 import posixpath
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ BARE_NAME = re.compile(r"(?:mnist_svm\.)?(?P<public>\w+)(?P<member>\.\w+)?")
 FULL_NAME = re.compile(r"mnist_svm\.(?P<public>\w+)(?P<member>\.\w+)?")
 
 GENERATED_PART = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
+# What search engines show of a page: the first paragraph, of so many characters.
+FIRST_PARAGRAPH = re.compile(r"^(?=[\w`*\[])((?:.+\n)+)", re.MULTILINE)
+LINK_TEXT = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+MAX_DESCRIPTION = 160
+
 # Instructions to the tests of the documentation.
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 
@@ -90,10 +96,15 @@ def relocate(text: str, page: str) -> str:
     return LINK.sub(link, text)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put in the generated parts, and leave out comments."""
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Put in the generated parts, leave out comments, and describe the page by its first lines."""
     markdown = GENERATED_PART.sub(lambda found: GENERATED[found[1]](), markdown)
-    return COMMENT.sub("", markdown)
+    markdown = COMMENT.sub("", markdown)
+    if first := FIRST_PARAGRAPH.search(markdown):
+        text = LINK_TEXT.sub(r"\1", re.sub("[`*]", "", " ".join(first[1].split())))
+        text = textwrap.shorten(text, MAX_DESCRIPTION, placeholder=" ...")
+        page.meta.setdefault("description", html.escape(text))
+    return markdown
 
 
 def on_page_content(content: str, page: Any, **_: Any) -> str:

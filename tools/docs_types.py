@@ -1,8 +1,8 @@
 """Griffe extension for what the parser of numpydoc does not read in this package.
 
-``name : text`` describes an attribute on one line, where its type is the annotation in the class:
-the parser would take the text for the type. And of ``{"a", "b"} or float, default="b"`` it reads
-the choices alone, of which the first would be the default.
+``name : text`` describes a field of a dataclass, whose type is its annotation: the parser would
+take the text for the type. And of ``{"a", "b"} or float, default="b"`` it reads the choices alone,
+of which the first would be the default.
 """
 
 from __future__ import annotations
@@ -48,13 +48,20 @@ def _hide_private_parameters(cls: griffe.Class) -> None:
 
 
 def _mend_attributes(cls: griffe.Class) -> None:
-    members = cls.all_members
-    for section in cls.docstring.parsed if cls.docstring else ():
+    """Take the types of a dataclass from the code, where a field has a text in place of one."""
+    members = cls.all_members if "dataclass" in cls.labels else {}
+    for section in cls.docstring.parsed if cls.docstring and members else ():
         if isinstance(section, griffe.DocstringSectionAttributes):
-            for attribute in section.value:
-                member = members.get(attribute.name)
-                if member is not None and member.is_attribute and member.annotation is not None:
-                    _mend_attribute(attribute, member.annotation)
+            for each in section.value:
+                member, text = members.get(each.name), str(each.annotation or "")
+                # After a type begins a sentence; a text goes on.
+                is_type = each.description[:1].isupper() or text == str(
+                    member and member.annotation
+                )
+                if member is not None and member.is_attribute and not is_type:
+                    text = f"{text}\n{each.description}".rstrip()
+                    each.description = text if NUMBERS.match(text) else text[:1].upper() + text[1:]
+                    each.annotation = member.annotation
 
 
 def _mend_choices(docstring: griffe.Docstring | None) -> None:
@@ -65,13 +72,3 @@ def _mend_choices(docstring: griffe.Docstring | None) -> None:
             for parameter in section.value:
                 if each := found.get(parameter.name):
                     parameter.annotation, parameter.value = each["kind"], each["default"]
-
-
-def _mend_attribute(attribute: griffe.DocstringAttribute, annotation: str | griffe.Expr) -> None:
-    """Take the type from the code, and all that the docstring says as the description."""
-    first, rest = str(attribute.annotation or ""), attribute.description
-    # The text goes on after a line break, or was complete.
-    between = ".\n" if rest[:1].isupper() and not first.endswith(".") else "\n"
-    text = f"{first}{between}{rest}" if rest else first
-    attribute.description = text if NUMBERS.match(text) else text[:1].upper() + text[1:]
-    attribute.annotation = annotation

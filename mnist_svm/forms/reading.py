@@ -126,7 +126,7 @@ def read_form(recognizer: Recognizer, source: Any, template: FormTemplate) -> An
     Parameters
     ----------
     recognizer : Recognizer
-    source : source of a picture, or iterable of these
+    source : source of a picture, or iterable of sources
         As for `Recognizer.read_page`.
     template : FormTemplate
         Where the fields are.

@@ -122,7 +122,8 @@ class FormTemplate:
 
         Parameters
         ----------
-        data : as `json.load` returns it
+        data : object
+            As `json.load` returns it.
         source : str, default="template"
             What error messages call it.
 

@@ -16,7 +16,22 @@ AreSeveral = Callable[[GreyImage], bool]
 
 
 def normalize(grey: GreyImage) -> GreyImage:
-    """Normalize a picture of one digit: return the first of its `normalize_candidates`."""
+    """Normalize a picture of one digit to the form of MNIST's images.
+
+    Parameters
+    ----------
+    grey : uint8 ndarray of shape (height, width), 0 black to 255 white
+        See `normalize_candidates`, of whose images the first is returned.
+
+    Returns
+    -------
+    uint8 ndarray of shape (28, 28), 0-255, ink bright on a dark background
+
+    Raises
+    ------
+    PictureError
+        If the picture is blank, shows several digits, or is of another shape or type.
+    """
     return np.asarray(normalize_candidates(grey)[0])
 
 

@@ -171,7 +171,7 @@ class Recognizer:
 
         Parameters
         ----------
-        source : source of a picture, or iterable of these
+        source : source of a picture, or iterable of sources
             A path, bytes, an open binary file, a Pillow image, or an array of shape (height, width)
             or (height, width, n_channels); see `mnist_svm.pictures.decode.decode`. The path ``-``
             is standard input; a folder stands for the pictures in it, sorted by name; an array of
@@ -243,7 +243,10 @@ class Recognizer:
 
         Parameters
         ----------
-        source, thumbnail : as in `read`
+        source : source of pictures
+            As in `read`.
+        thumbnail : int, optional
+            As in `read`.
         digits : int or tuple of two int, optional
             Number of digits of each number, or the least and the most of them.
         pattern : str, optional
@@ -293,7 +296,8 @@ class Recognizer:
         Parameters
         ----------
         grey : uint8 ndarray of shape (height, width), 0 black to 255 white
-        fields : parts of the page, each with one number at most
+        fields : sequence of FieldSpec
+            Parts of the page, each with one number at most.
         deadline : float, optional
             Value of `time.monotonic` at which to give up.
 

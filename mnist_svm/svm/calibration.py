@@ -88,7 +88,8 @@ class Calibrated(MetaClassifier):
 
     Attributes
     ----------
-    estimator_ : clone of `estimator`, fitted to all samples
+    estimator_ : classifier
+        Clone of `estimator`, fitted to all samples.
     temperature_ : float
         Temperature of a sample of typical novelty. Above 1 if the confidences were too high, below
         1 if too low; 1 if nothing was held out, because a class has fewer than three samples.

@@ -49,7 +49,8 @@ class VirtualSupportVectors(MetaClassifier):
 
     Attributes
     ----------
-    estimator_ : fitted clone of `estimator`
+    estimator_ : classifier
+        Fitted clone of `estimator`.
     classes_ : ndarray of shape (k,)
     n_features_in_ : int
     n_virtual_ : int
