@@ -21,6 +21,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 import mnist_svm
+from mnist_svm import exceptions
 
 LOG = logging.getLogger("mkdocs.hooks")
 
@@ -130,8 +131,13 @@ def _mathml(latex: str, display: str) -> str:
 def _reference(found: re.Match[str], names: re.Pattern[str]) -> str:
     """Make a link of the code that a match is, if it is a name of the reference."""
     name = names.fullmatch(found["code"] or "")
-    if name is None or name["public"] not in mnist_svm.__all__:
+    if name is None:
+        return found[0]
+    if name["public"] in mnist_svm.__all__:
+        identifier = f"mnist_svm.{name['public']}{name['member'] or ''}"
+    elif isinstance(vars(exceptions).get(name["public"]), type):
+        identifier = f"mnist_svm.exceptions.{name['public']}"
+    else:
         return found[0]
     # Without a warning if there is no such member.
-    identifier = f"mnist_svm.{name['public']}{name['member'] or ''}"
     return f'<autoref identifier="{identifier}" optional>{found[0]}</autoref>'

@@ -53,11 +53,11 @@ def _mend_attributes(cls: griffe.Class) -> None:
     for section in cls.docstring.parsed if cls.docstring and members else ():
         if isinstance(section, griffe.DocstringSectionAttributes):
             for each in section.value:
-                member, text = members.get(each.name), str(each.annotation or "")
+                # One text may be for several names.
+                member = members.get(each.name.split(",")[0])
+                text = str(each.annotation or "")
                 # After a type begins a sentence; a text goes on.
-                is_type = each.description[:1].isupper() or text == str(
-                    member and member.annotation
-                )
+                is_type = each.description[:1].isupper() and text[-1:] not in {",", ";"}
                 if member is not None and member.is_attribute and not is_type:
                     text = f"{text}\n{each.description}".rstrip()
                     each.description = text if NUMBERS.match(text) else text[:1].upper() + text[1:]
