@@ -34,6 +34,9 @@ def notebook_pages(path: Path, page: str, *, execute: bool) -> dict[str, str | b
     markdown, resources = MarkdownExporter().from_notebook_node(
         notebook, {"unique_key": Path(page).stem}
     )
+    # Markdown in the answers to questions, and what a picture is to those who do not see it.
+    markdown = markdown.replace("<details>", '<details markdown="1">')
+    markdown = markdown.replace("![png](", "![Output of the code above](")
     folder = posixpath.dirname(page)
     pictures = {posixpath.join(folder, name): data for name, data in resources["outputs"].items()}
     return {page: markdown, **pictures}
