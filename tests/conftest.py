@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -18,6 +19,25 @@ from mnist_svm.cli import cli
 from tests.support.mirror import Mirror
 from tests.support.paths import DATA, ROOT
 from tests.support.processes import FROM_A_SHELL
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let JAX compile quickly, and each function once for all workers, servers and runs.
+
+    JAX reads these variables when it is imported.
+    """
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of later garbage collections, which take half a second else."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from tests.support.command_line import using_model
 from tests.support.model_files import joblib_bytes
 from tests.support.mutation import MUTATIONS, mutated
 from tests.support.paths import DATA, DIGITS
+from tests.support.recipes import quick_changes
 
 
 def test_a_saved_model_comes_back_bit_equal(small_model, small_model_file, test_set):
@@ -65,7 +66,7 @@ def types_in(value):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_model_file_holds_plain_types_and_arrays(train_set, test_set, tmp_path, name):
-    model = train_model(RECIPES[name], train_set, limit=200)
+    model = train_model(RECIPES[name], train_set, limit=200, changes=quick_changes(name))
     save_model(tmp_path / "m.joblib", model)
     content = joblib.load(tmp_path / "m.joblib")
     assert types_in(content) <= {

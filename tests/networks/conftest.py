@@ -1,30 +1,12 @@
-"""Digits, a network that has learned them, and a folder for what JAX compiles."""
+"""Digits, and networks that have learned them."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
-from tests.networks.small import compiling_once, make_net
+from tests.networks.small import make_net
 
 IMAGES = 2000
-
-
-@pytest.fixture(scope="session")
-def compiled(request, tmp_path_factory):
-    """The folder of what JAX compiles, which pytest keeps from run to run, if it keeps anything."""
-    cache = getattr(request.config, "cache", None)
-    return cache.mkdir("jax") if cache else tmp_path_factory.mktemp("jax")
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _compiling_once(compiled):
-    if find_spec("jax") is None:
-        yield
-        return
-    with compiling_once(compiled):
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 NEED = "needs the extra [cnn]"
-
-# Settings of JAX, to compile each function once and not in each test.
-STORE_ALL = {
-    "jax_persistent_cache_min_compile_time_secs": 0.0,
-    "jax_persistent_cache_min_entry_size_bytes": -1,
-}
 
 
 def require_keras() -> Any:
@@ -26,36 +17,6 @@ def require_keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "jax")
     pytest.importorskip("jax", reason=NEED)
     return pytest.importorskip("keras", reason=NEED)
-
-
-def as_environment(**settings: object) -> dict[str, str]:
-    """Return settings of JAX for another process."""
-    return {name.upper(): str(value) for name, value in settings.items()}
-
-
-@contextmanager
-def compiling_once(folder: Path) -> Iterator[None]:
-    """Let JAX keep what it compiles in a folder, and take it from there."""
-    with configured(jax_compilation_cache_dir=str(folder), **STORE_ALL):
-        yield
-
-
-@contextmanager
-def configured(**settings: object) -> Iterator[None]:
-    """Change settings of JAX."""
-    import jax
-    from jax.experimental.compilation_cache import compilation_cache
-
-    before = {name: jax.config.values[name] for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
 
 
 def make_net(**parameters: Any) -> Any:

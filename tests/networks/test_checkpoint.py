@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import zipfile
 
@@ -37,12 +38,20 @@ def uninterrupted(few):
     return make().fit(*few)
 
 
-@pytest.fixture
-def folder(few, tmp_path):
+@pytest.fixture(scope="module")
+def interrupted(few, tmp_path_factory):
     """The folder of a training that was interrupted after two of four epochs."""
-    epochs = make(checkpoint=str(tmp_path)).fit_epochs(*few)
+    folder = tmp_path_factory.mktemp("interrupted")
+    epochs = make(checkpoint=str(folder)).fit_epochs(*few)
     assert [next(epochs).epoch, next(epochs).epoch] == [1, 2]
     epochs.close()
+    return folder
+
+
+@pytest.fixture
+def folder(interrupted, tmp_path):
+    """A copy of that folder, to go on with or to damage."""
+    shutil.copytree(interrupted, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnist_svm.networks.training import Training
-from tests.networks.small import are_equal, configured, held_out_rows, make_net, require_keras
+from tests.networks.small import are_equal, held_out_rows, make_net, require_keras
 
 require_keras()
 
@@ -31,9 +31,7 @@ NOT_PASSED = {
     expected_failed_checks=lambda net: NOT_PASSED,
 )
 def test_scikit_learn_checks_pass(estimator, check):
-    # Most of the time is that of compiling for samples of many shapes.
-    with configured(jax_disable_most_optimizations=True):
-        check(estimator)
+    check(estimator)
 
 
 # --- learning -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -22,16 +23,15 @@ from mnist_svm.models.file import Model
 from mnist_svm.models.recipes import RECIPES
 from mnist_svm.networks.architectures import ACTIVATIONS, ARCHITECTURES
 from mnist_svm.networks.fitted import fitted_networks
-from tests.networks.small import STORE_ALL, as_environment, configured, require_keras
+from mnist_svm.serve.observability import Metrics
+from mnist_svm.serve.predict import PredictionService
+from mnist_svm.serve.settings import Settings
+from tests.networks.small import require_keras
 from tests.support.command_line import using_model
 from tests.support.model_files import joblib_bytes
 from tests.support.paths import DATA, DIGITS, ROOT
-from tests.support.serving import serving
 
 require_keras()
-
-# Settings of JAX: most of the time of the larger networks is that of compiling.
-QUICK_TO_COMPILE = {"jax_disable_most_optimizations": True}
 
 SMALL = {"epochs": 1, "batch_size": 50, "dropout": 0.1}
 
@@ -66,8 +66,7 @@ def onnx_probabilities(model, images):
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def model(request, train_set):
-    with configured(**({} if request.param in ("cnn", "abs") else QUICK_TO_COMPILE)):
-        yield train(train_set, request.param)
+    return train(train_set, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +98,16 @@ def test_a_recognizer_reads_with_it(model, images):
 
 
 @pytest.mark.slow
-def test_the_server_reads_with_it(model, images, compiled, tmp_path):
-    save_model(tmp_path / "m.joblib", model)
-    settings = {"jax_compilation_cache_dir": compiled, **STORE_ALL, **QUICK_TO_COMPILE}
-    arrays, kind = json.dumps({"data": images[:20].tolist()}), {"Content-Type": "application/json"}
-    with serving("--model", str(tmp_path / "m.joblib"), env=as_environment(**settings)) as server:
-        response = server.request("POST", "/predict", arrays, kind)
-    probabilities = [each["probabilities"] for each in response.json["predictions"]]
+def test_the_service_reads_with_it(model, images):
+    # Requests to a server with a network are those of tests/serve/test_networks.py.
+    body = json.dumps({"data": images[:20].tolist()}).encode()
+
+    async def read():
+        recognizer = Recognizer(model, n_jobs=1).prepare()
+        async with PredictionService(recognizer, Settings(), Metrics()) as service:
+            return await service.read_arrays(body)
+
+    probabilities = [reading.probabilities for reading in asyncio.run(read())]
     np.testing.assert_allclose(probabilities, model.predict_proba(images[:20]), atol=1e-5)
 
 

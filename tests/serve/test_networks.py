@@ -13,7 +13,7 @@ from PIL import Image
 
 from mnist_svm import load_model, save_model, train_model
 from mnist_svm.datasets.formats.csv import write_csv
-from tests.networks.small import compiling_once, require_keras
+from tests.networks.small import require_keras
 from tests.support.serving import multipart_form, serving
 
 require_keras()
@@ -27,8 +27,7 @@ COUNT = 60
 def model_file(train_set, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("network")
     changes = {"width": 0.3, "epochs": 4, "batch_size": 32, "learning_rate": 0.01, "dropout": 0.1}
-    with compiling_once(folder / "jax"):
-        model = train_model("cnn", train_set, limit=2000, changes=changes)
+    model = train_model("cnn", train_set, limit=2000, changes=changes)
     save_model(folder / "cnn.joblib", model)
     return folder / "cnn.joblib"
 

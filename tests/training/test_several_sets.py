@@ -12,6 +12,7 @@ from mnist_svm import RECIPES, CoupledSVC, Dataset, train_model
 from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.augmented import train_augmented
 from mnist_svm.training.train import TrainingConfig
+from tests.support.recipes import quick_changes
 
 # Difference of probabilities where two problems have the same optimum, which the solver finds to
 # its tolerance.
@@ -93,7 +94,7 @@ def test_every_svm_of_every_recipe_gets_the_weights(one, other, recipe, monkeypa
 
     monkeypatch.setattr(CoupledSVC, "fit", spy)
     # Fewer images are faster, and stay in both sets.
-    model = train_model(recipe, dataset, limit=90)
+    model = train_model(recipe, dataset, limit=90, changes=quick_changes(recipe))
     assert len(calls) >= 4 * model.info.n_svms
     for n, weights in calls:
         assert len(weights) == n
