@@ -13,6 +13,7 @@ import re
 import textwrap
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from docs_links import find_faults
 from docs_notebook import notebook_pages
@@ -120,7 +121,8 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
 
 def on_post_build(config: Any) -> None:
     """Warn of dead links, which makes a strict build fail."""
-    for fault in find_faults(Path(config.site_dir)):
+    base = urlsplit(config.site_url or "").path or "/"
+    for fault in find_faults(Path(config.site_dir), base):
         LOG.warning(fault)
 
 

@@ -46,10 +46,11 @@ class Page(HTMLParser):
         return not anchor or anchor in self.anchors
 
 
-def find_faults(site: Path) -> Iterator[str]:
+def find_faults(site: Path, base: str = "/") -> Iterator[str]:
     """Yield a line for each link to a page, a file or an anchor of the site that does not exist.
 
-    Also for everything that a page loads from another server.
+    Also for everything that a page loads from another server. `base` is the path under which the
+    site is published: links of the page of errors begin with it.
     """
     pages = {path.resolve(): parse(path) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
@@ -60,7 +61,7 @@ def find_faults(site: Path) -> Iterator[str]:
                 if address in page.loaded and parts.scheme != "data":
                     yield f"{name} loads {address}"
                 continue
-            target = resolve(site, path, unquote(parts.path))
+            target = resolve(site, base, path, unquote(parts.path))
             if not target.is_file():
                 yield f"{name} links to {address}, which does not exist"
             elif target in pages and not pages[target].has_anchor(unquote(parts.fragment)):
@@ -75,8 +76,11 @@ def parse(path: Path) -> Page:
 
 
 @cache
-def resolve(site: Path, page: Path, path: str) -> Path:
+def resolve(site: Path, base: str, page: Path, path: str) -> Path:
     """Return the file that a path in a link of a page stands for."""
-    target = page if not path else site / path.lstrip("/") if path[0] == "/" else page.parent / path
+    if path.startswith("/"):
+        target = site / path.removeprefix(base).lstrip("/")
+    else:
+        target = page.parent / path if path else page
     target = target.resolve()
     return target / "index.html" if target.is_dir() else target
