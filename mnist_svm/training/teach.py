@@ -137,6 +137,9 @@ def load_training_images(
         msg = f"the model {what}: training it again would take minutes"
         raise FormatError(msg)
     sets = [each for each in info.training.sets if not _same_path(each.name, corrections)]
+    if not sets:
+        msg = f"the model was trained on {corrections} alone"
+        raise FormatError(msg)
     datasets = []
     for each in sets:
         dataset = load_dataset(each.name, data_dir=data_dir, progress=progress)

@@ -55,6 +55,15 @@ def test_without_training_images_the_support_vectors_teach(
     assert out.exists()
 
 
+def test_a_model_of_these_pictures_alone_is_taught_by_its_support_vectors(run, tmp_path, test_set):
+    folder, model, out = (tmp_path / name for name in ("mine", "mine.joblib", "taught.joblib"))
+    write_folder(folder, test_set.images[:200], test_set.labels[:200])
+    assert run("train", "--data", folder, "-o", model).exit_code == 0
+    result = run("teach", folder, "-m", model, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert f"the model was trained on {folder} alone" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
