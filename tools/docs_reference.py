@@ -20,7 +20,8 @@ import mnist_svm
 from mnist_svm.cli import cli
 
 PROGRAM = "mnist-svm"
-PYTHON_PAGES = Path(__file__).resolve().parents[1] / "docs" / "reference" / "python"
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON_PAGES = ROOT / "docs" / "reference" / "python"
 
 # An option in running text.
 OPTION = re.compile(r"(?<![\w`/-])(--?[a-zA-Z][\w-]*)")
@@ -46,8 +47,8 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return text as code in a table."""
-    return f"`{text}`".replace("|", "\\|")
+    """Return text as code."""
+    return f"`{text}`"
 
 
 # --- commands ---------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
         ]
         yield table(("parameter", "type", ""), rows)
     rows = [
-        (status, prose(response["description"]), _content(response))
+        (status, _meaning(status, response), _content(response))
         for status, response in sorted(operation["responses"].items())
     ]
     yield table(("status", "", "answer"), rows)
@@ -178,6 +179,11 @@ def _bodies(content: dict[str, Any]) -> list[tuple[str, str]]:
     if "application/json" in content:
         rows.append((code("application/json"), "[Arrays](#schema-arrays)"))
     return rows
+
+
+def _meaning(status: str, response: dict[str, Any]) -> str:
+    # FastAPI's own description says no more.
+    return "Success." if status.startswith("2") else prose(response["description"])
 
 
 def _content(response: dict[str, Any]) -> str:
@@ -335,7 +341,9 @@ def names() -> str:
 
 def documented_names() -> Iterator[tuple[str, str, list[str]]]:
     """Yield the file, the title and the public names of each page with names."""
-    for path in sorted(PYTHON_PAGES.glob("*.md")):
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = PYTHON_PAGES.glob("*.md")
+    for path in sorted(pages, key=lambda path: navigation.index(f"reference/python/{path.name}")):
         text = path.read_text(encoding="utf-8")
         if found := re.findall(r"^::: mnist_svm\.(\w+)$", text, re.MULTILINE):
             yield path.name, text.splitlines()[0].removeprefix("# "), found
