@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import inspect
 import os
@@ -19,6 +20,7 @@ from tests.support.browser import Page, browsing
 from tests.support.paths import ROOT
 from tests.support.serving import eventually
 from tools.docs_links import find_faults, parse
+from tools.docs_reference import GENERATED
 
 DOCS = ROOT / "docs"
 
@@ -94,6 +96,23 @@ def test_every_command_and_option_is_in_the_reference(site: Path) -> None:
         for parameter in command.params:
             option = parameter.opts[-1]
             assert option[:1] != "-" or option in found[name], f"{name} {option}"
+
+
+def test_types_are_those_of_the_code_and_of_the_docstrings(site: Path) -> None:
+    results, estimators = (
+        " ".join(re.sub("<.*?>", " ", html.unescape(path.read_text(encoding="utf-8"))).split())
+        for path in (site / "reference" / "python" / name for name in ("reading.html", "svm.html"))
+    )
+
+    assert "confidence ( float ) \N{EN DASH} Probability that all of them are right" in results
+    assert 'gamma ( {"scale", "auto"} or float , default: "scale" )' in estimators
+
+
+def test_every_generated_part_is_on_a_page() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md")]
+    found = [name for text in texts for name in re.findall("<!-- generated: (.*) -->", text)]
+
+    assert sorted(found) == sorted(GENERATED)
 
 
 def test_no_marker_is_left_in_a_page(site: Path) -> None:
