@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import LabelEncoder
@@ -183,13 +184,20 @@ def _to_stacking(step: Step, parts: list[tuple[str, Any]]) -> StackingClassifier
     pool = LogarithmicPool()
     pool.exponents_ = step.attributes["exponents"]
     pool.classes_ = np.arange(len(step.classes))
-    stacking = StackingClassifier([(name, clone(part)) for name, part in parts], clone(pool))
+    # A fit to stand-ins sets what has no public name.
+    samples = np.zeros((len(step.classes), 1))
+    stand_in = DummyClassifier().fit(samples, step.classes)
+    stacking = StackingClassifier([("stand_in", stand_in)], stand_in, cv="prefit")
+    stacking.fit(samples, step.classes)
+    stacking.set_params(
+        estimators=[(name, clone(part)) for name, part in parts],
+        final_estimator=clone(pool),
+        cv=None,
+    )
     stacking.estimators_ = [part for _, part in parts]
     stacking.named_estimators_ = Bunch(**dict(parts))
     stacking.final_estimator_ = pool
     stacking.stack_method_ = ["predict_proba"] * len(parts)
-    stacking.classes_ = step.classes
-    stacking._label_encoder = LabelEncoder().fit(step.classes)  # noqa: SLF001 - as after fit
     return stacking
 
 

@@ -1,16 +1,17 @@
-"""Workers of a Dask cluster, through joblib's Dask backend.
+"""Workers of a Dask cluster, which joblib's backend for Dask makes the active ones.
 
-This adds three things to joblib. Shared arguments are replicated on every worker, and sent again if
-all copies are lost; joblib would put one copy of each large argument on some worker, and fail with
-it. Other arguments travel with their task, so that it can be run again elsewhere. And tasks
-that Dask gives up raise an error, while joblib would wait for them forever.
+Three things are different from joblib. Shared arguments are replicated on every worker, and sent
+again if all copies are lost; joblib would put one copy of each large argument on some worker, and
+fail with it. Other arguments travel with their task, so that it can be run again elsewhere. And
+tasks that Dask gives up raise an error, while joblib would wait for them forever.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from functools import lru_cache
@@ -18,8 +19,7 @@ from importlib.metadata import version
 from typing import Any
 
 from distributed import Client, KilledWorker, rpc
-from joblib import Parallel, delayed, parallel_config
-from joblib._dask import DaskDistributedBackend
+from joblib import parallel_config
 from threadpoolctl import threadpool_limits
 
 from mnist_svm._optional import silence_loggers
@@ -32,6 +32,9 @@ CONNECT_TIMEOUT = 10
 # Seconds to wait for a new worker after the last one was lost.
 REPLACEMENT_TIMEOUT = 60
 
+# Tasks that are submitted before the first result is wanted, for each that runs.
+TASKS_AHEAD = 4
+
 # A job fails when shared values have been lost more often than this.
 MAX_LOSSES = 5
 
@@ -42,30 +45,6 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 NOISY_LOGGERS = ("distributed", "distributed.client", "distributed.core")
 
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-
-
-class _Backend(DaskDistributedBackend):  # type: ignore[misc]
-    """joblib's backend, which also reports tasks that Dask gave up."""
-
-    def effective_n_jobs(self, n_jobs: int) -> int:
-        # joblib would run the tasks of a single job locally.
-        return int(max(super().effective_n_jobs(n_jobs), 2))
-
-    def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Future[Any]:
-        future: Future[Any] = super().submit(func, callback)
-
-        def report_error(done: Future[Any]) -> None:
-            error = done.exception()
-            if error is not None and callback is not None:
-                callback(error)
-
-        future.add_done_callback(report_error)
-        return future
-
-    def retrieve_result_callback(self, out: Any) -> Any:
-        if isinstance(out, BaseException):
-            raise out
-        return super().retrieve_result_callback(out)
 
 
 class Cluster:
@@ -115,17 +94,19 @@ class Cluster:
                         self._shared[key] = value, self._replicate(value)
 
     def _run(self, tasks: list[Task]) -> Iterator[Any]:
-        backend = _Backend(client=self._client, wait_for_workers_timeout=CONNECT_TIMEOUT)
-        parallel = Parallel(
-            n_jobs=-1, backend=backend, return_as="generator", pre_dispatch="4*n_jobs"
-        )
-        # Within a tuple, joblib does not replace large arguments.
-        yield from parallel(delayed(_run_task)(self._with_futures(task)) for task in tasks)
+        self._client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
+        submitted: deque[Any] = deque()
+        for task in tasks:
+            submitted.append(self._client.submit(_run_task, *self._with_futures(task), pure=False))
+            if len(submitted) >= TASKS_AHEAD * max(self.n_jobs, 1):
+                yield submitted.popleft().result()
+        while submitted:
+            yield submitted.popleft().result()
 
-    def _with_futures(self, task: Task) -> Task:
+    def _with_futures(self, task: Task) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
         """A task with shared values replaced by their futures."""
         function, args, kwargs = task
-        return function, tuple(self._shared.get(id(arg), (None, arg))[1] for arg in args), kwargs
+        return function, [self._shared.get(id(arg), (None, arg))[1] for arg in args], kwargs
 
     def _replicate(self, value: Any) -> Any:
         self._client.wait_for_workers(1, timeout=REPLACEMENT_TIMEOUT)
@@ -149,9 +130,8 @@ class Cluster:
             raise ClusterError(msg) from error
 
 
-def _run_task(task: Task) -> Any:
+def _run_task(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Run a task on a worker, which may run others at the same time."""
-    function, args, kwargs = task
     _configure_process()
     with task_scope():
         return function(*args, **kwargs)
@@ -194,8 +174,8 @@ def connect(address: str) -> Iterator[int]:
             raise ClusterError(msg) from error
         with client:
             _check_workers(client, address)
-            backend = _Backend(client=client, wait_for_workers_timeout=CONNECT_TIMEOUT)
-            with parallel_config(backend=backend):
+            options = {"client": client, "wait_for_workers_timeout": CONNECT_TIMEOUT}
+            with parallel_config("dask", **options):
                 yield sum(client.ncores().values())
 
 

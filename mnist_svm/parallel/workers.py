@@ -13,9 +13,8 @@ from mnist_svm.parallel.threads import Workers, active_backend, in_task, threads
 
 
 def require_dask() -> None:
-    """Import Dask, and joblib's backend for it, or raise MissingExtraError."""
+    """Raise MissingExtraError unless Dask is installed."""
     require_extra("distributed", "a cluster needs Dask", "dask")
-    require_extra("joblib._dask", "a cluster needs joblib's backend for Dask", "dask")
 
 
 def is_cluster_active() -> bool:

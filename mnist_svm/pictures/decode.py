@@ -13,9 +13,8 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -257,7 +256,7 @@ def _silence_libtiff() -> None:
     """Keep libtiff from printing errors on stderr, once for the process; Pillow raises its own."""
     # Not every system finds the function among the libraries that Pillow has loaded.
     with contextlib.suppress(ImportError, OSError, AttributeError):
-        ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
+        ctypes.CDLL(cast(Any, Image).core.__file__).TIFFSetErrorHandler(None)
 
 
 def _require_size(width: int, height: int, max_pixels: int) -> None:

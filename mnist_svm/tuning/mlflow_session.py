@@ -28,6 +28,9 @@ FAIL_FAST_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
 }
 
+# Schemes of URIs of databases, without the driver.
+DATABASES = ("mssql", "mysql", "postgresql", "sqlite")
+
 # Loggers that report each step of MLflow and of its database.
 NOISY_LOGGERS = ("mlflow", "alembic", "urllib3")
 
@@ -63,9 +66,7 @@ def require_database(uri: str) -> None:
 
     MLflow itself would retry for minutes.
     """
-    from mlflow.store.db.db_types import DATABASE_ENGINES
-
-    if urlsplit(uri).scheme.split("+")[0] not in DATABASE_ENGINES:
+    if urlsplit(uri).scheme.split("+")[0] not in DATABASES:
         return
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.pool import NullPool
