@@ -76,7 +76,7 @@ def on_files(files: Files, config: Any) -> Files:
         for path, page in PAGES.items()
     }
     execute = os.environ.get("EXECUTE_NOTEBOOK") == "true"
-    pages |= notebook_pages(ROOT / NOTEBOOK, NOTEBOOK_PAGE, execute=execute)
+    pages |= notebook_pages(ROOT / NOTEBOOK, NOTEBOOK_PAGE, ROOT / "data", execute=execute)
     for uri, content in pages.items():
         files.append(File.generated(config, uri, content=content))
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from nbconvert import MarkdownExporter
 TIMEOUT = 900
 
 
-def notebook_pages(path: Path, page: str, *, execute: bool) -> dict[str, str | bytes]:
+def notebook_pages(path: Path, page: str, data: Path, *, execute: bool) -> dict[str, str | bytes]:
     """Return the files of the site that a notebook becomes, by their names.
 
     Parameters
@@ -23,6 +24,8 @@ def notebook_pages(path: Path, page: str, *, execute: bool) -> dict[str, str | b
         The notebook.
     page : str
         Name of its page, in the folder of which its pictures are.
+    data : Path
+        Folder of the data sets that it loads.
     execute : bool
         Whether to run it, in an empty folder; otherwise the page has the outputs of the file.
     """
@@ -30,7 +33,8 @@ def notebook_pages(path: Path, page: str, *, execute: bool) -> dict[str, str | b
     if execute:
         with TemporaryDirectory() as folder:
             resources = {"metadata": {"path": folder}}
-            NotebookClient(notebook, timeout=TIMEOUT, resources=resources).execute()
+            client = NotebookClient(notebook, timeout=TIMEOUT, resources=resources)
+            client.execute(env={**os.environ, "MNIST_SVM_DATA": str(data)})
     markdown, resources = MarkdownExporter().from_notebook_node(
         notebook, {"unique_key": Path(page).stem}
     )
