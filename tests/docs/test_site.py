@@ -160,6 +160,14 @@ def test_dead_links_and_what_other_servers_would_send_are_found(tmp_path: Path) 
     ]
 
 
+def test_the_page_of_errors_has_links_from_the_path_of_the_site(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    (tmp_path / "404.html").write_text('<a href="/docs/index.html"></a>')
+
+    assert list(find_faults(tmp_path, "/docs/")) == []
+    assert len(list(find_faults(tmp_path))) == 1
+
+
 # --- in a browser -----------------------------------------------------------------------
 
 
