@@ -1,10 +1,11 @@
-"""Make the pictures of the tutorials: tutorial-digits, -zeros and -seen.png in ``docs/images``.
+"""Make the pictures of the tutorials: tutorial-* in ``docs/images``.
 
 python -m tools.tutorial_figures
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,8 @@ HEIGHT, GAP = 84, 6
 
 
 def main() -> None:
-    """Write all three."""
+    """Write them all."""
+    shutil.copy(FILES / "forms" / "form-1.jpg", DOCS / "tutorial-form.jpg")
     save_row(sorted((FILES / "digits").glob("*.png")), DOCS / "tutorial-digits.png")
     save_row(sorted((FILES / "hand" / "try").glob("*.png")), DOCS / "tutorial-zeros.png")
     photo = str(FILES / "hand" / "learn" / "0" / "1.png")
