@@ -123,10 +123,11 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_jobs : int or None, default=-1
         Number of threads, as in joblib. It does not affect the result.
     checkpoint : str or None, default=None
-        Path of a file to store the state of a fit in after each round. A fit resumes from this
-        file if it has the same data and parameters as the fit that wrote it; with an int as
-        `random_state`, the result is bit-equal to that of an uninterrupted fit. The file is not
-        deleted after the fit, and the path is not pickled.
+        Path of a file to store the state of a fit in after each round of working sets; fits
+        without any, see `solver`, store nothing. A fit resumes from this file if it has the same
+        data and parameters as the fit that wrote it; with an int as `random_state`, the result is
+        bit-equal to that of an uninterrupted fit. The file is not deleted after the fit, and the
+        path is not pickled.
     random_state : int, RandomState instance or None, default=None
         Seed of the first working sets, and of the samples that join them in approximate rounds.
         Fits with the same seed are bit-equal, others equal to the tolerance.

@@ -12,7 +12,7 @@ HTML comments before a block change that:
 - ``<!-- skip: next "reason" -->``: not run, and reported so.
 - ``<!-- run-with: --limit 1000 -->``: `train`, `tune` and `teach` get these options too.
 - ``<!-- background -->``: the command runs until the end of the document, as in another terminal.
-- ``<!-- fails -->``: exit code 1 is expected.
+- ``<!-- fails -->``: exit code 1 is expected; ``<!-- fails: 2 -->``: exit code 2.
 - ``<!-- invisible-code-block: sh``, up to ``-->``: runs, and is not shown.
 - ``<!-- slow -->`` anywhere: the tests of the document are marked as slow.
 """
@@ -39,12 +39,15 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 from tests.support.paths import DATA, ROOT
 
 DIRECTIVE = re.compile(
-    r"^<!-- (run-with: (?P<options>.*?)|(?P<name>background|fails)) -->$", re.MULTILINE
+    r"^<!-- (?P<name>run-with|background|fails)(?:: (?P<value>.*?))? -->$", re.MULTILINE
 )
 SLOW = re.compile(r"^<!-- slow -->$", re.MULTILINE)
 TIMING = re.compile(r"[\d.,]+(?= (s|ms|images/s|seconds|MB/s)\b)")
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+# How the next block is run: names, and values where they have one.
+Directives = dict[str, str | None]
 
 # Seconds that a command may take, and that a server may take to start.
 TIMEOUT, START = 900, 60
@@ -58,11 +61,10 @@ def parse_directives(document: Document) -> Iterable[Region]:
 
 def remember_directive(example: Example) -> None:
     match = example.parsed
-    name, value = match["name"] or "options", match["options"] or True
-    example.namespace.setdefault("_directives", {})[name] = value
+    example.namespace.setdefault("_directives", {})[match["name"]] = match["value"]
 
 
-def take_directives(example: Example) -> dict[str, str | bool]:
+def take_directives(example: Example) -> Directives:
     return dict(example.namespace.pop("_directives", {}))
 
 
@@ -112,8 +114,8 @@ def split_session(text: str) -> Iterator[tuple[str, str]]:
         yield "\n".join(lines[:n]), "\n".join(lines[n:])
 
 
-def run(command: str, directives: dict[str, str | bool]) -> subprocess.CompletedProcess[str]:
-    options = directives.get("options", "")
+def run(command: str, directives: Directives) -> subprocess.CompletedProcess[str]:
+    options = directives.get("run-with", "")
     command = re.sub(
         r"^((?:[ \w/.=-]*/)?mnist-svm (?:train|tune|teach)\b)",
         rf"\1 {options}",
@@ -150,9 +152,9 @@ def environment() -> dict[str, str]:
 
 def check_exit_code(
     result: subprocess.CompletedProcess[str],
-    directives: dict[str, str | bool],
+    directives: Directives,
 ) -> None:
-    expected = 1 if "fails" in directives else 0
+    expected = int(directives["fails"] or 1) if "fails" in directives else 0
     if result.returncode != expected:
         printed = result.stdout + result.stderr
         msg = f"exit code {result.returncode}\n{shlex.join(result.args)}\n{printed}"
