@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_svm import RECIPES, Dataset, Model, load_dataset, save_model, train_model
+from mnist_svm._io import atomic_write
 from mnist_svm.cli import cli
 from tests.support.mirror import Mirror
 from tests.support.paths import DATA, ROOT
@@ -51,9 +53,17 @@ def test_set() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def small_model(train_set: Dataset) -> Model:
-    """The default recipe, trained on 6,000 images."""
-    return train_model(RECIPES["poly4"], train_set, limit=6000)
+def small_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The default recipe, trained on 6,000 images, by the first worker that needs it."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    path = folder / "small_model.pickle"
+    if not path.exists():
+        model = train_model(RECIPES["poly4"], request.getfixturevalue("train_set"), limit=6000)
+        with atomic_write(path) as file:
+            pickle.dump(model, file)
+    return pickle.loads(path.read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,9 @@ ACTIVATIONS = ("auto", "relu", "elu", "silu", "tanh", "abs")
 # Channels, side of the kernels and strides of the convolutions of the small networks.
 SMALL = ((32, 5, 2), (64, 3, 2), (64, 3, 1))
 
+# Residual blocks in each of the three stages: 9 * 18 + 2 = 164 layers.
+BLOCKS_OF_RESNET164 = 18
+
 # Smallest side of the images that all layers of the small networks can take.
 MIN_SIDE = 16
 
@@ -178,7 +181,7 @@ def _resnet164(x: Any, stack: LayerStack) -> Any:
     """Pre-activation bottleneck blocks: He et al., "Identity mappings" (2016), section 5."""
     x = stack.convolve(x, 16, 3)
     for stage in range(3):
-        for block in range(18):
+        for block in range(BLOCKS_OF_RESNET164):
             channels, strides = 16 * 2**stage, 2 if stage and not block else 1
             y = stack.normalize_and_activate(x)
             shortcut = x if block else stack.convolve(y, 4 * channels, 1, strides=strides)

@@ -114,7 +114,7 @@ def test_a_writer_killed_half_way_leaves_nothing_under_the_final_name(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(4))
 def test_training_killed_while_writing_leaves_a_whole_model_or_none(start, tmp_path, attempt):
-    process = start("train", "--limit", 1500, "--data-dir", DATA, "-o", tmp_path / "model.joblib")
+    process = start("train", "--limit", 300, "--data-dir", DATA, "-o", tmp_path / "model.joblib")
     wait_for(process.stderr, "Training")
     # No pause between two looks: the temporary file exists for some milliseconds.
     while not any(tmp_path.iterdir()):
@@ -122,7 +122,7 @@ def test_training_killed_while_writing_leaves_a_whole_model_or_none(start, tmp_p
     process.kill()
     process.communicate()
     if (tmp_path / "model.joblib").exists():
-        assert load_model(tmp_path / "model.joblib").info.training.n_images == 1500
+        assert load_model(tmp_path / "model.joblib").info.training.n_images == 300
 
 
 @pytest.mark.slow
@@ -188,7 +188,7 @@ def test_ctrl_c_while_evaluating_ends_with_130(start, small_model_file, tmp_path
 @pytest.mark.slow
 def test_a_terminal_sees_the_rounds_go_by(tmp_path):
     output = ["--data-dir", DATA, "-o", tmp_path / "model.joblib"]
-    seen = seen_on_a_terminal("train", "--limit", 12000, *output)
+    seen = seen_on_a_terminal("train", "--limit", 6000, *output)
     lines = seen.split(CLEAR_LINE)
     rounds = [line for line in lines if re.search(r"round \d+: working set [\d,]+, ", line)]
     assert rounds
@@ -311,6 +311,6 @@ def test_a_picture_on_standard_input_is_read(finish, small_model_file):
 
 @pytest.mark.slow
 def test_progress_is_silent_when_stderr_is_no_terminal(finish, tmp_path):
-    _, _, err = finish("train", "--limit", 3000, "--data-dir", DATA, "-o", tmp_path / "m.joblib")
+    _, _, err = finish("train", "--limit", 300, "--data-dir", DATA, "-o", tmp_path / "m.joblib")
     assert "\r" not in err
     assert len(err.splitlines()) == 2

@@ -12,7 +12,7 @@ from mnist_svm.exceptions import MnistSvmError
 from tests.support.any_shape import write_any
 
 # Sets that are written and read in the quick tests, and in all.
-N_QUICK, N_CASES, N_RUNS = 100, 5000, 20
+N_QUICK, N_CASES, N_RUNS = 100, 1500, 6
 
 # Some are ambiguous: a table of few images without column names, with equal labels.
 MAX_REFUSED = 0.04

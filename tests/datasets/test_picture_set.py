@@ -14,7 +14,7 @@ from mnist_svm.datasets.formats.folder import write_folder
 from mnist_svm.datasets.picture_set import PictureSet
 from mnist_svm.pictures.normalize import normalize
 
-N = 80
+N = 50
 
 
 def paper(image: np.ndarray, side: int, ground: int = 230, ink: int = 60) -> np.ndarray:

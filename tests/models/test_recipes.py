@@ -225,17 +225,11 @@ DAMAGE = {
 }
 
 
-@pytest.fixture(scope="module")
-def best_file(train_set, tmp_path_factory):
-    path = tmp_path_factory.mktemp("best") / "best.joblib"
-    save_model(path, train_model(RECIPES["best"], train_set, limit=300))
-    return path
-
-
 @pytest.mark.slow
+@pytest.mark.parametrize("trained", ["best"], indirect=True)
 @pytest.mark.parametrize("what", DAMAGE)
-def test_parts_that_are_inconsistent_are_refused(best_file, tmp_path, what):
-    content = joblib.load(best_file)
+def test_parts_that_are_inconsistent_are_refused(trained_file, tmp_path, what):
+    content = joblib.load(trained_file)
     (tmp_path / "whole.joblib").write_bytes(joblib_bytes(content))
     assert load_model(tmp_path / "whole.joblib").info.recipe == "best"
     DAMAGE[what](content)

@@ -21,6 +21,7 @@ from mnist_svm.exceptions import MissingExtraError, ModelFileError
 from mnist_svm.export.onnx import export_onnx
 from mnist_svm.models.file import Model
 from mnist_svm.models.recipes import RECIPES
+from mnist_svm.networks import architectures
 from mnist_svm.networks.architectures import ACTIVATIONS, ARCHITECTURES
 from mnist_svm.networks.fitted import fitted_networks
 from mnist_svm.serve.observability import Metrics
@@ -38,14 +39,14 @@ SMALL = {"epochs": 1, "batch_size": 50, "dropout": 0.1}
 # Width, learning rate and number of images of each architecture: deep ones take long for a batch,
 # and without normalisation they stop to learn if they learn too fast.
 SIZES = {
-    "cnn": (0.2, 0.02, 2000),
-    "abs": (0.2, 0.02, 2000),
-    "dropout": (0.3, 0.002, 2000),
-    "mobilenet": (0.1, 0.02, 500),
-    "vgg16": (0.1, 0.002, 500),
-    "resnet50": (0.06, 0.02, 300),
+    "cnn": (0.2, 0.02, 1000),
+    "abs": (0.2, 0.02, 1000),
+    "dropout": (0.3, 0.002, 500),
+    "mobilenet": (0.1, 0.02, 300),
+    "vgg16": (0.1, 0.002, 300),
+    "resnet50": (0.06, 0.02, 120),
     "resnet164": (0.25, 0.02, 120),
-    "wideresnet28-10": (0.025, 0.02, 300),
+    "wideresnet28-10": (0.025, 0.02, 120),
 }
 
 
@@ -66,7 +67,10 @@ def onnx_probabilities(model, images):
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def model(request, train_set):
-    return train(train_set, request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        # The time to compile grows with the depth; the whole depth is that of test_architectures.
+        patch.setattr(architectures, "BLOCKS_OF_RESNET164", 3)
+        yield train(train_set, request.param)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.guises.pages import render_form, render_score_table, render_s
 
 TABLES = {"sudoku": render_sudoku, "score table": render_score_table}
 
-N_PAGES = 3
+N_PAGES = 2
 
 # Seed of pages that nothing was tuned on.
 UNSEEN = 101

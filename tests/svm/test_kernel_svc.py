@@ -34,9 +34,9 @@ def deskewed(train_set, test_set):
 
 @pytest.fixture(scope="module")
 def subset(deskewed):
-    """3,000 of the training images, and 2,000 test images."""
+    """1,500 of the training images, and 2,000 test images."""
     X, y, X_test, _ = deskewed
-    rows = np.sort(np.random.default_rng(0).choice(len(y), 3000, replace=False))
+    rows = np.sort(np.random.default_rng(0).choice(len(y), 1500, replace=False))
     return X[rows], y[rows], X_test[:2000]
 
 
@@ -90,7 +90,7 @@ def test_noisy_labels_give_the_same_bounded_support_vectors(subset, name):
     )
     assert_same_svc(ours, peer, X, y, X_test, kernel, 1.0)
     bounded = [np.count_nonzero(np.abs(m.dual_coef_) == 1.0) for m in (ours, peer)]
-    assert bounded[1] > 300
+    assert bounded[1] > 100
     assert bounded[0] == pytest.approx(bounded[1], rel=0.01)
 
 
@@ -98,8 +98,8 @@ CLASSIC = {"kernel": "poly", "degree": 4, "coef0": 1.0, "decision_function_shape
 
 
 @pytest.mark.slow
-def test_the_optimum_is_svc_s_on_a_sixth_of_mnist(deskewed):
-    X, y, X_test = deskewed[0][:10_000], deskewed[1][:10_000], deskewed[2]
+def test_the_optimum_is_svc_s_on_6000_images(deskewed):
+    X, y, X_test = deskewed[0][:6000], deskewed[1][:6000], deskewed[2][:2000]
     ours = KernelSVC(**CLASSIC).fit(X, y)
     peer = SVC(**CLASSIC, cache_size=1000).fit(X, y)
     kernel = kernel_function(
@@ -131,7 +131,7 @@ def test_all_of_mnist_meets_the_optimality_conditions(deskewed):
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 5, 9])
 @pytest.mark.parametrize("coef0", [0.0, 1.0])
 def test_every_degree_predicts_like_svc(subset, degree, coef0):
-    X, y, X_test = (part[:1500] for part in subset)
+    X, y, X_test = (part[:1000] for part in subset)
     parameters = {
         "kernel": "poly",
         "degree": degree,
@@ -162,7 +162,7 @@ def test_a_negative_coef0_meets_the_optimality_conditions(subset, degree):
 def test_the_number_of_rows_changes_no_decision(subset, size):
     X, y, X_test = subset
     svc = KernelSVC(kernel="poly", degree=4, coef0=1, decision_function_shape="ovo")
-    svc.fit(X[:2000], y[:2000])
+    svc.fit(X, y)
     all_rows = svc.decision_function(X_test[:2000])
     starts = range(0, min(2000, 25 * size), size)
     batches = np.concatenate(
@@ -175,7 +175,7 @@ def test_the_number_of_rows_changes_no_decision(subset, size):
 @pytest.mark.parametrize("block", [1, 40, 100])
 def test_the_block_size_changes_no_decision(subset, block, monkeypatch):
     X, y, X_test = subset
-    svc = KernelSVC(kernel="rbf", decision_function_shape="ovo").fit(X[:2000], y[:2000])
+    svc = KernelSVC(kernel="rbf", decision_function_shape="ovo").fit(X, y)
     expected = svc.decision_function(X_test[:500])
     monkeypatch.setattr("mnist_svm.svm.decisions.ROWS_PER_BLOCK", block)
     values = svc.decision_function(X_test[:500])

@@ -119,7 +119,7 @@ def test_a_strength_that_makes_no_sense_is_refused(strength):
 
 @pytest.fixture(scope="module")
 def small(train_set):
-    return train_set.X[:3000], train_set.labels[:3000]
+    return train_set.X[:1500], train_set.labels[:1500]
 
 
 def pipeline():
@@ -135,7 +135,7 @@ def fitted(small):
 def test_each_support_vector_is_copied(small, fitted):
     support = pipeline().fit(*small)[-1].support_
     assert fitted.n_virtual_ == 4 * len(support)
-    assert fitted.estimator_[-1].shape_fit_[0] == 3000 + 4 * len(support)
+    assert fitted.estimator_[-1].shape_fit_[0] == 1500 + 4 * len(support)
 
 
 @pytest.mark.slow
