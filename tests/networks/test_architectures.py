@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ keras = require_keras()
 jax = pytest.importorskip("jax")
 
 DEEP = ("mobilenet", "resnet164", "resnet50", "vgg16", "wideresnet28-10")
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A function that builds an architecture for MNIST, once."""
+    return cache(lambda architecture: build_network(architecture, (28, 28), 10))
 
 
 def n_trainable(model):
@@ -44,15 +51,15 @@ def output_shapes(model, shape):
         ("resnet164", 1_702_970),
     ],
 )
-def test_the_number_of_weights_is_known(architecture, n_weights):
-    assert n_trainable(build_network(architecture, (28, 28), 10)) == n_weights
+def test_the_number_of_weights_is_known(whole, architecture, n_weights):
+    assert n_trainable(whole(architecture)) == n_weights
 
 
 @pytest.mark.parametrize(
     ("architecture", "name"),
     [("vgg16", "VGG16"), ("resnet50", "ResNet50"), ("mobilenet", "MobileNet")],
 )
-def test_the_number_of_weights_is_that_of_keras_s_own(monkeypatch, architecture, name):
+def test_the_number_of_weights_is_that_of_keras_s_own(whole, monkeypatch, architecture, name):
     # Random weights take most of the time to build a network.
     monkeypatch.setattr(
         keras.initializers.VarianceScaling,
@@ -62,7 +69,7 @@ def test_the_number_of_weights_is_that_of_keras_s_own(monkeypatch, architecture,
     theirs = getattr(keras.applications, name)(
         include_top=False, weights=None, input_shape=(32, 32, 1)
     )
-    ours = build_network(architecture, (28, 28), 10)
+    ours = whole(architecture)
     n_hidden = ours.outputs[0].shape[1]
     assert theirs.output.shape[-1] == n_hidden
     assert n_trainable(ours) == n_trainable(theirs) + (n_hidden + 1) * 10
@@ -81,9 +88,8 @@ def test_the_number_of_weights_is_that_of_keras_s_own(monkeypatch, architecture,
         ("wideresnet28-10", 640),
     ],
 )
-def test_each_image_has_hidden_units_and_logits(architecture, n_hidden):
-    model = build_network(architecture, (28, 28), 10)
-    assert output_shapes(model, (3, 28, 28)) == [(3, n_hidden), (3, 10)]
+def test_each_image_has_hidden_units_and_logits(whole, architecture, n_hidden):
+    assert output_shapes(whole(architecture), (3, 28, 28)) == [(3, n_hidden), (3, 10)]
 
 
 def test_every_architecture_is_tested():
@@ -91,8 +97,8 @@ def test_every_architecture_is_tested():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_half_the_width_has_half_the_hidden_units(architecture):
-    full, half = (build_network(architecture, (28, 28), 10, width=width) for width in (1.0, 0.5))
+def test_half_the_width_has_half_the_hidden_units(whole, architecture):
+    full, half = whole(architecture), build_network(architecture, (28, 28), 10, width=0.5)
     assert 2 * half.outputs[0].shape[1] == full.outputs[0].shape[1]
     assert n_trainable(full) > 2.5 * n_trainable(half)
 
