@@ -208,7 +208,7 @@ def _train(
 
 def _anonymous(pid: int) -> int:
     """Resident memory of a process in bytes, without mapped files."""
-    match = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    match = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     return int(match[1]) * 1024 if match else 0
 
 

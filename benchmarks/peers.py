@@ -77,7 +77,7 @@ def peak_memory() -> int:
     """Return the peak memory of this process in bytes; 0 where /proc does not exist."""
     # The peak of getrusage includes that of the parent process before the fork.
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
     kibibytes = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
     return 1024 * kibibytes[0] if kibibytes else 0
 

@@ -83,7 +83,7 @@ def main() -> None:
 def server(workers: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """Run a server process and discard its log, whose disk speed is not measured here."""
     command = [sys.executable, "-m", "mnist_svm", "serve", "--port", "0", "--workers", str(workers)]
-    with Path(os.devnull).open("w") as null:
+    with Path(os.devnull).open("w", encoding="utf-8") as null:
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         line = process.stderr.readline()
         drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=null)
@@ -171,7 +171,7 @@ async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 async def watch(load: Load, pid: int) -> None:
     """Sample the server's memory in MiB."""
     while True:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
         load.memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         await asyncio.sleep(0.5)
 

@@ -92,7 +92,7 @@ def parse_arguments() -> argparse.Namespace:
 def read_results(path: Path, *, quick: bool) -> dict[str, Results]:
     """Return the results of an earlier run of the same size, by problem, without failures."""
     results: dict[str, Results] = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             record = json.loads(line)
         except json.JSONDecodeError:  # interrupted while it was written

@@ -124,7 +124,7 @@ def csv_writer(separator: str, cells: list[str]) -> Callable[..., None]:
     """Return a function that writes values as these texts."""
 
     def write(path: Path, rows: np.ndarray, labels: np.ndarray) -> None:
-        with path.open("w") as file:
+        with path.open("w", encoding="utf-8") as file:
             file.writelines(csv_lines(rows, labels, separator, cells))
 
     return write
@@ -156,7 +156,7 @@ def write_large(path: Path, rows: np.ndarray, labels: np.ndarray) -> int:
     header = next(lines)
     block = "".join(lines)
     n_blocks = -(-LARGE_BYTES // len(block))
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(header)
         for _ in range(n_blocks):
             file.write(block)

@@ -80,7 +80,7 @@ def load_hands(part: str) -> Hands:
     styles = load_dataset("styles", split=part)
     of_mnist = slice(50_000) if part == "train" else slice(50_000, None)
     name = "train" if part == "train" else "t10k"
-    with STYLES.open() as file:
+    with STYLES.open(encoding="utf-8") as file:
         ranges = [
             (int(row["first"]), int(row["n_images"]))
             for row in csv.DictReader(file)
