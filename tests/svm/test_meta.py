@@ -161,7 +161,8 @@ def test_cross_validation_routes_weights(digits):
     weights = np.where(y < 3, 1.0, 0.0)
     with config_context(enable_metadata_routing=True):
         result = cross_validate(
-            Calibrated(make_svc()),
+            # Older scikit-learn wants to be told about the score as well.
+            Calibrated(make_svc()).set_score_request(sample_weight=False),
             X,
             y,
             cv=2,
