@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import PIL
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,12 @@ def image_of_mode(digit, mode: str) -> Image.Image:
     return Image.fromarray(digit).convert(mode)
 
 
+# Older ones take an uncompressed TIFF file of YCbCr for truncated.
+needs_pillow_13 = pytest.mark.skipif(
+    int(PIL.__version__.partition(".")[0]) < 13, reason="needs Pillow 13"
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [
@@ -50,7 +57,8 @@ def image_of_mode(digit, mode: str) -> Image.Image:
         *[("BMP", mode) for mode in ("L", "RGB", "P")],
         *[("GIF", mode) for mode in ("L", "P")],
         *[("PPM", mode) for mode in ("L", "RGB")],
-        *[("TIFF", mode) for mode in ("YCbCr", "PA")],
+        ("TIFF", "PA"),
+        pytest.param("TIFF", "YCbCr", marks=needs_pillow_13),
     ],
 )
 def test_lossless_formats_and_modes_give_the_same_greys(digit, kind, mode):
