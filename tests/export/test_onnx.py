@@ -468,10 +468,11 @@ def test_a_damaged_model_is_rejected_and_nothing_is_written(run, gradient_file, 
 
 
 def test_the_example_runs_without_this_package(run, tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    example = re.search(r"```python\n(import numpy[^`]*onnxruntime[^`]*)```", readme)[1]
+    page = (ROOT / "docs" / "how-to" / "export.md").read_text()
+    example = re.search(r"```python\n(import numpy[^`]*onnxruntime[^`]*)```", page)[1]
     assert run("export", "--onnx", tmp_path / "model.onnx").exit_code == 0
-    (tmp_path / "images_test").symlink_to(DIGITS[0].parent)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "digits").symlink_to(DIGITS[0].parent)
     result = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules['mnist_svm'] = None\n{example}"],
         cwd=tmp_path,
