@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_svm import Recognizer
+from mnist_svm import Recognizer, __version__
 from tests.support.drawing import compose_ink, in_a_row, on_paper
 from tests.support.paths import DIGITS, ROOT
 from tests.support.serving import Server, multipart_form, serving
@@ -311,7 +311,7 @@ def test_the_first_of_several_frames_is_read_with_a_note(server):
 
 def test_info_has_the_model_but_no_paths_of_the_server(server):
     info = server.request("GET", "/info").json
-    assert info["model"] == {"name": "gradient", "version": "0.1.0", "classes": list(range(10))}
+    assert info["model"] == {"name": "gradient", "version": __version__, "classes": list(range(10))}
     assert info["metadata"]["training"]["n_images"] == 98_948
     assert info["limits"]["files"] == 64
     assert str(ROOT) not in json.dumps(info)
