@@ -11,7 +11,9 @@ import pytest
 from tests.support.documents import DOCUMENTS, mark_slow
 from tests.support.paths import DATA
 
-pytest_collect_file = DOCUMENTS.pytest()
+if os.name != "nt":
+    # The commands of documents are run by a shell.
+    pytest_collect_file = DOCUMENTS.pytest()
 
 
 @pytest.hookimpl(tryfirst=True)

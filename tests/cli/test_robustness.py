@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from mnist_svm._io import atomic_write
 from mnist_svm.cli.progress import CLEAR_LINE
 from tests.support.command_line import seen_on_a_terminal
 from tests.support.paths import DATA, DIGITS, ROOT
-from tests.support.processes import FROM_A_SHELL
+from tests.support.processes import FROM_A_SHELL, needs_posix
 
 
 def wait_for(stream, text: str) -> None:
@@ -125,15 +124,17 @@ def test_training_killed_while_writing_leaves_a_whole_model_or_none(start, tmp_p
         assert load_model(tmp_path / "model.joblib").info.training.n_images == 300
 
 
+@needs_posix
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
 def test_training_killed_keeps_the_older_model(start, tmp_path, small_model_file, how):
     model = tmp_path / "model.joblib"
     model.write_bytes(small_model_file.read_bytes())
     process = start("train", "--data-dir", DATA, "-o", model)
     wait_for(process.stderr, "Training")
-    process.send_signal(how)
-    assert process.wait(10) == -how
+    number = signal.Signals[how]
+    process.send_signal(number)
+    assert process.wait(10) == -number
     assert model.read_bytes() == small_model_file.read_bytes()
 
 
@@ -200,6 +201,8 @@ def test_a_terminal_sees_the_rounds_go_by(tmp_path):
 
 def small_files_only():
     """A stand-in for a full disk: no file of this process may grow beyond 100 kB."""
+    import resource  # which Windows lacks
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
@@ -215,6 +218,7 @@ def test_a_disk_that_fills_while_training_leaves_no_model(finish, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_posix
 def test_a_disk_that_fills_while_fetching_is_reported(finish, tmp_path):
     code, _, err = finish(
         "fetch", "--data-dir", tmp_path, "--mirror", DATA.as_uri(), limit=small_files_only

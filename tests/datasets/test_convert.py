@@ -14,6 +14,7 @@ from mnist_svm import Recognizer, load_dataset
 from mnist_svm.datasets.formats.csv import write_csv
 from mnist_svm.datasets.load import load_images
 from tests.support.paths import DATA, ROOT
+from tests.support.processes import needs_posix
 from tests.support.serving import eventually
 
 # Arguments of `convert` for each output format.
@@ -133,6 +134,7 @@ def test_an_invalid_row_leaves_no_partial_file(run, parted, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+@needs_posix
 def test_ctrl_c_removes_the_pictures_written_so_far(start, tmp_path):
     process = start("convert", "mnist", tmp_path / "pictures", "--to", "images")
     eventually(lambda: any(tmp_path.rglob("*.png")))

@@ -24,6 +24,7 @@ from mnist_svm.datasets.load import load_dataset
 from mnist_svm.datasets.verify import find_fault
 from mnist_svm.exceptions import DataMissingError, FetchError, FormatError
 from tests.support.paths import DATA, ROOT
+from tests.support.processes import needs_posix
 
 MNIST = CATALOG["mnist"]
 NAMES = [file.name for file in MNIST.files.values()]
@@ -271,15 +272,17 @@ def test_an_unknown_data_set_is_a_usage_error(run):
     assert "'imagenet' is not one of 'mnist', 'fashion-mnist'" in result.stderr
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@needs_posix
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_a_killed_fetch_leaves_nothing_under_a_final_name(start, mirror, tmp_path, how):
     link_all_but(tmp_path, TRAIN_IMAGES.name)
     mirror.hold_after = 4_000_000
     process = start("fetch", "--data-dir", tmp_path, "--mirror", mirror.address)
     assert mirror.holding.wait(30)
-    process.send_signal(how)
+    number = signal.Signals[how]
+    process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert process.returncode == (130 if how == "SIGINT" else -number)
     assert "Traceback" not in err
     assert not (tmp_path / TRAIN_IMAGES.name).exists()
     mirror.hold_after = None

@@ -19,6 +19,7 @@ from mnist_svm import load_dataset, load_model, save_model, train_model
 from mnist_svm.models.locate import SHIPPED
 from mnist_svm.serve.settings import MAX_CORRECTIONS
 from tests.support.paths import DIGITS
+from tests.support.processes import needs_posix
 from tests.support.serving import Response, Server, eventually, serving
 
 PNG = {"Content-Type": "image/png"}
@@ -183,6 +184,7 @@ def mistaught(train_set):
     return train_model("poly4", replace(train_set, labels=labels), limit=1000)
 
 
+@needs_posix
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_sighup_takes_over_the_model_file(tmp_path, test_set, mistaught, workers):
     path = tmp_path / "model.joblib"
@@ -198,6 +200,7 @@ def test_sighup_takes_over_the_model_file(tmp_path, test_set, mistaught, workers
         eventually(lambda: [labels_of(server, ones) for _ in range(n)] == [[7] * 8] * n)
 
 
+@needs_posix
 def test_a_damaged_or_different_model_is_not_taken_over(tmp_path, test_set, train_set):
     path = tmp_path / "model.joblib"
     shutil.copy(SHIPPED, path)
@@ -243,6 +246,7 @@ def test_the_server_learns_while_it_answers(tmp_path, small_model_file, test_set
     assert str(folder) in [each.name for each in load_model(path).info.training.sets]
 
 
+@needs_posix
 def test_shutdown_ends_learning(tmp_path):
     folder = tmp_path / "kept"
     with serving("--corrections", str(folder)) as server:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import pty
 import re
 import signal
 import socket
@@ -24,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.hostile import encode_image
 from tests.support.paths import DIGITS, ROOT
+from tests.support.processes import needs_posix
 from tests.support.serving import TIMEOUT, Response, Server, eventually, serving
 
 SEVEN = DIGITS[7].read_bytes()
@@ -292,6 +292,7 @@ def test_killed_workers_leave_counters_but_no_gauges(team, page, pool):
     assert n_predicted(team) == before + 1
 
 
+@needs_posix
 def test_each_worker_writes_lines_of_json(team):
     assert predict(team).status == 200
     eventually(lambda: "request" in {entry["message"] for entry in team.log()})
@@ -303,6 +304,7 @@ def descendants(process: int) -> list[int]:
     return [pid for child in map(int, children.split()) for pid in (child, *descendants(child))]
 
 
+@needs_posix
 def test_workers_and_their_folder_disappear_with_the_server(team, shared):
     # Must be the last test with this server.
     assert list(shared.iterdir())
@@ -441,7 +443,7 @@ def test_a_full_queue_rejects_requests_and_recovers(server, page, pool):
 
 @pytest.mark.slow
 def test_on_a_terminal_the_log_is_not_json():
-    terminal, end = pty.openpty()
+    terminal, end = os.openpty()
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "mnist_svm", "serve", "--port", "0"], stderr=end, cwd=ROOT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import shutil
 import signal
 from dataclasses import replace
@@ -401,6 +400,8 @@ def test_too_little_disk_space_is_reported_before_anything_is_written(run, tmp_p
 @pytest.mark.slow
 def test_a_disk_that_fills_up_ends_it_with_a_line(finish, tmp_path):
     def limit():
+        import resource  # which Windows lacks
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
     code, out, err = finish(*COMMAND, "-o", tmp_path / "m.joblib", limit=limit)
