@@ -46,10 +46,11 @@ def prerelease(session: nox.Session) -> None:
 
 @nox.session(name="test-all")
 def test_all(session: nox.Session) -> None:
-    """All tests, with their coverage."""
+    """All tests, with their coverage, and thousands of damaged files."""
     install(session, "dev")
     session.run("pytest", "-n", "2", "--cov", *session.posargs)
-    session.run("pytest", "-n", "2", "--cov", "--cov-append", "-m", REST, *session.posargs)
+    options = ["--cov", "--cov-append", "-m", REST, *session.posargs]
+    session.run("pytest", "-n", "2", *options, env={"FUZZ_EXAMPLES": "3000"})
     session.run("coverage", "report", "--skip-covered", "--skip-empty")
 
 

@@ -21,8 +21,12 @@ ACTIVATIONS = ("auto", "relu", "elu", "silu", "tanh", "abs")
 # Channels, side of the kernels and strides of the convolutions of the small networks.
 SMALL = ((32, 5, 2), (64, 3, 2), (64, 3, 1))
 
-# Residual blocks in each of the three stages: 9 * 18 + 2 = 164 layers.
-BLOCKS_OF_RESNET164 = 18
+# Residual blocks in each stage of the deep networks.
+BLOCKS = {
+    "resnet50": (3, 4, 6, 3),
+    "resnet164": (18, 18, 18),
+    "wideresnet28-10": (4, 4, 4),
+}
 
 # Smallest side of the images that all layers of the small networks can take.
 MIN_SIDE = 16
@@ -163,7 +167,7 @@ def _resnet50(x: Any, stack: LayerStack) -> Any:
     """Bottleneck blocks, table 1 of He et al., "Deep residual learning" (2016)."""
     x = stack.normalize_and_activate(stack.convolve(x, 64, 7, strides=2, bias=True))
     x = stack.reduce_maximum(x, 3, strides=2)
-    for stage, n_blocks in enumerate((3, 4, 6, 3)):
+    for stage, n_blocks in enumerate(BLOCKS["resnet50"]):
         for block in range(n_blocks):
             channels, strides = 64 * 2**stage, 2 if stage and not block else 1
             shortcut = x
@@ -180,8 +184,8 @@ def _resnet50(x: Any, stack: LayerStack) -> Any:
 def _resnet164(x: Any, stack: LayerStack) -> Any:
     """Pre-activation bottleneck blocks: He et al., "Identity mappings" (2016), section 5."""
     x = stack.convolve(x, 16, 3)
-    for stage in range(3):
-        for block in range(BLOCKS_OF_RESNET164):
+    for stage, n_blocks in enumerate(BLOCKS["resnet164"]):
+        for block in range(n_blocks):
             channels, strides = 16 * 2**stage, 2 if stage and not block else 1
             y = stack.normalize_and_activate(x)
             shortcut = x if block else stack.convolve(y, 4 * channels, 1, strides=strides)
@@ -195,8 +199,8 @@ def _resnet164(x: Any, stack: LayerStack) -> Any:
 def _wideresnet(x: Any, stack: LayerStack) -> Any:
     """WRN-28-10 with dropout in the blocks, table 1 of Zagoruyko and Komodakis (2016)."""
     x = stack.convolve(x, 16, 3)
-    for stage in range(3):
-        for block in range(4):
+    for stage, n_blocks in enumerate(BLOCKS["wideresnet28-10"]):
+        for block in range(n_blocks):
             channels, strides = 160 * 2**stage, 2 if stage and not block else 1
             y = stack.normalize_and_activate(x)
             shortcut = x if block else stack.convolve(y, channels, 1, strides=strides)

@@ -10,9 +10,10 @@ import pytest
 from mnist_svm import load_dataset
 from mnist_svm.exceptions import MnistSvmError
 from tests.support.any_shape import write_any
+from tests.support.mutation import N_EXAMPLES
 
 # Sets that are written and read in the quick tests, and in all.
-N_QUICK, N_CASES, N_RUNS = 100, 1500, 6
+N_QUICK, N_CASES, N_RUNS = 100, 2 * N_EXAMPLES, 6
 
 # Some are ambiguous: a table of few images without column names, with equal labels.
 MAX_REFUSED = 0.04

@@ -24,7 +24,7 @@ from mnist_svm.datasets.formats.csv_numbers import parse_whole_numbers
 from mnist_svm.datasets.types import LabelledImages
 from mnist_svm.exceptions import FormatError, MissingExtraError
 from tests.support.any_shape import WORDS
-from tests.support.mutation import MUTATIONS, fuzzed, mutated
+from tests.support.mutation import MUTATIONS, N_EXAMPLES, fuzzed, mutated
 
 N = 62
 NAMES = [f"pixel{i}" for i in range(784)]
@@ -541,7 +541,7 @@ MUTATED_FORMS = (
 
 
 @pytest.mark.fuzz
-@settings(fuzzed, max_examples=3000)
+@settings(fuzzed, max_examples=3 * N_EXAMPLES)
 @given(mutations=MUTATIONS, form=st.sampled_from(MUTATED_FORMS))
 @example(mutations=[(0.5, "insert", b'"')], form="all quoted")
 def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path, sample, form, mutations):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -20,7 +20,7 @@ from mnist_svm.datasets.formats.idx import (
     write_idx,
 )
 from mnist_svm.exceptions import FormatError
-from tests.support.mutation import MUTATIONS, mutated
+from tests.support.mutation import MUTATIONS, fuzzed, mutated
 from tests.support.paths import DATA
 
 # Type code, struct code, numpy type, and values at the limits of its range.
@@ -222,9 +222,7 @@ SAMPLE = mnist_sample()
 
 
 @pytest.mark.fuzz
-@settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@fuzzed
 @given(mutations=MUTATIONS, layer=st.sampled_from(["plain", "inside gzip", "gzip itself"]))
 def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path, mutations, layer):
     content = {

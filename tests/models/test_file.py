@@ -13,7 +13,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -31,7 +31,7 @@ from mnist_svm.svm.fitted import fitted_svcs
 from mnist_svm.training.train import TrainingConfig, fit_config
 from tests.support.command_line import using_model
 from tests.support.model_files import joblib_bytes
-from tests.support.mutation import MUTATIONS, mutated
+from tests.support.mutation import MUTATIONS, fuzzed, mutated
 from tests.support.paths import DATA, DIGITS
 from tests.support.recipes import quick_changes
 
@@ -633,9 +633,7 @@ def tiny_stream(small_model_file) -> bytes:
 
 
 @pytest.mark.fuzz
-@settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@fuzzed
 @given(at=st.floats(0, 1), new=st.binary(min_size=1, max_size=8), keep=st.booleans())
 def test_a_mutated_model_is_loaded_or_refused_and_nothing_else(
     small_model_file, tmp_path, at, new, keep
@@ -650,9 +648,7 @@ def test_a_mutated_model_is_loaded_or_refused_and_nothing_else(
 
 
 @pytest.mark.fuzz
-@settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@fuzzed
 @given(mutations=MUTATIONS)
 def test_a_mutated_model_file_is_refused(small_model_file, tmp_path, mutations):
     content = small_model_file.read_bytes()

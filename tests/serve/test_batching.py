@@ -220,7 +220,7 @@ def test_on_batch_gets_the_size_of_each_batch(recorder):
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(1, 3 * IMAGES_PER_BATCH), st.integers(0, 3)), min_size=1, max_size=20

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.support.mutation import N_EXAMPLES
 from tests.support.paths import DIGITS
 from tests.support.serving import Server, eventually, serving
 
 pytestmark = pytest.mark.fuzz
 
 # Requests per reading route, both with valid and with invalid data.
-EXAMPLES = 200
+EXAMPLES = N_EXAMPLES // 5
 
 # Digits, damaged digits, and arbitrary bytes, because a schema cannot describe a picture.
 WHOLE = st.sampled_from([path.read_bytes() for path in DIGITS])

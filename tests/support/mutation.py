@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from mnist_svm.datasets.load import load_images
 from mnist_svm.exceptions import DataMissingError, FormatError
 
-# Settings of a test of a thousand damaged files.
+# Of damaged files and generated requests in each test: few for every change, many now and then.
+N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+
 fuzzed = settings(
-    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=N_EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 # Of each mutation: where (as a part of the length), what is done there, and new bytes.

@@ -16,8 +16,8 @@ C_VALUES = [0.02, 0.3, 1.0, 20.0]
 
 @pytest.fixture(scope="module")
 def digits(train_set):
-    """2,500 deskewed images, 0-1, and their labels."""
-    return Deskew().fit_transform(train_set.X[:2500]) / 255, train_set.labels[:2500]
+    """1,200 deskewed images, 0-1, and their labels."""
+    return Deskew().fit_transform(train_set.X[:1200]) / 255, train_set.labels[:1200]
 
 
 @pytest.fixture(scope="module")
