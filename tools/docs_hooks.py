@@ -119,6 +119,11 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
     return SHORT_CODE.sub('<code class="short">', content)
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Take out the mark by which the theme would ask the repository's host for its stars."""
+    return output.replace(' data-md-component="source"', "")
+
+
 def on_post_build(config: Any) -> None:
     """Warn of dead links, which makes a strict build fail."""
     base = urlsplit(config.site_url or "").path or "/"

@@ -24,6 +24,9 @@ from tools.docs_reference import GENERATED
 
 DOCS = ROOT / "docs"
 
+# A host that the theme would ask for stars.
+REPOSITORY = "https://github.com/example/mnist-svm"
+
 # A narrow phone, in CSS pixels.
 PHONE = 360
 
@@ -38,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "REPOSITORY_URL": REPOSITORY},
         capture_output=True,
         text=True,
         check=False,
@@ -68,6 +71,12 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     pages = {path.resolve() for path in site.rglob("*.html") if path.name != "404.html"}
 
     assert pages - navigation - {(site / "index.html").resolve()} == set()
+
+
+def test_the_repository_is_linked_and_not_asked(site: Path) -> None:
+    text = (site / "index.html").read_text(encoding="utf-8")
+
+    assert f'<a href="{REPOSITORY}" title="Go to repository" class="md-source">' in text
 
 
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
