@@ -14,6 +14,9 @@ from distributed import Client
 
 from tests.support.serving import TIMEOUT, eventually
 
+# How long a worker tries to get data from one that was killed: half a minute, if not set.
+CONNECT_TIMEOUT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
+
 
 class DaskCluster:
     """A scheduler and workers. Workers have no nanny, so that a killed one is not restarted."""
@@ -36,6 +39,7 @@ class DaskCluster:
                 stdout=file,
                 stderr=file,
                 cwd=self._folder,
+                env={**os.environ, CONNECT_TIMEOUT: "5s"},
             )
         self._processes.append(process)
 
