@@ -24,7 +24,7 @@ SMALL = ((32, 5, 2), (64, 3, 2), (64, 3, 1))
 # Residual blocks in each stage of the deep networks.
 BLOCKS = {
     "resnet50": (3, 4, 6, 3),
-    "resnet164": (18, 18, 18),
+    "resnet164": (18, 18, 18),  # 9 * 18 + 2 = 164 layers
     "wideresnet28-10": (4, 4, 4),
 }
 

@@ -14,7 +14,7 @@ from distributed import Client
 
 from tests.support.serving import TIMEOUT, eventually
 
-# How long a worker tries to get data from one that was killed: half a minute, if not set.
+# Variable that says how long a worker tries to reach one that was killed; else half a minute.
 CONNECT_TIMEOUT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mnist_svm.datasets.load import load_images
 from mnist_svm.exceptions import DataMissingError, FormatError
 
-# Of damaged files and generated requests in each test: few for every change, many now and then.
+# Number of damaged files in a test: hundreds for every change, thousands in `nox -s test-all`.
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 
 fuzzed = settings(

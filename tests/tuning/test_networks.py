@@ -8,7 +8,6 @@ import pytest
 
 from mnist_svm import RECIPES
 from mnist_svm.models.recipes import Recipe
-from mnist_svm.networks import architectures
 from mnist_svm.tuning.search import SearchOptions, tune
 from mnist_svm.tuning.space import default_values, format_train_command
 from mnist_svm.tuning.splits import make_protocol
@@ -33,10 +32,7 @@ def results():
 @pytest.fixture(scope="module")
 def state(train_set, protocol, results):
     options = SearchOptions(n_trials=4, storage=None)
-    with pytest.MonkeyPatch.context() as patch:
-        # Half of the time is that to compile the network.
-        patch.setattr(architectures, "SMALL", architectures.SMALL[:1])
-        return tune(CNN, train_set, protocol, options, on_trial=results.append)
+    return tune(CNN, train_set, protocol, options, on_trial=results.append)
 
 
 def test_the_stages_are_numbers_of_epochs(train_set):
